@@ -1,0 +1,178 @@
+// Package static reads an executable and says what it needs in order to run.
+//
+// [Read] takes the facts out of an ELF, PE, Mach-O, wasm, XCOFF or Plan 9 file: the machine and the
+// system it is for, the loader it asks for, the libraries it names. [Judge] compares them with what
+// the operating system may be asked for (one table, in claims.go) and names every difference.
+//
+// The contract:
+//
+//   - The file is only read, never executed.
+//   - No size, count or offset in the file is trusted. Every read is checked against the end of the
+//     file and paid from a budget, so memory and time do not grow with what a file says about itself.
+//     What is read is what loaders read (ELF segments, not sections); of a file of 50 MB a few KB.
+//   - It fails closed. A file that is cut short, that contradicts itself or that cannot be understood
+//     is an error, and what is not known to be harmless is a reason in the verdict. A file is cut short
+//     when bytes are missing that a loader would map.
+//
+// Exceptions:
+//
+//   - What a running program loads by itself (dlopen, LoadLibrary, the name services of a statically
+//     linked glibc) is written nowhere in the file and so not seen. Nor is what a packer hid; the most
+//     common one, UPX, is recognised.
+//   - Symbols and debug information are not needed to run: where they are cut off or damaged the file
+//     only counts as stripped.
+//   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is".
+package static
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+)
+
+// ErrNotExecutable says that a file is no executable at all, as opposed to a broken one: its format
+// is unknown, or it is an object file, an archive, a memory dump.
+var ErrNotExecutable = errors.New("not an executable")
+
+// The values of [File.Format].
+const (
+	ELF   = "ELF"
+	PE    = "PE"
+	MachO = "Mach-O"
+	Wasm  = "wasm"
+	XCOFF = "XCOFF"
+	Plan9 = "Plan 9"
+)
+
+// The values of [File.Kind].
+const (
+	Executable = "executable"     // runs at the address it was linked for
+	PIE        = "pie"            // runs at any address; where there is a loader, the loader moves it
+	StaticPIE  = "static-pie"     // runs at any address and moves itself (ELF)
+	Library    = "shared library" // runs only inside another program
+)
+
+// File is what one executable says about itself.
+type File struct {
+	Format  string `json:"format"`            // ELF, PE, MachO, Wasm, XCOFF or Plan9
+	OS      string `json:"os,omitempty"`      // the system, as a GOOS where there is one; empty where the file does not say
+	Arch    string `json:"arch,omitempty"`    // the GOARCH of the machine, word size and byte order; empty where there is none
+	Machine string `json:"machine,omitempty"` // the machine in the words of the format, such as EM_X86_64
+	Bits    int    `json:"bits,omitempty"`    // 32 or 64
+	Kind    string `json:"kind,omitempty"`    // Executable, PIE, StaticPIE or Library
+
+	// Interpreter is the loader that has to be there: ELF PT_INTERP, Mach-O LC_LOAD_DYLINKER.
+	Interpreter string `json:"interpreter,omitempty"`
+	// Needed are the libraries without which it does not start, in the order of the file, each once:
+	// ELF DT_NEEDED and its relatives, PE imports, Mach-O dylibs, wasm import modules, XCOFF import
+	// files.
+	Needed []string `json:"needed,omitempty"`
+	// Optional are the libraries without which it starts: weak Mach-O dylibs, delay-loaded DLLs.
+	Optional []string `json:"optional,omitempty"`
+	// RunPath is where the loader is told to search for them first: ELF DT_RPATH and DT_RUNPATH,
+	// Mach-O LC_RPATH and LC_DYLD_ENVIRONMENT.
+	RunPath []string `json:"runPath,omitempty"`
+
+	MinOS  string `json:"minOS,omitempty"`  // the oldest system that takes it: Mach-O minimum version, PE subsystem version
+	Glibc  string `json:"glibc,omitempty"`  // the oldest glibc that takes it (ELF DT_VERNEED), such as 2.34
+	ABI    string `json:"abi,omitempty"`    // ELF EI_OSABI, such as ELFOSABI_FREEBSD
+	Packer string `json:"packer,omitempty"` // the program that hid the real executable inside this one: UPX
+
+	Dynamic   bool `json:"dynamic,omitempty"`   // ELF: there is a PT_DYNAMIC
+	Stripped  bool `json:"stripped,omitempty"`  // no table of its own symbols was found
+	Signed    bool `json:"signed,omitempty"`    // a code signature is present (Mach-O, PE); it is not checked
+	ExecStack bool `json:"execStack,omitempty"` // asks for an executable stack (ELF PT_GNU_STACK, Mach-O flag)
+	WriteExec bool `json:"writeExec,omitempty"` // maps memory both writable and executable
+
+	// Slices are the architectures of a universal (fat) Mach-O. If there are any, the other facts are
+	// theirs and only Format is set here.
+	Slices []File `json:"slices,omitempty"`
+}
+
+// formats are the known kinds of file by their first bytes.
+var formats = []struct {
+	magic string
+	read  func(view) (*File, error)
+}{
+	{"\x7fELF", readELF},
+	{"MZ", readPE},
+	{"\xce\xfa\xed\xfe", readMachO}, // little-endian, 32-bit; these four from <mach-o/loader.h>
+	{"\xcf\xfa\xed\xfe", readMachO}, // little-endian, 64-bit
+	{"\xfe\xed\xfa\xce", readMachO}, // big-endian, 32-bit
+	{"\xfe\xed\xfa\xcf", readMachO}, // big-endian, 64-bit
+	{"\xca\xfe\xba\xbe", readFat},   // these two from <mach-o/fat.h>
+	{"\xca\xfe\xba\xbf", readFat},
+	{"\x00asm", readWasm},
+	{"\x01\xf7", readXCOFF},
+	{"\x00\x00\x01\xeb", readPlan9}, // 386; these three as in debug/plan9obj
+	{"\x00\x00\x8a\x97", readPlan9}, // amd64
+	{"\x00\x00\x06\x47", readPlan9}, // arm
+}
+
+// Open is [Read] for a file on disk.
+func Open(path string) (*File, error) {
+	// Looked at before it is opened: opening a named pipe would wait for a writer.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("reading %s: %w: not a regular file", path, ErrNotExecutable)
+	}
+	r, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	f, err := Read(r, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// Read says what the executable in the first size bytes of r needs in order to run.
+// Its error is [ErrNotExecutable] where r holds no executable at all.
+func Read(r io.ReaderAt, size int64) (*File, error) {
+	v := newView(r, size)
+	head, err := v.bytes("first bytes", 0, min(v.size, 4))
+	if err != nil {
+		return nil, err
+	}
+	for _, format := range formats {
+		if bytes.HasPrefix(head, []byte(format.magic)) {
+			return format.read(v)
+		}
+	}
+	switch {
+	case len(head) == 0:
+		return nil, fmt.Errorf("%w: an empty file", ErrNotExecutable)
+	case bytes.HasPrefix(head, []byte("#!")):
+		return nil, fmt.Errorf("%w: a script", ErrNotExecutable)
+	}
+	return nil, fmt.Errorf("%w: unknown format, first bytes % x", ErrNotExecutable, head)
+}
+
+// setOS notes the system a part of the file speaks of; two parts must not speak of different ones.
+func (f *File) setOS(name string) error {
+	switch {
+	case f.OS == "" || f.OS == name:
+		f.OS = name
+	case f.OS == "linux" && name == "android": // Android's kernel is Linux, its programs may say both
+		f.OS = name
+	default:
+		return fmt.Errorf("contradiction: made for %s and for %s", f.OS, name)
+	}
+	return nil
+}
+
+// add appends a name unless the list holds it.
+func add(list []string, name string) []string {
+	if slices.Contains(list, name) {
+		return list
+	}
+	return append(list, name)
+}
