@@ -1,0 +1,131 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Command is a command as data: what will be run, before it is run.
+type Command struct {
+	Args []string `json:"args"`
+	Env  []string `json:"env,omitempty"` // set on top of the ambient environment; the last value of a name wins
+	Dir  string   `json:"-"`
+}
+
+// A CommandError is a command that failed. Its text is what the command printed,
+// which says more than its exit status (the rule of cmd/go, work/shell.go reportCmd).
+type CommandError struct {
+	Args   []string
+	Output string // standard error and output, temporary paths shortened
+	Err    error
+}
+
+func (e *CommandError) Error() string {
+	if e.Output != "" {
+		return e.Output
+	}
+	return fmt.Sprintf("running %s: %v", strings.Join(e.Args[:min(2, len(e.Args))], " "), e.Err)
+}
+
+func (e *CommandError) Unwrap() error { return e.Err }
+
+// interruptGrace is how long an interrupted child may take to clean up before it is killed.
+const interruptGrace = 5 * time.Second
+
+// run runs c with the ambient environment env and returns what it wrote to
+// standard output and to standard error. On cancellation the whole process group
+// is interrupted first and killed when the grace period is over.
+func (c Command) run(ctx context.Context, env []string) (stdout, stderr []byte, err error) {
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Dir = c.Dir
+	cmd.Env = append(slices.Clip(env), c.Env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	setProcessGroup(cmd)
+	cmd.Cancel = func() error { return interruptGroup(cmd.Process) }
+	cmd.WaitDelay = interruptGrace
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		killGroup(cmd.Process) // whatever of the group outlived its leader
+		return nil, nil, context.Cause(ctx)
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, nil, fmt.Errorf("running %s: %w", c.Args[0], err)
+	}
+	if err != nil {
+		output := strings.TrimSpace(errs.String() + "\n" + out.String())
+		return nil, nil, &CommandError{Args: c.Args, Output: output, Err: err}
+	}
+	return out.Bytes(), errs.Bytes(), nil
+}
+
+// output runs c and returns its standard output without the final newline.
+func (c Command) output(ctx context.Context, env []string) (string, error) {
+	out, _, err := c.run(ctx, env)
+	return strings.TrimRight(string(out), "\r\n"), err
+}
+
+// Variables of ours that no child may see, whatever their value.
+var secretVars = []string{
+	"GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN",
+	"ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+}
+
+// Variables that would change what is built, or what git is asked, behind our back.
+var ambientVars = []string{
+	"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM", // the target sets them
+	"CGO_ENABLED",                                // the plan decides
+	"GO_EXTLINK_ENABLED",                         // would force the external linker on a build without cgo
+	"GOFLAGS",                                    // -buildvcs=false, -mod=mod, -toolexec: the plan's command line says all there is
+	"GOBIN",                                      // of no use to a cross build, and go refuses some uses of it
+	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", // set inside git hooks; they name another repository
+	"PWD", // names our directory, not the child's
+}
+
+// childEnv returns the part of the ambient environment that children get: without
+// the settings that would leak into the build, without the inputs of the action,
+// and without any variable that holds one of the secrets.
+//
+// GOEXPERIMENT, GOFIPS140 and GODEBUG stay: a project may need them, and the
+// binary records them. So do proxy and cache settings.
+func childEnv(ambient, secrets []string) []string {
+	keep := make([]string, 0, len(ambient))
+	for _, kv := range ambient {
+		name, value, _ := strings.Cut(kv, "=")
+		name = strings.ToUpper(name) // Windows names are case-insensitive
+		switch {
+		case strings.HasPrefix(name, "INPUT_"),
+			slices.Contains(secretVars, name),
+			slices.Contains(ambientVars, name),
+			slices.ContainsFunc(secrets, func(s string) bool { return s != "" && strings.Contains(value, s) }):
+			continue
+		}
+		keep = append(keep, kv)
+	}
+	// `go env -w` saves settings in a file that an empty variable does not
+	// override; a value that says nothing new does.
+	return append(keep, "GOFLAGS=-mod=readonly", "CGO_ENABLED=0")
+}
+
+// shorten replaces directories in a command's output, so that the same mistake
+// reads the same on every machine and every run.
+func shorten(output string, dirs map[string]string) string {
+	for dir, short := range dirs {
+		output = strings.ReplaceAll(output, dir+string(filepath.Separator), short+"/")
+	}
+	return strings.TrimSpace(output)
+}
+
+// isFile reports whether path is a regular file.
+func isFile(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.Mode().IsRegular()
+}

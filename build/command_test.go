@@ -1,0 +1,98 @@
+package build
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The whole command line and environment of a build, for each kind of target. The
+// name says what is particular.
+func TestCommand(t *testing.T) {
+	tool := []Main{{Name: "tool", ImportPath: "example.com/tool"}}
+	for _, test := range []struct {
+		name  string
+		plan  Plan
+		build Build
+		args  []string
+		env   []string
+	}{
+		{
+			name:  "linux_amd64_plain",
+			plan:  Plan{Mod: "readonly"},
+			build: Build{Target{"linux", "amd64", ""}, tool, "-s -w"},
+			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-ldflags=-s -w", "-o", "/out/",
+				"example.com/tool"},
+			env: []string{"GOOS=linux", "GOARCH=amd64", "GOAMD64=v1", "CGO_ENABLED=0"},
+		},
+		{
+			name:  "linux_arm_6_level",
+			plan:  Plan{Mod: "readonly"},
+			build: Build{Target{"linux", "arm", "6"}, tool, ""},
+			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-ldflags=", "-o", "/out/",
+				"example.com/tool"},
+			env: []string{"GOOS=linux", "GOARCH=arm", "GOARM=6", "CGO_ENABLED=0"},
+		},
+		{
+			name:  "linux_s390x_no_levels_vendor_all_flags_two_programs",
+			plan:  Plan{Mod: "vendor", Tags: "a,b", GCFlags: "-l"},
+			build: Build{Target{"linux", "s390x", ""}, append(tool, Main{Name: "d", ImportPath: "example.com/tool/cmd/d"}), "-X main.v=a b"},
+			args: []string{"go", "build", "-trimpath", "-mod=vendor", "-buildvcs=true", "-tags=a,b", "-gcflags=-l", "-ldflags=-X main.v=a b",
+				"-o", "/out/", "example.com/tool", "example.com/tool/cmd/d"},
+			env: []string{"GOOS=linux", "GOARCH=s390x", "CGO_ENABLED=0"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := test.plan.Command(test.build, "/out")
+			args := slices.Clone(cmd.Args)
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], `\`, "/")
+			}
+			if diff := cmp.Diff(test.args, args); diff != "" {
+				t.Errorf("arguments (-want +have):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.env, cmd.Env); diff != "" {
+				t.Errorf("environment (-want +have):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Every architecture that has levels gets an explicit one, so that neither the
+// environment nor `go env -w` decides.
+func TestLevelIsAlwaysExplicit(t *testing.T) {
+	for arch, v := range levelVars {
+		env := Target{OS: "linux", Arch: arch}.env()
+		if want := v.name + "=" + v.def; !slices.Contains(env, want) {
+			t.Errorf("%s: no %s in %q", arch, want, env)
+		}
+		if err := checkLevel(arch, v.def); err != nil {
+			t.Errorf("%s: the default is refused: %v", arch, err)
+		}
+	}
+}
+
+func TestChildEnv(t *testing.T) {
+	ambient := []string{
+		"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2",
+		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5", "GO_EXTLINK_ENABLED=1",
+		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere",
+		"INPUT_TOKEN=s3cret", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r", "MY_OWN=prefix-s3cret-suffix",
+	}
+	want := []string{"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2", "GOFLAGS=-mod=readonly", "CGO_ENABLED=0"}
+	if diff := cmp.Diff(want, childEnv(ambient, []string{"s3cret", ""})); diff != "" {
+		t.Errorf("environment of a child (-want +have):\n%s", diff)
+	}
+}
+
+func TestCommandErrorIsItsOutput(t *testing.T) {
+	err := &CommandError{Args: []string{"go", "build", "x"}, Output: "main.go:1:1: oops"}
+	if got := err.Error(); got != "main.go:1:1: oops" {
+		t.Errorf("got %q", got)
+	}
+	if got := shorten("/tmp/b/x.go:1: a\n/src/y.go:2: b\n", map[string]string{"/tmp/b": "$OUT", "/src": "."}); strings.Contains(got, "/tmp") || !strings.Contains(got, "./y.go:2: b") && !strings.Contains(got, `.\y.go`) {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,86 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Binary is one compiled main package.
+type Binary struct {
+	Main   Main
+	Target Target
+	Path   string // on disk, at first in the directory given to Compile
+	Size   int64  // bytes
+}
+
+// Exe is the binary's file name: "age.exe".
+func (b Binary) Exe() string { return b.Target.Exe(b.Main.Name) }
+
+// Command returns the go build of b, writing to the directory out. One command
+// builds all main packages: go loads the dependency graph once.
+func (p *Plan) Command(b Build, out string) Command {
+	args := []string{"go", "build",
+		"-trimpath",      // no path of this machine in the binary
+		"-mod=" + p.Mod,  // never change go.mod
+		"-buildvcs=true", // stamp the commit, or fail: the proof compares it
+	}
+	if p.Tags != "" {
+		args = append(args, "-tags="+p.Tags)
+	}
+	if p.GCFlags != "" {
+		args = append(args, "-gcflags="+p.GCFlags)
+	}
+	args = append(args, "-ldflags="+b.LDFlags, "-o", out+string(filepath.Separator))
+	for _, m := range b.Mains {
+		args = append(args, m.ImportPath)
+	}
+	return Command{Args: args, Env: append(b.Target.env(), "CGO_ENABLED=0"), Dir: p.dir}
+}
+
+// Compile builds every main package of one target into the empty directory out, an
+// absolute path that git must ignore if it lies in the checkout.
+// It returns what the go command printed (warnings, downloads). On an error no
+// binary is returned: go build writes the programs that do compile even when
+// another does not.
+func (p *Plan) Compile(ctx context.Context, b Build, out string) ([]Binary, string, error) {
+	cmd := p.Command(b, out)
+	// The go command's own temporary files: should they lie in the checkout, they would
+	// dirty the tree that it is about to stamp. The caller removes out's parent.
+	cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
+	_, stderr, err := cmd.run(ctx, p.env)
+	dirs := map[string]string{out: "$OUT", p.dir: "."}
+	var failed *CommandError
+	if errors.As(err, &failed) {
+		failed.Output = shorten(failed.Output, dirs)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	bins := make([]Binary, len(b.Mains))
+	for i, m := range b.Mains {
+		if bins[i], err = findOutput(out, m, b.Target); err != nil {
+			return nil, "", err
+		}
+	}
+	return bins, shorten(strings.TrimSpace(string(stderr)), dirs), nil
+}
+
+// findOutput finds what go build wrote for m.
+func findOutput(out string, m Main, t Target) (Binary, error) {
+	bin := Binary{Main: m, Target: t, Path: filepath.Join(out, t.Exe(m.Name))}
+	if !isFile(bin.Path) { // go build gives wasm programs no suffix
+		if err := os.Rename(filepath.Join(out, m.Name), bin.Path); err != nil {
+			return bin, fmt.Errorf("finding what go build wrote: %w", err)
+		}
+	}
+	fi, err := os.Stat(bin.Path)
+	if err != nil {
+		return bin, fmt.Errorf("finding what go build wrote: %w", err)
+	}
+	bin.Size = fi.Size()
+	return bin, nil
+}

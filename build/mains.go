@@ -1,0 +1,163 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+)
+
+// A Main is one main package, one program.
+type Main struct {
+	Name       string `json:"name"`       // of the program, as go build names it, without .exe
+	ImportPath string `json:"importPath"` // what is given to go build
+	dir        string // of its source, on disk
+	files      []string
+}
+
+// errNoMain is the answer of a target for which every main package is excluded by build constraints.
+var errNoMain = errors.New("no main package")
+
+// listMains lists the main packages that match patterns for one target. With no
+// patterns it lists every main package of the module. Packages that build
+// constraints exclude for the target are not listed.
+func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Main, error) {
+	args := []string{"go", "list", "-find", "-e", "-tags=" + p.Tags, "-json=ImportPath,Name,Dir,GoFiles,Error,IgnoredGoFiles"}
+	args = append(args, "--")
+	if len(patterns) == 0 {
+		patterns = []string{"./..."}
+	}
+	cmd := Command{Args: append(args, patterns...), Env: t.env(), Dir: p.dir}
+	out, stderr, err := cmd.run(ctx, p.env)
+	if err != nil {
+		return nil, err
+	}
+	if warning := string(stderr); strings.Contains(warning, "matched no packages") {
+		return nil, errNoMain
+	}
+	var mains []Main
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var pkg struct {
+			ImportPath, Name, Dir   string
+			GoFiles, IgnoredGoFiles []string
+			Error                   *struct{ Err string }
+		}
+		err := dec.Decode(&pkg)
+		if err == io.EOF {
+			return mains, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the output of go list: %w", err)
+		}
+		switch {
+		case pkg.Name == "main" && len(pkg.GoFiles) > 0:
+			mains = append(mains, Main{binaryName(pkg.ImportPath), pkg.ImportPath, pkg.Dir, pkg.GoFiles})
+		case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
+		case pkg.Error != nil:
+			return nil, &Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: "go list ./..."}
+		case pkg.Name != "main" && !slices.ContainsFunc(patterns, func(s string) bool { return strings.Contains(s, "...") }):
+			return nil, &Problem{Setting: "packages", Err: fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name)}
+		}
+	}
+}
+
+// majorVersion is a path element such as v2, which names no program.
+// Source: cmd/go/internal/load isVersionElement.
+var majorVersion = regexp.MustCompile(`^v([2-9]|[1-9][0-9]+)$`)
+
+// binaryName is the name that go build gives the program of a main package.
+// Source: cmd/go/internal/load DefaultExecName.
+func binaryName(importPath string) string {
+	dir, elem := path.Split(importPath)
+	if dir != "" && majorVersion.MatchString(elem) {
+		return path.Base(path.Clean(dir))
+	}
+	return elem
+}
+
+// moduleName is the project's name when none is given: the last element of the
+// module path without a major version. It is the same in every clone and fork,
+// which the name of a repository or of a directory is not.
+func moduleName(modulePath string) string {
+	prefix, _, ok := module.SplitPathVersion(modulePath)
+	if !ok {
+		prefix = modulePath
+	}
+	return path.Base(prefix)
+}
+
+// Directories in which main packages are by custom not what a project ships.
+var notShipped = []string{"internal", "testdata", "example", "examples", "tools"}
+
+// chooseMains picks what a project ships when nobody said: the root if it is a
+// main package, and ./cmd/...; else the only main package there is.
+func (p *Plan) chooseMains(all []Main) ([]Main, error) {
+	var shipped, others []Main
+	for _, m := range all {
+		rel, err := filepath.Rel(p.dir, m.dir)
+		if err != nil {
+			return nil, fmt.Errorf("locating package %s: %w", m.ImportPath, err)
+		}
+		elems := strings.Split(filepath.ToSlash(rel), "/")
+		switch {
+		case slices.ContainsFunc(elems, func(e string) bool { return slices.Contains(notShipped, e) }):
+		case rel == ".", elems[0] == "cmd":
+			shipped = append(shipped, m)
+		default:
+			others = append(others, m)
+		}
+	}
+	if len(shipped) > 0 {
+		return shipped, nil
+	}
+	if len(others) < 2 {
+		return others, nil
+	}
+	var names []string
+	for _, m := range others {
+		names = append(names, "."+strings.TrimPrefix(m.ImportPath, p.Module))
+	}
+	return nil, &Problem{Setting: "packages",
+		Err:    fmt.Errorf("no main package in the root or in cmd/, and several elsewhere: %s", strings.Join(names, " ")),
+		Remedy: "--packages '" + strings.Join(names, " ") + "'"}
+}
+
+// mainsFor decides what one target builds.
+func (p *Plan) mainsFor(ctx context.Context, t Target, patterns []string) ([]Main, error) {
+	mains, err := p.listMains(ctx, t, patterns)
+	if err == nil && len(patterns) == 0 {
+		mains, err = p.chooseMains(mains)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(mains) == 0 {
+		return nil, errNoMain
+	}
+	slices.SortFunc(mains, func(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) })
+	return mains, nil
+}
+
+// sameNames finds main packages that would be written over one another:
+// `go build -o dir/` exits 0 and leaves one file.
+func sameNames(mains []Main) (ps Problems) {
+	first := map[string]Main{}
+	for _, m := range mains {
+		// Two names that differ in case alone are one file on Windows and macOS.
+		key := strings.ToLower(m.Name)
+		if other, ok := first[key]; ok {
+			ps.add("packages", "", "main packages %s and %s would both be written as %s", other.ImportPath, m.ImportPath, m.Name)
+			continue
+		}
+		first[key] = m
+	}
+	return ps
+}

@@ -1,0 +1,313 @@
+// Package build turns a commit of a Go module into proven binaries. It knows Go
+// and git; it knows nothing of archives, releases or GitHub.
+//
+// NewPlan decides everything that can be decided before a compiler starts, and
+// finds every mistake that can be found by then. Compile runs one `go build` per
+// target for all its main packages; Verify reads each binary back and compares
+// it with the plan.
+//
+// The same commit gives the same bytes on every machine that has the same Go
+// toolchain: -trimpath, an explicit instruction-set level, no cgo, no ambient
+// settings. The exceptions, all of them recorded in the binary itself:
+// GOEXPERIMENT and GOFIPS140 are taken from the environment; and the go command
+// stamps the main module with the highest version tag on the commit, so that a
+// clone which lacks that tag differs.
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/version"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/sync/errgroup"
+)
+
+// A Spec is what the user asked for.
+type Spec struct {
+	Dir       string   // of the module; "" is the one that Tag names, else the current directory
+	Packages  []string // patterns of main packages; empty: found
+	Targets   []string // patterns over the platforms of the toolchain
+	Name      string   // of the project; "": from the module path
+	Tag       string   // "": the tag on HEAD
+	TagCommit string   // the commit that Tag is known to name, "" if not known
+	Tags      string   // build tags, separated by commas
+	LDFlags   string   // template; "": the default stamps
+	GCFlags   string
+	Publish   bool     // the result will be public: the tree must be clean and the tag on HEAD
+	Environ   []string // the ambient environment
+	Secrets   []string // values that no child may see
+	Jobs      int      // how many go commands may run at a time while planning
+}
+
+// A Plan is everything that is decided before the first compiler starts. It is
+// only read afterwards.
+type Plan struct {
+	Name    string    `json:"name"`
+	Module  string    `json:"module"`
+	Source  *Source   `json:"source"`
+	Go      string    `json:"go"`  // toolchain, "go1.26.8"
+	Mod     string    `json:"mod"` // value of -mod: readonly, or vendor where the module has its dependencies with it
+	Tags    string    `json:"tags,omitempty"`
+	GCFlags string    `json:"gcflags,omitempty"`
+	Builds  []Build   `json:"builds"`
+	Skipped []Skipped `json:"skipped,omitempty"`
+
+	dir string   // of the module, on disk
+	env []string // of every child
+}
+
+// A Build is what one target compiles.
+type Build struct {
+	Target  Target `json:"target"`
+	Mains   []Main `json:"mains"`
+	LDFlags string `json:"ldflags"`
+}
+
+// A Skipped is a target that a wildcard matched but that cannot be built.
+type Skipped struct {
+	Target Target `json:"target"`
+	Reason string `json:"reason"`
+}
+
+// MarshalText writes the target as its name.
+func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// NewPlan resolves spec. When it is wrong, the error is a Problems with everything
+// that could be found, and the plan, unless nil, holds what was decided all the same.
+func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
+	p := &Plan{Tags: spec.Tags, GCFlags: spec.GCFlags, env: childEnv(spec.Environ, spec.Secrets)}
+	var ps Problems
+	if !ps.keep("directory", p.locate(ctx, spec)) {
+		return nil, ps
+	}
+	p.Name = spec.Name
+	if p.Name == "" {
+		p.Name = moduleName(p.Module)
+	}
+	r := repo{p.dir, p.env}
+	changes, err := r.changes(ctx)
+	ps.keep("directory", err)
+	p.Source.Dirty = len(changes) > 0
+	ps = append(ps, r.setVersion(ctx, p.Source, spec, p.Module)...)
+	if p.Source.Dirty && spec.Publish {
+		ps.add("", "git stash --include-untracked", "the working tree differs from commit %.12s:\n  %s", p.Source.Commit, describeChanges(changes))
+	}
+	ps = append(ps, p.setBuilds(ctx, spec)...)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return p, ps.Err()
+}
+
+// locate finds the repository, the module and the toolchain.
+func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
+	dir := spec.Dir
+	if dir == "" {
+		dir = "."
+	}
+	if p.dir, err = realDir(dir); err != nil {
+		return err
+	}
+	if p.Source, err = (repo{p.dir, p.env}).open(ctx); err != nil {
+		return err
+	}
+	if p.Source.top, err = realDir(p.Source.top); err != nil {
+		return err
+	}
+	if tagDir, _, err := ParseTag(spec.Tag); err == nil && tagDir != "" && spec.Dir == "" {
+		p.dir = filepath.Join(p.Source.top, filepath.FromSlash(tagDir))
+		if !isFile(filepath.Join(p.dir, "go.mod")) {
+			return &Problem{Setting: "tag", Err: fmt.Errorf("tag %s names the module in %s/, which has no go.mod", spec.Tag, tagDir), Remedy: "--directory ."}
+		}
+	}
+	// The first call of go may download a toolchain: better once now than in every lane at once.
+	out, err := p.goCommand(ctx, nil, "env", "GOVERSION", "GOMOD", "GOWORK")
+	if err != nil {
+		return explainGo(err)
+	}
+	lines := strings.Split(out+"\n\n", "\n")
+	p.Go, _, _ = strings.Cut(lines[0], " ") // "go1.26.8 X:experiment"
+	return p.readModule(lines[1], lines[2])
+}
+
+// readModule takes the module's path from its go.mod, checks that the toolchain is
+// new enough, and settles where dependencies come from.
+func (p *Plan) readModule(gomod, gowork string) error {
+	if !isFile(gomod) { // os.DevNull if there is none
+		return &Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s or above it", p.dir), Remedy: "go mod init example.com/name"}
+	}
+	p.dir = filepath.Dir(gomod)
+	rel, err := filepath.Rel(p.Source.top, p.dir)
+	if err != nil || !filepath.IsLocal(rel) {
+		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is outside the repository %s", gomod, p.Source.top)}
+	}
+	p.Source.Dir = filepath.ToSlash(rel)
+	data, err := os.ReadFile(gomod)
+	if err != nil {
+		return fmt.Errorf("reading go.mod: %w", err)
+	}
+	file, err := modfile.ParseLax(gomod, data, nil)
+	if err != nil {
+		return &Problem{Setting: "directory", Err: fmt.Errorf("reading go.mod: %w", err)}
+	}
+	if file.Module == nil {
+		return &Problem{Setting: "directory", Err: fmt.Errorf("%s has no module line", gomod), Remedy: "go mod edit -module example.com/name"}
+	}
+	p.Module = file.Module.Mod.Path
+	if file.Go != nil && version.Compare("go"+file.Go.Version, p.Go) > 0 {
+		return &Problem{Err: fmt.Errorf("module %s needs go%s, and this is %s", p.Module, file.Go.Version, p.Go),
+			Remedy: "GOTOOLCHAIN=auto, or in a workflow: uses: actions/setup-go@v7, with: {go-version-file: go.mod}"}
+	}
+	modDir := p.dir
+	if gowork != "" && gowork != "off" {
+		if rel, err := filepath.Rel(p.Source.top, gowork); err == nil && filepath.IsLocal(rel) {
+			modDir = filepath.Dir(gowork)
+		} else {
+			p.env = append(p.env, "GOWORK=off") // a workspace around the repository is not part of the commit
+		}
+	}
+	p.Mod = "readonly"
+	if isFile(filepath.Join(modDir, "vendor", "modules.txt")) {
+		p.Mod = "vendor"
+	}
+	p.env = append(p.env, "GOFLAGS=-mod="+p.Mod)
+	return nil
+}
+
+// setBuilds resolves targets, main packages and flags.
+func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
+	out, err := p.goCommand(ctx, nil, "tool", "dist", "list", "-json")
+	if err != nil {
+		ps.keep("", fmt.Errorf("listing targets: %w", err))
+		return ps
+	}
+	platforms, err := parsePlatforms([]byte(out))
+	if err != nil {
+		ps.keep("", err)
+		return ps
+	}
+	targets, named, ps := selectTargets(spec.Targets, platforms)
+	firstClass := map[string]bool{}
+	for _, pf := range platforms {
+		firstClass[pf.String()] = pf.FirstClass
+	}
+
+	mains := make([][]Main, len(targets))
+	errs := make([]error, len(targets))
+	var g errgroup.Group
+	g.SetLimit(max(1, spec.Jobs))
+	for i, t := range targets {
+		g.Go(func() error {
+			if !firstClass[t.OS+"/"+t.Arch] {
+				if errs[i] = p.needsCgo(ctx, t); errs[i] != nil {
+					return nil
+				}
+			}
+			mains[i], errs[i] = p.mainsFor(ctx, t, spec.Packages)
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs, all of them
+
+	ps = append(ps, p.addBuilds(targets, mains, errs, named, spec.LDFlags)...)
+	var all []Main
+	for _, b := range p.Builds {
+		all = append(all, b.Mains...)
+	}
+	slices.SortFunc(all, func(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) })
+	all = slices.CompactFunc(all, func(a, b Main) bool { return a.ImportPath == b.ImportPath })
+	return append(ps, sameNames(all)...)
+}
+
+// addBuilds sorts what was found for each target into builds, skipped targets and problems.
+func (p *Plan) addBuilds(targets []Target, mains [][]Main, errs []error, named map[Target]bool, ldflags string) (ps Problems) {
+	var without []string
+	seen := map[string]bool{} // the same mistake for every target is one mistake
+	for i, t := range targets {
+		flags, err := "", errs[i]
+		if err == nil {
+			flags, err = p.linkFlags(ldflags, mains[i])
+		}
+		switch {
+		case err == nil:
+			p.Builds = append(p.Builds, Build{t, mains[i], flags})
+		case !named[t] && (errors.Is(err, errNoMain) || errors.Is(err, errNeedsCgo)):
+			p.Skipped = append(p.Skipped, Skipped{t, err.Error()})
+		case errors.Is(err, errNoMain):
+			without = append(without, t.String())
+		case !seen[err.Error()]:
+			seen[err.Error()] = true
+			ps.keep("packages", err)
+		}
+	}
+	switch {
+	case len(p.Builds) == 0 && len(ps) == 0 && len(targets) > 0:
+		ps.add("packages", "go list -f '{{.Name}} {{.ImportPath}}' ./...", "module %s has no main package to release", p.Module)
+	case len(without) > 0:
+		ps.add("targets", "", "no main package of %s builds for %s", p.Module, strings.Join(without, " "))
+	}
+	return ps
+}
+
+// errNeedsCgo is the answer of a target that Go cannot link by itself.
+var errNeedsCgo = errors.New("needs cgo: Go cannot link for it without a C toolchain")
+
+// needsCgo asks the go command whether it can link programs for t without cgo. It
+// has no command for the question, but it refuses to list any main package then
+// (internal/platform MustLinkExternal; android/amd64 and ios are such targets).
+func (p *Plan) needsCgo(ctx context.Context, t Target) error {
+	_, err := p.goCommand(ctx, t.env(), "list", "cmd/link")
+	if err != nil && strings.Contains(err.Error(), "requires external (cgo) linking") {
+		return &Problem{Setting: "targets", Err: fmt.Errorf("%s %w", t, errNeedsCgo)}
+	}
+	return err
+}
+
+// goCommand runs the go command in the module's directory.
+func (p *Plan) goCommand(ctx context.Context, env []string, args ...string) (string, error) {
+	return Command{Args: append([]string{"go"}, args...), Env: env, Dir: p.dir}.output(ctx, p.env)
+}
+
+func explainGo(err error) error {
+	if strings.Contains(err.Error(), "executable file not found") {
+		return &Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow: uses: actions/setup-go@v7, with: {go-version-file: go.mod}"}
+	}
+	return fmt.Errorf("asking go about the module: %w", err)
+}
+
+// realDir is dir as an absolute path without symbolic links, as git reports it.
+func realDir(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("locating %s: %w", dir, err)
+	}
+	fi, err := os.Stat(abs)
+	if err == nil && !fi.IsDir() {
+		err = fmt.Errorf("%s is not a directory", dir)
+	}
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("directory %s does not exist", dir)
+	}
+	return abs, err
+}
+
+// Mains returns every main package of the plan, once, in order.
+func (p *Plan) Mains() []Main {
+	mains := map[string]Main{}
+	for _, b := range p.Builds {
+		for _, m := range b.Mains {
+			mains[m.ImportPath] = m
+		}
+	}
+	return slices.SortedFunc(maps.Values(mains), func(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) })
+}

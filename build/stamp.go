@@ -1,0 +1,141 @@
+package build
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Facts are what a template may use: in ldflags, and in names of files.
+type Facts struct {
+	Name    string // of the project
+	Version string // 1.2.3
+	Tag     string // v1.2.3, or "" without a tag
+	Commit  string // full hash
+	Date    string // of the commit, RFC 3339 in UTC
+	Go      string // go1.26.8
+}
+
+// Facts returns what templates may say about the plan.
+func (p *Plan) Facts() Facts {
+	return Facts{p.Name, p.Source.Version, p.Source.Tag, p.Source.Commit, p.Source.Time.Format(time.RFC3339), p.Go}
+}
+
+// stamps are the variables of package main that are set by default, if they exist.
+func (f Facts) stamps() []struct{ name, value string } {
+	return []struct{ name, value string }{
+		{"version", f.Version}, {"commit", f.Commit}, {"date", f.Date},
+	}
+}
+
+// Expand executes the template text with data. An unknown field is an error.
+func Expand(text string, data any) (string, error) {
+	t, err := template.New("").Option("missingkey=error").Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("reading template %q: %s", text, templateError(err))
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, data); err != nil {
+		return "", fmt.Errorf("expanding template %q: %s", text, templateError(err))
+	}
+	return b.String(), nil
+}
+
+// templateError drops the position within a template that has no name and one line.
+func templateError(err error) string {
+	text := err.Error()
+	if _, rest, ok := strings.Cut(text, ">: "); ok {
+		return rest
+	}
+	return strings.TrimPrefix(text, "template: ")
+}
+
+// linkFlags returns the value of -ldflags: the user's template, or the default,
+// which strips the symbol table and stamps what the main packages have.
+func (p *Plan) linkFlags(template string, mains []Main) (string, error) {
+	if template != "" {
+		flags, err := Expand(template, p.Facts())
+		if err != nil {
+			return "", &Problem{Setting: "ldflags", Err: err}
+		}
+		return flags, nil
+	}
+	flags := []string{"-s", "-w"}
+	for _, s := range p.Facts().stamps() {
+		if stampable(mains, s.name) {
+			flags = append(flags, "-X", "main."+s.name+"="+s.value)
+		}
+	}
+	return strings.Join(flags, " "), nil
+}
+
+// stampable reports whether -X can set main.name: some main package declares it as a
+// string, and none as anything else, for which the linker would fail.
+func stampable(mains []Main, name string) bool {
+	found := false
+	for _, m := range mains {
+		for _, file := range m.files {
+			// A file that does not parse is the compiler's to complain about.
+			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(m.dir, file), nil, parser.SkipObjectResolution)
+			if err != nil {
+				continue
+			}
+			switch declares(f, name) {
+			case declaredString:
+				found = true
+			case declaredOther:
+				return false
+			}
+		}
+	}
+	return found
+}
+
+type declaration int
+
+const (
+	notDeclared declaration = iota
+	declaredString
+	declaredOther
+)
+
+// declares says how f declares the name on package level. The linker can set a
+// variable of type string whose initial value is a constant or none
+// (`go doc cmd/link`, -X).
+func declares(f *ast.File, name string) declaration {
+	for _, decl := range f.Decls {
+		gen, ok := decl.(*ast.GenDecl)
+		if !ok || gen.Tok != token.VAR {
+			continue
+		}
+		for _, spec := range gen.Specs {
+			v := spec.(*ast.ValueSpec) // the only kind under token.VAR
+			for i, id := range v.Names {
+				if id.Name == name {
+					return kindOf(v, i)
+				}
+			}
+		}
+	}
+	return notDeclared
+}
+
+func kindOf(v *ast.ValueSpec, i int) declaration {
+	if v.Type != nil {
+		if id, ok := v.Type.(*ast.Ident); ok && id.Name == "string" {
+			return declaredString // a computed initial value would win over the stamp, harmlessly
+		}
+		return declaredOther
+	}
+	if i < len(v.Values) {
+		if lit, ok := v.Values[i].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			return declaredString
+		}
+	}
+	return declaredOther
+}

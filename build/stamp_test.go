@@ -1,0 +1,56 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The linker fails on -X for a variable that is no string, and Go modules do have an
+// `int` named version.
+func TestStampable(t *testing.T) {
+	for source, want := range map[string]bool{
+		"var version string":                 true,
+		"var version = \"dev\"":              true,
+		"var (\n\ta, version = 1, `dev`\n)":  true,
+		"var version string = \"x\"":         true,
+		"var version = 3":                    false,
+		"var version int":                    false,
+		"var version = name()":               false,
+		"const version = \"1\"":              false,
+		"func version() {}":                  false,
+		"func f() { var version string }":    false,
+		"var Version string":                 false,
+		"var a, version = two()":             false,
+		"this does not parse":                false,
+		"type s struct{ version string }":    false,
+		"var version []string":               false,
+		"var version pkg.String":             false,
+		"import \"x\"\n\nvar version string": true,
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\n"+source+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := stampable([]Main{{dir: dir, files: []string{"main.go"}}}, "version"); got != want {
+			t.Errorf("%s: got %v, expected %v", source, got, want)
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	facts := Facts{Name: "tool", Version: "1.2.3"}
+	if got, err := Expand("{{.Name}}_{{.Version}}", facts); got != "tool_1.2.3" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		"{{.Nam}}":  `expanding template "{{.Nam}}": can't evaluate field Nam`,
+		"{{.Name":   `reading template "{{.Name": `,
+		"{{env 1}}": `function "env" not defined`,
+	} {
+		if _, err := Expand(text, facts); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got error %v, expected %s", text, err, want)
+		}
+	}
+}

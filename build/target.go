@@ -1,0 +1,173 @@
+package build
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// A Target is one platform to build for. Its String, such as "linux/arm/6", is
+// its name in every log line, error and report.
+type Target struct {
+	OS    string `json:"os"`              // GOOS
+	Arch  string `json:"arch"`            // GOARCH
+	Level string `json:"level,omitempty"` // GOARM, GOAMD64, ...; "" is the default and was not named by the user
+}
+
+func (t Target) String() string {
+	if t.Level == "" {
+		return t.OS + "/" + t.Arch
+	}
+	return t.OS + "/" + t.Arch + "/" + t.Level
+}
+
+// Dir returns the target as a directory name: "linux_arm_6".
+func (t Target) Dir() string { return strings.ReplaceAll(t.String(), "/", "_") }
+
+// Exe returns the file name of the program name on this target.
+func (t Target) Exe(name string) string {
+	switch {
+	case t.OS == "windows":
+		return name + ".exe"
+	case t.Arch == "wasm":
+		return name + ".wasm" // go build gives no suffix; hosts and web servers go by it
+	}
+	return name
+}
+
+// env returns the environment that selects the target. It must come last in the
+// environment of a child: the last value of a name wins.
+func (t Target) env() []string {
+	env := []string{"GOOS=" + t.OS, "GOARCH=" + t.Arch}
+	if l := levelEnv(t.Arch, t.Level); l != "" {
+		env = append(env, l)
+	}
+	return env
+}
+
+// A platform is one line of `go tool dist list -json`.
+type platform struct {
+	GOOS, GOARCH string
+	FirstClass   bool
+}
+
+func (p platform) String() string { return p.GOOS + "/" + p.GOARCH }
+
+func parsePlatforms(distList []byte) ([]platform, error) {
+	var ps []platform
+	if err := json.Unmarshal(distList, &ps); err != nil {
+		return nil, fmt.Errorf("reading the output of go tool dist list: %w", err)
+	}
+	return ps, nil
+}
+
+// selectTargets resolves patterns over the platforms of the toolchain. A pattern
+// is OS/ARCH or OS/ARCH/LEVEL, either part with * wildcards; "all"; "first-class";
+// each may be preceded by ! to take its matches out again. named lists the
+// targets that were asked for by their own name rather than by a wildcard.
+func selectTargets(patterns []string, platforms []platform) (targets []Target, named map[Target]bool, ps Problems) {
+	named = map[Target]bool{}
+	for _, pattern := range patterns {
+		body, exclude := strings.CutPrefix(pattern, "!")
+		matches, wild, problem := matchTargets(body, platforms)
+		if problem != nil {
+			ps = append(ps, problem)
+			continue
+		}
+		for _, t := range matches {
+			if exclude {
+				targets = slices.DeleteFunc(targets, func(have Target) bool {
+					return have.OS == t.OS && have.Arch == t.Arch && (t.Level == "" || have.Level == t.Level)
+				})
+				continue
+			}
+			if !slices.Contains(targets, t) {
+				targets = append(targets, t)
+			}
+			if !wild {
+				named[t] = true
+			}
+		}
+	}
+	ps = append(ps, twins(targets)...)
+	if len(targets) == 0 && len(ps) == 0 {
+		ps.add("targets", "", "no target is left of %q", strings.Join(patterns, " "))
+	}
+	return targets, named, ps
+}
+
+// matchTargets resolves one pattern (without its !).
+func matchTargets(pattern string, platforms []platform) (matches []Target, wild bool, _ *Problem) {
+	osArch, level := pattern, ""
+	if parts := strings.Split(pattern, "/"); len(parts) == 3 {
+		osArch, level = parts[0]+"/"+parts[1], parts[2]
+	}
+	if _, err := path.Match(osArch, ""); err != nil {
+		return nil, false, &Problem{Setting: "targets", Err: fmt.Errorf("reading target pattern %q: %w", pattern, err)}
+	}
+	for _, p := range platforms {
+		ok, _ := path.Match(osArch, p.String()) // the pattern was checked above
+		if ok || pattern == "all" || pattern == "first-class" && p.FirstClass {
+			matches = append(matches, Target{p.GOOS, p.GOARCH, level})
+		}
+	}
+	if len(matches) == 0 {
+		return nil, false, unknownTarget(pattern, platforms)
+	}
+	for _, t := range matches {
+		if err := checkLevel(t.Arch, t.Level); err != nil {
+			return nil, false, &Problem{Setting: "targets", Err: fmt.Errorf("unknown target %s: %w", t, err)}
+		}
+	}
+	return matches, pattern == "all" || pattern == "first-class" || strings.ContainsAny(osArch, "*?["), nil
+}
+
+// twins finds targets that are one and the same: linux/amd64 and linux/amd64/v1
+// would be built twice and differ in nothing but their names.
+func twins(targets []Target) (ps Problems) {
+	first := map[string]Target{}
+	for _, t := range targets {
+		key := strings.Join(t.env(), " ")
+		if other, ok := first[key]; ok {
+			ps.add("targets", "", "targets %s and %s are the same (%s)", other, t, key)
+			continue
+		}
+		first[key] = t
+	}
+	return ps
+}
+
+// Other ecosystems' words for what Go calls otherwise.
+var aliases = map[string]string{
+	"macos": "darwin", "osx": "darwin", "mac": "darwin", "win": "windows", "win64": "windows", "win32": "windows",
+	"x86_64": "amd64", "x64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386", "x86": "386",
+	"armv5": "arm/5", "armv6": "arm/6", "armv7": "arm/7", "armhf": "arm/7", "ppc64el": "ppc64le", "riscv": "riscv64", "mipsel": "mipsle",
+}
+
+func unknownTarget(pattern string, platforms []platform) *Problem {
+	parts := strings.Split(strings.ToLower(pattern), "/")
+	for i, part := range parts {
+		if to, ok := aliases[part]; ok {
+			parts[i] = to
+		}
+	}
+	translated := strings.Join(parts, "/")
+	var names []string
+	best := ""
+	for _, p := range platforms {
+		names = append(names, p.String())
+		if translated == p.String() || strings.HasPrefix(translated, p.String()+"/") {
+			best = translated
+		}
+	}
+	if best == "" {
+		best = Nearest(translated, names)
+	}
+	p := &Problem{Setting: "targets", Err: fmt.Errorf("unknown target %q", pattern), Remedy: "go tool dist list"}
+	if best != "" {
+		p.Remedy = "did you mean " + best + "?"
+	}
+	return p
+}

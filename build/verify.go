@@ -1,0 +1,126 @@
+package build
+
+import (
+	"debug/buildinfo"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/org/go-static-release/build/static"
+)
+
+// A Proof is what a binary's own bytes say, compared with the plan.
+type Proof struct {
+	Static      bool     `json:"static"`                // the claim of its platform holds
+	Claim       string   `json:"claim"`                 // what was proved, or should have been: "static", "system libraries only"
+	Format      string   `json:"format"`                // "ELF"
+	Arch        string   `json:"arch"`                  // GOARCH of the file's header
+	Interpreter string   `json:"interpreter,omitempty"` // the loader it asks for
+	Needed      []string `json:"needed,omitempty"`      // libraries it asks for
+	Go          string   `json:"go"`                    // toolchain in the build info
+	Differences []string `json:"differences,omitempty"` // every claim that does not hold
+}
+
+// A ProofError is a binary that is not what the plan says.
+type ProofError struct {
+	Binary      string // "linux/amd64 age"
+	Linkage     bool   // it asks for more than its platform may; the setting static=report allows that, and nothing else
+	Differences []string
+}
+
+func (e *ProofError) Error() string {
+	return fmt.Sprintf("proving %s:\n  %s", e.Binary, strings.Join(e.Differences, "\n  "))
+}
+
+// Verify reads a binary back and compares it with the plan: what it needs to run,
+// and what its build info says. It fails closed: what cannot be read is an error.
+// The proof is returned with a ProofError too.
+func (p *Plan) Verify(bin Binary) (*Proof, error) {
+	f, err := os.Open(bin.Path)
+	if err != nil {
+		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+	}
+	file, err := static.Read(f, fi.Size())
+	if err != nil {
+		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+	}
+	verdict := static.Judge(bin.Target.OS, file)
+	proof := &Proof{
+		Static: verdict.OK, Claim: verdict.Claim, Format: file.Format, Arch: file.Arch,
+		Interpreter: file.Interpreter, Needed: file.Needed, Differences: verdict.Reasons,
+	}
+	var wrong []string
+	if !sameArch(bin.Target, file) {
+		wrong = append(wrong, fmt.Sprintf("machine: expected %s, found %s", bin.Target.Arch, file.Machine))
+	}
+	// debug/buildinfo reads no XCOFF of a cross build and no wasm; there the header is all there is to read.
+	info, err := buildinfo.Read(f)
+	switch {
+	case err == nil:
+		proof.Go = info.GoVersion
+		wrong = append(wrong, p.checkBuildInfo(bin, info)...)
+	case hasBuildInfo(file.Format):
+		wrong = append(wrong, fmt.Sprintf("build info: %v", err))
+	}
+	proof.Differences = append(proof.Differences, wrong...)
+	if verdict.OK && len(wrong) == 0 {
+		return proof, nil
+	}
+	return proof, &ProofError{
+		Binary: bin.Target.String() + " " + bin.Exe(), Linkage: len(wrong) == 0, Differences: proof.Differences,
+	}
+}
+
+// checkBuildInfo compares the build info with the plan and names each difference.
+func (p *Plan) checkBuildInfo(bin Binary, info *debug.BuildInfo) (wrong []string) {
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	expect := func(key, want, found string) {
+		if found == "" {
+			found = "nothing"
+		}
+		if found != want {
+			wrong = append(wrong, fmt.Sprintf("%s: expected %s, found %s", key, want, found))
+		}
+	}
+	expect("main package", bin.Main.ImportPath, info.Path)
+	expect("toolchain", p.Go, strings.Fields(info.GoVersion + " ")[0])
+	expect("GOOS", bin.Target.OS, settings["GOOS"])
+	expect("GOARCH", bin.Target.Arch, settings["GOARCH"])
+	if name, value := levelOf(bin.Target.Arch, bin.Target.Level); name != "" {
+		expect(name, value, settings[name])
+	}
+	expect("CGO_ENABLED", "0", settings["CGO_ENABLED"])
+	expect("-trimpath", "true", settings["-trimpath"])
+	if p.Tags != "" {
+		expect("-tags", p.Tags, settings["-tags"])
+	}
+	expect("vcs.revision", p.Source.Commit, settings["vcs.revision"])
+	expect("vcs.modified", fmt.Sprint(p.Source.Dirty), settings["vcs.modified"])
+	if !p.Source.Dirty && settings["vcs.modified"] == "true" {
+		wrong[len(wrong)-1] += ": something wrote into the checkout meanwhile; git status shows what"
+	}
+	return wrong
+}
+
+// sameArch reports whether the file is for the target's architecture. The header
+// of plan9 and wasm files tells less than GOARCH; static leaves Arch empty then.
+func sameArch(t Target, f *static.File) bool {
+	return f.Arch == t.Arch
+}
+
+func hasBuildInfo(format string) bool {
+	switch format {
+	case "wasm":
+		return false
+	}
+	return true
+}
