@@ -1,0 +1,159 @@
+// Package pack turns binaries into the files of a release: the same bytes every
+// time, on every machine.
+//
+// Nothing of a file system survives in an archive. Names are sorted, there is one
+// time (the commit's), owner and group are 0, and the mode follows from one bit: a
+// file is executable or it is not. The compressors are this module's pinned
+// dependencies, so the bytes depend neither on the Go release that compiled this
+// program nor on the number of processors.
+package pack
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// A File is one file to pack.
+type File struct {
+	Name       string // in the archive, slashes
+	Executable bool
+	Size       int64
+	Open       func() (io.ReadCloser, error)
+}
+
+// mode is the file's mode by rule.
+func (f File) mode() fs.FileMode {
+	if f.Executable {
+		return 0o755
+	}
+	return 0o644
+}
+
+// copyTo writes the file's content, which must be Size bytes long.
+func (f File) copyTo(w io.Writer) error {
+	r, err := f.Open()
+	if err != nil {
+		return fmt.Errorf("packing %s: %w", f.Name, err)
+	}
+	defer r.Close()
+	if n, err := io.Copy(w, r); err != nil {
+		return fmt.Errorf("packing %s: %w", f.Name, err)
+	} else if n != f.Size {
+		return fmt.Errorf("packing %s: expected %d bytes, found %d", f.Name, f.Size, n)
+	}
+	return nil
+}
+
+// An Archive is an archive to write. Directories are implied by the files.
+type Archive struct {
+	Time  time.Time
+	Files []File
+}
+
+// gzipLevel is klauspost's 8: on Go binaries its files are 0.05 % larger than those of the
+// standard library's best level, at four times the speed (BenchmarkArchive compares them).
+const gzipLevel = 8
+
+// formats are the ways to write an archive, by name, which is the file name's extension too.
+var formats = map[string]func(a Archive, w io.Writer) error{
+	"tar.gz": func(a Archive, w io.Writer) error {
+		z, err := gzip.NewWriterLevel(w, gzipLevel)
+		if err == nil {
+			z.ModTime = time.Unix(0, 0) // "no time stamp is available" (RFC 1952); this library writes a zero Time as 2042
+		}
+		return a.tarInto(z, err)
+	},
+	"zip": Archive.zip,
+	"tar.xz": func(a Archive, w io.Writer) error {
+		z, err := xz.NewWriter(w)
+		return a.tarInto(z, err)
+	},
+	"tar.zst": func(a Archive, w io.Writer) error {
+		z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1))
+		return a.tarInto(z, err)
+	},
+}
+
+// Formats returns the names of the archive formats, sorted.
+func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
+
+// Write writes the archive in the given format. It refuses names that would leave
+// the directory the archive is unpacked in, or that occur twice.
+func (a Archive) Write(format string, w io.Writer) error {
+	write, ok := formats[format]
+	if !ok {
+		return fmt.Errorf("packing: unknown format %q", format)
+	}
+	a.Files = slices.SortedFunc(slices.Values(a.Files), func(x, y File) int { return strings.Compare(x.Name, y.Name) })
+	for i, f := range a.Files {
+		switch {
+		case !filepath.IsLocal(filepath.FromSlash(f.Name)), strings.Contains(f.Name, `\`):
+			return fmt.Errorf("packing %q: not a name inside an archive", f.Name)
+		case i > 0 && f.Name == a.Files[i-1].Name:
+			return fmt.Errorf("packing %s: two files of this name", f.Name)
+		}
+	}
+	return write(a, w)
+}
+
+// tarInto writes a tar stream into the compressor z and closes both. err is that of
+// making z.
+func (a Archive) tarInto(z io.WriteCloser, err error) error {
+	if err != nil {
+		return fmt.Errorf("starting the compressor: %w", err)
+	}
+	tw := tar.NewWriter(z)
+	for _, f := range a.Files {
+		header := &tar.Header{
+			Typeflag: tar.TypeReg, Name: f.Name, Size: f.Size, Mode: int64(f.mode()),
+			ModTime: a.Time.Truncate(time.Second),
+			Format:  tar.FormatPAX, // plain ustar unless a name or size needs more
+		}
+		if err := tw.WriteHeader(header); err != nil {
+			return fmt.Errorf("packing %s: %w", f.Name, err)
+		}
+		if err := f.copyTo(tw); err != nil {
+			return err
+		}
+	}
+	if err := tw.Close(); err != nil {
+		return fmt.Errorf("closing the archive: %w", err)
+	}
+	if err := z.Close(); err != nil {
+		return fmt.Errorf("closing the archive: %w", err)
+	}
+	return nil
+}
+
+func (a Archive) zip(w io.Writer) error {
+	zw := zip.NewWriter(w)
+	zw.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, gzipLevel) })
+	for _, f := range a.Files {
+		header := &zip.FileHeader{Name: f.Name, Method: zip.Deflate, Modified: a.Time.UTC().Truncate(time.Second)}
+		header.SetMode(f.mode())
+		fw, err := zw.CreateHeader(header)
+		if err != nil {
+			return fmt.Errorf("packing %s: %w", f.Name, err)
+		}
+		if err := f.copyTo(fw); err != nil {
+			return err
+		}
+	}
+	if err := zw.Close(); err != nil {
+		return fmt.Errorf("closing the archive: %w", err)
+	}
+	return nil
+}

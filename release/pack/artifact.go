@@ -1,0 +1,100 @@
+package pack
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// An Artifact is one finished file of a release.
+type Artifact struct {
+	Name   string            `json:"name"`
+	Kind   string            `json:"kind"`             // "archive", "binary" or "checksums"
+	Target string            `json:"target,omitempty"` // "linux/amd64"; "" if it is for all of them
+	Size   int64             `json:"size"`             // bytes
+	Sums   map[string]string `json:"sums"`             // algorithm -> hex digest
+	Path   string            `json:"-"`                // on disk
+}
+
+// SHA256 returns the artifact's SHA-256 in hex.
+func (a Artifact) SHA256() string { return a.Sums["sha256"] }
+
+// ChecksumFiles are the digests that can be asked for, and the files that list them.
+var ChecksumFiles = map[string]string{"sha256": "checksums.txt", "sha512": "checksums-sha512.txt"}
+
+var newHash = map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.New}
+
+// TempPrefix begins the name of a file that is still being written.
+const TempPrefix = ".unfinished-"
+
+// WriteFile writes an artifact into dir, computing on the way its SHA-256, with which
+// GitHub's own digest will be compared, and the other digests asked for. The file has
+// its name only once it is whole: until then it is a temporary one beside it, removed
+// on any error.
+func WriteFile(dir string, a Artifact, algorithms []string, write func(io.Writer) error) (_ Artifact, err error) {
+	f, err := os.CreateTemp(dir, TempPrefix+"*")
+	if err != nil {
+		return a, fmt.Errorf("writing %s: %w", a.Name, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close() // a second Close after a failed one changes nothing
+			if rmErr := os.Remove(f.Name()); rmErr != nil {
+				err = fmt.Errorf("%w\nremoving what was written of it: %w", err, rmErr)
+			}
+		}
+	}()
+	w := &counter{w: f, sums: map[string]hash.Hash{"sha256": sha256.New()}}
+	for _, name := range algorithms {
+		w.sums[name] = newHash[name]()
+	}
+	if err := write(w); err != nil {
+		return a, fmt.Errorf("writing %s: %w", a.Name, err)
+	}
+	if err := f.Chmod(0o644); err != nil { // whatever the umask
+		return a, fmt.Errorf("writing %s: %w", a.Name, err)
+	}
+	if err := f.Close(); err != nil {
+		return a, fmt.Errorf("writing %s: %w", a.Name, err)
+	}
+	a.Path, a.Size, a.Sums = filepath.Join(dir, a.Name), w.n, map[string]string{}
+	for name, h := range w.sums {
+		a.Sums[name] = fmt.Sprintf("%x", h.Sum(nil))
+	}
+	if err := os.Rename(f.Name(), a.Path); err != nil {
+		return a, fmt.Errorf("writing %s: %w", a.Name, err)
+	}
+	return a, nil
+}
+
+// A counter passes bytes on, counting and hashing them.
+type counter struct {
+	w    io.Writer
+	n    int64
+	sums map[string]hash.Hash
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	for _, h := range c.sums {
+		_, _ = h.Write(p[:n]) // a hash never returns an error (hash.Hash)
+	}
+	return n, err
+}
+
+// Checksums returns the checksum file of the artifacts for one algorithm, sorted by
+// name, in the format that `sha256sum -c` reads: digest, two spaces, name.
+func Checksums(algorithm string, artifacts []Artifact) []byte {
+	lines := make([]string, 0, len(artifacts))
+	for _, a := range slices.SortedFunc(slices.Values(artifacts), func(x, y Artifact) int { return strings.Compare(x.Name, y.Name) }) {
+		lines = append(lines, a.Sums[algorithm]+"  "+a.Name+"\n")
+	}
+	return []byte(strings.Join(lines, ""))
+}

@@ -1,0 +1,262 @@
+package pack
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var commitTime = time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("here", 3600))
+
+// file is a File with its content in memory.
+func file(name, content string, executable bool) File {
+	return File{name, executable, int64(len(content)), func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(content)), nil
+	}}
+}
+
+func testArchive() Archive {
+	long := strings.Repeat("a-long-directory/", 12) + "name" // more than a ustar header holds
+	return Archive{commitTime, []File{
+		file("tool", strings.Repeat("\x7fELF tool ", 50000), true),
+		file("LICENSE", "do anything\n", false),
+		file("docs/ünï.md", "text\n", false),
+		file(long, "deep\n", false),
+	}}
+}
+
+func write(t *testing.T, a Archive, format string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := a.Write(format, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// The order of the files, and the machine's time zone, change nothing.
+func TestSameBytes(t *testing.T) {
+	for _, format := range Formats() {
+		a, b := testArchive(), testArchive()
+		b.Time = b.Time.UTC()
+		for i, j := 0, len(b.Files)-1; i < j; i, j = i+1, j-1 {
+			b.Files[i], b.Files[j] = b.Files[j], b.Files[i]
+		}
+		if !bytes.Equal(write(t, a, format), write(t, b, format)) {
+			t.Errorf("%s: different bytes for the same files", format)
+		}
+	}
+}
+
+type entry struct {
+	Name, Mode, Time, Owner, Content string
+}
+
+func wantEntries() (want []entry) {
+	for _, i := range []int{1, 3, 2, 0} { // sorted by name
+		f := testArchive().Files[i]
+		r, _ := f.Open() // in memory
+		data, _ := io.ReadAll(r)
+		want = append(want, entry{f.Name, f.mode().String(), "2026-01-02T02:04:05Z", "0:0", string(data)})
+	}
+	return want
+}
+
+func TestTarGz(t *testing.T) {
+	z, err := gzip.NewReader(bytes.NewReader(write(t, testArchive(), "tar.gz")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if z.Name != "" || !z.ModTime.IsZero() {
+		t.Errorf("the gzip header has name %q, time %v", z.Name, z.ModTime)
+	}
+	var have []entry
+	for tr := tar.NewReader(z); ; {
+		h, err := tr.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(tr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have = append(have, entry{h.Name, h.FileInfo().Mode().String(), h.ModTime.UTC().Format(time.RFC3339), fmt.Sprintf("%d:%d%s%s", h.Uid, h.Gid, h.Uname, h.Gname), string(data)})
+	}
+	if diff := cmp.Diff(wantEntries(), have); diff != "" {
+		t.Errorf("entries (-want +have):\n%s", diff)
+	}
+}
+
+func TestZip(t *testing.T) {
+	data := write(t, testArchive(), "zip")
+	zr, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have []entry
+	for _, f := range zr.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have = append(have, entry{f.Name, f.Mode().String(), f.Modified.UTC().Format(time.RFC3339), "0:0", string(content)})
+	}
+	if diff := cmp.Diff(wantEntries(), have); diff != "" {
+		t.Errorf("entries (-want +have):\n%s", diff)
+	}
+}
+
+// What people have reads it back.
+func TestRealTools(t *testing.T) {
+	for format, command := range map[string][]string{
+		"tar.gz":  {"tar", "-xzf"},
+		"tar.xz":  {"tar", "-xJf"},
+		"tar.zst": {"tar", "--zstd", "-xf"},
+		"zip":     {"unzip", "-q"},
+	} {
+		t.Run(format, func(t *testing.T) {
+			helper := map[string]string{"tar.xz": "xz", "tar.zst": "zstd"}[format]
+			for _, tool := range []string{command[0], helper} {
+				if _, err := exec.LookPath(tool); tool != "" && err != nil {
+					t.Skipf("%s is not installed: what it makes of %s is not tested", tool, format)
+				}
+			}
+			dir := t.TempDir()
+			a, err := WriteFile(dir, Artifact{Name: "a." + format}, nil, func(w io.Writer) error { return testArchive().Write(format, w) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(command[0], append(command[1:], a.Path)...)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			for _, want := range wantEntries() {
+				data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(want.Name)))
+				if err != nil || string(data) != want.Content {
+					t.Errorf("%s: %d bytes, %v", want.Name, len(data), err)
+				}
+			}
+		})
+	}
+}
+
+func TestRefusedNames(t *testing.T) {
+	for _, name := range []string{"../out", "/root", "a/../../b", "", `a\b`, "tool"} {
+		a := Archive{commitTime, []File{file("tool", "x", true), file(name, "y", false)}}
+		if err := a.Write("zip", io.Discard); err == nil {
+			t.Errorf("%q was packed", name)
+		}
+	}
+	if err := (Archive{}).Write("rar", io.Discard); err == nil {
+		t.Error("an unknown format was written")
+	}
+}
+
+// A failure in the middle leaves nothing: neither the name nor a temporary file.
+func TestNothingHalfWritten(t *testing.T) {
+	short := file("short", "1234", false)
+	short.Size = 5
+	broken := file("broken", "", false)
+	broken.Open = func() (io.ReadCloser, error) { return nil, errors.New("disk on fire") }
+	for _, bad := range []File{short, broken} {
+		for _, format := range Formats() {
+			dir := t.TempDir()
+			a := testArchive()
+			a.Files = append(a.Files, bad)
+			_, err := WriteFile(dir, Artifact{Name: "x." + format}, nil, func(w io.Writer) error { return a.Write(format, w) })
+			if err == nil || !strings.Contains(err.Error(), "writing x."+format+": packing "+bad.Name) {
+				t.Errorf("%s: error %v", format, err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+				t.Errorf("%s left %v, %v", format, left, err)
+			}
+		}
+	}
+}
+
+func TestChecksums(t *testing.T) {
+	dir := t.TempDir()
+	var all []Artifact
+	for _, name := range []string{"b", "a"} {
+		a, err := WriteFile(dir, Artifact{Name: name}, []string{"sha512"}, func(w io.Writer) error {
+			_, err := io.WriteString(w, "content of "+name)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, a)
+	}
+	// printf 'content of a' | sha256sum
+	want := "8e56b639882ef91f67c597965dfb451cbd2e4b41d1a8cd9b01dd3241aa518796  a\n"
+	if got := string(Checksums("sha256", all)); !strings.HasPrefix(got, want) {
+		t.Errorf("got %q", got)
+	}
+	for algorithm, name := range ChecksumFiles {
+		if err := os.WriteFile(filepath.Join(dir, name), Checksums(algorithm, all), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		tool := algorithm + "sum"
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Logf("%s is not installed: what it makes of %s is not tested", tool, name)
+			continue
+		}
+		cmd := exec.Command(tool, "--strict", "-c", name)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != "a: OK\nb: OK\n" {
+			t.Errorf("%s: %v: %s", tool, err, out)
+		}
+	}
+}
+
+// BenchmarkArchive compares the compressors on this very test program. Run it with
+// go test -bench Archive ./release/pack; the size is reported as a share of the input.
+func BenchmarkArchive(b *testing.B) {
+	exe, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	a := Archive{commitTime, []File{{"tool", true, int64(len(exe)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(exe)), nil }}}}
+	writers := map[string]func(io.Writer) error{
+		"tar.gz_of_the_standard_library": func(w io.Writer) error {
+			z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
+			return a.tarInto(z, err)
+		},
+	}
+	for _, format := range Formats() {
+		writers[format] = func(w io.Writer) error { return a.Write(format, w) }
+	}
+	for name, write := range writers {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(exe)))
+			var c counter
+			for b.Loop() {
+				c = counter{w: io.Discard}
+				if err := write(&c); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(c.n)/float64(len(exe)), "size/input")
+		})
+	}
+}
