@@ -1,0 +1,189 @@
+// Package report holds what happened in a run, as data and for people.
+//
+// The Report is the product of a run: report.json, the lines on the terminal, the
+// job summary, report.html, the outputs of the action and the exit status all
+// derive from it, and nothing is inferred from text. Two runs over the same commit
+// write the same report but for the fields named "seconds".
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/pack"
+)
+
+// Schema is the version of the JSON form. It changes when a field changes its meaning.
+const Schema = 1
+
+// Statuses of a Report.
+const (
+	Published = "published"
+	Draft     = "draft"   // complete, left as a draft on request
+	DryRun    = "dry run" // complete, nothing was sent anywhere
+	Failed    = "failed"
+	Cancelled = "cancelled"
+)
+
+// OK is the status of a Target that has everything; a Target can also be Failed or Cancelled.
+const OK = "ok"
+
+// A Report is what happened.
+type Report struct {
+	Schema    int             `json:"schema"`
+	Program   string          `json:"program"` // version of this program
+	Status    string          `json:"status"`
+	DryRun    bool            `json:"dryRun"`
+	Why       string          `json:"why"` // it is a dry run, or is not
+	Name      string          `json:"name"`
+	Module    string          `json:"module"`
+	Source    *build.Source   `json:"source"`
+	Go        string          `json:"go"`
+	Targets   []Target        `json:"targets"` // in plan order
+	Skipped   []build.Skipped `json:"skipped,omitempty"`
+	Checksums []File          `json:"checksums,omitempty"`
+	Release   *Release        `json:"release,omitempty"`
+	Notices   []string        `json:"notices,omitempty"`
+	Errors    []string        `json:"errors,omitempty"` // that belong to no target
+	Seconds   float64         `json:"seconds"`
+}
+
+// A Release is the release on GitHub.
+type Release struct {
+	ID  int64  `json:"id"`
+	URL string `json:"url"`
+}
+
+// A Target is what happened in one lane.
+type Target struct {
+	Target   string   `json:"target"`
+	Status   string   `json:"status"`
+	Error    string   `json:"error,omitempty"`
+	Output   string   `json:"output,omitempty"` // what the compiler printed although it succeeded
+	Binaries []Binary `json:"binaries,omitempty"`
+	Files    []File   `json:"files,omitempty"`
+	Seconds  Seconds  `json:"seconds"`
+}
+
+// Seconds are the wall times of a lane's parts.
+type Seconds struct {
+	Wait    float64 `json:"wait"` // for a free compiler slot
+	Compile float64 `json:"compile"`
+	Prove   float64 `json:"prove"`
+	Pack    float64 `json:"pack"`
+	Upload  float64 `json:"upload,omitempty"`
+}
+
+// A Binary is one program and its proof.
+type Binary struct {
+	Name  string       `json:"name"`
+	Size  int64        `json:"size"`
+	Proof *build.Proof `json:"proof"`
+}
+
+// A File is one file of the release.
+type File struct {
+	pack.Artifact
+	Upload string `json:"upload,omitempty"` // "uploaded", "already there", "replaced"
+	URL    string `json:"url,omitempty"`    // of the download, once it is public
+}
+
+// Finish records how a lane ended.
+func (t *Target) Finish(err error, cancelled bool) {
+	switch {
+	case err == nil:
+		t.Status = OK
+	case cancelled:
+		t.Status, t.Error = Cancelled, Cancelled
+	default:
+		t.Status, t.Error = Failed, err.Error()
+	}
+}
+
+// Files lists every file of the release, in plan order, checksums last.
+func (r *Report) Files() []File {
+	var all []File
+	for _, t := range r.Targets {
+		all = append(all, t.Files...)
+	}
+	return append(all, r.Checksums...)
+}
+
+// A Failure is what one or several targets failed with.
+type Failure struct {
+	Targets []string
+	Error   string
+}
+
+// Failures returns why targets failed, in plan order, what is the same for several of
+// them once. Cancelled targets are not failures.
+func (r *Report) Failures() (failures []Failure) {
+	for _, t := range r.Targets {
+		if t.Status != Failed {
+			continue
+		}
+		i := slices.IndexFunc(failures, func(f Failure) bool { return f.Error == t.Error })
+		if i < 0 {
+			i = len(failures)
+			failures = append(failures, Failure{Error: t.Error})
+		}
+		failures[i].Targets = append(failures[i].Targets, t.Target)
+	}
+	return failures
+}
+
+// Unfinished counts the targets that do not have everything.
+func (r *Report) Unfinished() (n int) {
+	for _, t := range r.Targets {
+		if t.Status != OK {
+			n++
+		}
+	}
+	return n
+}
+
+// NotStatic lists the binaries whose proof does not hold, as "TARGET NAME: REASON".
+func (r *Report) NotStatic() (list []string) {
+	for _, t := range r.Targets {
+		for _, b := range t.Binaries {
+			if b.Proof != nil && !b.Proof.Static {
+				list = append(list, fmt.Sprintf("%s %s: %s", t.Target, b.Name, strings.Join(b.Proof.Differences, ", ")))
+			}
+		}
+	}
+	return list
+}
+
+// Err is the error of the run, nil if it reached what it set out for. It holds every
+// failure, in plan order.
+func (r *Report) Err() error {
+	var errs []error
+	for _, t := range r.Targets {
+		if t.Status != OK {
+			errs = append(errs, fmt.Errorf("%s: %s", t.Target, t.Error))
+		}
+	}
+	for _, e := range r.Errors {
+		errs = append(errs, errors.New(e))
+	}
+	return errors.Join(errs...)
+}
+
+// JSON returns the report as report.json holds it.
+func (r *Report) JSON() ([]byte, error) {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the report: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// Since returns the seconds since start, to milliseconds.
+func Since(start time.Time) float64 {
+	return float64(time.Since(start).Milliseconds()) / 1000
+}

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/pack"
+)
+
+func file(name string, size int64) File {
+	return File{Artifact: pack.Artifact{Name: name, Kind: "archive", Size: size, Sums: map[string]string{"sha256": strings.Repeat("ab", 32)}}}
+}
+
+// mixed is a run in which two targets failed alike, one was cancelled, and one is fine.
+func mixed() *Report {
+	return &Report{
+		Schema: Schema, Status: Failed, Why: "refs/heads/a|b is not a tag", DryRun: true, Name: "tool", Module: "example.com/tool", Go: "go1.26.8",
+		Source: &build.Source{Version: "1.2.3", Commit: "c0ffee", Time: time.Unix(0, 0).UTC(), Dir: "."},
+		Targets: []Target{
+			{Target: "linux/amd64", Status: OK, Files: []File{file("tool_x.tar.gz", 1500)}, Binaries: []Binary{{"tool", 1, &build.Proof{Static: true, Claim: "static"}}}},
+			{Target: "linux/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
+			{Target: "windows/amd64", Status: Cancelled, Error: Cancelled},
+			{Target: "darwin/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
+			{Target: "linux/386", Status: Failed, Error: "other"},
+		},
+		Errors: []string{"disk full | *really*"},
+	}
+}
+
+func TestFailuresAreMergedInPlanOrder(t *testing.T) {
+	r := mixed()
+	f := r.Failures()
+	if len(f) != 2 || strings.Join(f[0].Targets, " ") != "linux/arm64 darwin/arm64" || f[1].Error != "other" {
+		t.Errorf("%+v", f)
+	}
+	if n := r.Unfinished(); n != 4 {
+		t.Errorf("%d unfinished", n)
+	}
+	want := "linux/arm64: a.go:1:1: ```` <script>alert(1)</script>\nwindows/amd64: cancelled\ndarwin/arm64: a.go:1:1: ```` <script>alert(1)</script>\nlinux/386: other\ndisk full | *really*"
+	if got := r.Err().Error(); got != want {
+		t.Errorf("got %q", got)
+	}
+	if got := r.Headline(); got != "tool 1.2.3 failed: 1 of 5 targets are complete, nothing was published" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Foreign text stays text, in Markdown and in HTML.
+func TestForeignTextIsInert(t *testing.T) {
+	md := mixed().Markdown()
+	for _, want := range []string{
+		"`````\na.go:1:1: ```` <script>alert(1)</script>\n`````", // a longer fence
+		`refs/heads/a\|b is not a tag`, `disk full \| \*really\*`,
+		"| linux/amd64 | static | tool\\_x.tar.gz | 1.5 kB | `abab",
+		"| windows/amd64 | **cancelled** |",
+	} {
+		if !strings.Contains(md, want) {
+			t.Errorf("%q is not in:\n%s", want, md)
+		}
+	}
+	page, err := mixed().HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(page), "<script>") || !strings.Contains(string(page), "&lt;script&gt;") {
+		t.Errorf("%s", page)
+	}
+}
+
+func TestSummaryFitsGitHub(t *testing.T) {
+	r := mixed()
+	r.Targets[4].Error = strings.Repeat("ü", 1<<20)
+	md := r.Markdown()
+	if len(md) > 1<<20 || !strings.HasSuffix(md, "report.json has all of it.\n") || strings.ContainsRune(md, '\uFFFD') {
+		t.Errorf("%d bytes, ends with %q", len(md), md[len(md)-60:])
+	}
+}
+
+// What is not static is said wherever a person may look.
+func TestNotStaticIsLoud(t *testing.T) {
+	r := mixed()
+	r.Status, r.Targets, r.Errors = DryRun, r.Targets[:1], nil
+	r.Targets[0].Binaries = append(r.Targets[0].Binaries, Binary{"toold", 1, &build.Proof{Claim: "static", Differences: []string{"needs libc.so.6"}}})
+	page, err := r.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for where, text := range map[string]string{
+		"the line": r.Targets[0].Line(), "the headline": r.Headline(), "the summary": r.Markdown(), "the page": string(page),
+	} {
+		if !strings.Contains(strings.ToLower(text), "not static") {
+			t.Errorf("%s does not say it: %s", where, text)
+		}
+	}
+	if got := r.NotStatic(); len(got) != 1 || got[0] != "linux/amd64 toold: needs libc.so.6" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	data, err := mixed().JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Report
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	again, err := back.JSON()
+	if err != nil || string(again) != string(data) {
+		t.Errorf("%v:\n%s\n%s", err, data, again)
+	}
+}

@@ -1,0 +1,79 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Line is what the terminal shows when a target is done.
+func (t *Target) Line() string {
+	s := t.Seconds
+	line := fmt.Sprintf("%-9s  %-16s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Pack+s.Upload)
+	if t.Status == OK {
+		line += fmt.Sprintf("  %-21s  %s", t.Claim(), t.contents())
+	}
+	return line
+}
+
+// Claim is what was proved of all binaries of the target, or that it was not.
+func (t *Target) Claim() string {
+	claim := ""
+	for _, b := range t.Binaries {
+		if !b.Proof.Static {
+			return "NOT " + strings.ToUpper(b.Proof.Claim)
+		}
+		claim = b.Proof.Claim
+	}
+	return claim
+}
+
+// contents names the target's files with their sizes.
+func (t *Target) contents() string {
+	var parts []string
+	for _, f := range t.Files {
+		part := fmt.Sprintf("%s (%s)", f.Name, Bytes(f.Size))
+		if f.Upload != "" {
+			part += " " + f.Upload
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Bytes is a size for people.
+func Bytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// Headline is the whole run in one line.
+func (r *Report) Headline() string {
+	binaries := 0
+	for _, t := range r.Targets {
+		binaries += len(t.Binaries)
+	}
+	name := r.Name + " " + r.Source.Version
+	switch r.Status {
+	case Failed, Cancelled:
+		return fmt.Sprintf("%s %s: %d of %d targets are complete, nothing was published", name, r.Status, len(r.Targets)-r.Unfinished(), len(r.Targets))
+	}
+	proved := "each proved"
+	if bad := len(r.NotStatic()); bad > 0 {
+		proved = fmt.Sprintf("%d of them NOT STATIC", bad)
+	}
+	what := fmt.Sprintf("%s: %d files, %d binaries for %d targets, %s", name, len(r.Files()), binaries, len(r.Targets), proved)
+	switch r.Status {
+	case Published:
+		return "published " + what
+	case Draft:
+		return "drafted " + what
+	}
+	return "dry run of " + what
+}
