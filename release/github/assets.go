@@ -1,0 +1,174 @@
+package github
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+
+	"github.com/google/go-github/v92/github"
+)
+
+// An Asset is a file to attach.
+type Asset struct {
+	Name   string
+	Size   int64  // bytes
+	SHA256 string // hex
+	Open   func() (io.ReadSeekCloser, error)
+}
+
+func (a Asset) digest() string { return "sha256:" + a.SHA256 }
+
+// stateUploaded is the state of an asset that is whole. An interrupted upload leaves
+// one in state "starter", which "can be safely deleted" (docs.github.com, "Upload a
+// release asset").
+const stateUploaded = "uploaded"
+
+// Outcomes of Attach.
+const (
+	Uploaded = "uploaded"
+	Same     = "already there"
+	Replaced = "replaced"
+)
+
+// storedName is a name that GitHub stores as it is given. In others it replaces
+// characters, so that a checksum file would list files that do not exist
+// (softprops/action-gh-release#159).
+var storedName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*[A-Za-z0-9_+-]$|^[A-Za-z0-9]$`)
+
+// CheckName says what GitHub would do to the name of an asset, nil if nothing.
+func CheckName(name string) error {
+	if !storedName.MatchString(name) {
+		return fmt.Errorf("file name %q would be rewritten by GitHub, which keeps letters, digits, '.', '_', '+' and '-' inside a name", name)
+	}
+	return nil
+}
+
+// Limits of a release (docs.github.com, "About releases").
+const (
+	MaxAssets    = 1000
+	MaxAssetSize = 2<<30 - 1
+)
+
+func (r *Release) asset(name string) *github.ReleaseAsset {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.assets[name]
+}
+
+// Attach makes sure that the release has the file, and says what that took. On a
+// draft an asset of the same name that is incomplete or different is replaced; on a
+// published release a difference is refused.
+func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err error) {
+	if a.Size > MaxAssetSize {
+		return "", &Refusal{fmt.Errorf("uploading %s: %d bytes, and GitHub takes files below 2 GiB", a.Name, a.Size)}
+	}
+	outcome, attempts := Uploaded, 0
+	err = r.c.retry(ctx, "uploading "+a.Name, func() error {
+		if attempts++; attempts > 1 { // an upload that failed may have left something
+			if err := r.list(ctx); err != nil {
+				return err
+			}
+		}
+		if have := r.asset(a.Name); have != nil {
+			same, err := r.sameAs(ctx, have, a)
+			if err != nil {
+				return err
+			}
+			if same && attempts == 1 {
+				outcome = Same
+			}
+			if same {
+				return nil
+			}
+			if r.Published() {
+				return &Refusal{fmt.Errorf("release %s is public and has a different %s (%s, not %s); a public release is never changed",
+					r.rel.TagName, a.Name, have.GetDigest(), a.digest())}
+			}
+			if have.GetState() == stateUploaded && attempts == 1 {
+				outcome = Replaced
+			}
+			if err := r.remove(ctx, have); err != nil {
+				return err
+			}
+		}
+		if r.Published() {
+			return &Refusal{fmt.Errorf("release %s is public and has no %s; a public release is never changed", r.rel.TagName, a.Name)}
+		}
+		return r.upload(ctx, a)
+	})
+	return outcome, err
+}
+
+// sameAs reports whether the server has the very bytes of a.
+func (r *Release) sameAs(ctx context.Context, have *github.ReleaseAsset, a Asset) (bool, error) {
+	if have.GetState() != stateUploaded || int64(have.GetSize()) != a.Size {
+		return false, nil
+	}
+	digest, err := r.digest(ctx, have)
+	return digest == a.digest(), err
+}
+
+// digest is the server's own digest of an asset. Servers without one (GitHub
+// Enterprise before 3.18) are asked for the bytes instead.
+func (r *Release) digest(ctx context.Context, have *github.ReleaseAsset) (string, error) {
+	if have.GetDigest() != "" || have.GetState() != stateUploaded {
+		return have.GetDigest(), nil
+	}
+	var digest string
+	err := r.c.retry(ctx, "reading back "+have.GetName(), func() error {
+		body, _, err := r.c.api.Repositories.DownloadReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID(), http.DefaultClient)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		h := sha256.New()
+		if _, err := io.Copy(h, body); err != nil {
+			return err
+		}
+		digest = fmt.Sprintf("sha256:%x", h.Sum(nil))
+		return nil
+	})
+	return digest, err
+}
+
+func (r *Release) remove(ctx context.Context, have *github.ReleaseAsset) error {
+	_, err := r.c.api.Repositories.DeleteReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID())
+	if err != nil && status(err) != http.StatusNotFound {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.assets, have.GetName())
+	return nil
+}
+
+// upload sends the file once and looks at what the server says it stored.
+func (r *Release) upload(ctx context.Context, a Asset) error {
+	body, err := a.Open()
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	stored, _, err := r.c.api.Repositories.UploadReleaseAssetFromRelease(ctx, r.rel,
+		&github.UploadOptions{Name: a.Name, MediaType: "application/octet-stream"}, // not the machine's MIME table
+		body, a.Size)
+	if err != nil {
+		return err
+	}
+	if stored.GetName() != a.Name {
+		return &Refusal{fmt.Errorf("GitHub stored the file as %q", stored.GetName())}
+	}
+	r.mu.Lock()
+	r.assets[a.Name] = stored
+	r.mu.Unlock()
+	if same, err := r.sameAs(ctx, stored, a); err != nil {
+		return err
+	} else if !same { // 201 for half of the bytes has been seen
+		return &temporaryError{fmt.Errorf("GitHub stored %d bytes with %s, expected %d with %s",
+			stored.GetSize(), stored.GetDigest(), a.Size, a.digest())}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+// Package github holds all that is said to GitHub: to the Actions runner (inputs,
+// outputs, groups, annotations, the job summary) and to the Releases API.
+//
+// It imports none of this module's packages: a file to attach is described by an
+// Asset, so that the package can be read and tested alone. The fake GitHub it is
+// tested with is githubtest.
+//
+// Publishing is a transaction. Open finds or creates a draft; Attach uploads one
+// file, as often as it takes, and replaces what an interrupted upload left; Publish
+// reads every file's name, state, size and digest back from the server and only
+// then makes the release public. A public release is never changed.
+package github
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sethvargo/go-githubactions"
+)
+
+// A Runner is the GitHub Actions runner that started this process, or its absence.
+// Its methods may be called from several goroutines.
+type Runner struct {
+	action *githubactions.Action
+	getenv func(string) string
+	out    io.Writer
+	errors int // annotations so far
+	mu     sync.Mutex
+}
+
+// NewRunner returns the runner described by the environment. Commands to it are
+// written to out, each in one call of Write.
+func NewRunner(getenv func(string) string, out io.Writer) *Runner {
+	return &Runner{
+		action: githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(out)),
+		getenv: getenv, out: out,
+	}
+}
+
+// Active reports whether this process runs in a workflow.
+func (r *Runner) Active() bool { return r.getenv("GITHUB_ACTIONS") == "true" }
+
+// Input returns an input of the action, trimmed, "" if it was not given. A hyphen in
+// its name is an underscore in the environment: dash, the sh of Debian, does not hand
+// variables with hyphens to its children.
+func (r *Runner) Input(name string) string {
+	return r.action.GetInput(strings.ReplaceAll(name, "-", "_"))
+}
+
+// Context returns what the runner says about the event, with GitHub's defaults.
+func (r *Runner) Context() (*githubactions.GitHubContext, error) {
+	c, err := r.action.Context()
+	if err != nil {
+		return nil, fmt.Errorf("reading the runner's environment: %w", err)
+	}
+	return c, nil
+}
+
+// Mask makes the runner replace the secret in all output that follows.
+func (r *Runner) Mask(secret string) {
+	if r.Active() && secret != "" {
+		r.action.AddMask(secret)
+	}
+}
+
+// maxAnnotations of one kind are shown for a step; the rest would be dropped
+// without a word (github.com/orgs/community/discussions/26680).
+const maxAnnotations = 10
+
+// Annotate shows an error on the run's page, at a line of a file if file is not "".
+func (r *Runner) Annotate(title, file string, line int, message string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.errors++; !r.Active() || r.errors > maxAnnotations {
+		return
+	}
+	fields := map[string]string{"title": title}
+	if file != "" {
+		fields["file"] = file
+		fields["line"] = fmt.Sprint(line)
+	}
+	r.action.WithFieldsMap(fields).Errorf("%s", message)
+}
+
+// Group writes foreign text, such as the output of a compiler, in a group of its
+// own. Between the stop-commands the runner takes no line of it for a command
+// (docs.github.com, "Stopping and starting workflow commands").
+func (r *Runner) Group(title, body string) {
+	token := rand.Text()
+	var b strings.Builder
+	group := githubactions.New(githubactions.WithWriter(&b))
+	group.Group(title)
+	fmt.Fprintf(&b, "::stop-commands::%s\n%s\n::%s::\n", token, body, token)
+	group.EndGroup()
+	_, _ = io.WriteString(r.out, b.String()) // a log that cannot be written has nobody to tell
+}
+
+// Log returns the log for lines of ours that may quote foreign text: file names, the
+// output of git. In a workflow no such line is taken for a command.
+func (r *Runner) Log() io.Writer {
+	if !r.Active() {
+		return r.out
+	}
+	return harmless{r.out}
+}
+
+// A harmless writer breaks what the runner would take for a command: "::" at the
+// beginning of a line, white space or not, and "##[" anywhere (actions/runner,
+// ActionCommand.cs). Each Write is of whole lines.
+type harmless struct{ w io.Writer }
+
+var commandStart = regexp.MustCompile(`(?m)^(\s*):(:)|##(\[)`)
+
+func (h harmless) Write(p []byte) (int, error) {
+	_, err := h.w.Write(commandStart.ReplaceAllFunc(p, func(m []byte) []byte {
+		last := len(m) - 1
+		return append(append(slices.Clone(m[:last]), ' '), m[last])
+	}))
+	return len(p), err
+}
+
+// Output sets an output of the step. Outside a workflow it does nothing.
+//
+// The delimiter is random: go-githubactions uses a constant one, so that a value
+// containing it would set outputs of its own (CVE-2022-35954).
+func (r *Runner) Output(name, value string) error {
+	delimiter := rand.Text()
+	return r.appendTo("GITHUB_OUTPUT", fmt.Sprintf("%s<<%s\n%s\n%s\n", name, delimiter, value, delimiter))
+}
+
+// Summary adds Markdown to the job summary. Outside a workflow it does nothing.
+func (r *Runner) Summary(markdown string) error {
+	return r.appendTo("GITHUB_STEP_SUMMARY", markdown)
+}
+
+// appendTo appends to the file that the environment variable names, if it names one.
+func (r *Runner) appendTo(variable, content string) error {
+	path := r.getenv(variable)
+	if path == "" || !r.Active() {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", variable, err)
+	}
+	if _, err := f.WriteString(content); err != nil {
+		_ = f.Close() // the error of the write is the one to report
+		return fmt.Errorf("writing %s: %w", variable, err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("writing %s: %w", variable, err)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package github_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/org/go-static-release/release/github"
+)
+
+// runner returns a runner with files of its own, and what was written to its log.
+func runner(t *testing.T, env map[string]string) (*github.Runner, *bytes.Buffer, func(variable string) string) {
+	t.Helper()
+	dir := t.TempDir()
+	all := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary")}
+	for name, value := range env {
+		all[name] = value
+	}
+	var log bytes.Buffer
+	return github.NewRunner(func(name string) string { return all[name] }, &log), &log, func(variable string) string {
+		data, err := os.ReadFile(all[variable])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+}
+
+// A value cannot end its own delimiter and set another output (CVE-2022-35954).
+func TestOutputCannotBeForged(t *testing.T) {
+	r, _, read := runner(t, nil)
+	evil := "x\n_GitHubActionsFileCommandDelimeter_\npublished<<y\ntrue\ny"
+	for range 2 {
+		if err := r.Output("notes", evil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	form := regexp.MustCompile(`(?s)^notes<<([A-Z2-7]{26})\n` + regexp.QuoteMeta(evil) + `\n([A-Z2-7]{26})\nnotes<<([A-Z2-7]{26})\n`)
+	m := form.FindStringSubmatch(read("GITHUB_OUTPUT"))
+	if m == nil || m[1] != m[2] || m[1] == m[3] {
+		t.Errorf("%q", read("GITHUB_OUTPUT"))
+	}
+}
+
+// A line of a compiler cannot be a command.
+func TestGroupStopsCommands(t *testing.T) {
+	r, log, _ := runner(t, nil)
+	r.Group("build::x\n", "::set-output name=x::y\n::error::forged")
+	form := regexp.MustCompile(`^::group::build::x%0A\n::stop-commands::([A-Z2-7]{26})\n::set-output name=x::y\n::error::forged\n::([A-Z2-7]{26})::\n::endgroup::\n$`)
+	if m := form.FindStringSubmatch(log.String()); m == nil || m[1] != m[2] {
+		t.Errorf("%q", log)
+	}
+}
+
+// Lines of ours may quote file names and the output of git.
+func TestLogIsHarmless(t *testing.T) {
+	r, log, _ := runner(t, nil)
+	text := "error: x\n  ::add-mask::a\n::b\nc ::d\n##[error]e f##[g\n"
+	if n, err := io.WriteString(r.Log(), text); n != len(text) || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if got, want := log.String(), "error: x\n  : :add-mask::a\n: :b\nc ::d\n## [error]e f## [g\n"; got != want {
+		t.Errorf("got %q, expected %q", got, want)
+	}
+}
+
+func TestAnnotations(t *testing.T) {
+	r, log, _ := runner(t, nil)
+	r.Annotate("linux/amd64, x", "a:b.go", 3, "one\ntwo")
+	if got, want := log.String(), "::error file=a%3Ab.go,line=3,title=linux/amd64%2C x::one%0Atwo\n"; got != want {
+		t.Errorf("got %q, expected %q", got, want)
+	}
+	for range 20 {
+		r.Annotate("t", "", 0, "m")
+	}
+	if n := strings.Count(log.String(), "::error "); n != 10 {
+		t.Errorf("%d annotations; GitHub shows 10 and drops the rest", n)
+	}
+}
+
+func TestInput(t *testing.T) {
+	r, _, _ := runner(t, map[string]string{"INPUT_DRY_RUN": " true\n"})
+	if got := r.Input("dry-run"); got != "true" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Outside a workflow nothing is written for a runner.
+func TestInactive(t *testing.T) {
+	dir := t.TempDir()
+	r, log, _ := runner(t, map[string]string{"GITHUB_ACTIONS": "", "GITHUB_OUTPUT": filepath.Join(dir, "o")})
+	r.Mask("secret")
+	r.Annotate("t", "", 0, "m")
+	if err := r.Output("a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "o")); log.Len() > 0 || !os.IsNotExist(err) {
+		t.Errorf("log %q, output %v", log, err)
+	}
+}
