@@ -1,0 +1,188 @@
+package release
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/github"
+)
+
+// options are the flags that are no settings: they have no input and no meaning in a workflow.
+type options struct {
+	help, version, json, noWorkflow bool
+}
+
+// errHelp asks for the help text.
+var errHelp = errors.New("help")
+
+// parseArgs reads the command line: the command, if there is one, and flags in any order.
+func parseArgs(args []string) (values map[string]string, opts options, err error) {
+	values = map[string]string{}
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.BoolVar(&opts.version, "version", false, "")
+	fs.BoolVar(&opts.json, "json", false, "")
+	fs.BoolVar(&opts.noWorkflow, "no-workflow", false, "")
+	for _, s := range settings {
+		if s.name == "command" {
+			continue
+		}
+		set := func(v string) error { values[s.name] = v; return nil }
+		if s.flag {
+			fs.BoolFunc(s.name, "", set)
+		} else {
+			fs.Func(s.name, "", set)
+		}
+	}
+	for len(args) > 0 {
+		err := fs.Parse(args)
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, opts, errHelp
+		}
+		if err != nil {
+			return nil, opts, explainFlag(err)
+		}
+		args = fs.Args()
+		if len(args) == 0 {
+			break
+		}
+		if args[0] == "help" {
+			return nil, opts, errHelp
+		}
+		if first, ok := values["command"]; ok {
+			return nil, opts, hinted("go-static-release --help", fmt.Errorf("unexpected argument %q after the command %s", args[0], first))
+		}
+		values["command"], args = args[0], args[1:]
+	}
+	return values, opts, nil
+}
+
+// explainFlag says flag errors in the house's words.
+func explainFlag(err error) error {
+	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return hinted("go-static-release --help", err)
+	}
+	hint := "go-static-release --help"
+	if near := build.Nearest(strings.TrimPrefix(name, "-"), settingNames()); near != "" {
+		hint = "did you mean --" + near + "?"
+	}
+	return hinted(hint, fmt.Errorf("unknown flag --%s", strings.TrimPrefix(name, "-")))
+}
+
+func settingNames() []string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.name
+	}
+	return names
+}
+
+// readConfig fills a Config: flags win over inputs, inputs over the workflow, the
+// workflow over defaults. All mistakes are reported, each with the place it was made.
+func readConfig(flags map[string]string, noWorkflow bool, runner *github.Runner) (*Config, []string, error) {
+	c := &Config{from: map[string]string{}}
+	var errs []error
+	var notices []string
+	values := map[string]given{}
+	if !runner.Active() && !noWorkflow {
+		fromWorkflow, more, err := workflowValues(flags["directory"])
+		if err != nil {
+			errs = append(errs, err)
+		}
+		values, notices = fromWorkflow, more
+	}
+	for _, s := range settings {
+		if v := runner.Input(s.name); v != "" {
+			values[s.name] = given{v, "input " + s.name}
+		}
+		if v, ok := flags[s.name]; ok {
+			from := "--" + s.name
+			if s.name == "command" {
+				from = "command line"
+			}
+			values[s.name] = given{v, from}
+		}
+		value := s.def
+		if v := values[s.name]; v.value != "" && v.value != s.def { // action.yml gives every default as an input
+			value, c.from[s.name] = v.value, v.from
+		}
+		if value == "" {
+			continue
+		}
+		if err := s.set(c, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.where(s.name), err))
+		}
+	}
+	if c.Notes != "" && c.NotesFile != "" {
+		errs = append(errs, fmt.Errorf("%s and %s: one text of the release is enough", c.where("notes"), c.where("notes-file")))
+	}
+	if c.NotesFile != "" && len(errs) == 0 {
+		data, err := os.ReadFile(c.NotesFile)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.where("notes-file"), err))
+		}
+		c.Notes = string(data)
+	}
+	return c, notices, errors.Join(errs...)
+}
+
+// workflowValues returns what the repository's workflow sets, its paths made absolute.
+func workflowValues(directory string) (map[string]given, []string, error) {
+	if directory == "" {
+		directory = "."
+	}
+	values, root, skipped, err := readWorkflow(directory)
+	if err != nil || len(values) == 0 && len(skipped) == 0 {
+		return map[string]given{}, nil, err
+	}
+	var notices []string
+	var errs []error
+	for name, v := range values {
+		i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
+		if i < 0 {
+			err := fmt.Errorf("%s: unknown input %q", v.from, name)
+			if near := build.Nearest(name, settingNames()); near != "" {
+				err = hinted("did you mean "+near+"?", err)
+			}
+			errs = append(errs, err)
+			continue
+		}
+		if settings[i].path && v.value != "" && !filepath.IsAbs(v.value) {
+			values[name] = given{filepath.Join(root, v.value), v.from}
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	if len(skipped) > 0 {
+		notices = append(notices, "the workflow's "+strings.Join(skipped, ", ")+" is an expression that only a runner can evaluate; it is ignored here")
+	}
+	return values, notices, errors.Join(errs...)
+}
+
+// mode decides whether this run publishes, and says why.
+func (c *Config) mode(runner *github.Runner, ref string) (publish bool, why string, err error) {
+	switch {
+	case c.DryRun != nil && *c.DryRun:
+		return false, fmt.Sprintf("dry-run is true (%s)", c.where("dry-run")), nil
+	case c.DryRun != nil && c.Token == "":
+		return false, "", hinted("export GITHUB_TOKEN=...", fmt.Errorf("%s: publishing needs a token", c.where("dry-run")))
+	case c.DryRun != nil:
+		return true, fmt.Sprintf("dry-run is false (%s)", c.where("dry-run")), nil
+	case !runner.Active():
+		return false, "not in a workflow", nil
+	case !strings.HasPrefix(ref, tagRef):
+		return false, ref + " is not a tag", nil
+	case c.Token == "":
+		return false, "there is no token", nil
+	}
+	return true, ref + " in a workflow with a token", nil
+}
+
+const tagRef = "refs/tags/"

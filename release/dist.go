@@ -1,0 +1,104 @@
+package release
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/pack"
+)
+
+// What is in dist/ beside the files of the release.
+const (
+	reportJSON = "report.json"
+	reportHTML = "report.html"
+	binDir     = "bin" // bin/OS_ARCH/PROGRAM
+)
+
+// distMark is the .gitignore of a dist/ that is ours. It keeps the directory from
+// making the tree dirty, and tells it from a project's own directory of that name,
+// which is never touched.
+const distMark = "# Made by go-static-release, which replaces everything in this directory.\n*\n"
+
+// checkDist makes sure that dir can be used: it is missing, empty or ours.
+func checkDist(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("looking into the directory for the files: %w", err)}
+	}
+	mark, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
+	if err == nil && bytes.Equal(mark, []byte(distMark)) {
+		return nil
+	}
+	return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}
+}
+
+// openDist empties dir and marks it as ours.
+func openDist(dir string) error {
+	if err := checkDist(dir); err != nil { // again: planning took a while
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("emptying %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		if e.Name() == ".gitignore" { // the mark goes in first and stays
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("emptying %s: %w", dir, err)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("making %s: %w", dir, err)
+	}
+	_, err = writeDist(dir, ".gitignore", []byte(distMark))
+	return err
+}
+
+// writeDist writes a small file of ours, whole or not at all.
+func writeDist(dir, name string, data []byte) (pack.Artifact, error) {
+	return pack.WriteFile(dir, pack.Artifact{Name: name}, nil, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// keepBinary moves a proven program to bin/OS_ARCH/.
+func keepBinary(dist string, b build.Binary) (build.Binary, error) {
+	dir := filepath.Join(dist, binDir, b.Target.Dir())
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return b, fmt.Errorf("keeping %s: %w", b.Exe(), err)
+	}
+	to := filepath.Join(dir, b.Exe())
+	if err := os.Rename(b.Path, to); err != nil { // another file system
+		_, err = pack.WriteFile(dir, pack.Artifact{Name: b.Exe()}, nil, func(w io.Writer) error { return copyFile(w, b.Path) })
+		if err != nil {
+			return b, fmt.Errorf("keeping %s: %w", b.Exe(), err)
+		}
+	}
+	if err := os.Chmod(to, 0o755); err != nil { // whatever the umask
+		return b, fmt.Errorf("keeping %s: %w", b.Exe(), err)
+	}
+	b.Path = to
+	return b, nil
+}
+
+func copyFile(w io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}

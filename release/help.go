@@ -1,0 +1,66 @@
+package release
+
+import (
+	"fmt"
+	"strings"
+)
+
+const helpWidth = 80
+
+// helpText is what --help prints.
+func helpText() string {
+	var b strings.Builder
+	b.WriteString(`go-static-release turns a Go repository into a release: every main package, for
+every platform, compiled in parallel, proved to need nothing installed, packed
+the same way every time, and published only when every byte on the server has
+been checked.
+
+usage: go-static-release [command] [flags]
+
+commands:
+`)
+	for _, c := range commands {
+		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.help)
+	}
+	b.WriteString("\nsettings, as flags; in a workflow they are the inputs of the action:\n")
+	for _, s := range settings {
+		if s.name == "command" {
+			continue
+		}
+		fmt.Fprintf(&b, "  --%s\n", s.name)
+		text := s.help
+		if d := s.defaults(); d != "" {
+			text += " (default: " + d + ")"
+		}
+		b.WriteString(wrap(text, "        "))
+	}
+	b.WriteString(`
+flags of the command line alone:
+  --json         print the plan for machines
+  --no-workflow  ignore the workflow in .github/workflows that uses this action;
+                 its "with:" block is the configuration otherwise
+  --version      print the version of this program
+
+examples:
+  go-static-release                             a dry run into dist/
+  go-static-release plan --targets 'linux/*'    what that would do
+  go-static-release --targets all --archive binary
+
+exit status: 0 done, 1 something fell short, 2 the request was wrong
+`)
+	return b.String()
+}
+
+// wrap breaks text into indented lines of at most helpWidth columns.
+func wrap(text, indent string) string {
+	var b strings.Builder
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len(line)+1+len(word) > helpWidth && line != indent {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line = indent
+		}
+		line += word + " "
+	}
+	return b.String() + strings.TrimRight(line, " ") + "\n"
+}

@@ -1,0 +1,262 @@
+package release
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The house rules that a program can check (CONTRIBUTING in README.md).
+
+const modulePath = "github.com/org/go-static-release"
+
+// Imports point one way: what each package may import of ours.
+var mayImport = map[string][]string{
+	"":                          {"release"},
+	"build":                     {"build/static"},
+	"build/static":              {},
+	"release":                   {"build", "release/github", "release/pack", "release/report"},
+	"release/report":            {"build", "release/github", "release/pack"},
+	"release/pack":              {},
+	"release/github":            {},
+	"release/github/githubtest": {},
+	"release/github/githubtest/cmd/fakegithub": {"release/github/githubtest"},
+}
+
+// What must not be reached from a package, directly or not, because it would make a
+// leaf heavy.
+var mustNotReach = map[string][]string{
+	"build":        {"net/http"},
+	"build/static": {"net/http", "os/exec"},
+	"":             {"testing", "github.com/getkin/kin-openapi/openapi3", modulePath + "/release/github/githubtest"},
+}
+
+type listedPackage struct {
+	ImportPath    string
+	Imports, Deps []string
+}
+
+func listPackages(t *testing.T) []listedPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []listedPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p listedPackage
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+	return packages
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, modulePath), "/")
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("package %s is not in the layout", p.ImportPath)
+		}
+		for _, imp := range p.Imports {
+			if own, ok := strings.CutPrefix(imp, modulePath+"/"); ok && !slices.Contains(allowed, own) {
+				t.Errorf("%s imports %s", p.ImportPath, own)
+			}
+		}
+		for _, bad := range mustNotReach[name] {
+			if slices.Contains(p.Deps, bad) {
+				t.Errorf("%s reaches %s", p.ImportPath, bad)
+			}
+		}
+		if name == "build/static" {
+			for _, dep := range p.Deps {
+				if strings.Contains(dep, ".") && !strings.HasPrefix(dep, "vendor/") {
+					t.Errorf("build/static reaches %s, which is not in the standard library", dep)
+				}
+			}
+		}
+	}
+}
+
+// sources calls f for every Go file of the project that is no test.
+func sources(t *testing.T, f func(name string, set *token.FileSet, file *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir("..", func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, ".."+string(filepath.Separator)))
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "dist" || strings.HasPrefix(d.Name(), ".") && d.Name() != "..") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		f(name, set, file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Process-wide state has its place in main.go: elsewhere it makes code untestable.
+var mainOnly = []string{"os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "os.Setenv", "os.Chdir", "context.Background", "context.TODO"}
+
+// timeNow may be read for durations, never for content.
+var timeNow = []string{"release/run.go", "release/publish.go"}
+
+func TestSmallAndWithoutGlobalState(t *testing.T) {
+	files := 0
+	sources(t, func(name string, set *token.FileSet, file *ast.File) {
+		files++
+		if lines := set.File(file.Pos()).LineCount(); lines > 420 {
+			t.Errorf("%s has %d lines: split it by noun", name, lines)
+		}
+		isMain := name == "main.go" || strings.HasPrefix(name, "release/github/githubtest/cmd/")
+		for _, decl := range file.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if lines := set.Position(fn.End()).Line - set.Position(fn.Pos()).Line + 1; lines > 65 {
+				t.Errorf("%s: %s has %d lines", name, fn.Name, lines)
+			}
+			if fn.Name.Name == "init" && fn.Recv == nil {
+				t.Errorf("%s: an init function", name)
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			id, ok := sel.X.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			call := id.Name + "." + sel.Sel.Name
+			if !isMain && slices.Contains(mainOnly, call) {
+				t.Errorf("%s: %s", set.Position(n.Pos()), call)
+			}
+			if !isMain && call == "time.Now" && !slices.Contains(timeNow, name) {
+				t.Errorf("%s: %s", set.Position(n.Pos()), call)
+			}
+			return true
+		})
+	})
+	if files < 20 {
+		t.Fatalf("only %d source files were looked at", files)
+	}
+}
+
+// Package variables are tables: nothing assigns to them after start.
+func TestPackageVariablesAreNotWritten(t *testing.T) {
+	variables := map[string]map[string]bool{} // directory -> names
+	sources(t, func(name string, _ *token.FileSet, file *ast.File) {
+		dir := filepath.Dir(name)
+		if variables[dir] == nil {
+			variables[dir] = map[string]bool{}
+		}
+		for _, decl := range file.Decls {
+			if gen, ok := decl.(*ast.GenDecl); ok && gen.Tok == token.VAR {
+				for _, spec := range gen.Specs {
+					for _, id := range spec.(*ast.ValueSpec).Names {
+						variables[dir][id.Name] = true
+					}
+				}
+			}
+		}
+	})
+	sources(t, func(name string, set *token.FileSet, file *ast.File) {
+		dir := filepath.Dir(name)
+		ast.Inspect(file, func(n ast.Node) bool {
+			assign, ok := n.(*ast.AssignStmt)
+			if !ok || assign.Tok == token.DEFINE {
+				return true
+			}
+			for _, lhs := range assign.Lhs {
+				if index, ok := lhs.(*ast.IndexExpr); ok {
+					lhs = index.X
+				}
+				// An identifier with an Obj is declared in the same file: a local of that name is no package variable.
+				if id, ok := lhs.(*ast.Ident); ok && variables[dir][id.Name] && (id.Obj == nil || file.Scope.Lookup(id.Name) == id.Obj) {
+					t.Errorf("%s writes the package variable %s", set.Position(n.Pos()), id.Name)
+				}
+			}
+			return true
+		})
+	})
+}
+
+func TestErrorsAreWellSaid(t *testing.T) {
+	sources(t, func(name string, set *token.FileSet, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || sel.Sel.Name != "Errorf" && !(sel.Sel.Name == "New" && isIdent(sel.X, "errors")) {
+				return true
+			}
+			lit, ok := call.Args[0].(*ast.BasicLit)
+			if !ok {
+				return true
+			}
+			text := strings.Trim(lit.Value, "`\"")
+			if strings.Contains(text, "failed to") || strings.Contains(text, "unable to") || strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") {
+				t.Errorf("%s: %s", set.Position(n.Pos()), lit.Value)
+			}
+			return true
+		})
+	})
+}
+
+func isIdent(e ast.Expr, name string) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == name
+}
+
+// Every package says what it is for; every script, what it shows.
+func TestEverythingSaysWhatItIsFor(t *testing.T) {
+	documented := map[string]bool{}
+	sources(t, func(name string, _ *token.FileSet, file *ast.File) {
+		dir := filepath.Dir(name)
+		documented[dir] = documented[dir] || file.Doc != nil
+	})
+	for dir, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no comment", dir)
+		}
+	}
+	scripts, err := filepath.Glob(filepath.Join("..", "testdata", "script", "*.txtar"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, script := range scripts {
+		data, err := os.ReadFile(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(data), "# ") {
+			t.Errorf("%s does not begin by saying what it shows", script)
+		}
+	}
+}

@@ -1,0 +1,342 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/sethvargo/go-githubactions"
+
+	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/report"
+)
+
+// Exit statuses.
+const (
+	exitOK         = 0
+	exitFellShort  = 1 // something was built, proved or published and fell short
+	exitBadRequest = 2 // nothing was started
+)
+
+// A program is one call of Main.
+type program struct {
+	environ  []string
+	out, log io.Writer // results; progress and errors
+	runner   *github.Runner
+	event    *githubactions.GitHubContext
+}
+
+// commands are the first argument.
+var commands = []struct{ name, help string }{
+	{"release", "everything; publishes only in a workflow, on a tag (default)"},
+	{"plan", "decide everything and print it; --json for machines"},
+}
+
+func commandNames() []string {
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.name
+	}
+	return names
+}
+
+// Main is the whole program: args without its name, the environment as os.Environ
+// gives it. It returns the exit status. Results go to stdout; in a workflow everything
+// does, since the runner reads the two streams in no fixed order.
+func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	getenv := getenvOf(environ)
+	p := &program{environ: environ, runner: github.NewRunner(getenv, &lockedWriter{w: stdout})}
+	p.out = p.runner.Log()
+	if p.log = p.out; !p.runner.Active() {
+		p.log = &lockedWriter{w: stderr}
+	}
+	c, err := p.main(ctx, args, getenv)
+	if err == nil {
+		return exitOK
+	}
+	printError(p.log, c, err)
+	for _, e := range leaves(err) {
+		if !errors.Is(e, errReported) {
+			p.runner.Annotate("go-static-release", "", 0, e.Error())
+		}
+	}
+	var request *requestError
+	if errors.As(err, &request) {
+		return exitBadRequest
+	}
+	return exitFellShort
+}
+
+// errReported is the error of a run whose failures have been printed already.
+var errReported = errors.New("see above")
+
+func (p *program) main(ctx context.Context, args []string, getenv func(string) string) (*Config, error) {
+	values, opts, err := parseArgs(args)
+	if errors.Is(err, errHelp) {
+		_, err := io.WriteString(p.out, helpText())
+		return nil, err
+	}
+	if err != nil {
+		return nil, &requestError{err}
+	}
+	if opts.version {
+		_, err := fmt.Fprintln(p.out, programVersion())
+		return nil, err
+	}
+	if p.event, err = p.runner.Context(); err != nil {
+		return nil, &requestError{err}
+	}
+	c, notices, err := readConfig(values, opts.noWorkflow, p.runner)
+	if err != nil {
+		return c, &requestError{err}
+	}
+	p.fill(c, getenv)
+	for _, n := range notices {
+		fmt.Fprintf(p.log, "note: %s\n", n)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: not done after %s", c.where("timeout"), c.Timeout))
+	defer cancel()
+	if c.Command == "plan" {
+		return c, p.plan(ctx, c, opts)
+	}
+	return c, p.release(ctx, c, opts)
+}
+
+// fill adds to the settings what the surroundings say.
+func (p *program) fill(c *Config, getenv func(string) string) {
+	if c.Token == "" {
+		c.Token = getenv("GITHUB_TOKEN")
+	}
+	if c.Token == "" {
+		c.Token = getenv("GH_TOKEN")
+	}
+	p.runner.Mask(c.Token)
+	if c.Parallelism == 0 {
+		c.Parallelism = runtime.GOMAXPROCS(0) // knows the limits of a container
+	}
+	if c.Tag == "" && p.runner.Active() && strings.HasPrefix(p.event.Ref, tagRef) {
+		c.Tag, c.from["tag"] = strings.TrimPrefix(p.event.Ref, tagRef), "GITHUB_REF"
+	}
+}
+
+// decide settles whether to publish, and makes the plan.
+func (p *program) decide(ctx context.Context, c *Config) (*Plan, error) {
+	publish, why, err := c.mode(p.runner, p.event.Ref)
+	if err != nil {
+		return nil, &requestError{err}
+	}
+	commit := ""
+	if p.event.Ref == tagRef+c.Tag {
+		commit = p.event.SHA
+	}
+	plan, err := newPlan(ctx, c, p.environ, publish, why, commit)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, &requestError{err}
+	}
+	return plan, nil
+}
+
+func (p *program) plan(ctx context.Context, c *Config, opts options) error {
+	plan, err := p.decide(ctx, c)
+	if err != nil {
+		return err
+	}
+	text := plan.Text()
+	if opts.json {
+		data, err := plan.JSON(report.Schema)
+		if err != nil {
+			return err
+		}
+		text = string(data)
+	}
+	_, err = io.WriteString(p.out, text)
+	return err
+}
+
+func (p *program) release(ctx context.Context, c *Config, opts options) error {
+	if opts.json {
+		return &requestError{hinted("go-static-release plan --json", errors.New("--json is for the command plan"))}
+	}
+	plan, err := p.decide(ctx, c)
+	if err != nil {
+		return err
+	}
+	client, err := c.client(plan.Publish, p.event.APIURL, p.event.Repository, programVersion())
+	if err != nil {
+		return &requestError{err}
+	}
+	p.announce(plan, c)
+	r := newRun(c, plan, programVersion())
+	r.done = p.targetDone
+	if err := r.execute(ctx, client); err != nil {
+		var refusal *github.Refusal
+		if errors.As(err, &refusal) {
+			return &requestError{err}
+		}
+		return err
+	}
+	return p.tell(r)
+}
+
+// announce says what will happen, and why, before it does.
+func (p *program) announce(plan *Plan, c *Config) {
+	first := "dry run"
+	if plan.Publish {
+		first = "release"
+	}
+	fmt.Fprintf(p.log, "%s: %s\n", first, plan.Why)
+	fmt.Fprintf(p.log, "%s %s, commit %.12s, %s, %d programs for %d targets, %d at a time\n",
+		plan.Name, plan.Source.Version, plan.Source.Commit, plan.Go, len(plan.Mains()), len(plan.Builds), c.Parallelism)
+	for _, s := range plan.Skipped {
+		fmt.Fprintf(p.log, "note: %s is left out: %s\n", s.Target, s.Reason)
+	}
+	if plan.Source.Dirty {
+		fmt.Fprintln(p.log, "note: the working tree differs from the commit; the binaries say so")
+	}
+}
+
+// targetDone shows how a lane ended, as soon as it has. Why one failed is told at the
+// end, in plan order.
+func (p *program) targetDone(t *report.Target) {
+	fmt.Fprintln(p.log, t.Line())
+	if t.Output != "" {
+		p.foreign(t.Target, t.Output)
+	}
+}
+
+// foreign shows text that is not ours, such as the output of a compiler.
+func (p *program) foreign(title, text string) {
+	if p.runner.Active() {
+		p.runner.Group(title, text)
+		return
+	}
+	fmt.Fprintf(p.log, "%s:\n  %s\n", title, strings.ReplaceAll(text, "\n", "\n  "))
+}
+
+// tell reports the end of a run: terminal, annotations, job summary, outputs.
+func (p *program) tell(r *run) error {
+	rep := r.rep
+	for _, n := range rep.Notices {
+		fmt.Fprintf(p.log, "note: %s\n", n)
+	}
+	if text := notStatic(rep); text != "" {
+		fmt.Fprintln(p.log, text)
+		p.runner.Annotate("not static", "", 0, text)
+	}
+	for _, f := range rep.Failures() {
+		p.foreign("failed: "+strings.Join(f.Targets, " "), f.Error)
+		p.annotate(rep, f)
+	}
+	fmt.Fprintf(p.log, "%s, in %.1fs\n", rep.Headline(), rep.Seconds)
+	errs := []error{p.runner.Summary(rep.Markdown())}
+	outputs, err := r.outputs()
+	errs = append(errs, err)
+	for _, o := range outputs {
+		errs = append(errs, p.runner.Output(o.name, o.value))
+	}
+	if rep.Err() == nil {
+		if rep.Release != nil {
+			fmt.Fprintln(p.out, rep.Release.URL)
+		} else {
+			fmt.Fprintf(p.out, "%s\n", filepath.ToSlash(r.cfg.Dist))
+		}
+		return errors.Join(errs...)
+	}
+	for _, e := range rep.Errors {
+		errs = append(errs, errors.New(e))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if rep.Status == report.Cancelled {
+		return fmt.Errorf("cancelled: %w", r.cause)
+	}
+	return fmt.Errorf("%d of %d targets: %w", rep.Unfinished(), len(rep.Targets), errReported)
+}
+
+// annotate shows a failure at the line of the source it names.
+func (p *program) annotate(rep *report.Report, f report.Failure) {
+	file, line, message := compilerError(f.Error)
+	if file != "" {
+		file = filepath.ToSlash(filepath.Join(rep.Source.Dir, file))
+	}
+	p.runner.Annotate(strings.Join(f.Targets, " "), file, line, message)
+}
+
+// An output is one output of the action.
+type output struct{ name, value string }
+
+// outputNames are the outputs in action.yml, in order.
+var outputNames = []string{"version", "tag", "release-id", "release-url", "published", "dist", "checksums", "artifacts", "report"}
+
+// outputs returns the values of outputNames.
+func (r *run) outputs() ([]output, error) {
+	rep := r.rep
+	dist, err := filepath.Abs(r.cfg.Dist)
+	if err != nil {
+		return nil, fmt.Errorf("locating %s: %w", r.cfg.Dist, err)
+	}
+	files := rep.Files()
+	if files == nil {
+		files = []report.File{}
+	}
+	artifacts, err := json.Marshal(files)
+	if err != nil {
+		return nil, fmt.Errorf("writing the output artifacts: %w", err)
+	}
+	values := map[string]string{
+		"version": rep.Source.Version, "tag": rep.Source.Tag, "published": fmt.Sprint(rep.Status == report.Published),
+		"dist": dist, "artifacts": string(artifacts), "report": filepath.Join(dist, reportJSON),
+	}
+	if len(rep.Checksums) > 0 {
+		values["checksums"] = rep.Checksums[0].Path
+	}
+	if rep.Release != nil {
+		values["release-id"], values["release-url"] = fmt.Sprint(rep.Release.ID), rep.Release.URL
+	}
+	outputs := make([]output, len(outputNames))
+	for i, name := range outputNames {
+		outputs[i] = output{name, values[name]}
+	}
+	return outputs, nil
+}
+
+// programVersion is the version of this program as Go stamped it.
+func programVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// getenvOf looks names up in an environment; the last value of a name wins.
+func getenvOf(environ []string) func(string) string {
+	values := map[string]string{}
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		values[name] = value
+	}
+	return func(name string) string { return values[name] }
+}
+
+// A lockedWriter lets lanes write whole lines.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}

@@ -1,0 +1,108 @@
+package release
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/gotooltest"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes this test binary play three parts: the tests; the program, when a
+// script calls it; and the go command, when it is on PATH under that name.
+func TestMain(m *testing.M) {
+	if strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == "go" {
+		os.Exit(fakeGo())
+	}
+	testscript.Main(m, map[string]func(){
+		"go-static-release": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			os.Exit(Main(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+		},
+	})
+}
+
+// TestScripts runs the program with the real compiler: one subject a file.
+func TestScripts(t *testing.T) {
+	p := testscript.Params{
+		Dir:                 filepath.Join("..", "testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Vars = append(e.Vars, gitEnv...)
+			e.Vars = append(e.Vars, "GOFLAGS=", "GOTOOLCHAIN=local")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"commit": cmdCommit,
+			"status": cmdStatus,
+			"same":   cmdSame,
+		},
+	}
+	if err := gotooltest.Setup(&p); err != nil {
+		t.Fatal(err)
+	}
+	// gotooltest keeps GOPATH in the script's directory, which here is a checkout.
+	setup, gopath := p.Setup, t.TempDir()
+	p.Setup = func(e *testscript.Env) error {
+		err := setup(e)
+		e.Setenv("GOPATH", gopath)
+		return err
+	}
+	testscript.Run(t, p)
+}
+
+// gitEnv makes commits that are the same everywhere.
+var gitEnv = []string{
+	"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+	"GIT_AUTHOR_NAME=Gopher", "GIT_AUTHOR_EMAIL=gopher@example.com", "GIT_AUTHOR_DATE=2026-01-02T03:04:05+02:00",
+	"GIT_COMMITTER_NAME=Gopher", "GIT_COMMITTER_EMAIL=gopher@example.com", "GIT_COMMITTER_DATE=2026-01-02T03:04:05+02:00",
+}
+
+// commit [tag...] commits everything in the current directory, making it a
+// repository first if it is none, and tags the commit.
+func cmdCommit(ts *testscript.TestScript, neg bool, tags []string) {
+	if neg {
+		ts.Fatalf("commit does not fail")
+	}
+	if _, err := os.Stat(ts.MkAbs(".git")); err != nil {
+		ts.Check(ts.Exec("git", "init", "--quiet", "--initial-branch=main"))
+	}
+	ts.Check(ts.Exec("git", "add", "--all"))
+	ts.Check(ts.Exec("git", "commit", "--quiet", "--allow-empty", "--message=change"))
+	for _, tag := range tags {
+		ts.Check(ts.Exec("git", "tag", tag))
+	}
+}
+
+// status N args... runs the program, which must exit with status N.
+func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: status N [args...]")
+	}
+	err := ts.Exec("go-static-release", args[1:]...)
+	got := "exit status 0"
+	if err != nil {
+		got = err.Error()
+	}
+	if got != "exit status "+args[0] {
+		ts.Fatalf("got %s, expected %s", got, args[0])
+	}
+}
+
+// same A B fails unless the two directories hold the same files with the same bytes,
+// report.json and report.html excepted, whose only differences may be numbers of seconds.
+func cmdSame(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: same A B")
+	}
+	if diff := diffTrees(ts.MkAbs(args[0]), ts.MkAbs(args[1])); diff != "" {
+		ts.Fatalf("%s", diff)
+	}
+}

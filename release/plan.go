@@ -1,0 +1,233 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/pack"
+)
+
+// binaryFormat is the "archive" that is no archive: the program itself.
+const binaryFormat = "binary"
+
+// A Plan is everything that is decided before the first compiler starts: what build
+// has to say, and the files of the release.
+type Plan struct {
+	*build.Plan
+	Publish bool
+	Why     string
+	Files   [][]PlannedFile // of each build, in the order of Builds
+	extra   []pack.File     // packed into every archive
+}
+
+// A PlannedFile is a file that will be written.
+type PlannedFile struct {
+	Name   string
+	Format string // of pack, or binaryFormat
+	Main   string // the program, for binaryFormat
+}
+
+// newPlan resolves the settings. Its error holds every mistake that can be found
+// without compiling; then nothing has been written or sent.
+func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why, commit string) (*Plan, error) {
+	spec := c.spec(environ)
+	spec.Publish, spec.TagCommit = publish, commit
+	b, err := build.NewPlan(ctx, spec)
+	if b == nil || ctx.Err() != nil {
+		return nil, err
+	}
+	p := &Plan{Plan: b, Publish: publish, Why: why}
+	errs := []error{err, p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
+	return p, errors.Join(errs...)
+}
+
+// fileFacts are what the template archive-name may use.
+type fileFacts struct {
+	build.Facts
+	OS, Arch string
+}
+
+// archName is the architecture in file names: with its level, if one was asked for.
+func archName(t build.Target) string {
+	switch {
+	case t.Level == "":
+		return t.Arch
+	case t.Arch == "arm":
+		return "armv" + t.Level // armv6, as everybody writes it
+	}
+	return t.Arch + "_" + t.Level
+}
+
+// nameFiles decides the name of every file of the release.
+func (p *Plan) nameFiles(c *Config) error {
+	for _, b := range p.Builds {
+		formats := c.Archives
+		if len(formats) == 0 {
+			formats = []string{"tar.gz"}
+			if b.Target.OS == "windows" {
+				formats = []string{"zip"}
+			}
+		}
+		facts := fileFacts{p.Facts(), b.Target.OS, archName(b.Target)}
+		var files []PlannedFile
+		for _, format := range formats {
+			if format != binaryFormat {
+				name, err := build.Expand(c.ArchiveName, facts)
+				if err != nil {
+					return &build.Problem{Setting: "archive-name", Err: err}
+				}
+				files = append(files, PlannedFile{Name: name + "." + format, Format: format})
+				continue
+			}
+			for _, m := range b.Mains {
+				facts.Name = m.Name
+				name, err := build.Expand(c.ArchiveName, facts)
+				if err != nil {
+					return &build.Problem{Setting: "archive-name", Err: err}
+				}
+				files = append(files, PlannedFile{Name: b.Target.Exe(name), Format: format, Main: m.Name})
+			}
+			facts.Name = p.Name
+		}
+		p.Files = append(p.Files, files)
+	}
+	return p.checkNames(c)
+}
+
+// checkNames finds names that GitHub would change, and files that would be written
+// over one another.
+func (p *Plan) checkNames(c *Config) error {
+	taken := map[string]string{reportJSON: "the report", reportHTML: "the report", ".gitignore": "git", binDir: "the programs"}
+	for _, algorithm := range c.Checksums {
+		taken[pack.ChecksumFiles[algorithm]] = "the checksums"
+	}
+	var errs []error
+	total := len(c.Checksums)
+	for i, files := range p.Files {
+		target := p.Builds[i].Target.String()
+		for _, f := range files {
+			total++
+			if err := github.CheckName(f.Name); err != nil {
+				errs = append(errs, &build.Problem{Setting: "archive-name", Err: fmt.Errorf("%s: %w", target, err)})
+			}
+			key := strings.ToLower(f.Name) // one file on Windows and macOS
+			if other, ok := taken[key]; ok {
+				errs = append(errs, &build.Problem{Setting: "archive-name",
+					Err: fmt.Errorf("the file %s of %s is also that of %s", f.Name, target, other), Remedy: "--archive-name '" + defaultOf("archive-name") + "'"})
+				continue
+			}
+			taken[key] = target
+		}
+	}
+	if total > github.MaxAssets {
+		errs = append(errs, &build.Problem{Setting: "targets", Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
+	}
+	return errors.Join(errs...)
+}
+
+// readExtra reads the files that travel along, and makes sure that none has the name
+// of a program.
+func (p *Plan) readExtra(ctx context.Context, c *Config) error {
+	_, given := c.from["files"]
+	extra, err := p.ExtraFiles(ctx, c.Files, !given)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, f := range extra {
+		data := f.Data
+		p.extra = append(p.extra, pack.File{Name: f.Name, Executable: f.Executable, Size: int64(len(data)),
+			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }})
+		for _, b := range p.Builds {
+			if slices.ContainsFunc(b.Mains, func(m build.Main) bool { return b.Target.Exe(m.Name) == f.Name }) {
+				errs = append(errs, &build.Problem{Setting: "files", Err: fmt.Errorf("%s has the name of a program", f.Name)})
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func defaultOf(name string) string {
+	i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
+	return settings[i].def
+}
+
+// JSON is the plan for machines. Its schema changes with report.Schema.
+func (p *Plan) JSON(schema int) ([]byte, error) {
+	type plannedBuild struct {
+		build.Build
+		Command build.Command `json:"command"`
+		Files   []string      `json:"files"`
+	}
+	builds := make([]plannedBuild, len(p.Builds))
+	for i, b := range p.Builds {
+		builds[i] = plannedBuild{Build: b, Command: p.Command(b, "$OUT")}
+		for _, f := range p.Files[i] {
+			builds[i].Files = append(builds[i].Files, f.Name)
+		}
+	}
+	data, err := json.MarshalIndent(struct {
+		Schema int    `json:"schema"`
+		DryRun bool   `json:"dryRun"`
+		Why    string `json:"why"`
+		*build.Plan
+		Builds []plannedBuild `json:"builds"`
+	}{schema, !p.Publish, p.Why, p.Plan, builds}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the plan: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// Text is the plan for people.
+func (p *Plan) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s, commit %.12s of %s, %s\n", p.Name, p.Source.Version, p.Source.Commit, p.Facts().Date, p.Go)
+	fmt.Fprintf(&b, "programs:\n")
+	for _, m := range p.Mains() {
+		fmt.Fprintf(&b, "  %-16s  %s\n", m.Name, m.ImportPath)
+	}
+	fmt.Fprintf(&b, "targets:\n")
+	for i, bld := range p.Builds {
+		var names []string
+		for _, f := range p.Files[i] {
+			names = append(names, f.Name)
+		}
+		fmt.Fprintf(&b, "  %-16s  %s\n", bld.Target, strings.Join(names, " "))
+	}
+	for _, s := range p.Skipped {
+		fmt.Fprintf(&b, "  %-16s  left out: %s\n", s.Target, s.Reason)
+	}
+	var names []string
+	for _, f := range p.extra {
+		names = append(names, f.Name)
+	}
+	fmt.Fprintf(&b, "packed with each: %s\n", strings.Join(names, " "))
+	if len(p.Builds) > 0 {
+		cmd := p.Command(p.Builds[0], "$OUT")
+		fmt.Fprintf(&b, "command for %s:\n  %s \\\n  %s\n", p.Builds[0].Target, strings.Join(cmd.Env, " "), shellWords(cmd.Args))
+	}
+	return b.String()
+}
+
+// shellWords quotes arguments so that the line can be pasted into a POSIX shell.
+func shellWords(args []string) string {
+	quoted := make([]string, len(args))
+	for i, a := range args {
+		quoted[i] = a
+		if a == "" || strings.ContainsAny(a, " \t\n'\"\\&;|<>()*?[]#~{}!") {
+			quoted[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+	}
+	return strings.ReplaceAll(strings.Join(quoted, " "), "$OUT"+string(filepath.Separator), `"$OUT"/`)
+}

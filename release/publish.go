@@ -1,0 +1,285 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/semver"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/pack"
+	"github.com/org/go-static-release/release/report"
+)
+
+// newRun prepares a run and its report. client is nil in a dry run.
+func newRun(c *Config, p *Plan, program string) *run {
+	rep := &report.Report{
+		Schema: report.Schema, Program: program, DryRun: !p.Publish, Why: p.Why,
+		Name: p.Name, Module: p.Module, Source: p.Source, Go: p.Go, Skipped: p.Skipped,
+		Targets: make([]report.Target, len(p.Builds)),
+	}
+	for i, b := range p.Builds {
+		rep.Targets[i].Target = b.Target.String()
+	}
+	return &run{
+		cfg: c, plan: p, rep: rep,
+		compilers: semaphore.NewWeighted(int64(c.Parallelism)),
+		uploads:   semaphore.NewWeighted(maxUploads),
+	}
+}
+
+// execute makes the release: draft, lanes, checksums, publication. What happened is in
+// the report; the error is only that of a start that did not come about.
+func (r *run) execute(ctx context.Context, client *github.Client) error {
+	start := time.Now()
+	if client != nil {
+		if err := r.openRelease(ctx, client); err != nil {
+			return err
+		}
+	}
+	if err := r.makeRoom(); err != nil {
+		return errors.Join(err, r.undo(ctx))
+	}
+	r.lanes(ctx)
+	err := os.RemoveAll(r.temp)
+	if err == nil && r.rep.Unfinished() == 0 {
+		err = r.finish(ctx, client)
+	}
+	if err != nil {
+		r.rep.Errors = append(r.rep.Errors, err.Error())
+	}
+	r.conclude(ctx)
+	r.rep.Seconds = report.Since(start)
+	return r.writeReport()
+}
+
+// openRelease finds or makes the draft. This is the test whether the token may write:
+// it costs seconds now instead of minutes of compiling.
+func (r *run) openRelease(ctx context.Context, client *github.Client) (err error) {
+	r.release, err = client.Open(ctx, github.Wanted{
+		Tag: r.plan.Source.Tag, Commit: r.plan.Source.Commit,
+		Title: r.cfg.ReleaseName, Notes: r.cfg.Notes, Prerelease: r.prerelease(),
+	})
+	if err != nil {
+		return err
+	}
+	r.rep.Notices = append(r.rep.Notices, r.release.Notices...)
+	if r.release.Published() {
+		r.rep.Notices = append(r.rep.Notices, "the release is public already: it is compared, and nothing in it is changed")
+	}
+	r.rep.Release = &report.Release{ID: r.release.ID(), URL: r.release.URL()}
+	return nil
+}
+
+// makeRoom makes dist/ and in it, where git looks at nothing, a place to compile: a
+// file elsewhere in the checkout would stamp the binaries as modified; the system's
+// directory for temporary files may be small, or in memory; and from here a finished
+// program is moved without a copy. What a killed run leaves, the next one removes.
+func (r *run) makeRoom() error {
+	if err := openDist(r.cfg.Dist); err != nil {
+		return err
+	}
+	dist, err := filepath.Abs(r.cfg.Dist) // the go command runs in the module
+	if err != nil {
+		return fmt.Errorf("locating %s: %w", r.cfg.Dist, err)
+	}
+	r.temp = filepath.Join(dist, pack.TempPrefix+"build")
+	if err := os.Mkdir(r.temp, 0o755); err != nil {
+		return fmt.Errorf("making room to compile: %w", err)
+	}
+	return nil
+}
+
+// finish is what needs every lane: checksums, the check of the server, publication.
+func (r *run) finish(ctx context.Context, client *github.Client) error {
+	files := r.rep.Files()
+	artifacts := make([]pack.Artifact, len(files))
+	for i, f := range files {
+		artifacts[i] = f.Artifact
+	}
+	for _, algorithm := range r.cfg.Checksums {
+		data := pack.Checksums(algorithm, artifacts)
+		a := pack.Artifact{Name: pack.ChecksumFiles[algorithm], Kind: "checksums"}
+		a, err := pack.WriteFile(r.cfg.Dist, a, nil, func(w io.Writer) error {
+			_, err := w.Write(data)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		r.rep.Checksums = append(r.rep.Checksums, report.File{Artifact: a})
+	}
+	if r.release == nil {
+		return nil
+	}
+	var seconds float64
+	if err := r.upload(ctx, r.rep.Checksums, &seconds); err != nil {
+		return err
+	}
+	return r.publish(ctx, client)
+}
+
+// publish makes the release public, or leaves the complete draft if that was asked for.
+func (r *run) publish(ctx context.Context, client *github.Client) error {
+	var want []github.Asset
+	for _, f := range r.rep.Files() {
+		want = append(want, asset(f.Artifact))
+	}
+	if r.cfg.Draft {
+		return r.release.Check(ctx, want)
+	}
+	latest, err := r.makeLatest(ctx, client)
+	if err != nil {
+		return err
+	}
+	if err := r.release.Publish(ctx, want, latest); err != nil {
+		return err
+	}
+	r.rep.Release.URL = r.release.URL()
+	urls := r.release.Downloads()
+	for i := range r.rep.Targets {
+		setURLs(r.rep.Targets[i].Files, urls)
+	}
+	setURLs(r.rep.Checksums, urls)
+	return nil
+}
+
+func setURLs(files []report.File, urls map[string]string) {
+	for i := range files {
+		files[i].URL = urls[files[i].Name]
+	}
+}
+
+func (r *run) prerelease() bool {
+	if r.cfg.Prerelease != nil {
+		return *r.cfg.Prerelease
+	}
+	return semver.Prerelease("v"+r.plan.Source.Version) != ""
+}
+
+// makeLatest decides whether the repository shows this release as its latest: not for
+// a prerelease, not for a fix of an older line, not for another module's tag.
+func (r *run) makeLatest(ctx context.Context, client *github.Client) (bool, error) {
+	if r.cfg.MakeLatest != nil {
+		return *r.cfg.MakeLatest, nil
+	}
+	if r.prerelease() {
+		return false, nil
+	}
+	tag, err := client.Latest(ctx)
+	if err != nil || tag == "" {
+		return err == nil, err
+	}
+	dir, version, err := build.ParseTag(tag)
+	if err != nil { // a tag of another scheme: this one is newer
+		return true, nil
+	}
+	ownDir, own, err := build.ParseTag(r.plan.Source.Tag)
+	if err != nil {
+		return false, err
+	}
+	return dir == ownDir && semver.Compare("v"+own, "v"+version) >= 0, nil
+}
+
+// conclude sets the status, and decides about the draft of a run that fell short. If
+// the sources do not make a release, or nothing is on the server yet, the draft goes;
+// otherwise it stays, and the next run continues it.
+func (r *run) conclude(ctx context.Context) {
+	switch {
+	case r.rep.Err() == nil && r.release == nil:
+		r.rep.Status = report.DryRun
+	case r.rep.Err() == nil && !r.release.Published():
+		r.rep.Status = report.Draft
+	case r.rep.Err() == nil:
+		r.rep.Status = report.Published
+	case ctx.Err() != nil:
+		r.rep.Status, r.cause = report.Cancelled, context.Cause(ctx)
+	default:
+		r.rep.Status = report.Failed
+	}
+	if r.rep.Err() == nil || r.release == nil || r.release.Published() {
+		return
+	}
+	if r.release.Created && (r.unreleasable() || !r.uploadedAny()) {
+		if err := r.undo(ctx); err != nil {
+			r.rep.Errors = append(r.rep.Errors, err.Error())
+		}
+		return
+	}
+	r.rep.Notices = append(r.rep.Notices, "the draft stays; running again continues it: "+r.release.URL())
+}
+
+// unreleasable reports whether a target failed before it had its files: another run
+// over the same commit would fail the same way.
+func (r *run) unreleasable() bool {
+	return slices.ContainsFunc(r.rep.Targets, func(t report.Target) bool {
+		return t.Status == report.Failed && len(t.Files) == 0
+	})
+}
+
+func (r *run) uploadedAny() bool {
+	return slices.ContainsFunc(r.rep.Files(), func(f report.File) bool { return f.Upload != "" })
+}
+
+// undo removes the draft, if this run made it. It has a few seconds even when the run
+// was cancelled.
+func (r *run) undo(ctx context.Context) error {
+	if r.release == nil || !r.release.Created {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	err := r.release.Delete(ctx)
+	if err == nil {
+		r.rep.Release = nil
+	}
+	return err
+}
+
+// writeReport writes report.json and report.html.
+func (r *run) writeReport() error {
+	data, err := r.rep.JSON()
+	if err != nil {
+		return err
+	}
+	page, err := r.rep.HTML()
+	if err != nil {
+		return err
+	}
+	_, err = writeDist(r.cfg.Dist, reportJSON, data)
+	_, err2 := writeDist(r.cfg.Dist, reportHTML, page)
+	return errors.Join(err, err2)
+}
+
+// client returns the client of a run that publishes, nil for a dry run.
+func (c *Config) client(publish bool, apiURL, repository, program string) (*github.Client, error) {
+	if !publish {
+		return nil, nil
+	}
+	client, err := github.NewClient(github.Options{
+		APIURL: apiURL, Repository: repository, Token: c.Token,
+		UserAgent: actionName + "/" + program,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing to publish: %w", err)
+	}
+	return client, nil
+}
+
+// notStatic is the loud part of static=report.
+func notStatic(rep *report.Report) string {
+	bad := rep.NotStatic()
+	if len(bad) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("NOT STATIC, and released all the same because static is report:\n  %s", strings.Join(bad, "\n  "))
+}

@@ -1,0 +1,388 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/go-static-release/release/github/githubtest"
+)
+
+const testToken = "ghs_s3cretT0ken"
+
+// A workshop is a project, a fake GitHub and the environment of a workflow run.
+type workshop struct {
+	t      *testing.T
+	dir    string // of the project
+	dist   string
+	commit string
+	gh     *githubtest.Server
+	env    []string
+	before func(*http.Request) // called before the fake handles a request
+	after  func(*http.Request)
+
+	out  string       // of the last run
+	line func(string) // called with everything the program writes, as it is written
+}
+
+// A watcher hands on what is written through it.
+type watcher struct {
+	bytes.Buffer
+	line func(string)
+}
+
+func (w *watcher) Write(p []byte) (int, error) {
+	if w.line != nil {
+		w.line(string(p))
+	}
+	return w.Buffer.Write(p)
+}
+
+// newWorkshop makes a project with the given main.go, tagged v1.2.3, and a GitHub to
+// which it was pushed.
+func newWorkshop(t *testing.T, source string, opts githubtest.Options) *workshop {
+	t.Helper()
+	w := &workshop{t: t, dir: t.TempDir(), dist: filepath.Join(t.TempDir(), "dist")}
+	for name, content := range map[string]string{"go.mod": "module example.com/hello\n\ngo 1.24\n", "main.go": source, "LICENSE": "text\n"} {
+		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.git("init", "--quiet", "--initial-branch=main")
+	w.git("add", "--all")
+	w.git("commit", "--quiet", "--message=first")
+	w.git("tag", "v1.2.3")
+	w.commit = strings.TrimSpace(w.git("rev-parse", "HEAD"))
+
+	opts.Token, opts.ReadToken, opts.Head = testToken, "read-only", w.commit
+	opts.Tags = map[string]string{"v1.2.3": w.commit}
+	w.gh = githubtest.New(opts)
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.before != nil {
+			w.before(r)
+		}
+		w.gh.ServeHTTP(rw, r)
+		if w.after != nil {
+			w.after(r)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	t.Cleanup(func() {
+		for _, violation := range w.gh.Invalid() {
+			t.Errorf("against GitHub's description: %s", violation)
+		}
+	})
+	w.env = append(os.Environ(), gitEnv...)
+	w.env = append(w.env,
+		"GITHUB_ACTIONS=true", "GITHUB_REF=refs/tags/v1.2.3", "GITHUB_SHA="+w.commit, "GITHUB_REPOSITORY=octo/hello",
+		"GITHUB_API_URL="+srv.URL, "GITHUB_OUTPUT="+filepath.Join(w.t.TempDir(), "output"),
+		"GITHUB_STEP_SUMMARY="+filepath.Join(w.t.TempDir(), "summary"), "GITHUB_EVENT_PATH=",
+		"GITHUB_TOKEN=", "GH_TOKEN=",
+		"INPUT_TOKEN="+testToken, "INPUT_DIRECTORY="+w.dir, "INPUT_DIST="+w.dist, "INPUT_TARGETS=linux/amd64 windows/amd64",
+	)
+	return w
+}
+
+func (w *workshop) git(args ...string) string {
+	w.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = w.dir
+	cmd.Env = append(os.Environ(), gitEnv...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("git %s: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// run runs the program in the workflow and fails the test unless it exits with status.
+func (w *workshop) run(ctx context.Context, status int, env ...string) {
+	w.t.Helper()
+	out := watcher{line: w.line}
+	got := Main(ctx, nil, append(slices.Clone(w.env), env...), &out, &out)
+	w.out = out.String()
+	if got != status {
+		w.t.Fatalf("exit status %d, expected %d:\n%s", got, status, w.out)
+	}
+}
+
+func (w *workshop) said(parts ...string) {
+	w.t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(w.out, part) {
+			w.t.Errorf("%q was not said:\n%s", part, w.out)
+		}
+	}
+}
+
+// published returns the one release there is, which must be public and complete.
+func (w *workshop) published() githubtest.Release {
+	w.t.Helper()
+	all := w.gh.Releases()
+	if len(all) != 1 {
+		w.t.Fatalf("%d releases, expected one: %+v", len(all), all)
+	}
+	rel := all[0]
+	if rel.Draft || rel.Tag != "v1.2.3" {
+		w.t.Fatalf("release of %s, draft %v", rel.Tag, rel.Draft)
+	}
+	w.complete(rel)
+	for _, seen := range w.gh.History() {
+		w.complete(seen.Release)
+	}
+	return rel
+}
+
+// complete fails the test unless the release has every file with the bytes of dist/.
+func (w *workshop) complete(rel githubtest.Release) {
+	w.t.Helper()
+	want := []string{"hello_1.2.3_linux_amd64.tar.gz", "hello_1.2.3_windows_amd64.zip", "checksums.txt"}
+	if len(rel.Assets) != len(want) {
+		w.t.Errorf("%d files, expected %d", len(rel.Assets), len(want))
+	}
+	for _, name := range want {
+		asset, ok := rel.Asset(name)
+		local, err := os.ReadFile(filepath.Join(w.dist, name))
+		if err != nil || !ok || asset.State != "uploaded" || !bytes.Equal(asset.Content, local) {
+			w.t.Errorf("%s on GitHub: %v, state %q, %d bytes; here: %d bytes, %v", name, ok, asset.State, asset.Size, len(local), err)
+		}
+	}
+}
+
+// requests counts the requests of a method whose path ends so.
+func (w *workshop) requests(method, suffix string) (n int) {
+	for _, r := range w.gh.Requests() {
+		if r.Method == method && strings.HasSuffix(r.Path, suffix) {
+			n++
+		}
+	}
+	return n
+}
+
+const helloSource = "package main\n\nfunc main() { println(\"hello\") }\n"
+
+func TestPublish(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.run(t.Context(), 0)
+	rel := w.published()
+	w.said("release: refs/tags/v1.2.3 in a workflow with a token\n", "published hello 1.2.3: 3 files, 2 binaries for 2 targets, each proved")
+	if rel.Prerelease || !rel.Latest || rel.Name != "v1.2.3" || rel.Body == "" {
+		t.Errorf("prerelease %v, latest %v, title %q, notes %q", rel.Prerelease, rel.Latest, rel.Name, rel.Body)
+	}
+	for name, want := range map[string]string{
+		"version": "1.2.3", "tag": "v1.2.3", "published": "true", "release-id": fmt.Sprint(rel.ID),
+		"checksums": filepath.Join(w.dist, "checksums.txt"), "report": filepath.Join(w.dist, "report.json"),
+	} {
+		if got := w.output(name); got != want {
+			t.Errorf("output %s: %q, expected %q", name, got, want)
+		}
+	}
+	var files []struct{ Name, URL string }
+	if err := json.Unmarshal([]byte(w.output("artifacts")), &files); err != nil || len(files) != 3 || !strings.HasSuffix(files[0].URL, "/v1.2.3/"+files[0].Name) {
+		t.Errorf("output artifacts: %v, %+v", err, files)
+	}
+	summary := w.file("GITHUB_STEP_SUMMARY")
+	for _, want := range []string{"### published hello 1.2.3", "| linux/amd64 | static | [hello\\_1.2.3\\_linux\\_amd64.tar.gz](http", "| windows/amd64 | system libraries only |"} {
+		if !strings.Contains(summary, want) {
+			t.Errorf("%q is not in the summary:\n%s", want, summary)
+		}
+	}
+	// Draft before any file, one PATCH, made public last.
+	log := w.gh.Requests()
+	patches := w.requests("PATCH", fmt.Sprintf("/releases/%d", rel.ID))
+	if patches != 1 || w.requests("POST", "/releases") != 1 || log[len(log)-1].Method != "GET" {
+		t.Errorf("%d times made public, last request %+v", patches, log[len(log)-1])
+	}
+
+	// Again: nothing is sent, nothing changes, and it is a success.
+	sent := w.requests("POST", "/assets")
+	w.run(t.Context(), 0)
+	w.published()
+	w.said("the release is public already", "already there")
+	if again := w.requests("POST", "/assets"); again != sent {
+		t.Errorf("%d more files were sent", again-sent)
+	}
+}
+
+// output reads an output back as the runner does.
+func (w *workshop) output(name string) (value string) {
+	lines := strings.Split(w.file("GITHUB_OUTPUT"), "\n")
+	for i := 0; i < len(lines); i++ {
+		key, delimiter, ok := strings.Cut(lines[i], "<<")
+		if !ok {
+			continue
+		}
+		end := i + 1 + slices.Index(lines[i+1:], delimiter)
+		if key == name {
+			value = strings.Join(lines[i+1:end], "\n")
+		}
+		i = end
+	}
+	return value
+}
+
+func (w *workshop) file(variable string) string {
+	w.t.Helper()
+	data, err := os.ReadFile(getenvOf(w.env)(variable))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// The compile of the slow target waits until the file of the fast one is on the
+// server. Any barrier between the phases would make this test hang, and fail.
+func TestNoBarrier(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	uploaded := filepath.Join(t.TempDir(), "uploaded")
+	env := useFakeGo(t, "windows/amd64", uploaded, filepath.Join(t.TempDir(), "started"), "")
+	w.after = func(r *http.Request) {
+		if r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "linux_amd64") {
+			if err := os.WriteFile(uploaded, nil, 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	w.run(t.Context(), 0, append(env, "INPUT_PARALLELISM=2")...)
+	w.published()
+}
+
+// A cancelled run stops its children, leaves nothing half written, and the next one
+// finishes the release. Before anything was sent, the draft goes as well.
+func TestCancel(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	started := filepath.Join(t.TempDir(), "started")
+	env := useFakeGo(t, "windows/amd64", filepath.Join(t.TempDir(), "never"), started, "")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	w.line = func(line string) {
+		for strings.HasPrefix(line, "ok         linux/amd64") {
+			if _, err := os.Stat(started); err == nil {
+				cancel(errors.New("pulled the plug"))
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	w.run(ctx, 1, append(env, "INPUT_PARALLELISM=2")...)
+	w.said("cancelled  windows/amd64", "hello 1.2.3 cancelled: 1 of 2 targets", "error: cancelled: pulled the plug\n", "the draft stays; running again continues it")
+	if rel := w.gh.Releases(); len(rel) != 1 || !rel[0].Draft {
+		t.Errorf("releases: %+v", rel)
+	}
+	left, err := filepath.Glob(filepath.Join(w.dist, ".unfinished*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	w.line = nil
+	w.run(t.Context(), 0, "FAKE_GO_TARGET=", env[0])
+	w.published()
+	w.said("continuing draft", "already there")
+}
+
+// Sources that do not compile leave no draft behind, and no public trace.
+func TestBrokenSourcesLeaveNoDraft(t *testing.T) {
+	w := newWorkshop(t, "package main\n\nfunc main() { broken() }\n", githubtest.Options{})
+	w.run(t.Context(), 1)
+	w.said("failed: linux/amd64 windows/amd64", "::error ", "file=main.go,line=3", "undefined: broken")
+	if left := w.gh.Releases(); len(left) > 0 {
+		t.Errorf("releases: %+v", left)
+	}
+	if w.output("published") != "false" {
+		t.Errorf("output published: %q", w.output("published"))
+	}
+}
+
+// Refusals of GitHub cost seconds and are exit status 2: no compiler has run.
+func TestRefusedBeforeCompiling(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		env  string
+		said []string
+	}{
+		{"read-only token", "INPUT_TOKEN=read-only", []string{"Resource not accessible by integration", "hint: add to the workflow: permissions: {contents: write}", "(request "}},
+		{"wrong token", "INPUT_TOKEN=nobody", []string{"Bad credentials", "hint: the token is wrong or has expired"}},
+		{"wrong repository", "GITHUB_REPOSITORY=octo/nothing", []string{"404", "hint: check GITHUB_REPOSITORY"}},
+		{"no repository", "GITHUB_REPOSITORY=", []string{`repository "" is not of the form OWNER/REPO`}},
+		{"dirty tree", "", []string{"the working tree differs from commit"}},
+		{"tag elsewhere", "GITHUB_REF=refs/tags/v9.9.9", []string{"tag v9.9.9"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorkshop(t, helloSource, githubtest.Options{})
+			if test.name == "dirty tree" {
+				if err := os.WriteFile(filepath.Join(w.dir, "new"), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.name == "tag elsewhere" {
+				test.env += "\x00GITHUB_SHA=0123456789012345678901234567890123456789"
+			}
+			w.run(t.Context(), 2, strings.Split(test.env, "\x00")...)
+			w.said(test.said...)
+			if _, err := os.Stat(w.dist); !os.IsNotExist(err) {
+				t.Errorf("dist/: %v", err)
+			}
+			if left := w.gh.Releases(); len(left) > 0 {
+				t.Errorf("releases: %+v", left)
+			}
+		})
+	}
+}
+
+// The token reaches no child, no file, no line but the mask, which the runner swallows.
+func TestTokenStaysHere(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	seen := filepath.Join(t.TempDir(), "environment")
+	env := useFakeGo(t, "none", "", "", seen)
+	w.run(t.Context(), 0, append(env, "MY_COPY="+testToken, "GITHUB_TOKEN="+testToken)...)
+	children, err := os.ReadFile(seen)
+	if err != nil || !bytes.Contains(children, []byte("GOOS=linux")) {
+		t.Fatalf("the environment of children was not seen: %v", err)
+	}
+	texts := map[string]string{
+		"a child": string(children),
+		"the log": strings.Replace(w.out, "::add-mask::"+testToken+"\n", "", 1),
+		"output":  w.file("GITHUB_OUTPUT"),
+		"summary": w.file("GITHUB_STEP_SUMMARY"),
+	}
+	for _, name := range []string{reportJSON, reportHTML} {
+		data, err := os.ReadFile(filepath.Join(w.dist, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = string(data)
+	}
+	for where, text := range texts {
+		if strings.Contains(text, testToken) {
+			t.Errorf("the token is in %s", where)
+		}
+	}
+}
+
+// A branch, a pull request or a missing token is a dry run: GitHub is not even asked.
+func TestDryRunSendsNothing(t *testing.T) {
+	for env, why := range map[string]string{
+		"GITHUB_REF=refs/heads/main":   "dry run: refs/heads/main is not a tag",
+		"GITHUB_REF=refs/pull/1/merge": "dry run: refs/pull/1/merge is not a tag",
+		"INPUT_TOKEN=":                 "dry run: there is no token",
+		"INPUT_DRY_RUN=true":           "dry run: dry-run is true (input dry-run)",
+		"GITHUB_ACTIONS=false":         "dry run: not in a workflow",
+	} {
+		w := newWorkshop(t, helloSource, githubtest.Options{})
+		w.run(t.Context(), 0, env, "INPUT_TARGETS=linux/amd64")
+		w.said(why)
+		if n := len(w.gh.Requests()); n > 0 {
+			t.Errorf("%s: %d requests", env, n)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+// Package release turns a plan into a published release. This file holds the lane,
+// which is the way of one target from source to server; read it first.
+//
+// One goroutine per target runs its lane from start to end. There are no phases: a
+// small target is on the server while a large one still compiles. Two limits, on
+// compilers and on uploads, are the only things lanes wait for. Three joins need all
+// lanes: the checksum file, the check of everything on the server, and publication.
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/pack"
+	"github.com/org/go-static-release/release/report"
+)
+
+// maxUploads is how many files are sent at a time: what `gh` uses, well below
+// GitHub's limit for concurrent requests.
+const maxUploads = 5
+
+// A run is one release in the making.
+type run struct {
+	cfg       *Config
+	plan      *Plan
+	rep       *report.Report
+	release   *github.Release // nil in a dry run
+	compilers *semaphore.Weighted
+	uploads   *semaphore.Weighted
+	temp      string // where compilers write
+	cause     error  // why the run was cancelled, if it was
+	done      func(*report.Target)
+}
+
+// errFailFast is why the lanes stop when one has failed and fail-fast is set.
+var errFailFast = errors.New("another target failed")
+
+// lanes runs the lane of every target and waits for all of them. How each ended is in
+// the report, in plan order.
+func (r *run) lanes(ctx context.Context) {
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range r.plan.Builds {
+		g.Go(func() error {
+			t := &r.rep.Targets[i] // written by this goroutine only
+			err := r.lane(ctx, i, t)
+			t.Finish(err, ctx.Err() != nil && errors.Is(err, context.Cause(ctx)))
+			r.done(t)
+			if r.cfg.FailFast && err != nil {
+				return errFailFast // cancels the others
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the report has the errors, all of them
+}
+
+// lane takes one target from source to server.
+func (r *run) lane(ctx context.Context, i int, t *report.Target) error {
+	bins, err := r.compile(ctx, r.plan.Builds[i], t)
+	if err != nil {
+		return err
+	}
+	if err := r.prove(bins, t); err != nil {
+		return err
+	}
+	if bins, err = r.keep(bins); err != nil {
+		return err
+	}
+	if err := r.pack(ctx, i, bins, t); err != nil {
+		return err
+	}
+	return r.upload(ctx, t.Files, &t.Seconds.Upload)
+}
+
+// compile builds all programs of the target, holding one compiler slot.
+func (r *run) compile(ctx context.Context, b build.Build, t *report.Target) ([]build.Binary, error) {
+	waited := clock(&t.Seconds.Wait)
+	if err := r.compilers.Acquire(ctx, 1); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	defer r.compilers.Release(1)
+	waited()
+	out := filepath.Join(r.temp, b.Target.Dir())
+	if err := os.Mkdir(out, 0o755); err != nil {
+		return nil, fmt.Errorf("making room to compile: %w", err)
+	}
+	defer clock(&t.Seconds.Compile)()
+	bins, output, err := r.plan.Compile(ctx, b, out)
+	t.Output = output
+	return bins, err
+}
+
+// prove reads every program back. All of them are proved before the first failure is returned.
+func (r *run) prove(bins []build.Binary, t *report.Target) error {
+	defer clock(&t.Seconds.Prove)()
+	var errs []error
+	for _, bin := range bins {
+		proof, err := r.plan.Verify(bin)
+		var failed *build.ProofError
+		if errors.As(err, &failed) && failed.Linkage && r.cfg.Static == "report" {
+			err = nil // the report says it loudly
+		}
+		errs = append(errs, err)
+		if proof != nil {
+			t.Binaries = append(t.Binaries, report.Binary{Name: bin.Exe(), Size: bin.Size, Proof: proof})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// keep moves the proven programs to their place in dist/.
+func (r *run) keep(bins []build.Binary) ([]build.Binary, error) {
+	kept := make([]build.Binary, len(bins))
+	for i, bin := range bins {
+		var err error
+		if kept[i], err = keepBinary(r.cfg.Dist, bin); err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
+}
+
+// pack writes the files of the target.
+func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Target) error {
+	defer clock(&t.Seconds.Pack)()
+	for _, planned := range r.plan.Files[i] {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		artifact := pack.Artifact{Name: planned.Name, Kind: "archive", Target: t.Target}
+		write := func(w io.Writer) error { return r.archive(bins).Write(planned.Format, w) }
+		if planned.Format == binaryFormat {
+			artifact.Kind = "binary"
+			program := slices.IndexFunc(bins, func(b build.Binary) bool { return b.Main.Name == planned.Main })
+			write = func(w io.Writer) error { return copyFile(w, bins[program].Path) }
+		}
+		artifact, err := pack.WriteFile(r.cfg.Dist, artifact, r.cfg.Checksums, write)
+		if err != nil {
+			return err
+		}
+		t.Files = append(t.Files, report.File{Artifact: artifact})
+	}
+	return nil
+}
+
+// archive describes the archive of a target: its programs and what travels along.
+func (r *run) archive(bins []build.Binary) pack.Archive {
+	a := pack.Archive{Time: r.plan.Source.Time, Files: append([]pack.File(nil), r.plan.extra...)}
+	for _, bin := range bins {
+		a.Files = append(a.Files, pack.File{Name: bin.Exe(), Executable: true, Size: bin.Size,
+			Open: func() (io.ReadCloser, error) { return os.Open(bin.Path) }})
+	}
+	return a
+}
+
+// upload attaches files to the release, holding an upload slot for each.
+func (r *run) upload(ctx context.Context, files []report.File, seconds *float64) error {
+	if r.release == nil {
+		return nil
+	}
+	defer clock(seconds)()
+	var errs []error
+	for i := range files {
+		f := &files[i]
+		if err := r.uploads.Acquire(ctx, 1); err != nil {
+			return errors.Join(append(errs, context.Cause(ctx))...)
+		}
+		var err error
+		f.Upload, err = r.release.Attach(ctx, asset(f.Artifact))
+		r.uploads.Release(1)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// asset describes an artifact to GitHub. Each attempt opens it anew.
+func asset(a pack.Artifact) github.Asset {
+	return github.Asset{Name: a.Name, Size: a.Size, SHA256: a.SHA256(),
+		Open: func() (io.ReadSeekCloser, error) { return os.Open(a.Path) }}
+}
+
+// clock adds the time until the returned function is called.
+func clock(seconds *float64) func() {
+	start := time.Now()
+	return func() { *seconds = report.Since(start) }
+}
