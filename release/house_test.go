@@ -152,7 +152,9 @@ func TestSmallAndWithoutGlobalState(t *testing.T) {
 				return true
 			}
 			call := id.Name + "." + sel.Sel.Name
-			if !isMain && slices.Contains(mainOnly, call) {
+			// The fake loads what is embedded in it; there is no caller's context to pass on.
+			embedded := name == "release/github/githubtest/openapi.go" && call == "context.Background"
+			if !isMain && !embedded && slices.Contains(mainOnly, call) {
 				t.Errorf("%s: %s", set.Position(n.Pos()), call)
 			}
 			if !isMain && call == "time.Now" && !slices.Contains(timeNow, name) {

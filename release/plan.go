@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/pack"
@@ -47,7 +49,17 @@ func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why
 	}
 	p := &Plan{Plan: b, Publish: publish, Why: why}
 	errs := []error{err, p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
+	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
+		errs = append(errs, &build.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
+	}
 	return p, errors.Join(errs...)
+}
+
+func (p *Plan) prerelease(c *Config) bool {
+	if c.Prerelease != nil {
+		return *c.Prerelease
+	}
+	return semver.Prerelease("v"+p.Source.Version) != ""
 }
 
 // fileFacts are what the template archive-name may use.

@@ -67,7 +67,7 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 func (r *run) openRelease(ctx context.Context, client *github.Client) (err error) {
 	r.release, err = client.Open(ctx, github.Wanted{
 		Tag: r.plan.Source.Tag, Commit: r.plan.Source.Commit,
-		Title: r.cfg.ReleaseName, Notes: r.cfg.Notes, Prerelease: r.prerelease(),
+		Title: r.cfg.ReleaseName, Notes: r.cfg.Notes, Prerelease: r.plan.prerelease(r.cfg),
 	})
 	if err != nil {
 		return err
@@ -159,20 +159,13 @@ func setURLs(files []report.File, urls map[string]string) {
 	}
 }
 
-func (r *run) prerelease() bool {
-	if r.cfg.Prerelease != nil {
-		return *r.cfg.Prerelease
-	}
-	return semver.Prerelease("v"+r.plan.Source.Version) != ""
-}
-
 // makeLatest decides whether the repository shows this release as its latest: not for
 // a prerelease, not for a fix of an older line, not for another module's tag.
 func (r *run) makeLatest(ctx context.Context, client *github.Client) (bool, error) {
 	if r.cfg.MakeLatest != nil {
 		return *r.cfg.MakeLatest, nil
 	}
-	if r.prerelease() {
+	if r.plan.prerelease(r.cfg) {
 		return false, nil
 	}
 	tag, err := client.Latest(ctx)

@@ -116,8 +116,9 @@ func (c *Client) waitAfter(err error, attempt int) (time.Duration, bool) {
 	wait += rand.N(wait/2 + 1)
 	var secondary *github.AbuseRateLimitError
 	if errors.As(err, &secondary) {
-		// Without a Retry-After the documentation asks for at least a minute.
-		return max(secondary.GetRetryAfter(), 60*c.pause), true
+		// Without a Retry-After the documentation asks for at least a minute; go-github
+		// then says when the primary limit is reset, which may be most of an hour away.
+		return min(max(secondary.GetRetryAfter(), 60*c.pause), 600*c.pause), true
 	}
 	var network *net.OpError
 	var request *url.Error
