@@ -15,17 +15,8 @@ type requestError struct{ err error }
 func (e *requestError) Error() string { return e.err.Error() }
 func (e *requestError) Unwrap() error { return e.err }
 
-// A hintError carries advice that can be pasted.
-type hintError struct {
-	err  error
-	hint string
-}
-
-func (e *hintError) Error() string { return e.err.Error() }
-func (e *hintError) Unwrap() error { return e.err }
-func (e *hintError) Hint() string  { return e.hint }
-
-func hinted(hint string, err error) error { return &hintError{err, hint} }
+// hinted adds advice that can be pasted to an error.
+func hinted(hint string, err error) error { return &build.Problem{Err: err, Remedy: hint} }
 
 // printError writes an error: each of several joined ones on its own, with the
 // setting it is about and its hint on a line of its own.
