@@ -27,10 +27,34 @@ type ProofError struct {
 	Binary      string // "linux/amd64 age"
 	Linkage     bool   // it asks for more than its platform may; the setting static=report allows that, and nothing else
 	Differences []string
+	Causes      []Cause // of the linkage, once they were asked for
 }
 
 func (e *ProofError) Error() string {
-	return fmt.Sprintf("proving %s:\n  %s", e.Binary, strings.Join(e.Differences, "\n  "))
+	lines := append([]string{"proving " + e.Binary + ":"}, e.Differences...)
+	for _, c := range e.Causes {
+		lines = append(lines, c.String())
+	}
+	return strings.Join(lines, "\n  ")
+}
+
+// Hint returns the remedy for the linkage.
+func (e *ProofError) Hint() string {
+	switch {
+	case len(e.Causes) > 0:
+		return "replace " + e.Causes[0].Package + ", leave the target out, or publish all the same with --static report"
+	case e.Linkage:
+		return "no package asks for it, so the linker flags do: look at --ldflags"
+	}
+	return ""
+}
+
+// Position returns the line of the import that brings the linkage, "" if there is none.
+func (e *ProofError) Position() (file string, line int) {
+	if len(e.Causes) == 0 {
+		return "", 0
+	}
+	return e.Causes[0].File, e.Causes[0].Line
 }
 
 // Verify reads a binary back and compares it with the plan: what it needs to run,

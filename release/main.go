@@ -208,7 +208,7 @@ func (p *program) announce(plan *Plan, c *Config) {
 // targetDone shows how a lane ended, as soon as it has. Why one failed is told at the
 // end, in plan order.
 func (p *program) targetDone(t *report.Target) {
-	fmt.Fprintln(p.log, t.Line())
+	fmt.Fprintln(p.log, t.Row())
 	if t.Output != "" {
 		p.foreign(t.Target, t.Output)
 	}
@@ -229,12 +229,15 @@ func (p *program) tell(r *run) error {
 	for _, n := range rep.Notices {
 		fmt.Fprintf(p.log, "note: %s\n", n)
 	}
-	if text := notStatic(rep); text != "" {
+	if text := notStatic(rep); text != "" && r.cfg.Static == "report" {
 		fmt.Fprintln(p.log, text)
 		p.runner.Annotate("not static", "", 0, text)
 	}
 	for _, f := range rep.Failures() {
 		p.foreign("failed: "+strings.Join(f.Targets, " "), f.Error)
+		if f.Hint != "" {
+			fmt.Fprintf(p.log, "hint: %s\n", f.Hint)
+		}
 		p.annotate(rep, f)
 	}
 	fmt.Fprintf(p.log, "%s, in %.1fs\n", rep.Headline(), rep.Seconds)
@@ -266,7 +269,10 @@ func (p *program) tell(r *run) error {
 
 // annotate shows a failure at the line of the source it names.
 func (p *program) annotate(rep *report.Report, f report.Failure) {
-	file, line, message := compilerError(f.Error)
+	file, line, message := f.File, f.Line, f.Error
+	if file == "" {
+		file, line, message = compilerError(f.Error)
+	}
 	if file != "" {
 		file = filepath.ToSlash(filepath.Join(rep.Source.Dir, file))
 	}

@@ -71,7 +71,7 @@ func (r *run) lane(ctx context.Context, i int, t *report.Target) error {
 	if err != nil {
 		return err
 	}
-	if err := r.prove(bins, t); err != nil {
+	if err := r.prove(ctx, r.plan.Builds[i], bins, t); err != nil {
 		return err
 	}
 	if bins, err = r.keep(bins); err != nil {
@@ -101,19 +101,25 @@ func (r *run) compile(ctx context.Context, b build.Build, t *report.Target) ([]b
 	return bins, err
 }
 
-// prove reads every program back. All of them are proved before the first failure is returned.
-func (r *run) prove(bins []build.Binary, t *report.Target) error {
+// prove reads every program back. All of them are proved before the first failure is
+// returned, with the packages that are the cause of it.
+func (r *run) prove(ctx context.Context, b build.Build, bins []build.Binary, t *report.Target) error {
 	defer clock(&t.Seconds.Prove)()
 	var errs []error
 	for _, bin := range bins {
 		proof, err := r.plan.Verify(bin)
-		var failed *build.ProofError
-		if errors.As(err, &failed) && failed.Linkage && r.cfg.Static == "report" {
-			err = nil // the report says it loudly
-		}
-		errs = append(errs, err)
 		if proof != nil {
 			t.Binaries = append(t.Binaries, report.Binary{Name: bin.Exe(), Size: bin.Size, Proof: proof})
+		}
+		var failed *build.ProofError
+		switch {
+		case !errors.As(err, &failed) || !failed.Linkage:
+			errs = append(errs, err)
+		case r.cfg.Static == "report": // the report says it loudly
+		default:
+			var whyErr error
+			failed.Causes, whyErr = r.plan.Causes(ctx, b, bin.Main)
+			errs = append(errs, failed, whyErr)
 		}
 	}
 	return errors.Join(errs...)

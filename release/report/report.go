@@ -64,6 +64,9 @@ type Target struct {
 	Target   string   `json:"target"`
 	Status   string   `json:"status"`
 	Error    string   `json:"error,omitempty"`
+	Hint     string   `json:"hint,omitempty"`
+	File     string   `json:"file,omitempty"` // of the module, where the error points
+	Line     int      `json:"line,omitempty"`
 	Output   string   `json:"output,omitempty"` // what the compiler printed although it succeeded
 	Binaries []Binary `json:"binaries,omitempty"`
 	Files    []File   `json:"files,omitempty"`
@@ -102,6 +105,14 @@ func (t *Target) Finish(err error, cancelled bool) {
 		t.Status, t.Error = Cancelled, Cancelled
 	default:
 		t.Status, t.Error = Failed, err.Error()
+		var hint interface{ Hint() string }
+		if errors.As(err, &hint) {
+			t.Hint = hint.Hint()
+		}
+		var position interface{ Position() (string, int) }
+		if errors.As(err, &position) {
+			t.File, t.Line = position.Position()
+		}
 	}
 }
 
@@ -118,6 +129,9 @@ func (r *Report) Files() []File {
 type Failure struct {
 	Targets []string
 	Error   string
+	Hint    string
+	File    string
+	Line    int
 }
 
 // Failures returns why targets failed, in plan order, what is the same for several of
@@ -130,7 +144,7 @@ func (r *Report) Failures() (failures []Failure) {
 		i := slices.IndexFunc(failures, func(f Failure) bool { return f.Error == t.Error })
 		if i < 0 {
 			i = len(failures)
-			failures = append(failures, Failure{Error: t.Error})
+			failures = append(failures, Failure{Error: t.Error, Hint: t.Hint, File: t.File, Line: t.Line})
 		}
 		failures[i].Targets = append(failures[i].Targets, t.Target)
 	}

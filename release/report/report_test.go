@@ -89,7 +89,7 @@ func TestNotStaticIsLoud(t *testing.T) {
 		t.Fatal(err)
 	}
 	for where, text := range map[string]string{
-		"the line": r.Targets[0].Line(), "the headline": r.Headline(), "the summary": r.Markdown(), "the page": string(page),
+		"the row": r.Targets[0].Row(), "the headline": r.Headline(), "the summary": r.Markdown(), "the page": string(page),
 	} {
 		if !strings.Contains(strings.ToLower(text), "not static") {
 			t.Errorf("%s does not say it: %s", where, text)

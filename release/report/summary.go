@@ -45,6 +45,9 @@ func (r *Report) Markdown() string {
 	}
 	for _, f := range r.Failures() {
 		fmt.Fprintf(&b, "\n<details open><summary>%s</summary>\n\n%s\n</details>\n", strings.Join(f.Targets, " "), fenced(f.Error))
+		if f.Hint != "" {
+			fmt.Fprintf(&b, "\n%s\n", escape(f.Hint))
+		}
 	}
 	if b.Len() <= maxSummary {
 		return b.String()

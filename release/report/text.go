@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Line is what the terminal shows when a target is done.
-func (t *Target) Line() string {
+// Row is what the terminal shows when a target is done.
+func (t *Target) Row() string {
 	s := t.Seconds
 	line := fmt.Sprintf("%-9s  %-16s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Pack+s.Upload)
 	if t.Status == OK {

@@ -1,0 +1,153 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Cause is a package because of which a program asks for a loader or for libraries.
+type Cause struct {
+	Package string   `json:"package"`
+	How     string   `json:"how"`            // "asks for libc.so.6 (//go:cgo_import_dynamic)"
+	Chain   []string `json:"chain"`          // shortest way of imports, from the main package to Package
+	File    string   `json:"file,omitempty"` // where the chain leaves the module, relative to the module, slashes
+	Line    int      `json:"line,omitempty"`
+}
+
+func (c Cause) String() string {
+	return fmt.Sprintf("because %s %s: %s", c.Package, c.How, strings.Join(c.Chain, " -> "))
+}
+
+// A node is one package in the dependency graph of a build.
+type node struct {
+	ImportPath, Dir            string
+	Standard                   bool
+	GoFiles, CgoFiles, Imports []string
+	Module                     *struct{ Main bool }
+}
+
+// Causes finds the packages of one program that bring libraries with them, by walking the
+// dependency graph of the target. Nothing found is an answer: then the linker flags did it.
+func (p *Plan) Causes(ctx context.Context, b Build, m Main) ([]Cause, error) {
+	args := []string{"go", "list", "-deps", "-tags=" + p.Tags, "-json=ImportPath,Dir,Standard,GoFiles,CgoFiles,Imports,Module", "--", m.ImportPath}
+	out, err := Command{Args: args, Env: b.Target.env(), Dir: p.dir}.output(ctx, p.env)
+	if err != nil {
+		return nil, fmt.Errorf("walking the imports: %w", err)
+	}
+	graph := map[string]node{}
+	for dec := json.NewDecoder(strings.NewReader(out)); ; {
+		var n node
+		if err := dec.Decode(&n); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("walking the imports: %w", err)
+		}
+		graph[n.ImportPath] = n
+	}
+	from := importers(graph, m.ImportPath)
+	var causes []Cause
+	for path := range from {
+		how, err := graph[path].brings()
+		if err != nil {
+			return nil, err
+		}
+		if how != "" {
+			c := Cause{Package: path, How: how, Chain: chain(from, path)}
+			c.File, c.Line = p.leaves(graph, c.Chain)
+			causes = append(causes, c)
+		}
+	}
+	slices.SortFunc(causes, func(a, b Cause) int { return strings.Compare(a.Package, b.Package) })
+	return causes, nil
+}
+
+// importers walks the graph from the main package, nearest first, and returns for every
+// package the one that imports it on the shortest way; "" for the main package.
+func importers(graph map[string]node, main string) map[string]string {
+	from := map[string]string{main: ""}
+	for queue := []string{main}; len(queue) > 0; queue = queue[1:] {
+		for _, imp := range graph[queue[0]].Imports {
+			if _, seen := from[imp]; !seen && imp != "C" {
+				from[imp] = queue[0]
+				queue = append(queue, imp)
+			}
+		}
+	}
+	return from
+}
+
+// chain returns the way from a main package to path.
+func chain(from map[string]string, path string) (way []string) {
+	for ; path != ""; path = from[path] {
+		way = append(way, path)
+	}
+	slices.Reverse(way)
+	return way
+}
+
+// importDynamic is the directive by which a package without any C asks the linker for
+// a library (cmd/compile, noder.go: allowed in every package).
+var importDynamic = regexp.MustCompile(`(?m)^//go:cgo_import_dynamic \S+ \S+ "([^"]+)"`)
+
+// brings says what of a library the package brings, "" for nothing. The directives of
+// the standard library are those of the systems that want them (claims in static).
+func (n node) brings() (string, error) {
+	if len(n.CgoFiles) > 0 {
+		return "uses cgo", nil
+	}
+	if n.Standard {
+		return "", nil
+	}
+	var libraries []string
+	for _, file := range n.GoFiles {
+		data, err := os.ReadFile(filepath.Join(n.Dir, file))
+		if err != nil {
+			return "", fmt.Errorf("reading the source of %s: %w", n.ImportPath, err)
+		}
+		for _, m := range importDynamic.FindAllSubmatch(data, -1) {
+			if !slices.Contains(libraries, string(m[1])) {
+				libraries = append(libraries, string(m[1]))
+			}
+		}
+	}
+	if len(libraries) == 0 {
+		return "", nil
+	}
+	return "asks for " + strings.Join(libraries, ", ") + " (//go:cgo_import_dynamic)", nil
+}
+
+// leaves finds the import by which a chain leaves the module. When the module itself
+// is the cause there is none.
+func (p *Plan) leaves(graph map[string]node, chain []string) (file string, line int) {
+	for i := 0; i+1 < len(chain); i++ {
+		n, next := graph[chain[i]], graph[chain[i+1]]
+		if n.Module == nil || !n.Module.Main || next.Module != nil && next.Module.Main {
+			continue
+		}
+		for _, name := range slices.Concat(n.GoFiles, n.CgoFiles) {
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, filepath.Join(n.Dir, name), nil, parser.ImportsOnly)
+			if err != nil { // it compiled: nothing depends on this but where a message points
+				continue
+			}
+			for _, imp := range f.Imports {
+				if path, err := strconv.Unquote(imp.Path.Value); err == nil && path == next.ImportPath {
+					if rel, err := filepath.Rel(p.dir, filepath.Join(n.Dir, name)); err == nil {
+						return filepath.ToSlash(rel), set.Position(imp.Pos()).Line
+					}
+				}
+			}
+		}
+	}
+	return "", 0
+}
