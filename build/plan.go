@@ -59,8 +59,9 @@ type Plan struct {
 	Builds  []Build   `json:"builds"`
 	Skipped []Skipped `json:"skipped,omitempty"`
 
-	dir string   // of the module, on disk
-	env []string // of every child
+	dir   string   // of the module, on disk
+	local []string // directories of this machine whose names have no place in a binary
+	env   []string // of every child
 }
 
 // A Build is what one target compiles.
@@ -128,11 +129,15 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 		}
 	}
 	// The first call of go may download a toolchain: better once now than in every lane at once.
-	out, err := p.goCommand(ctx, nil, "env", "GOVERSION", "GOMOD", "GOWORK")
+	out, err := p.goCommand(ctx, nil, "env", "GOVERSION", "GOMOD", "GOWORK", "GOROOT", "GOMODCACHE", "GOCACHE")
 	if err != nil {
 		return explainGo(err)
 	}
-	lines := strings.Split(out+"\n\n", "\n")
+	lines := strings.Split(out, "\n")
+	if len(lines) != 6 {
+		return fmt.Errorf("reading the output of go env: %q", out)
+	}
+	p.local = append(lines[3:], p.Source.top)
 	p.Go, _, _ = strings.Cut(lines[0], " ") // "go1.26.8 X:experiment"
 	return p.readModule(lines[1], lines[2])
 }

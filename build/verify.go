@@ -3,8 +3,12 @@ package build
 import (
 	"debug/buildinfo"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/org/go-static-release/build/static"
@@ -57,48 +61,68 @@ func (e *ProofError) Position() (file string, line int) {
 	return e.Causes[0].File, e.Causes[0].Line
 }
 
-// Verify reads a binary back and compares it with the plan: what it needs to run,
-// and what its build info says. It fails closed: what cannot be read is an error.
-// The proof is returned with a ProofError too.
-func (p *Plan) Verify(bin Binary) (*Proof, error) {
+// Verify reads a binary back and compares it with the plan: what it needs to run, and
+// what it says about how it was built. It fails closed: what cannot be read is an
+// error. The proof is returned with a ProofError too.
+func (p *Plan) Verify(b Build, bin Binary) (*Proof, error) {
 	f, err := os.Open(bin.Path)
 	if err != nil {
 		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
 	}
 	defer f.Close()
-	fi, err := f.Stat()
+	file, err := static.Read(f, bin.Size)
 	if err != nil {
 		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
 	}
-	file, err := static.Read(f, fi.Size())
+	wrong, err := p.checkFile(b, bin, file, f)
 	if err != nil {
 		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+	}
+	info, err := buildinfo.Read(f)
+	switch {
+	case err == nil:
+		wrong = append(wrong, p.checkBuildInfo(bin, info)...)
+	case file.Format != static.Wasm: // debug/buildinfo does not read wasm; the header is all there is
+		wrong = append(wrong, fmt.Sprintf("build info: %v", err))
 	}
 	verdict := static.Judge(bin.Target.OS, file)
 	proof := &Proof{
 		Static: verdict.OK, Claim: verdict.Claim, Format: file.Format, Arch: file.Arch,
-		Interpreter: file.Interpreter, Needed: file.Needed, Differences: verdict.Reasons,
+		Interpreter: file.Interpreter, Needed: file.Needed, Differences: append(verdict.Reasons, wrong...),
 	}
-	var wrong []string
-	if !sameArch(bin.Target, file) {
-		wrong = append(wrong, fmt.Sprintf("machine: expected %s, found %s", bin.Target.Arch, file.Machine))
-	}
-	// debug/buildinfo reads no XCOFF of a cross build and no wasm; there the header is all there is to read.
-	info, err := buildinfo.Read(f)
-	switch {
-	case err == nil:
+	if info != nil {
 		proof.Go = info.GoVersion
-		wrong = append(wrong, p.checkBuildInfo(bin, info)...)
-	case hasBuildInfo(file.Format):
-		wrong = append(wrong, fmt.Sprintf("build info: %v", err))
 	}
-	proof.Differences = append(proof.Differences, wrong...)
-	if verdict.OK && len(wrong) == 0 {
+	if len(proof.Differences) == 0 && verdict.OK {
 		return proof, nil
 	}
 	return proof, &ProofError{
 		Binary: bin.Target.String() + " " + bin.Exe(), Linkage: len(wrong) == 0, Differences: proof.Differences,
 	}
+}
+
+// stripFlag is -s among the flags of the linker: no symbol table is wanted.
+var stripFlag = regexp.MustCompile(`(^|\s)--?s(=true)?(\s|$)`)
+
+// checkFile compares the file itself with the plan and names each difference.
+func (p *Plan) checkFile(b Build, bin Binary, file *static.File, content io.ReaderAt) (wrong []string, err error) {
+	if file.Arch != bin.Target.Arch {
+		wrong = append(wrong, fmt.Sprintf("machine: expected %s, found %s", bin.Target.Arch, file.Machine))
+	}
+	if stripFlag.MatchString(b.LDFlags) && !file.Stripped && strips(file.Format) {
+		wrong = append(wrong, "symbol table: expected none (-s), found one")
+	}
+	leaks, err := leakedPaths(content, bin.Size, append(slices.Clip(p.local), filepath.Dir(bin.Path)))
+	return append(wrong, leaks...), err
+}
+
+// strips reports whether the linker's -s leaves no symbol table in files of the format.
+func strips(format string) bool {
+	switch format {
+	case static.ELF, static.PE, static.MachO:
+		return true
+	}
+	return false
 }
 
 // checkBuildInfo compares the build info with the plan and names each difference.
@@ -133,18 +157,4 @@ func (p *Plan) checkBuildInfo(bin Binary, info *debug.BuildInfo) (wrong []string
 		wrong[len(wrong)-1] += ": something wrote into the checkout meanwhile; git status shows what"
 	}
 	return wrong
-}
-
-// sameArch reports whether the file is for the target's architecture. The header
-// of plan9 and wasm files tells less than GOARCH; static leaves Arch empty then.
-func sameArch(t Target, f *static.File) bool {
-	return f.Arch == t.Arch
-}
-
-func hasBuildInfo(format string) bool {
-	switch format {
-	case "wasm":
-		return false
-	}
-	return true
 }

@@ -107,7 +107,7 @@ func (r *run) prove(ctx context.Context, b build.Build, bins []build.Binary, t *
 	defer clock(&t.Seconds.Prove)()
 	var errs []error
 	for _, bin := range bins {
-		proof, err := r.plan.Verify(bin)
+		proof, err := r.plan.Verify(b, bin)
 		if proof != nil {
 			t.Binaries = append(t.Binaries, report.Binary{Name: bin.Exe(), Size: bin.Size, Proof: proof})
 		}
