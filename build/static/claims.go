@@ -27,7 +27,7 @@ const (
 )
 
 // claims is the claim for each GOOS. The loaders and libraries are those found in programs that Go
-// itself builds with CGO_ENABLED=0 (TestAllTargets measures them again).
+// itself builds with CGO_ENABLED=0 (TestGoTargets measures them again).
 var claims = map[string]claim{
 	"linux":     {name: claimStatic, format: ELF, systems: []string{"linux"}},
 	"freebsd":   {name: claimStatic, format: ELF, systems: []string{"freebsd"}},

@@ -150,7 +150,8 @@ func (m *machoFile) command(f *File, cmd macho.LoadCmd, c view) error {
 		if err := c.decode("Mach-O segment", 0, m.order, &s); err != nil {
 			return err
 		}
-		return m.segment(f, c, macho.Segment64{Memsz: uint64(s.Memsz), Offset: uint64(s.Offset), Filesz: uint64(s.Filesz), Prot: s.Prot})
+		wide := macho.Segment64{Memsz: uint64(s.Memsz), Offset: uint64(s.Offset), Filesz: uint64(s.Filesz), Prot: s.Prot}
+		return m.segment(f, c, wide)
 	case macho.LoadCmdSegment64:
 		var s macho.Segment64
 		if err := c.decode("Mach-O segment", 0, m.order, &s); err != nil {

@@ -147,7 +147,8 @@ func (p *peFile) readOptional(v view) error {
 	}
 	var o pe.OptionalHeader32
 	_, err = binary.Decode(buf, binary.LittleEndian, &o)
-	p.optional = pe.OptionalHeader64{Magic: o.Magic, AddressOfEntryPoint: o.AddressOfEntryPoint, ImageBase: uint64(o.ImageBase), SectionAlignment: o.SectionAlignment,
+	p.optional = pe.OptionalHeader64{Magic: o.Magic, AddressOfEntryPoint: o.AddressOfEntryPoint,
+		ImageBase: uint64(o.ImageBase), SectionAlignment: o.SectionAlignment,
 		MajorSubsystemVersion: o.MajorSubsystemVersion, MinorSubsystemVersion: o.MinorSubsystemVersion,
 		SizeOfHeaders: o.SizeOfHeaders, Subsystem: o.Subsystem, DllCharacteristics: o.DllCharacteristics,
 		DataDirectory: o.DataDirectory}

@@ -45,7 +45,8 @@ func (p *peFile) imports(f *File) error {
 
 // peDelayed is IMAGE_DELAYLOAD_DESCRIPTOR. Attributes says how to read the addresses in it.
 type peDelayed struct {
-	Attributes, Name, ModuleHandle, ImportAddressTable, ImportNameTable, BoundImportAddressTable, UnloadInformationTable, TimeDateStamp uint32
+	Attributes, Name, ModuleHandle, ImportAddressTable, ImportNameTable uint32
+	BoundImportAddressTable, UnloadInformationTable, TimeDateStamp      uint32
 }
 
 // delayed reads the delay-load directory: libraries that are loaded at their first use.

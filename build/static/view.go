@@ -137,7 +137,8 @@ func (m memory) at(what string, addr uint64) (view, error) {
 			return view{}, err
 		}
 		if found != nil && found.off != rest.off {
-			return view{}, fmt.Errorf("reading %s at address 0x%x: mapped twice, from 0x%x and 0x%x of the file", what, addr, found.off, rest.off)
+			return view{}, fmt.Errorf("reading %s at address 0x%x: mapped twice, from 0x%x and 0x%x of the file",
+				what, addr, found.off, rest.off)
 		}
 		found = &rest
 	}

@@ -50,7 +50,8 @@ func readXCOFF(v view) (*File, error) {
 	if head.Flags&xcoffExec == 0 {
 		return nil, fmt.Errorf("%w: XCOFF file without F_EXEC", ErrNotExecutable)
 	}
-	f := &File{Format: XCOFF, OS: "aix", Arch: "ppc64", Machine: "U64_TOCMAGIC", Bits: 64, Kind: Executable, Stripped: head.Symbols == 0}
+	f := &File{Format: XCOFF, OS: "aix", Arch: "ppc64", Machine: "U64_TOCMAGIC", Bits: 64, Kind: Executable}
+	f.Stripped = head.Symbols == 0
 	if head.Flags&xcoffShared != 0 {
 		f.Kind = Library
 	}
