@@ -12,7 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
 	status := release.Main(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
-	stop()
 	os.Exit(status)
 }

@@ -85,6 +85,7 @@ var ambientVars = []string{
 	"CGO_ENABLED",                                // the plan decides
 	"GO_EXTLINK_ENABLED",                         // would force the external linker on a build without cgo
 	"GOFLAGS",                                    // -buildvcs=false, -mod=mod, -toolexec: the plan's command line says all there is
+	"GO111MODULE",                                // off would hide the module
 	"GOBIN",                                      // of no use to a cross build, and go refuses some uses of it
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", // set inside git hooks; they name another repository
 	"PWD", // names our directory, not the child's
@@ -112,7 +113,7 @@ func childEnv(ambient, secrets []string) []string {
 	}
 	// `go env -w` saves settings in a file that an empty variable does not
 	// override; a value that says nothing new does.
-	return append(keep, "GOFLAGS=-mod=readonly", "CGO_ENABLED=0")
+	return append(keep, "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0")
 }
 
 // shorten replaces directories in a command's output, so that the same mistake

@@ -77,11 +77,11 @@ func TestLevelIsAlwaysExplicit(t *testing.T) {
 func TestChildEnv(t *testing.T) {
 	ambient := []string{
 		"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2",
-		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5", "GO_EXTLINK_ENABLED=1",
+		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5", "GO111MODULE=off", "GO_EXTLINK_ENABLED=1",
 		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere",
 		"INPUT_TOKEN=s3cret", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r", "MY_OWN=prefix-s3cret-suffix",
 	}
-	want := []string{"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2", "GOFLAGS=-mod=readonly", "CGO_ENABLED=0"}
+	want := []string{"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2", "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0"}
 	if diff := cmp.Diff(want, childEnv(ambient, []string{"s3cret", ""})); diff != "" {
 		t.Errorf("environment of a child (-want +have):\n%s", diff)
 	}

@@ -26,7 +26,7 @@ func (p *Plan) Command(b Build, out string) Command {
 	args := []string{"go", "build",
 		"-trimpath",      // no path of this machine in the binary
 		"-mod=" + p.Mod,  // never change go.mod
-		"-buildvcs=true", // stamp the commit, or fail: the proof compares it
+		"-buildvcs=true", // stamp the commit; the proof compares it
 	}
 	if p.Tags != "" {
 		args = append(args, "-tags="+p.Tags)

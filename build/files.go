@@ -27,7 +27,8 @@ type ExtraFile struct {
 //
 // A file that git tracks and that is unchanged is read from the commit, not from the
 // working tree, where line endings depend on the machine. Its mode is git's.
-func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool) ([]ExtraFile, error) {
+// Nothing of git's own directory and nothing below the directory without is packed.
+func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool, without string) ([]ExtraFile, error) {
 	var ps Problems
 	found := map[string]string{} // path in the repository -> name
 	for _, pattern := range patterns {
@@ -44,6 +45,10 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool)
 			ps.add("files", "", "no file matches %q in %s", pattern, p.Source.Dir)
 		}
 		for _, m := range matches {
+			full := filepath.Join(p.Source.top, filepath.FromSlash(path.Join(dir, m)))
+			if rel, err := filepath.Rel(without, full); err == nil && filepath.IsLocal(rel) || slices.Contains(strings.Split(m, "/"), ".git") {
+				continue
+			}
 			found[path.Join(dir, m)] = m
 		}
 	}

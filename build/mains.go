@@ -30,7 +30,7 @@ var errNoMain = errors.New("no main package")
 // patterns it lists every main package of the module. Packages that build
 // constraints exclude for the target are not listed.
 func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Main, error) {
-	args := []string{"go", "list", "-find", "-e", "-tags=" + p.Tags, "-json=ImportPath,Name,Dir,GoFiles,Error,IgnoredGoFiles"}
+	args := []string{"go", "list", "-find", "-e", "-tags=" + p.Tags, "-json=ImportPath,Name,Dir,GoFiles,Error,IgnoredGoFiles,Module"}
 	args = append(args, "--")
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
@@ -49,6 +49,7 @@ func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Ma
 			ImportPath, Name, Dir   string
 			GoFiles, IgnoredGoFiles []string
 			Error                   *struct{ Err string }
+			Module                  *struct{ Main bool }
 		}
 		err := dec.Decode(&pkg)
 		if err == io.EOF {
@@ -58,6 +59,8 @@ func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Ma
 			return nil, fmt.Errorf("reading the output of go list: %w", err)
 		}
 		switch {
+		case pkg.Error == nil && pkg.Name == "main" && (pkg.Module == nil || !pkg.Module.Main || pkg.ImportPath == "command-line-arguments"):
+			return nil, &Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: "--packages ./cmd/NAME"}
 		case pkg.Name == "main" && len(pkg.GoFiles) > 0:
 			mains = append(mains, Main{binaryName(pkg.ImportPath), pkg.ImportPath, pkg.Dir, pkg.GoFiles})
 		case len(pkg.IgnoredGoFiles) > 0: // excluded for this target

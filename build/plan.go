@@ -122,6 +122,12 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	if p.Source.top, err = realDir(p.Source.top); err != nil {
 		return err
 	}
+	// The go command takes only a directory for a repository; without one it stamps no
+	// commit, or that of a repository around it, and does not fail.
+	if fi, err := os.Stat(filepath.Join(p.Source.top, ".git")); err != nil || !fi.IsDir() {
+		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is a worktree or a submodule of another repository, whose commits the go command does not see", p.Source.top),
+			Remedy: "git clone . ../release && cd ../release"}
+	}
 	if tagDir, _, err := ParseTag(spec.Tag); err == nil && tagDir != "" && spec.Dir == "" {
 		p.dir = filepath.Join(p.Source.top, filepath.FromSlash(tagDir))
 		if !isFile(filepath.Join(p.dir, "go.mod")) {
@@ -134,11 +140,17 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 		return explainGo(err)
 	}
 	lines := strings.Split(out, "\n")
+	if len(lines) == 6 && (lines[5] == "" || lines[5] == "off") {
+		return &Problem{Err: errors.New("go has no build cache: neither HOME nor GOCACHE says where"), Remedy: "export GOCACHE=/tmp/go-build"}
+	}
 	if len(lines) != 6 {
 		return fmt.Errorf("reading the output of go env: %q", out)
 	}
 	p.local = append(lines[3:], p.Source.top)
 	p.Go, _, _ = strings.Cut(lines[0], " ") // "go1.26.8 X:experiment"
+	if dir := filepath.Dir(lines[1]); spec.Dir != "" && isFile(lines[1]) && dir != p.dir {
+		return &Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s; the module around it is in %s", spec.Dir, dir), Remedy: "--directory " + dir}
+	}
 	return p.readModule(lines[1], lines[2])
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
@@ -32,6 +33,9 @@ type Source struct {
 func ParseTag(tag string) (dir, version string, err error) {
 	dir, base := path.Split(tag)
 	dir = strings.TrimSuffix(dir, "/")
+	if dir != "" && !fs.ValidPath(dir) || strings.HasPrefix(tag, "/") {
+		return "", "", fmt.Errorf("tag %q does not begin with a directory of the repository", tag)
+	}
 	version = strings.TrimPrefix(base, "v")
 	core, _, _ := strings.Cut(version, "+")
 	core, _, _ = strings.Cut(core, "-")
@@ -94,7 +98,7 @@ func explainGit(dir string, err error) error {
 			Remedy: "git config --global --add safe.directory " + dir}
 	case strings.Contains(text, "not a git repository"):
 		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is not in a git repository", dir),
-			Remedy: "git init && git add -A && git commit -m 'first commit'"}
+			Remedy: "git init && git add -A && git commit -m 'first commit'; in a workflow, before this step: uses: actions/checkout@v7"}
 	case strings.Contains(text, "ambiguous argument 'HEAD'"), strings.Contains(text, "unknown revision"):
 		return &Problem{Setting: "directory", Err: fmt.Errorf("the repository of %s has no commit yet", dir),
 			Remedy: "git add -A && git commit -m 'first commit'"}

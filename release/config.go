@@ -68,7 +68,7 @@ func parseArgs(args []string) (values map[string]string, opts options, err error
 func explainFlag(err error) error {
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
-		return hinted("go-static-release --help", err)
+		return hinted("go-static-release --help", errors.New(strings.Replace(err.Error(), ": -", ": --", 1)))
 	}
 	hint := "go-static-release --help"
 	if near := build.Nearest(strings.TrimPrefix(name, "-"), settingNames()); near != "" {
@@ -119,6 +119,9 @@ func readConfig(flags map[string]string, noWorkflow bool, runner *github.Runner)
 		}
 		if err := s.set(c, value); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.where(s.name), err))
+			if s.def != "" { // go on as if it had not been given, to find other mistakes too
+				_ = s.set(c, s.def) // a default is right
+			}
 		}
 	}
 	if c.Notes != "" && c.NotesFile != "" {
@@ -177,6 +180,8 @@ func (c *Config) mode(runner *github.Runner, ref string) (publish bool, why stri
 		return true, fmt.Sprintf("dry-run is false (%s)", c.where("dry-run")), nil
 	case !runner.Active():
 		return false, "not in a workflow", nil
+	case ref == "":
+		return false, "the workflow names no tag", nil
 	case !strings.HasPrefix(ref, tagRef):
 		return false, ref + " is not a tag", nil
 	case c.Token == "":

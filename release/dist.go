@@ -2,12 +2,15 @@ package release
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/pack"
@@ -18,6 +21,7 @@ const (
 	reportJSON = "report.json"
 	reportHTML = "report.html"
 	binDir     = "bin" // bin/OS_ARCH/PROGRAM
+	lockName   = ".lock"
 )
 
 // distMark is the .gitignore of a dist/ that is ours. It keeps the directory from
@@ -28,6 +32,9 @@ const distMark = "# Made by go-static-release, which replaces everything in this
 // checkDist makes sure that dir can be used: it is missing, empty or ours.
 func checkDist(dir string) error {
 	entries, err := os.ReadDir(dir)
+	if _, linkErr := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && linkErr == nil {
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", dir)}
+	}
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
 	}
@@ -41,28 +48,62 @@ func checkDist(dir string) error {
 	return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}
 }
 
-// openDist empties dir and marks it as ours.
-func openDist(dir string) error {
+// openDist makes dir ours alone until unlock, and empty. When another run has it, it waits.
+func openDist(ctx context.Context, dir string) (unlock func(), err error) {
 	if err := checkDist(dir); err != nil { // again: planning took a while
-		return err
+		return nil, err
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making %s: %w", dir, err)
+	}
+	if _, err := writeDist(dir, ".gitignore", []byte(distMark)); err != nil {
+		return nil, err
+	}
+	unlock, err = lockDist(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := emptyDist(dir); err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+// lockDist waits for other runs in dir. The operating system frees the lock of a run
+// that was killed.
+func lockDist(ctx context.Context, dir string) (unlock func(), err error) {
+	locked := make(chan error, 1)
+	go func() { // it may have to be left behind waiting; the process ends soon then
+		var err error
+		unlock, err = lockedfile.MutexAt(filepath.Join(dir, lockName)).Lock()
+		locked <- err
+	}()
+	select {
+	case err := <-locked:
+		if err != nil {
+			return nil, fmt.Errorf("locking %s: %w", dir, err)
+		}
+		return unlock, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for another run in %s: %w", dir, context.Cause(ctx))
+	}
+}
+
+func emptyDist(dir string) error {
 	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return fmt.Errorf("emptying %s: %w", dir, err)
 	}
 	for _, e := range entries {
-		if e.Name() == ".gitignore" { // the mark goes in first and stays
+		if e.Name() == ".gitignore" || e.Name() == lockName {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("emptying %s: %w", dir, err)
 		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("making %s: %w", dir, err)
-	}
-	_, err = writeDist(dir, ".gitignore", []byte(distMark))
-	return err
+	return nil
 }
 
 // writeDist writes a small file of ours, whole or not at all.

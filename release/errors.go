@@ -2,9 +2,6 @@ package release
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"strings"
 
 	"github.com/org/go-static-release/build"
 )
@@ -18,21 +15,19 @@ func (e *requestError) Unwrap() error { return e.err }
 // hinted adds advice that can be pasted to an error.
 func hinted(hint string, err error) error { return &build.Problem{Err: err, Remedy: hint} }
 
-// printError writes an error: each of several joined ones on its own, with the
-// setting it is about and its hint on a line of its own.
-func printError(w io.Writer, cfg *Config, err error) {
-	for _, e := range leaves(err) {
-		text := e.Error()
-		var p *build.Problem
-		if cfg != nil && errors.As(e, &p) && p.Setting != "" && cfg.from[p.Setting] != "" {
-			text = cfg.from[p.Setting] + ": " + text
-		}
-		fmt.Fprintf(w, "error: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
-		var h interface{ Hint() string }
-		if errors.As(e, &h) && h.Hint() != "" {
-			fmt.Fprintf(w, "hint: %s\n", h.Hint())
-		}
+// describe says an error to people: with the place where the setting it is about was
+// given, and its hint apart.
+func describe(c *Config, err error) (text, hint string) {
+	text = err.Error()
+	var p *build.Problem
+	if c != nil && errors.As(err, &p) && p.Setting != "" && c.from[p.Setting] != "" {
+		text = c.from[p.Setting] + ": " + text
 	}
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		hint = h.Hint()
+	}
+	return text, hint
 }
 
 // leaves takes joined errors apart, looking through request errors.

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,10 +62,15 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	if err == nil {
 		return exitOK
 	}
-	printError(p.log, c, err)
 	for _, e := range leaves(err) {
+		text, hint := describe(c, e)
+		fmt.Fprintf(p.log, "error: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
+		if hint != "" {
+			fmt.Fprintf(p.log, "hint: %s\n", hint)
+			text += "\nhint: " + hint
+		}
 		if !errors.Is(e, errReported) {
-			p.runner.Annotate("go-static-release", "", 0, e.Error())
+			p.runner.Annotate("go-static-release", "", 0, text)
 		}
 	}
 	var request *requestError
@@ -94,10 +100,11 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 		return nil, &requestError{err}
 	}
 	c, notices, err := readConfig(values, opts.noWorkflow, p.runner)
-	if err != nil {
-		return c, &requestError{err}
-	}
 	p.fill(c, getenv)
+	if err != nil { // what is wrong with the rest is told as well
+		_, planErr := newPlan(ctx, c, p.environ, false, "", "")
+		return c, &requestError{errors.Join(err, planErr)}
+	}
 	for _, n := range notices {
 		fmt.Fprintf(p.log, "note: %s\n", n)
 	}
@@ -111,12 +118,7 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 
 // fill adds to the settings what the surroundings say.
 func (p *program) fill(c *Config, getenv func(string) string) {
-	if c.Token == "" {
-		c.Token = getenv("GITHUB_TOKEN")
-	}
-	if c.Token == "" {
-		c.Token = getenv("GH_TOKEN")
-	}
+	c.Token = cmp.Or(c.Token, strings.TrimSpace(getenv("GITHUB_TOKEN")), strings.TrimSpace(getenv("GH_TOKEN")))
 	p.runner.Mask(c.Token)
 	if c.Parallelism == 0 {
 		c.Parallelism = runtime.GOMAXPROCS(0) // knows the limits of a container
@@ -195,8 +197,8 @@ func (p *program) announce(plan *Plan, c *Config) {
 		first = "release"
 	}
 	fmt.Fprintf(p.log, "%s: %s\n", first, plan.Why)
-	fmt.Fprintf(p.log, "%s %s, commit %.12s, %s, %d programs for %d targets, %d at a time\n",
-		plan.Name, plan.Source.Version, plan.Source.Commit, plan.Go, len(plan.Mains()), len(plan.Builds), c.Parallelism)
+	fmt.Fprintf(p.log, "%s %s, commit %.12s, %s, %s for %s, %d at a time\n", plan.Name, plan.Source.Version, plan.Source.Commit, plan.Go,
+		report.Count(len(plan.Mains()), "program"), report.Count(len(plan.Builds), "target"), c.Parallelism)
 	for _, s := range plan.Skipped {
 		fmt.Fprintf(p.log, "note: %s is left out: %s\n", s.Target, s.Reason)
 	}
@@ -241,24 +243,20 @@ func (p *program) tell(r *run) error {
 		p.annotate(rep, f)
 	}
 	fmt.Fprintf(p.log, "%s, in %.1fs\n", rep.Headline(), rep.Seconds)
-	errs := []error{p.runner.Summary(rep.Markdown())}
 	outputs, err := r.outputs()
-	errs = append(errs, err)
-	for _, o := range outputs {
-		errs = append(errs, p.runner.Output(o.name, o.value))
+	if err == nil {
+		err = p.runner.Outputs(outputs)
 	}
+	err = errors.Join(err, p.runner.Summary(rep.Markdown()))
 	if rep.Err() == nil {
+		result := filepath.ToSlash(r.cfg.Dist)
 		if rep.Release != nil {
-			fmt.Fprintln(p.out, rep.Release.URL)
-		} else {
-			fmt.Fprintf(p.out, "%s\n", filepath.ToSlash(r.cfg.Dist))
+			result = rep.Release.URL
 		}
-		return errors.Join(errs...)
+		_, printErr := fmt.Fprintln(p.out, result)
+		return errors.Join(err, printErr)
 	}
-	for _, e := range rep.Errors {
-		errs = append(errs, errors.New(e))
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err = errors.Join(append(r.errs, err)...); err != nil {
 		return err
 	}
 	if rep.Status == report.Cancelled {
@@ -279,14 +277,11 @@ func (p *program) annotate(rep *report.Report, f report.Failure) {
 	p.runner.Annotate(strings.Join(f.Targets, " "), file, line, message)
 }
 
-// An output is one output of the action.
-type output struct{ name, value string }
-
 // outputNames are the outputs in action.yml, in order.
 var outputNames = []string{"version", "tag", "release-id", "release-url", "published", "dist", "checksums", "artifacts", "report"}
 
 // outputs returns the values of outputNames.
-func (r *run) outputs() ([]output, error) {
+func (r *run) outputs() ([]github.Output, error) {
 	rep := r.rep
 	dist, err := filepath.Abs(r.cfg.Dist)
 	if err != nil {
@@ -305,14 +300,14 @@ func (r *run) outputs() ([]output, error) {
 		"dist": dist, "artifacts": string(artifacts), "report": filepath.Join(dist, reportJSON),
 	}
 	if len(rep.Checksums) > 0 {
-		values["checksums"] = rep.Checksums[0].Path
+		values["checksums"] = filepath.Join(dist, rep.Checksums[0].Name)
 	}
 	if rep.Release != nil {
 		values["release-id"], values["release-url"] = fmt.Sprint(rep.Release.ID), rep.Release.URL
 	}
-	outputs := make([]output, len(outputNames))
+	outputs := make([]github.Output, len(outputNames))
 	for i, name := range outputNames {
-		outputs[i] = output{name, values[name]}
+		outputs[i] = github.Output{Name: name, Value: values[name]}
 	}
 	return outputs, nil
 }

@@ -48,6 +48,9 @@ func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why
 		return nil, err
 	}
 	p := &Plan{Plan: b, Publish: publish, Why: why}
+	if nameErr := github.CheckName(b.Name); nameErr != nil { // once, not for every file with it
+		return p, errors.Join(err, &build.Problem{Setting: "name", Err: nameErr})
+	}
 	errs := []error{err, p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
 		errs = append(errs, &build.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
@@ -146,21 +149,41 @@ func (p *Plan) checkNames(c *Config) error {
 	return errors.Join(errs...)
 }
 
+// fileNames lists the names of all files of the release.
+func (p *Plan) fileNames(c *Config) (names []string) {
+	for _, files := range p.Files {
+		for _, f := range files {
+			names = append(names, f.Name)
+		}
+	}
+	for _, algorithm := range c.Checksums {
+		names = append(names, pack.ChecksumFiles[algorithm])
+	}
+	return names
+}
+
 // readExtra reads the files that travel along, and makes sure that none has the name
 // of a program.
 func (p *Plan) readExtra(ctx context.Context, c *Config) error {
 	_, given := c.from["files"]
-	extra, err := p.ExtraFiles(ctx, c.Files, !given)
+	dist, err := filepath.Abs(c.Dist)
+	if err != nil {
+		return fmt.Errorf("locating %s: %w", c.Dist, err)
+	}
+	extra, err := p.ExtraFiles(ctx, c.Files, !given, dist)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, f := range extra {
 		data := f.Data
+		if err := pack.CheckName(f.Name); err != nil {
+			errs = append(errs, &build.Problem{Setting: "files", Err: err})
+		}
 		p.extra = append(p.extra, pack.File{Name: f.Name, Executable: f.Executable, Size: int64(len(data)),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }})
 		for _, b := range p.Builds {
-			if slices.ContainsFunc(b.Mains, func(m build.Main) bool { return b.Target.Exe(m.Name) == f.Name }) {
+			if slices.ContainsFunc(b.Mains, func(m build.Main) bool { return strings.EqualFold(b.Target.Exe(m.Name), f.Name) }) {
 				errs = append(errs, &build.Problem{Setting: "files", Err: fmt.Errorf("%s has the name of a program", f.Name)})
 				break
 			}
@@ -232,14 +255,17 @@ func (p *Plan) Text() string {
 	return b.String()
 }
 
-// shellWords quotes arguments so that the line can be pasted into a POSIX shell.
+// shellWords quotes arguments so that the line can be pasted into a POSIX shell, in
+// which $OUT is where to write.
 func shellWords(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
 		quoted[i] = a
-		if a == "" || strings.ContainsAny(a, " \t\n'\"\\&;|<>()*?[]#~{}!") {
+		if strings.HasPrefix(a, "$OUT") {
+			quoted[i] = `"$OUT"/`
+		} else if a == "" || strings.ContainsAny(a, " \t\n'\"\\&;|<>()*?[]#~{}!") {
 			quoted[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}
 	}
-	return strings.ReplaceAll(strings.Join(quoted, " "), "$OUT"+string(filepath.Separator), `"$OUT"/`)
+	return strings.Join(quoted, " ")
 }

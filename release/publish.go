@@ -46,20 +46,27 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 			return err
 		}
 	}
-	if err := r.makeRoom(); err != nil {
+	unlock, err := r.makeRoom(ctx)
+	if err != nil {
 		return errors.Join(err, r.undo(ctx))
 	}
+	defer unlock()
 	r.lanes(ctx)
-	err := os.RemoveAll(r.temp)
-	if err == nil && r.rep.Unfinished() == 0 {
-		err = r.finish(ctx, client)
-	}
-	if err != nil {
-		r.rep.Errors = append(r.rep.Errors, err.Error())
+	r.failed(os.RemoveAll(r.temp))
+	if r.rep.Err() == nil {
+		r.failed(r.finish(ctx, client))
 	}
 	r.conclude(ctx)
 	r.rep.Seconds = report.Since(start)
 	return r.writeReport()
+}
+
+// failed records an error that belongs to no target, if there is one.
+func (r *run) failed(err error) {
+	if err != nil {
+		r.errs = append(r.errs, err)
+		r.rep.Errors = append(r.rep.Errors, err.Error())
+	}
 }
 
 // openRelease finds or makes the draft. This is the test whether the token may write:
@@ -68,6 +75,7 @@ func (r *run) openRelease(ctx context.Context, client *github.Client) (err error
 	r.release, err = client.Open(ctx, github.Wanted{
 		Tag: r.plan.Source.Tag, Commit: r.plan.Source.Commit,
 		Title: r.cfg.ReleaseName, Notes: r.cfg.Notes, Prerelease: r.plan.prerelease(r.cfg),
+		Files: r.plan.fileNames(r.cfg),
 	})
 	if err != nil {
 		return err
@@ -76,7 +84,7 @@ func (r *run) openRelease(ctx context.Context, client *github.Client) (err error
 	if r.release.Published() {
 		r.rep.Notices = append(r.rep.Notices, "the release is public already: it is compared, and nothing in it is changed")
 	}
-	r.rep.Release = &report.Release{ID: r.release.ID(), URL: r.release.URL()}
+	r.rep.Release = &report.Release{ID: r.release.ID(), URL: r.release.URL(), Public: r.release.Published()}
 	return nil
 }
 
@@ -84,19 +92,19 @@ func (r *run) openRelease(ctx context.Context, client *github.Client) (err error
 // file elsewhere in the checkout would stamp the binaries as modified; the system's
 // directory for temporary files may be small, or in memory; and from here a finished
 // program is moved without a copy. What a killed run leaves, the next one removes.
-func (r *run) makeRoom() error {
-	if err := openDist(r.cfg.Dist); err != nil {
-		return err
-	}
+func (r *run) makeRoom(ctx context.Context) (unlock func(), err error) {
 	dist, err := filepath.Abs(r.cfg.Dist) // the go command runs in the module
 	if err != nil {
-		return fmt.Errorf("locating %s: %w", r.cfg.Dist, err)
+		return nil, fmt.Errorf("locating %s: %w", r.cfg.Dist, err)
 	}
-	r.temp = filepath.Join(dist, pack.TempPrefix+"build")
-	if err := os.Mkdir(r.temp, 0o755); err != nil {
-		return fmt.Errorf("making room to compile: %w", err)
+	if unlock, err = openDist(ctx, r.cfg.Dist); err != nil {
+		return nil, err
 	}
-	return nil
+	if r.temp, err = os.MkdirTemp(dist, pack.TempPrefix+"build-"); err != nil {
+		unlock()
+		return nil, fmt.Errorf("making room to compile: %w", err)
+	}
+	return unlock, nil
 }
 
 // finish is what needs every lane: checksums, the check of the server, publication.
@@ -141,10 +149,11 @@ func (r *run) publish(ctx context.Context, client *github.Client) error {
 	if err != nil {
 		return err
 	}
-	if err := r.release.Publish(ctx, want, latest); err != nil {
+	err = r.release.Publish(ctx, want, latest)
+	r.rep.Release.URL, r.rep.Release.Public = r.release.URL(), r.release.Published()
+	if err != nil {
 		return err
 	}
-	r.rep.Release.URL = r.release.URL()
 	urls := r.release.Downloads()
 	for i := range r.rep.Targets {
 		setURLs(r.rep.Targets[i].Files, urls)
@@ -159,8 +168,9 @@ func setURLs(files []report.File, urls map[string]string) {
 	}
 }
 
-// makeLatest decides whether the repository shows this release as its latest: not for
-// a prerelease, not for a fix of an older line, not for another module's tag.
+// makeLatest decides whether the repository shows this release as its latest: not a
+// prerelease, not a fix of an older line, and not a nested module in the place of
+// another one.
 func (r *run) makeLatest(ctx context.Context, client *github.Client) (bool, error) {
 	if r.cfg.MakeLatest != nil {
 		return *r.cfg.MakeLatest, nil
@@ -168,19 +178,19 @@ func (r *run) makeLatest(ctx context.Context, client *github.Client) (bool, erro
 	if r.plan.prerelease(r.cfg) {
 		return false, nil
 	}
-	tag, err := client.Latest(ctx)
-	if err != nil || tag == "" {
-		return err == nil, err
-	}
-	dir, version, err := build.ParseTag(tag)
-	if err != nil { // a tag of another scheme: this one is newer
-		return true, nil
-	}
 	ownDir, own, err := build.ParseTag(r.plan.Source.Tag)
 	if err != nil {
 		return false, err
 	}
-	return dir == ownDir && semver.Compare("v"+own, "v"+version) >= 0, nil
+	tag, err := client.Latest(ctx)
+	if err != nil {
+		return false, err
+	}
+	dir, version, err := build.ParseTag(tag)
+	if err != nil || dir != ownDir { // none yet, a tag of another scheme, another module
+		return ownDir == "", nil
+	}
+	return semver.Compare("v"+own, "v"+version) >= 0, nil
 }
 
 // conclude sets the status, and decides about the draft of a run that fell short. If
@@ -203,9 +213,7 @@ func (r *run) conclude(ctx context.Context) {
 		return
 	}
 	if r.release.Created && (r.unreleasable() || !r.uploadedAny()) {
-		if err := r.undo(ctx); err != nil {
-			r.rep.Errors = append(r.rep.Errors, err.Error())
-		}
+		r.failed(r.undo(ctx))
 		return
 	}
 	r.rep.Notices = append(r.rep.Notices, "the draft stays; running again continues it: "+r.release.URL())

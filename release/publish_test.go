@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -176,7 +178,7 @@ func TestPublish(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	w.run(t.Context(), 0)
 	rel := w.published()
-	w.said("release: refs/tags/v1.2.3 in a workflow with a token\n", "published hello 1.2.3: 3 files, 2 binaries for 2 targets, each proved")
+	w.said("release: refs/tags/v1.2.3 in a workflow with a token\n", "published hello 1.2.3: 3 files, 2 programs for 2 targets, each proved")
 	if rel.Prerelease || !rel.Latest || rel.Name != "v1.2.3" || rel.Body == "" {
 		t.Errorf("prerelease %v, latest %v, title %q, notes %q", rel.Prerelease, rel.Latest, rel.Name, rel.Body)
 	}
@@ -239,6 +241,60 @@ func (w *workshop) file(variable string) string {
 		w.t.Fatal(err)
 	}
 	return string(data)
+}
+
+// Paths in outputs are absolute: the next step may run elsewhere.
+func TestOutputsAreAbsolute(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	t.Chdir(t.TempDir())
+	w.run(t.Context(), 0, "INPUT_DIST=out", "INPUT_DRY_RUN=true", "INPUT_TARGETS=linux/amd64")
+	for _, name := range []string{"dist", "checksums", "report"} {
+		if path := w.output(name); !filepath.IsAbs(path) {
+			t.Errorf("output %s is %q", name, path)
+		} else if _, err := os.Stat(path); err != nil {
+			t.Errorf("output %s: %v", name, err)
+		}
+	}
+}
+
+// Two runs in one directory do not touch each other: the second waits.
+func TestTwoRunsAtOnce(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	var g errgroup.Group
+	for _, tag := range []string{"v3.0.0", "v4.0.0", "v5.0.0"} {
+		g.Go(func() error {
+			var out bytes.Buffer
+			env := append(slices.Clone(w.env), "GITHUB_ACTIONS=false", "INPUT_TARGETS=linux/amd64", "INPUT_TAG="+tag)
+			if status := Main(t.Context(), nil, env, &out, &out); status != 0 {
+				return fmt.Errorf("%s: exit status %d:\n%s", tag, status, out.String())
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	archives, err := filepath.Glob(filepath.Join(w.dist, "*.tar.gz"))
+	sums, readErr := os.ReadFile(filepath.Join(w.dist, "checksums.txt"))
+	if err != nil || readErr != nil || len(archives) != 1 || !strings.Contains(string(sums), filepath.Base(archives[0])) {
+		t.Errorf("archives %q, checksums %q, %v, %v", archives, sums, err, readErr)
+	}
+}
+
+// A run that is cancelled while the release becomes public says that it is public.
+func TestCancelWhilePublishing(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	w.after = func(r *http.Request) {
+		if r.Method == http.MethodPatch {
+			cancel()
+		}
+	}
+	w.run(ctx, 0)
+	w.published()
+	if w.output("published") != "true" {
+		t.Errorf("output published: %q", w.output("published"))
+	}
 }
 
 // The compile of the slow target waits until the file of the fast one is on the

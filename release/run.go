@@ -38,8 +38,9 @@ type run struct {
 	release   *github.Release // nil in a dry run
 	compilers *semaphore.Weighted
 	uploads   *semaphore.Weighted
-	temp      string // where compilers write
-	cause     error  // why the run was cancelled, if it was
+	temp      string  // where compilers write
+	cause     error   // why the run was cancelled, if it was
+	errs      []error // that belong to no target
 	done      func(*report.Target)
 }
 

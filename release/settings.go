@@ -11,8 +11,8 @@ import (
 	"github.com/org/go-static-release/release/pack"
 )
 
-// A Config is every setting of one run. It is filled once, by readConfig, and only
-// read afterwards.
+// A Config is every setting of one run. It is filled once, before anything is done, and
+// only read afterwards.
 type Config struct {
 	Command     string
 	Directory   string
@@ -46,7 +46,7 @@ type Config struct {
 
 // A setting is one row of the table that everything else follows: the flag
 // --NAME, the environment variable INPUT_NAME, the input in action.yml and the row
-// in the README. settings_test.go holds them equal.
+// in the README. action_test.go holds them equal.
 type setting struct {
 	name string
 	def  string // value when none is given
@@ -78,7 +78,7 @@ var settings = []setting{
 	{name: "name", auto: "last element of the module path", help: "name of the project, in file names",
 		set: text(func(c *Config) *string { return &c.Name })},
 	{name: "tag", auto: "the ref, or the tag on HEAD", help: "tag to release; a dry run takes any semantic version, and a Go pseudo-version where there is no tag",
-		set: text(func(c *Config) *string { return &c.Tag })},
+		set: func(c *Config, v string) error { c.Tag = strings.TrimPrefix(v, tagRef); return nil }},
 	{name: "tags", help: "build tags", auto: "none",
 		set: func(c *Config, v string) error { c.Tags = strings.Join(fields(v), ","); return nil }},
 	{name: "ldflags", auto: "-s -w, and main.version, main.commit, main.date where they exist",
@@ -133,7 +133,12 @@ func text(field func(*Config) *string) func(*Config, string) error {
 }
 
 func list(field func(*Config) *[]string) func(*Config, string) error {
-	return func(c *Config, v string) error { *field(c) = fields(v); return nil }
+	return func(c *Config, v string) error {
+		if *field(c) = fields(v); len(*field(c)) == 0 {
+			return fmt.Errorf("%q is an empty list", v)
+		}
+		return nil
+	}
 }
 
 func boolean(field func(*Config) *bool) func(*Config, string) error {
@@ -165,7 +170,9 @@ func oneOf(field *string, v string, words ...string) error {
 }
 
 func setArchives(c *Config, v string) error {
-	c.Archives = fields(v)
+	if c.Archives = fields(v); len(c.Archives) == 0 {
+		return fmt.Errorf("%q is an empty list", v)
+	}
 	for i, name := range c.Archives {
 		if known := append(pack.Formats(), binaryFormat); !slices.Contains(known, name) {
 			return fmt.Errorf("%q is not one of: %s", name, strings.Join(known, ", "))
@@ -178,7 +185,9 @@ func setArchives(c *Config, v string) error {
 }
 
 func setChecksums(c *Config, v string) error {
-	c.Checksums = fields(v)
+	if c.Checksums = fields(v); len(c.Checksums) == 0 {
+		return fmt.Errorf("%q is an empty list", v)
+	}
 	for i, name := range c.Checksums {
 		if _, ok := pack.ChecksumFiles[name]; !ok {
 			return fmt.Errorf("%q is not one of: sha256, sha512", name)

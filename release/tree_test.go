@@ -43,7 +43,7 @@ func diffTrees(a, b string) string {
 func readTree(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || d.IsDir() || d.Name() == lockName {
 			return err
 		}
 		data, err := os.ReadFile(path)

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -86,6 +87,9 @@ func usesIn(root, file string) ([]step, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading workflow: %w", err)
+	}
+	if !bytes.Contains(data, []byte(actionName)) && !bytes.Contains(data, []byte("./")) {
+		return nil, nil // whatever it is, it does not use this action
 	}
 	name, err := filepath.Rel(root, file)
 	if err != nil {

@@ -40,11 +40,16 @@ var storedName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*[A-Za-z0-9_+-]
 
 // CheckName says what GitHub would do to the name of an asset, nil if nothing.
 func CheckName(name string) error {
+	if len(name) > maxName {
+		return fmt.Errorf("file name %.32q... has %d bytes, more than the %d that file systems and GitHub take", name, len(name), maxName)
+	}
 	if !storedName.MatchString(name) {
 		return fmt.Errorf("file name %q would be rewritten by GitHub, which keeps letters, digits, '.', '_', '+' and '-' inside a name", name)
 	}
 	return nil
 }
+
+const maxName = 255
 
 // Limits of a release (docs.github.com, "About releases").
 const (
@@ -99,7 +104,10 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 		}
 		return r.upload(ctx, a)
 	})
-	return outcome, err
+	if err != nil {
+		return "", err
+	}
+	return outcome, nil
 }
 
 // sameAs reports whether the server has the very bytes of a.

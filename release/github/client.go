@@ -36,6 +36,12 @@ func NewClient(o Options) (*Client, error) {
 	if !ok || owner == "" || repo == "" || strings.Contains(repo, "/") {
 		return nil, &hintError{fmt.Errorf("repository %q is not of the form OWNER/REPO", o.Repository), "export GITHUB_REPOSITORY=OWNER/REPO"}
 	}
+	if u, err := url.Parse(o.APIURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, &hintError{fmt.Errorf("GITHUB_API_URL %q is not the address of an API", o.APIURL), "export GITHUB_API_URL=https://api.github.com"}
+	}
+	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("the token has characters that no token has") // and it is not to be shown
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = 2 * time.Minute // counted from the end of the request's body
 	base := strings.TrimSuffix(o.APIURL, "/") + "/"

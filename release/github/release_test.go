@@ -2,6 +2,7 @@ package github_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func start(t *testing.T, opts githubtest.Options) (*githubtest.Server, *github.C
 }
 
 var (
-	wanted = github.Wanted{Tag: "v1.0.0", Commit: githubtest.Head, Notes: "notes"}
+	wanted = github.Wanted{Tag: "v1.0.0", Commit: githubtest.Head, Notes: "notes", Files: []string{"a.tar.gz", "b.zip", "checksums.txt"}}
 	files  = []github.Asset{file("a.tar.gz", "archive a"), file("b.zip", strings.Repeat("archive b ", 1000)), file("checksums.txt", "sums\n")}
 )
 
@@ -111,9 +112,9 @@ func TestRelease(t *testing.T) {
 	}
 	// A public release is never changed.
 	for _, f := range []github.Asset{file("a.tar.gz", "other"), file("new", "new")} {
-		_, err := rel.Attach(t.Context(), f)
+		outcome, err := rel.Attach(t.Context(), f)
 		var refusal *github.Refusal
-		if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "a public release is never changed") {
+		if outcome != "" || !errors.As(err, &refusal) || !strings.Contains(err.Error(), "a public release is never changed") {
 			t.Errorf("%s: %v", f.Name, err)
 		}
 	}
@@ -243,7 +244,7 @@ func TestAdoptDraft(t *testing.T) {
 		}
 		return nil
 	}})
-	first, err := client.Open(t.Context(), github.Wanted{Tag: "v1.0.0", Commit: githubtest.Head, Title: "By hand", Notes: "written by a person"})
+	first, err := client.Open(t.Context(), github.Wanted{Tag: "v1.0.0", Commit: githubtest.Head, Title: "By hand", Notes: "written by a person", Files: wanted.Files})
 	if err != nil || !first.Created {
 		t.Fatalf("%+v, %v", first, err)
 	}
@@ -270,6 +271,130 @@ func TestAdoptDraft(t *testing.T) {
 	whole(t, gh)
 	if public := gh.Releases()[0]; public.Name != "By hand" || public.Body != "written by a person" {
 		t.Errorf("title %q, notes %q", public.Name, public.Body)
+	}
+}
+
+// What is not of this release never becomes public with it.
+func TestForeignFilesInADraft(t *testing.T) {
+	gh, client := start(t, githubtest.Options{})
+	rel, err := client.Open(t.Context(), wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range append(slices.Clone(files), file("old_0.9.0.zip", "of another run")) {
+		if _, err := rel.Attach(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rel.Publish(t.Context(), files, true); err == nil || !strings.Contains(err.Error(), "old_0.9.0.zip: not of this release") {
+		t.Errorf("published: %v", err)
+	}
+	refused(t, client, wanted, "draft v1.0.0 has files that are not of this release: old_0.9.0.zip", "gh release delete-asset v1.0.0 old_0.9.0.zip --repo octo/hello")
+	if len(gh.History()) > 0 {
+		t.Error("it was public")
+	}
+}
+
+// refused fails the test unless Open refuses with this message and this hint.
+func refused(t *testing.T, client *github.Client, w github.Wanted, message, hint string) {
+	t.Helper()
+	_, err := client.Open(t.Context(), w)
+	var refusal *github.Refusal
+	var hinted interface{ Hint() string }
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), message) || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), hint) {
+		t.Errorf("not refused so: %v", err)
+	}
+}
+
+// A release that a person made public, without the files, cannot be completed; it is
+// said before anything is compiled.
+func TestPublicWithoutFiles(t *testing.T) {
+	gh, client := start(t, githubtest.Options{})
+	rel, err := client.Open(t.Context(), wanted)
+	if err == nil {
+		err = rel.Publish(t.Context(), nil, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, client, wanted, "release v1.0.0 is public already and has no a.tar.gz", "delete it on GitHub")
+	if len(gh.Releases()) != 1 || len(gh.Releases()[0].Assets) > 0 {
+		t.Errorf("%+v", gh.Releases())
+	}
+}
+
+// The tag may have been moved since it was pushed, before the run or during it.
+func TestMovedTag(t *testing.T) {
+	const elsewhere = "7638417db6d59f3c431d3e1f261cc637155684cd"
+	moved, client := start(t, githubtest.Options{Tags: map[string]string{"v1.0.0": elsewhere}, Commits: []string{elsewhere}})
+	refused(t, client, wanted, "tag v1.0.0 is at commit 7638417db6d5 on GitHub, and 6dcb09b5b578 was to be released", "git fetch --force --tags")
+	if len(moved.Releases()) > 0 {
+		t.Errorf("%+v", moved.Releases())
+	}
+	// Not on GitHub at all: the draft says where it will be made, and that must be right.
+	gh, client := start(t, githubtest.Options{Tags: map[string]string{}, Commits: []string{elsewhere}})
+	other := wanted
+	other.Commit = elsewhere
+	if _, err := client.Open(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, client, wanted, "the draft would make it at "+elsewhere, "git push origin v1.0.0")
+	if len(gh.History()) > 0 {
+		t.Error("it was public")
+	}
+	gh, client = start(t, githubtest.Options{Tags: map[string]string{}})
+	if err := release(t, client); err != nil {
+		t.Fatal(err)
+	}
+	whole(t, gh)
+}
+
+// Once it is being made public, a cancellation comes too late: what it is must be known.
+func TestCancelWhilePublishing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	gh, client := start(t, githubtest.Options{Fault: func(n int, r *http.Request) *githubtest.Fault {
+		if r.Method == http.MethodPatch {
+			cancel()
+		}
+		return nil
+	}})
+	rel, err := client.Open(ctx, wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if _, err := rel.Attach(ctx, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rel.Publish(ctx, files, true); err != nil || !rel.Published() {
+		t.Errorf("published %v, %v", rel.Published(), err)
+	}
+	whole(t, gh)
+	// Before that, it comes in time.
+	_, client = start(t, githubtest.Options{})
+	if rel, err = client.Open(t.Context(), wanted); err != nil {
+		t.Fatal(err)
+	}
+	if err := rel.Publish(ctx, nil, true); err == nil || rel.Published() {
+		t.Errorf("published %v, %v", rel.Published(), err)
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	good := github.Options{APIURL: "https://api.example.com", Repository: "o/r", Token: "t"}
+	for name, change := range map[string]func(*github.Options){
+		"no scheme": func(o *github.Options) { o.APIURL = "foo" }, "ftp": func(o *github.Options) { o.APIURL = "ftp://x" },
+		"token": func(o *github.Options) { o.Token = "a\nb" }, "repository": func(o *github.Options) { o.Repository = "o/r/x" },
+	} {
+		o := good
+		change(&o)
+		if _, err := github.NewClient(o); err == nil || strings.Contains(err.Error(), "a\nb") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := github.NewClient(good); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -65,7 +65,7 @@ func (r *Runner) Context() (*githubactions.GitHubContext, error) {
 // Mask makes the runner replace the secret in all output that follows.
 func (r *Runner) Mask(secret string) {
 	if r.Active() && secret != "" {
-		r.action.AddMask(secret)
+		r.command(func(a *githubactions.Action) { a.AddMask(secret) })
 	}
 }
 
@@ -85,7 +85,15 @@ func (r *Runner) Annotate(title, file string, line int, message string) {
 		fields["file"] = file
 		fields["line"] = fmt.Sprint(line)
 	}
-	r.action.WithFieldsMap(fields).Errorf("%s", message)
+	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", message) })
+}
+
+// command writes a command to the log. The library panics when it cannot write; a log
+// that cannot be written has nobody to tell.
+func (r *Runner) command(issue func(*githubactions.Action)) {
+	var b strings.Builder
+	issue(githubactions.New(githubactions.WithWriter(&b)))
+	_, _ = io.WriteString(r.out, b.String())
 }
 
 // Group writes foreign text, such as the output of a compiler, in a group of its
@@ -93,12 +101,11 @@ func (r *Runner) Annotate(title, file string, line int, message string) {
 // (docs.github.com, "Stopping and starting workflow commands").
 func (r *Runner) Group(title, body string) {
 	token := rand.Text()
-	var b strings.Builder
-	group := githubactions.New(githubactions.WithWriter(&b))
-	group.Group(title)
-	fmt.Fprintf(&b, "::stop-commands::%s\n%s\n::%s::\n", token, body, token)
-	group.EndGroup()
-	_, _ = io.WriteString(r.out, b.String()) // a log that cannot be written has nobody to tell
+	r.command(func(a *githubactions.Action) {
+		a.Group(title)
+		a.Infof("::stop-commands::%s\n%s\n::%s::", token, body, token)
+		a.EndGroup()
+	})
 }
 
 // Log returns the log for lines of ours that may quote foreign text: file names, the
@@ -112,10 +119,10 @@ func (r *Runner) Log() io.Writer {
 
 // A harmless writer breaks what the runner would take for a command: "::" at the
 // beginning of a line, white space or not, and "##[" anywhere (actions/runner,
-// ActionCommand.cs). Each Write is of whole lines.
+// ActionCommand.cs); a carriage return ends a line there too. Each Write is of whole lines.
 type harmless struct{ w io.Writer }
 
-var commandStart = regexp.MustCompile(`(?m)^(\s*):(:)|##(\[)`)
+var commandStart = regexp.MustCompile(`(^|[\r\n])\s*::|##\[`)
 
 func (h harmless) Write(p []byte) (int, error) {
 	_, err := h.w.Write(commandStart.ReplaceAllFunc(p, func(m []byte) []byte {
@@ -125,13 +132,20 @@ func (h harmless) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// Output sets an output of the step. Outside a workflow it does nothing.
+// An Output is one output of the step.
+type Output struct{ Name, Value string }
+
+// Outputs sets outputs of the step. Outside a workflow it does nothing.
 //
 // The delimiter is random: go-githubactions uses a constant one, so that a value
 // containing it would set outputs of its own (CVE-2022-35954).
-func (r *Runner) Output(name, value string) error {
-	delimiter := rand.Text()
-	return r.appendTo("GITHUB_OUTPUT", fmt.Sprintf("%s<<%s\n%s\n%s\n", name, delimiter, value, delimiter))
+func (r *Runner) Outputs(outputs []Output) error {
+	var b strings.Builder
+	for _, o := range outputs {
+		delimiter := rand.Text()
+		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, delimiter, o.Value, delimiter)
+	}
+	return r.appendTo("GITHUB_OUTPUT", b.String())
 }
 
 // Summary adds Markdown to the job summary. Outside a workflow it does nothing.

@@ -34,10 +34,8 @@ func runner(t *testing.T, env map[string]string) (*github.Runner, *bytes.Buffer,
 func TestOutputCannotBeForged(t *testing.T) {
 	r, _, read := runner(t, nil)
 	evil := "x\n_GitHubActionsFileCommandDelimeter_\npublished<<y\ntrue\ny"
-	for range 2 {
-		if err := r.Output("notes", evil); err != nil {
-			t.Fatal(err)
-		}
+	if err := r.Outputs([]github.Output{{Name: "notes", Value: evil}, {Name: "notes", Value: evil}}); err != nil {
+		t.Fatal(err)
 	}
 	form := regexp.MustCompile(`(?s)^notes<<([A-Z2-7]{26})\n` + regexp.QuoteMeta(evil) + `\n([A-Z2-7]{26})\nnotes<<([A-Z2-7]{26})\n`)
 	m := form.FindStringSubmatch(read("GITHUB_OUTPUT"))
@@ -59,11 +57,11 @@ func TestGroupStopsCommands(t *testing.T) {
 // Lines of ours may quote file names and the output of git.
 func TestLogIsHarmless(t *testing.T) {
 	r, log, _ := runner(t, nil)
-	text := "error: x\n  ::add-mask::a\n::b\nc ::d\n##[error]e f##[g\n"
+	text := "error: x\n  ::add-mask::a\n::b\nc ::d\n##[error]e f##[g\nREADME\r::h\n"
 	if n, err := io.WriteString(r.Log(), text); n != len(text) || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	if got, want := log.String(), "error: x\n  : :add-mask::a\n: :b\nc ::d\n## [error]e f## [g\n"; got != want {
+	if got, want := log.String(), "error: x\n  : :add-mask::a\n: :b\nc ::d\n## [error]e f## [g\nREADME\r: :h\n"; got != want {
 		t.Errorf("got %q, expected %q", got, want)
 	}
 }
@@ -95,7 +93,7 @@ func TestInactive(t *testing.T) {
 	r, log, _ := runner(t, map[string]string{"GITHUB_ACTIONS": "", "GITHUB_OUTPUT": filepath.Join(dir, "o")})
 	r.Mask("secret")
 	r.Annotate("t", "", 0, "m")
-	if err := r.Output("a", "b"); err != nil {
+	if err := r.Outputs([]github.Output{{Name: "a", Value: "b"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "o")); log.Len() > 0 || !os.IsNotExist(err) {

@@ -99,14 +99,23 @@ func (a Archive) Write(format string, w io.Writer) error {
 	}
 	a.Files = slices.SortedFunc(slices.Values(a.Files), func(x, y File) int { return strings.Compare(x.Name, y.Name) })
 	for i, f := range a.Files {
-		switch {
-		case !filepath.IsLocal(filepath.FromSlash(f.Name)), strings.Contains(f.Name, `\`):
-			return fmt.Errorf("packing %q: not a name inside an archive", f.Name)
-		case i > 0 && f.Name == a.Files[i-1].Name:
+		if err := CheckName(f.Name); err != nil {
+			return err
+		}
+		if i > 0 && f.Name == a.Files[i-1].Name {
 			return fmt.Errorf("packing %s: two files of this name", f.Name)
 		}
 	}
 	return write(a, w)
+}
+
+// CheckName refuses the name of a file that would leave the directory the archive is
+// unpacked in, or that means something else on another system.
+func CheckName(name string) error {
+	if !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\:\r\n") {
+		return fmt.Errorf("packing %q: not a name inside an archive", name)
+	}
+	return nil
 }
 
 // tarInto writes a tar stream into the compressor z and closes both. err is that of

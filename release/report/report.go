@@ -57,6 +57,9 @@ type Report struct {
 type Release struct {
 	ID  int64  `json:"id"`
 	URL string `json:"url"`
+	// Public is whether everybody can see it. It can be even if the run failed: when it
+	// was public before, or when it could not be read afterwards.
+	Public bool `json:"public"`
 }
 
 // A Target is what happened in one lane.

@@ -53,22 +53,34 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
 
+// Count is a number with its noun.
+func Count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
 // Headline is the whole run in one line.
 func (r *Report) Headline() string {
-	binaries := 0
+	programs := 0
 	for _, t := range r.Targets {
-		binaries += len(t.Binaries)
+		programs += len(t.Binaries)
 	}
 	name := r.Name + " " + r.Source.Version
 	switch r.Status {
 	case Failed, Cancelled:
-		return fmt.Sprintf("%s %s: %d of %d targets are complete, nothing was published", name, r.Status, len(r.Targets)-r.Unfinished(), len(r.Targets))
+		end := "nothing was published"
+		if r.Release != nil && r.Release.Public {
+			end = "the release is public: " + r.Release.URL
+		}
+		return fmt.Sprintf("%s %s: %d of %s are complete, %s", name, r.Status, len(r.Targets)-r.Unfinished(), Count(len(r.Targets), "target"), end)
 	}
 	proved := "each proved"
 	if bad := len(r.NotStatic()); bad > 0 {
 		proved = fmt.Sprintf("%d of them NOT STATIC", bad)
 	}
-	what := fmt.Sprintf("%s: %d files, %d binaries for %d targets, %s", name, len(r.Files()), binaries, len(r.Targets), proved)
+	what := fmt.Sprintf("%s: %s, %s for %s, %s", name, Count(len(r.Files()), "file"), Count(programs, "program"), Count(len(r.Targets), "target"), proved)
 	switch r.Status {
 	case Published:
 		return "published " + what
