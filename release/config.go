@@ -16,7 +16,8 @@ import (
 
 // options are the flags that are no settings: they have no input and no meaning in a workflow.
 type options struct {
-	help, version, json, noWorkflow bool
+	version, json, noWorkflow bool
+	paths                     []string // of the command verify
 }
 
 // errHelp asks for the help text.
@@ -55,6 +56,10 @@ func parseArgs(args []string) (values map[string]string, opts options, err error
 		}
 		if args[0] == "help" {
 			return nil, opts, errHelp
+		}
+		if values["command"] == "verify" {
+			opts.paths, args = append(opts.paths, args[0]), args[1:]
+			continue
 		}
 		if first, ok := values["command"]; ok {
 			return nil, opts, hinted("go-static-release --help", fmt.Errorf("unexpected argument %q after the command %s", args[0], first))

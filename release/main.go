@@ -38,6 +38,7 @@ type program struct {
 var commands = []struct{ name, help string }{
 	{"release", "everything; publishes only in a workflow, on a tag (default)"},
 	{"plan", "decide everything and print it; --json for machines"},
+	{"verify", "verify PATH...: say what executables need to run, in files, folders,\n            archives and packages; without a PATH, in dist; --json for machines"},
 }
 
 func commandNames() []string {
@@ -110,8 +111,11 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: not done after %s", c.where("timeout"), c.Timeout))
 	defer cancel()
-	if c.Command == "plan" {
+	switch c.Command {
+	case "plan":
 		return c, p.plan(ctx, c, opts)
+	case "verify":
+		return c, p.verify(ctx, c, opts)
 	}
 	return c, p.release(ctx, c, opts)
 }
@@ -167,7 +171,7 @@ func (p *program) plan(ctx context.Context, c *Config, opts options) error {
 
 func (p *program) release(ctx context.Context, c *Config, opts options) error {
 	if opts.json {
-		return &requestError{hinted("go-static-release plan --json", errors.New("--json is for the command plan"))}
+		return &requestError{hinted("go-static-release plan --json", errors.New("--json is for the commands plan and verify"))}
 	}
 	plan, err := p.decide(ctx, c)
 	if err != nil {

@@ -323,7 +323,7 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	w.line = func(line string) {
-		for strings.HasPrefix(line, "ok         linux/amd64") {
+		for strings.HasPrefix(line, "ok         linux/amd64 ") {
 			if _, err := os.Stat(started); err == nil {
 				cancel(errors.New("pulled the plug"))
 				return

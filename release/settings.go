@@ -66,7 +66,7 @@ func (s setting) defaults() string {
 }
 
 var settings = []setting{
-	{name: "command", def: "release", help: "what to do: release or plan",
+	{name: "command", def: "release", help: "what to do: release, plan or verify",
 		set: func(c *Config, v string) error { return oneOf(&c.Command, v, commandNames()...) }},
 	{name: "directory", auto: "the one the tag names, else .", path: true, help: "directory of the Go module",
 		set: text(func(c *Config) *string { return &c.Directory })},

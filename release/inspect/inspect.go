@@ -1,0 +1,186 @@
+// Package inspect finds executables in whatever holds them and says what each needs to
+// run: files, directories, tar and zip archives, Debian, RPM and Alpine packages.
+//
+// Nothing is executed and nothing is unpacked to a place of its own: an executable
+// inside an archive is read from memory, or from a temporary file if it is large. Names
+// from archives are only ever shown. No size in a file is trusted: what is decompressed
+// is limited, and a limit that is reached is an error, never a shorter list.
+//
+// In directories archives are known by their names, so that a whole file system is
+// read quickly; a file that is named by itself is known by its content.
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/org/go-static-release/build/static"
+)
+
+// A Found is one executable.
+type Found struct {
+	Path    string         `json:"path"`           // of the file; behind "!" the name inside an archive
+	OS      string         `json:"os"`             // what it was judged for, a GOOS
+	File    *static.File   `json:"file,omitempty"` // nil if it could not be read
+	Verdict static.Verdict `json:"verdict"`
+}
+
+// Path calls visit for every executable at path, in the order of names. A file that
+// looks like an executable and cannot be read is visited too, with the reason in its
+// verdict. An error means that something at path could not be looked at.
+func Path(ctx context.Context, path string, visit func(Found) error) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("inspecting: %w", err)
+	}
+	in := inspection{ctx, visit}
+	if !info.IsDir() {
+		return in.named(path)
+	}
+	var errs []error
+	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			errs = append(errs, fmt.Errorf("inspecting: %w", err)) // the rest can still be looked at
+			return nil
+		case !d.Type().IsRegular(): // links are looked at where they point, if that is here
+			return nil
+		}
+		err = in.listed(name)
+		if errors.Is(err, errVisit) {
+			return err
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// errVisit marks an error of the visitor, which ends the inspection.
+var errVisit = errors.New("stopped")
+
+type inspection struct {
+	ctx   context.Context
+	visit func(Found) error
+}
+
+// named looks at a file that was named by itself: it must hold something.
+func (in inspection) named(path string) error {
+	f, size, err := open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	head := make([]byte, headSize)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("inspecting %s: %w", path, err)
+	}
+	if read := containerByContent(head[:n]); read != nil {
+		return read(in, path, f, size)
+	}
+	return in.judge(path, f, size, true)
+}
+
+// listed looks at a file of a directory: most are nothing.
+func (in inspection) listed(path string) error {
+	read := containerByName(path)
+	f, size, err := open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if read != nil {
+		return read(in, path, f, size)
+	}
+	return in.judge(path, f, size, false)
+}
+
+func open(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("inspecting: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, 0, fmt.Errorf("inspecting: %w", err)
+	}
+	return f, info.Size(), nil
+}
+
+// judge reads one file. What is no executable is passed over, unless it must be one.
+func (in inspection) judge(path string, r io.ReaderAt, size int64, must bool) error {
+	file, err := static.Read(r, size)
+	found := Found{Path: path, File: file}
+	switch {
+	case errors.Is(err, static.ErrNotExecutable) && !must:
+		return nil
+	case err != nil:
+		found.Verdict.Reasons = []string{err.Error()}
+	default:
+		found.OS = systemOf(file, r)
+		found.Verdict = static.Judge(found.OS, file)
+	}
+	if err := in.visit(found); err != nil {
+		return fmt.Errorf("%w: %w", errVisit, err)
+	}
+	return nil
+}
+
+// systemOf says which system an executable is for: what its format or header says,
+// else the GOOS in its build info, else what such files usually are.
+func systemOf(f *static.File, r io.ReaderAt) string {
+	switch f.Format {
+	case static.PE:
+		return "windows"
+	case static.XCOFF:
+		return "aix"
+	case static.Plan9:
+		return "plan9"
+	case static.Wasm:
+		for _, module := range f.Needed {
+			if strings.HasPrefix(module, "wasi_") {
+				return "wasip1"
+			}
+		}
+		return "js"
+	case static.MachO:
+		if len(f.Slices) > 0 && f.Slices[0].OS != "" {
+			return f.Slices[0].OS
+		}
+		if f.OS != "" {
+			return f.OS
+		}
+		return "darwin"
+	}
+	if info, err := buildinfo.Read(r); err == nil { // most programs have none
+		for _, s := range info.Settings {
+			if s.Key == "GOOS" {
+				return s.Value
+			}
+		}
+	}
+	if f.OS != "" {
+		return f.OS
+	}
+	return "linux"
+}
+
+// executableMagic reports whether a file with these first bytes is worth keeping whole.
+func executableMagic(head []byte) bool {
+	_, err := static.Read(bytes.NewReader(head), int64(len(head)))
+	return !errors.Is(err, static.ErrNotExecutable)
+}

@@ -1,0 +1,117 @@
+package inspect
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+const (
+	arMagic  = "!<arch>\n"        // ar(5)
+	rpmMagic = "\xed\xab\xee\xdb" // the lead of a package file (rpm.org, "RPM V4 package format")
+	hdrMagic = "\x8e\xad\xe8\x01" // of a header structure in it
+	newCPIO  = "070701"           // cpio(5), "New ASCII Format"; 070702 has checksums
+	lastCPIO = "TRAILER!!!"       // the name that ends an archive
+	maxName  = 4096               // PATH_MAX
+)
+
+// readDeb reads a Debian package: an ar archive of which the member data.tar holds the
+// files (deb(5)).
+func readDeb(in inspection, path string, f io.ReaderAt, size int64) error {
+	for off := int64(len(arMagic)); off < size; {
+		var head [60]byte
+		if _, err := f.ReadAt(head[:], off); err != nil {
+			return fmt.Errorf("inspecting %s: reading ar header at 0x%x: %w", path, off, err)
+		}
+		length, err := strconv.ParseInt(strings.TrimSpace(string(head[48:58])), 10, 64)
+		off += int64(len(head))
+		if err != nil || length < 0 || length > size-off || string(head[58:]) != "`\n" {
+			return fmt.Errorf("inspecting %s: reading ar header at 0x%x: not the header of a member", path, off)
+		}
+		if strings.HasPrefix(string(head[:16]), "data.tar") {
+			r, err := decompress(io.NewSectionReader(f, off, length))
+			if err != nil {
+				return fmt.Errorf("inspecting %s: %w", path, err)
+			}
+			return in.tar(path, r)
+		}
+		off += length + length%2
+	}
+	return fmt.Errorf("inspecting %s: no data.tar in it", path)
+}
+
+// readRPM reads an RPM package: lead, signature header, header, and a compressed cpio
+// archive with the files.
+func readRPM(in inspection, path string, f io.ReaderAt, size int64) error {
+	off := int64(96) // of the lead
+	for i := range 2 {
+		var head [16]byte
+		if _, err := f.ReadAt(head[:], off); err != nil {
+			return fmt.Errorf("inspecting %s: reading RPM header at 0x%x: %w", path, off, err)
+		}
+		if string(head[:4]) != hdrMagic {
+			return fmt.Errorf("inspecting %s: reading RPM header at 0x%x: not a header", path, off)
+		}
+		entries, store := binary.BigEndian.Uint32(head[8:]), binary.BigEndian.Uint32(head[12:])
+		off += int64(len(head)) + 16*int64(entries) + int64(store)
+		if i == 0 { // the signature is padded to 8 bytes
+			off = (off + 7) &^ 7
+		}
+		if off > size {
+			return fmt.Errorf("inspecting %s: reading RPM header: it reaches beyond the end", path)
+		}
+	}
+	r, err := decompress(io.NewSectionReader(f, off, size-off))
+	if err != nil {
+		return fmt.Errorf("inspecting %s: %w", path, err)
+	}
+	return in.cpio(path, &limited{r: r, left: maxTotal})
+}
+
+// cpio reads a cpio archive in the new ASCII format.
+func (in inspection) cpio(path string, r io.Reader) error {
+	for {
+		var head [110]byte
+		if _, err := io.ReadFull(r, head[:]); err != nil {
+			return fmt.Errorf("inspecting %s: reading cpio header: %w", path, err)
+		}
+		if magic := string(head[:6]); magic != newCPIO && magic != "070702" {
+			return fmt.Errorf("inspecting %s: reading cpio header: unknown format %q", path, magic)
+		}
+		var field [13]int64
+		for i := range field {
+			n, err := strconv.ParseUint(string(head[6+8*i:14+8*i]), 16, 32)
+			if err != nil {
+				return fmt.Errorf("inspecting %s: reading cpio header: %w", path, err)
+			}
+			field[i] = int64(n)
+		}
+		mode, length, nameLength := field[1], field[6], field[11]
+		if nameLength < 1 || nameLength > maxName {
+			return fmt.Errorf("inspecting %s: reading cpio header: a name of %d bytes", path, nameLength)
+		}
+		// Name and content are padded to 4 bytes, the name together with its header.
+		name := make([]byte, nameLength+(4-(int64(len(head))+nameLength)%4)%4)
+		if _, err := io.ReadFull(r, name); err != nil {
+			return fmt.Errorf("inspecting %s: reading cpio name: %w", path, err)
+		}
+		member := string(name[:nameLength-1])
+		if member == lastCPIO {
+			return nil
+		}
+		content := io.LimitReader(r, length)
+		if mode&0o170000 == 0o100000 { // a regular file
+			if err := in.member(path, strings.TrimPrefix(member, "./"), content); err != nil {
+				return err
+			}
+		}
+		if _, err := io.Copy(io.Discard, content); err != nil {
+			return fmt.Errorf("inspecting %s: %w", path, err)
+		}
+		if _, err := io.CopyN(io.Discard, r, (4-length%4)%4); err != nil {
+			return fmt.Errorf("inspecting %s: %w", path, err)
+		}
+	}
+}
