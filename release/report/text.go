@@ -8,7 +8,7 @@ import (
 // Row is what the terminal shows when a target is done.
 func (t *Target) Row() string {
 	s := t.Seconds
-	line := fmt.Sprintf("%-9s  %-16s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Pack+s.Upload)
+	line := fmt.Sprintf("%-9s  %-20s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Pack+s.Upload)
 	if t.Status == OK {
 		line += fmt.Sprintf("  %-21s  %s", t.Claim(), t.contents())
 	}
