@@ -357,6 +357,13 @@ func TestBrokenSourcesLeaveNoDraft(t *testing.T) {
 	if w.output("published") != "false" {
 		t.Errorf("output published: %q", w.output("published"))
 	}
+	// Not even when the file of another target is on the server already.
+	w = newWorkshop(t, "package main\n\nimport \"syscall\"\n\nfunc main() { println(syscall.SYS_GETPID) }\n", githubtest.Options{})
+	w.run(t.Context(), 1)
+	w.said("failed: windows/amd64", "undefined: syscall.SYS_GETPID", "nothing was published")
+	if w.requests("POST", "/assets") == 0 || len(w.gh.Releases()) > 0 {
+		t.Errorf("%d files were sent, releases: %+v", w.requests("POST", "/assets"), w.gh.Releases())
+	}
 }
 
 // Refusals of GitHub cost seconds and are exit status 2: no compiler has run.
