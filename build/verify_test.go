@@ -1,0 +1,68 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Each claim of the plan is compared with the build info, and each difference is named.
+func TestBuildInfoIsCompared(t *testing.T) {
+	const commit = "0123456789012345678901234567890123456789"
+	p := &Plan{Go: "go1.26.8", Tags: "a,b", Source: &Source{Commit: commit}}
+	bin := Binary{Main: Main{ImportPath: "example.com/tool"}, Target: Target{"linux", "amd64", "v3"}}
+	right := []debug.BuildSetting{
+		{Key: "-trimpath", Value: "true"}, {Key: "-tags", Value: "a,b"}, {Key: "CGO_ENABLED", Value: "0"}, {Key: "GOARCH", Value: "amd64"},
+		{Key: "GOOS", Value: "linux"}, {Key: "GOAMD64", Value: "v3"}, {Key: "vcs.revision", Value: commit}, {Key: "vcs.modified", Value: "false"},
+	}
+	info := func() *debug.BuildInfo {
+		return &debug.BuildInfo{GoVersion: "go1.26.8 X:jsonv2", Path: "example.com/tool", Settings: slices.Clone(right)}
+	}
+	if wrong := p.checkBuildInfo(bin, info()); len(wrong) > 0 {
+		t.Fatalf("what is right is called wrong: %q", wrong)
+	}
+	for i, s := range right {
+		for _, value := range []string{"other", ""} {
+			changed := info()
+			changed.Settings[i].Value = value
+			wrong := p.checkBuildInfo(bin, changed)
+			if value == "" {
+				value = "nothing"
+			}
+			if want := s.Key + ": expected " + s.Value + ", found " + value; len(wrong) != 1 || wrong[0] != want {
+				t.Errorf("got %q, expected %q", wrong, want)
+			}
+		}
+	}
+	changed := info()
+	changed.GoVersion, changed.Path = "go1.25.0", "example.com/other"
+	if wrong := strings.Join(p.checkBuildInfo(bin, changed), "\n"); wrong != "main package: expected example.com/tool, found example.com/other\ntoolchain: expected go1.26.8, found go1.25.0" {
+		t.Errorf("got %q", wrong)
+	}
+	modified := info()
+	modified.Settings[7].Value = "true"
+	if wrong := p.checkBuildInfo(bin, modified); len(wrong) != 1 || !strings.Contains(wrong[0], "git status shows what") {
+		t.Errorf("got %q", wrong)
+	}
+}
+
+// What is no binary, or is cut short, is an error: never a proof.
+func TestVerifyFailsClosed(t *testing.T) {
+	self, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Plan{Source: &Source{}}
+	for name, data := range map[string][]byte{"empty": nil, "text": []byte("#!/bin/sh\n"), "half": self[:len(self)/2]} {
+		bin := Binary{Main: Main{Name: name}, Target: Target{OS: "linux", Arch: "amd64"}, Path: filepath.Join(t.TempDir(), name), Size: int64(len(data))}
+		if err := os.WriteFile(bin.Path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if proof, err := p.Verify(Build{}, bin); err == nil || proof != nil && proof.Static && len(proof.Differences) == 0 {
+			t.Errorf("%s: %+v, %v", name, proof, err)
+		}
+	}
+}
