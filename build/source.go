@@ -33,7 +33,7 @@ type Source struct {
 func ParseTag(tag string) (dir, version string, err error) {
 	dir, base := path.Split(tag)
 	dir = strings.TrimSuffix(dir, "/")
-	if dir != "" && !fs.ValidPath(dir) || strings.HasPrefix(tag, "/") {
+	if dir == "." || dir != "" && !fs.ValidPath(dir) || strings.HasPrefix(tag, "/") {
 		return "", "", fmt.Errorf("tag %q does not begin with a directory of the repository", tag)
 	}
 	version = strings.TrimPrefix(base, "v")
