@@ -1,0 +1,477 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/go-static-release/release/github/githubtest"
+)
+
+// The action as its users meet it: the workflow of the README in a repository of its
+// own, run by act (github.com/nektos/act) on this machine, against a fake GitHub.
+// Everything between `uses:` and the server is real: the expressions of action.yml,
+// its shell, the build of the action's source, inputs, outputs, masks, the summary.
+//
+// act is no runner in one point: it gives inputs without a hyphen to composite steps by
+// itself. That action.yml hands over each is for TestActionHandsOverEveryInput to say.
+func TestAct(t *testing.T) {
+	act, action := findAct(t), copyAction(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *actUser)
+	}{
+		{"tag publishes", actPublishes},
+		{"branch sends nothing", actBranch},
+		{"dry run sends nothing", actDryRun},
+		{"mistake is named", actMistake},
+		{"read-only token is refused", actReadOnly},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, newActUser(t, act, action)) })
+	}
+}
+
+func actPublishes(t *testing.T, u *actUser) {
+	u.write("release-name: Hello, World")
+	u.commit("v1.2.3")
+	job := u.push(actToken)
+	job.ended(t, true)
+
+	all := u.gh.Releases()
+	if len(all) != 1 || all[0].Draft || all[0].Tag != "v1.2.3" || all[0].Name != "Hello, World" {
+		t.Fatalf("releases: %+v\n%s", all, job.log)
+	}
+	rel := all[0]
+	u.complete(rel)
+	for _, seen := range u.gh.History() {
+		u.complete(seen.Release)
+	}
+
+	out := u.outputs(map[string]string{
+		"version": "1.2.3", "tag": "v1.2.3", "published": "true", "release-id": fmt.Sprint(rel.ID),
+	})
+	if !strings.HasSuffix(out["release-url"], "/octo/hello/releases/tag/v1.2.3") {
+		t.Errorf("output release-url: %q", out["release-url"])
+	}
+	job.summarizes(t, "### published hello 1.2.3", "| linux/amd64 | static |", "| windows/amd64 | system libraries only |")
+	for _, program := range []string{"hello", "hellod"} {
+		path := filepath.Join(u.keep, "dist", "bin", "linux_amd64", program)
+		if said, err := exec.Command(path).CombinedOutput(); runtime.GOARCH == "amd64" && (err != nil || string(said) != program+" 1.2.3\n") {
+			t.Errorf("%s: %v, %q", program, err, said)
+		}
+	}
+}
+
+// complete fails the test unless the release has the files of dist/, each of which
+// checksums.txt lists.
+func (u *actUser) complete(rel githubtest.Release) {
+	u.t.Helper()
+	want := []string{"checksums.txt", "hello_1.2.3_linux_amd64.tar.gz", "hello_1.2.3_windows_amd64.zip"}
+	var have []string
+	for _, asset := range rel.Assets {
+		have = append(have, asset.Name)
+		sum := fmt.Sprintf("%x", sha256.Sum256(u.kept("dist", asset.Name)))
+		if asset.State != "uploaded" || asset.Digest != "sha256:"+sum {
+			u.t.Errorf("%s: state %q, digest %s, expected %s", asset.Name, asset.State, asset.Digest, sum)
+		}
+		if line := sum + "  " + asset.Name + "\n"; asset.Name != want[0] && !bytes.Contains(u.kept("dist", want[0]), []byte(line)) {
+			u.t.Errorf("checksums.txt does not have %s", line)
+		}
+	}
+	if slices.Sort(have); !slices.Equal(have, want) {
+		u.t.Errorf("files of the release: %q, expected %q", have, want)
+	}
+}
+
+func actBranch(t *testing.T, u *actUser) {
+	u.write()
+	u.commit("")
+	job := u.push(actToken)
+	job.ended(t, true)
+	job.said(t, "dry run: refs/heads/main is not a tag\n")
+	u.sentNothing()
+	out := u.outputs(map[string]string{"tag": "", "published": "false", "release-id": "", "release-url": ""})
+	if !strings.HasPrefix(out["version"], "0.0.0-2026") {
+		t.Errorf("version: %q, expected a pseudo-version", out["version"])
+	}
+	job.summarizes(t, "### dry run of hello 0.0.0-2026")
+}
+
+func actDryRun(t *testing.T, u *actUser) {
+	u.write("dry-run: true")
+	u.commit("v1.2.3")
+	job := u.push(actToken)
+	job.ended(t, true)
+	job.said(t, "dry run: dry-run is true (input dry-run)\n")
+	u.sentNothing()
+	u.outputs(map[string]string{"version": "1.2.3", "tag": "v1.2.3", "published": "false", "release-id": "", "release-url": ""})
+	job.summarizes(t, "### dry run of hello 1.2.3: 3 files, 4 programs for 2 targets, each proved")
+}
+
+func actMistake(t *testing.T, u *actUser) {
+	u.targets = "linux/amd46"
+	u.write()
+	u.commit("v1.2.3")
+	job := u.push(actToken)
+	job.ended(t, false)
+	job.said(t, "error: input targets: unknown target \"linux/amd46\"\n", "hint: did you mean linux/amd64?\n", "::error title=go-static-release::input targets: unknown target")
+	u.sentNothing()
+	if _, err := os.Stat(filepath.Join(u.keep, "outputs.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the step after the failed one ran: %v", err)
+	}
+}
+
+func actReadOnly(t *testing.T, u *actUser) {
+	u.write()
+	u.commit("v1.2.3")
+	job := u.push(actReadToken)
+	job.ended(t, false)
+	job.said(t, "Resource not accessible by integration", "hint: add to the workflow: permissions: {contents: write}\n")
+	if left := u.gh.Releases(); len(left) > 0 {
+		t.Errorf("releases: %+v", left)
+	}
+}
+
+// findAct returns the path of act, and skips the test where there is none.
+func findAct(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("THE ACTION ITSELF IS NOT TESTED HERE: act takes every job for one on Linux")
+	}
+	name := os.Getenv("GSR_ACT")
+	path, err := exec.LookPath(name)
+	if name != "" && err != nil { // asked for by name: to skip would hide that it is not tested
+		t.Fatalf("GSR_ACT: %v", err)
+	}
+	if name == "" {
+		path, err = exec.LookPath("act")
+	}
+	if err != nil {
+		t.Skip("THE ACTION ITSELF IS NOT TESTED: act is not on PATH, and GSR_ACT does not name it; bash .ci/run builds it")
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// copyAction copies what a runner would download: act reads the whole directory into
+// memory several times, so the history, dist/ and whatever lies hidden stay away.
+func copyAction(t *testing.T) string {
+	t.Helper()
+	to := t.TempDir()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel("..", path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "dist" || d.Name() == "testdata") {
+				return filepath.SkipDir
+			}
+			return os.MkdirAll(filepath.Join(to, name), 0o755)
+		}
+		if !d.Type().IsRegular() || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), data, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// act takes what the last step of an action writes to GITHUB_OUTPUT for outputs of
+	// the action, whatever action.yml says. After a step that writes nothing it does not.
+	f, err := os.OpenFile(filepath.Join(to, "action.yml"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("\n    - { shell: sh, run: 'true' }\n"); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+const (
+	actToken     = "ghs_ThisMayWriteContents"
+	actReadToken = "ghs_ThisMayOnlyRead"
+)
+
+// An actUser has a repository with two programs, and a release workflow.
+type actUser struct {
+	t           *testing.T
+	act, action string // act; what org/go-static-release@v1 is
+	dir         string // the repository
+	keep        string // where the job leaves what is gone when it ends
+	targets     string // lines of the input
+	gh          *githubtest.Server
+}
+
+func newActUser(t *testing.T, act, action string) *actUser {
+	t.Helper()
+	u := &actUser{t: t, act: act, action: action, dir: t.TempDir(), keep: t.TempDir(), targets: "linux/amd64\nwindows/amd64"}
+	source := "package main\n\nvar version string\n\nfunc main() { print(\"%s \", version, \"\\n\") }\n"
+	for name, content := range map[string]string{
+		"go.mod":             "module github.com/octo/hello\n\ngo 1.24\n",
+		"LICENSE":            "Do anything\n",
+		"main.go":            fmt.Sprintf(source, "hello"),
+		"cmd/hellod/main.go": fmt.Sprintf(source, "hellod"),
+	} {
+		u.file(name, content)
+	}
+	return u
+}
+
+func (u *actUser) file(name, content string) {
+	u.t.Helper()
+	path := filepath.Join(u.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		u.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+// actAfterwards is a step that uses every output, from another directory than that of
+// the checkout, and keeps them. The release must have left the checkout clean.
+const actAfterwards = `
+      - working-directory: /
+        run: |
+          test -f "$CHECKSUMS"
+          test -f "$REPORT"
+          (cd "$DIST" && sha256sum -c "$CHECKSUMS")
+          test -z "$(git -C "$GITHUB_WORKSPACE" status --porcelain)"
+          cp -R "$DIST" "$KEEP/dist"
+          printf '%s\n' "$OUTPUTS" >"$KEEP/outputs.json"
+        env:
+          CHECKSUMS: ${{ steps.release.outputs.checksums }}
+          REPORT: ${{ steps.release.outputs.report }}
+          DIST: ${{ steps.release.outputs.dist }}
+          OUTPUTS: ${{ toJSON(steps.release.outputs) }}
+`
+
+// write writes the workflow: the README's, with inputs and with actAfterwards.
+func (u *actUser) write(inputs ...string) {
+	u.t.Helper()
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```yaml\n")
+	workflow, _, ok := strings.Cut(rest, "```\n")
+	const uses = "      - uses: org/go-static-release@v1\n"
+	if !ok || strings.Count(workflow, uses) != 1 {
+		u.t.Fatalf("the first YAML of README.md is no workflow with %q:\n%s", uses, workflow)
+	}
+	with := "        id: release\n        with:\n"
+	with += "          targets: |\n            " + strings.ReplaceAll(u.targets, "\n", "\n            ") + "\n"
+	for _, input := range inputs {
+		with += "          " + input + "\n"
+	}
+	u.file(".github/workflows/release.yml", strings.Replace(workflow, uses, uses+with, 1)+strings.TrimPrefix(actAfterwards, "\n"))
+}
+
+// commit commits and tags, if tag is not "". GitHub gets it.
+func (u *actUser) commit(tag string) {
+	u.t.Helper()
+	u.git("init", "--quiet", "--initial-branch=main")
+	u.git("remote", "add", "origin", "https://github.com/octo/hello") // whence act has GITHUB_REPOSITORY
+	u.git("add", "--all")
+	u.git("commit", "--quiet", "--message=first")
+	head := u.git("rev-parse", "HEAD")
+	tags := map[string]string{}
+	if tag != "" {
+		u.git("tag", tag)
+		tags[tag] = head
+	}
+	u.gh = githubtest.New(githubtest.Options{Token: actToken, ReadToken: actReadToken, Head: head, Tags: tags})
+	u.t.Cleanup(func() {
+		for _, violation := range u.gh.Invalid() {
+			u.t.Errorf("against GitHub's description: %s", violation)
+		}
+	})
+}
+
+func (u *actUser) git(args ...string) string {
+	u.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir, cmd.Env = u.dir, append(os.Environ(), gitEnv...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		u.t.Fatalf("git %s: %v: %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// push lets act do what GitHub does after a push.
+func (u *actUser) push(token string) *actJob {
+	u.t.Helper()
+	srv := httptest.NewServer(u.gh)
+	defer srv.Close()
+	empty := filepath.Join(u.t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		u.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(u.t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, u.act, "push", "--json", "--no-cache-server", "--env-file", empty,
+		"-P", "ubuntu-latest=-self-hosted", "--local-repository", "org/go-static-release@v1="+u.action,
+		"--env", "GITHUB_API_URL="+srv.URL, "--env", "KEEP="+u.keep,
+		"--env", "GOOS=js", "--env", "GOARCH=wasm", "--env", "GOFLAGS=-mod=vendor", // of the user's job: they must not reach the action
+		"-s", "GITHUB_TOKEN="+token)
+	cmd.Dir, cmd.Env = u.dir, actEnviron(u.t)
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
+		u.t.Fatalf("act: %v\n%s", err, out)
+	}
+	job := &actJob{ok: err == nil}
+	job.read(u.t, string(out), token)
+	return job
+}
+
+// actEnviron is the environment of act, which hands all of it to the job: that of a
+// runner, not of the workflow or the user that runs this test. Only the caches and
+// the sources of modules are this machine's.
+func actEnviron(t *testing.T) []string {
+	t.Helper()
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		for _, prefix := range []string{"GO", "GITHUB_", "GH_", "RUNNER_", "ACTIONS_", "INPUT_", "ACT_", "GSR_", "GIT_", "XDG_", "HOME=", "CI="} {
+			if strings.HasPrefix(kv, prefix) {
+				return true
+			}
+		}
+		return false
+	})
+	out, err := exec.Command("go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN").Output()
+	var values map[string]string
+	if err == nil {
+		err = json.Unmarshal(out, &values)
+	}
+	if err != nil {
+		t.Fatalf("go env: %v", err)
+	}
+	for name, value := range values {
+		env = append(env, name+"="+value)
+	}
+	home := t.TempDir() // act keeps its copies here
+	return append(env, "HOME="+home, "XDG_CACHE_HOME="+filepath.Join(home, ".cache"))
+}
+
+// An actJob is what came of one run.
+type actJob struct {
+	ok      bool // act exited with 0
+	log     string
+	summary string
+}
+
+// read reads the output of act --json. The token must not be in it: a line of the job
+// in which act had to mask something is as bad, since only the program's own ::add-mask::,
+// which no runner shows, may have it.
+func (j *actJob) read(t *testing.T, out, token string) {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		var l struct {
+			Msg, Command, Content string
+			Raw                   bool `json:"raw_output"`
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil { // what act says before it logs
+			l.Msg = line
+		}
+		j.log += strings.TrimSuffix(l.Msg, "\n") + "\n"
+		if l.Command == "summary" {
+			j.summary += l.Content
+		}
+		if l.Command != "add-mask" && strings.Contains(line, token) || l.Raw && strings.Contains(l.Msg, "***") {
+			t.Errorf("the token was shown: %s", line)
+		}
+	}
+}
+
+func (j *actJob) ended(t *testing.T, ok bool) {
+	t.Helper()
+	if j.ok != ok {
+		t.Fatalf("the job succeeded: %v, expected %v:\n%s", j.ok, ok, j.log)
+	}
+}
+
+func (j *actJob) said(t *testing.T, parts ...string) {
+	t.Helper()
+	actContains(t, "log", j.log, parts)
+}
+
+func (j *actJob) summarizes(t *testing.T, parts ...string) {
+	t.Helper()
+	actContains(t, "job summary", j.summary, parts)
+}
+
+func actContains(t *testing.T, where, text string, parts []string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in the %s:\n%s", part, where, text)
+		}
+	}
+}
+
+func (u *actUser) sentNothing() {
+	u.t.Helper()
+	if sent := u.gh.Requests(); len(sent) > 0 {
+		u.t.Errorf("%d requests, expected none: %+v", len(sent), sent)
+	}
+}
+
+// kept reads a file that the job left.
+func (u *actUser) kept(path ...string) []byte {
+	u.t.Helper()
+	data, err := os.ReadFile(filepath.Join(append([]string{u.keep}, path...)...))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return data
+}
+
+// outputs returns the outputs as a later step got them: all of them, some with known values.
+func (u *actUser) outputs(want map[string]string) map[string]string {
+	u.t.Helper()
+	var have map[string]string
+	if err := json.Unmarshal(u.kept("outputs.json"), &have); err != nil {
+		u.t.Fatalf("outputs: %v: %s", err, u.kept("outputs.json"))
+	}
+	if names := slices.Sorted(maps.Keys(have)); !slices.Equal(names, slices.Sorted(slices.Values(outputNames))) {
+		u.t.Errorf("outputs: %q, expected %q", names, outputNames)
+	}
+	for name, value := range want {
+		if have[name] != value {
+			u.t.Errorf("output %s: %q, expected %q", name, have[name], value)
+		}
+	}
+	var artifacts []struct{ Name string }
+	if err := json.Unmarshal([]byte(have["artifacts"]), &artifacts); err != nil || len(artifacts) != 3 {
+		u.t.Errorf("output artifacts: %v: %s", err, have["artifacts"])
+	}
+	return have
+}
