@@ -188,12 +188,12 @@ func (r *Release) create(ctx context.Context) error {
 	}
 	request := github.CreateReleaseRequest{
 		TagName: w.Tag, TargetCommitish: &w.Commit, Name: &title,
-		Draft: github.Ptr(true), Prerelease: &w.Prerelease,
+		Draft: new(true), Prerelease: &w.Prerelease,
 	}
 	if w.Notes != "" {
 		request.Body = &w.Notes
 	} else {
-		request.GenerateReleaseNotes = github.Ptr(true)
+		request.GenerateReleaseNotes = new(true)
 	}
 	first := true
 	return r.c.retry(ctx, "creating the draft release", func() (err error) {
@@ -324,7 +324,7 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 	defer cancel()
 	// The smallest PATCH: more fields can disturb a draft's pending tag (tauri-apps/tauri-action#914).
 	request := github.UpdateReleaseRequest{
-		Draft: github.Ptr(false), Prerelease: &r.want.Prerelease, MakeLatest: github.Ptr(fmt.Sprint(makeLatest)),
+		Draft: new(false), Prerelease: &r.want.Prerelease, MakeLatest: new(fmt.Sprint(makeLatest)),
 	}
 	tag := r.rel.TagName
 	err := r.c.retry(ctx, "publishing the release", func() error {
