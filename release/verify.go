@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/org/go-static-release/release/inspect"
@@ -69,7 +70,7 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 // verdictLine says what was found of one executable.
 func verdictLine(f inspect.Found) string {
 	if f.Verdict.OK {
-		return fmt.Sprintf("%-21s  %s", f.Verdict.Claim, f.Path)
+		return fmt.Sprintf("%-21s  %s", f.Verdict.Claim, filepath.ToSlash(f.Path))
 	}
-	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", f.Path, strings.Join(f.Verdict.Reasons, ", "))
+	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", filepath.ToSlash(f.Path), strings.Join(f.Verdict.Reasons, ", "))
 }
