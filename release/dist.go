@@ -73,18 +73,21 @@ func openDist(ctx context.Context, dir string) (unlock func(), err error) {
 // lockDist waits for other runs in dir. The operating system frees the lock of a run
 // that was killed.
 func lockDist(ctx context.Context, dir string) (unlock func(), err error) {
-	locked := make(chan error, 1)
+	type result struct {
+		unlock func()
+		err    error
+	}
+	locked := make(chan result, 1)
 	go func() { // it may have to be left behind waiting; the process ends soon then
-		var err error
-		unlock, err = lockedfile.MutexAt(filepath.Join(dir, lockName)).Lock()
-		locked <- err
+		unlock, err := lockedfile.MutexAt(filepath.Join(dir, lockName)).Lock()
+		locked <- result{unlock, err}
 	}()
 	select {
-	case err := <-locked:
-		if err != nil {
-			return nil, fmt.Errorf("locking %s: %w", dir, err)
+	case r := <-locked:
+		if r.err != nil {
+			return nil, fmt.Errorf("locking %s: %w", dir, r.err)
 		}
-		return unlock, nil
+		return r.unlock, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for another run in %s: %w", dir, context.Cause(ctx))
 	}

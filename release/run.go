@@ -75,6 +75,9 @@ func (r *run) lane(ctx context.Context, i int, t *report.Target) error {
 	if err := r.prove(ctx, r.plan.Builds[i], bins, t); err != nil {
 		return err
 	}
+	if err := r.smoke(ctx, bins, t); err != nil {
+		return err
+	}
 	if bins, err = r.keep(bins); err != nil {
 		return err
 	}
@@ -122,6 +125,23 @@ func (r *run) prove(ctx context.Context, b build.Build, bins []build.Binary, t *
 			failed.Causes, whyErr = r.plan.Causes(ctx, b, bin.Main)
 			errs = append(errs, failed, whyErr)
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// smoke starts every program, if that was asked for.
+func (r *run) smoke(ctx context.Context, bins []build.Binary, t *report.Target) error {
+	if len(r.cfg.SmokeTest) == 0 {
+		return nil
+	}
+	defer clock(&t.Seconds.Smoke)()
+	var errs []error
+	for i, bin := range bins {
+		dir, err := os.MkdirTemp(r.temp, "smoke-") // its root; removed with all of temp
+		if err == nil {
+			t.Binaries[i].Smoke, err = r.plan.Smoke(ctx, bin, r.cfg.SmokeTest, dir)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -81,6 +81,7 @@ type Seconds struct {
 	Wait    float64 `json:"wait"` // for a free compiler slot
 	Compile float64 `json:"compile"`
 	Prove   float64 `json:"prove"`
+	Smoke   float64 `json:"smoke,omitempty"`
 	Pack    float64 `json:"pack"`
 	Upload  float64 `json:"upload,omitempty"`
 }
@@ -90,6 +91,7 @@ type Binary struct {
 	Name  string       `json:"name"`
 	Size  int64        `json:"size"`
 	Proof *build.Proof `json:"proof"`
+	Smoke *build.Smoke `json:"smoke,omitempty"` // nil if no smoke test was asked for
 }
 
 // A File is one file of the release.

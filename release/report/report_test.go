@@ -20,7 +20,7 @@ func mixed() *Report {
 		Schema: Schema, Status: Failed, Why: "refs/heads/a|b is not a tag", DryRun: true, Name: "tool", Module: "example.com/tool", Go: "go1.26.8",
 		Source: &build.Source{Version: "1.2.3", Commit: "c0ffee", Time: time.Unix(0, 0).UTC(), Dir: "."},
 		Targets: []Target{
-			{Target: "linux/amd64", Status: OK, Files: []File{file("tool_x.tar.gz", 1500)}, Binaries: []Binary{{"tool", 1, &build.Proof{Static: true, Claim: "static"}}}},
+			{Target: "linux/amd64", Status: OK, Files: []File{file("tool_x.tar.gz", 1500)}, Binaries: []Binary{{"tool", 1, &build.Proof{Static: true, Claim: "static"}, nil}}},
 			{Target: "linux/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
 			{Target: "windows/amd64", Status: Cancelled, Error: Cancelled},
 			{Target: "darwin/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
@@ -83,7 +83,7 @@ func TestSummaryFitsGitHub(t *testing.T) {
 func TestNotStaticIsLoud(t *testing.T) {
 	r := mixed()
 	r.Status, r.Targets, r.Errors = DryRun, r.Targets[:1], nil
-	r.Targets[0].Binaries = append(r.Targets[0].Binaries, Binary{"toold", 1, &build.Proof{Claim: "static", Differences: []string{"needs libc.so.6"}}})
+	r.Targets[0].Binaries = append(r.Targets[0].Binaries, Binary{"toold", 1, &build.Proof{Claim: "static", Differences: []string{"needs libc.so.6"}}, nil})
 	page, err := r.HTML()
 	if err != nil {
 		t.Fatal(err)

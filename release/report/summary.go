@@ -24,7 +24,8 @@ func (r *Report) Markdown() string {
 			continue
 		}
 		for i, f := range t.Files {
-			target, claim := t.Target, t.Claim()
+			target, claim := t.Target, strings.TrimSpace(t.Claim()+", "+t.Started())
+			claim = strings.TrimSuffix(claim, ",")
 			if i > 0 {
 				target, claim = "", ""
 			}

@@ -8,11 +8,22 @@ import (
 // Row is what the terminal shows when a target is done.
 func (t *Target) Row() string {
 	s := t.Seconds
-	line := fmt.Sprintf("%-9s  %-20s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Pack+s.Upload)
+	line := fmt.Sprintf("%-9s  %-20s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Smoke+s.Pack+s.Upload)
 	if t.Status == OK {
-		line += fmt.Sprintf("  %-21s  %s", t.Claim(), t.contents())
+		line += fmt.Sprintf("  %-21s  %s%s", t.Claim(), t.Started(), t.contents())
 	}
 	return line
+}
+
+// Started says whether the programs were started, "" if that was not asked for.
+func (t *Target) Started() string {
+	if len(t.Binaries) == 0 || t.Binaries[0].Smoke == nil {
+		return ""
+	}
+	if !t.Binaries[0].Smoke.Ran {
+		return "not run  "
+	}
+	return "started  "
 }
 
 // Claim is what was proved of all binaries of the target, or that it was not.
@@ -63,9 +74,15 @@ func Count(n int, noun string) string {
 
 // Headline is the whole run in one line.
 func (r *Report) Headline() string {
-	programs := 0
+	programs, started, asked := 0, 0, false
 	for _, t := range r.Targets {
 		programs += len(t.Binaries)
+		for _, b := range t.Binaries {
+			asked = asked || b.Smoke != nil
+			if b.Smoke != nil && b.Smoke.Ran {
+				started++
+			}
+		}
 	}
 	name := r.Name + " " + r.Source.Version
 	switch r.Status {
@@ -79,6 +96,9 @@ func (r *Report) Headline() string {
 	proved := "each proved"
 	if bad := len(r.NotStatic()); bad > 0 {
 		proved = fmt.Sprintf("%d of them NOT STATIC", bad)
+	}
+	if asked {
+		proved += fmt.Sprintf(", %d started", started)
 	}
 	what := fmt.Sprintf("%s: %s, %s for %s, %s", name, Count(len(r.Files()), "file"), Count(programs, "program"), Count(len(r.Targets), "target"), proved)
 	switch r.Status {

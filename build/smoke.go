@@ -1,0 +1,141 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// A Smoke is what became of starting a program. Not run is never passed: Ran says which.
+type Smoke struct {
+	Ran bool   `json:"ran"`
+	How string `json:"how"` // "in an empty root", "through qemu-aarch64-static in an empty root", or why not
+}
+
+const (
+	smokeTime   = 30 * time.Second // for one program
+	smokeOutput = 16 << 10         // bytes of its output that are kept
+)
+
+// qemuArch is the name that QEMU's user emulators have for a GOARCH (qemu-user-static(1)).
+var qemuArch = map[string]string{
+	"386": "i386", "amd64": "x86_64", "arm": "arm", "arm64": "aarch64", "loong64": "loongarch64", "mips": "mips", "mipsle": "mipsel",
+	"mips64": "mips64", "mips64le": "mips64el", "ppc64": "ppc64", "ppc64le": "ppc64le", "riscv64": "riscv64", "s390x": "s390x",
+}
+
+// Smoke starts a program with args where this machine can: in an empty root without
+// network where the system allows that, with no environment, and for a limited time.
+// It must exit with 0. dir is an empty directory for its root.
+func (p *Plan) Smoke(ctx context.Context, bin Binary, args []string, dir string) (*Smoke, error) {
+	emulator, reason := emulatorFor(bin.Target)
+	if reason != "" {
+		return &Smoke{How: "not run: " + reason}, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, smokeTime, fmt.Errorf("it did not end within %s", smokeTime))
+	defer cancel()
+	through := ""
+	if emulator != "" {
+		through = "through " + filepath.Base(emulator) + " "
+	}
+	cmd, err := rootedCommand(ctx, dir, emulator, bin.Path, args)
+	if err == nil {
+		how := through + "in an empty root without network"
+		output, err := runSmoke(ctx, cmd)
+		if !errors.Is(err, errNotStarted) {
+			return smokeResult(bin, args, how, output, err)
+		}
+		reason = strings.TrimPrefix(err.Error(), errNotStarted.Error()+": ")
+	} else {
+		reason = err.Error()
+	}
+	words := append([]string{bin.Path}, args...)
+	if emulator != "" {
+		words = append([]string{emulator}, words...)
+	}
+	cmd = exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Dir, cmd.Env = dir, []string{}
+	output, err := runSmoke(ctx, cmd)
+	return smokeResult(bin, args, through+"in this system, not in an empty root ("+reason+")", output, err)
+}
+
+// emulatorFor finds what runs programs of the target here: "" with no reason is the
+// machine itself.
+func emulatorFor(t Target) (emulator, reason string) {
+	native := t.OS == runtime.GOOS && (t.Arch == runtime.GOARCH || t.Arch == "386" && runtime.GOARCH == "amd64" && t.OS == "linux")
+	switch {
+	case native && (t.Level == "" || t.Arch == "386"):
+		return "", ""
+	case t.OS != "linux" || runtime.GOOS != "linux":
+		return "", fmt.Sprintf("this is %s/%s", runtime.GOOS, runtime.GOARCH)
+	}
+	name := "qemu-" + qemuArch[t.Arch] + "-static" // the static one runs in an empty root too
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", name + " is not installed"
+	}
+	return path, ""
+}
+
+// errNotStarted is a program that was not started at all, for a reason of this machine.
+var errNotStarted = errors.New("starting")
+
+// runSmoke runs cmd and returns what it printed.
+func runSmoke(ctx context.Context, cmd *exec.Cmd) (string, error) {
+	var out tail
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("%w: %w", errNotStarted, err)
+	}
+	err := cmd.Wait()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return out.String(), err
+}
+
+func smokeResult(bin Binary, args []string, how, output string, err error) (*Smoke, error) {
+	s := &Smoke{Ran: true, How: how}
+	if err != nil {
+		words := strings.Join(append([]string{bin.Exe()}, args...), " ")
+		return s, fmt.Errorf("starting %s %s: %w\n%s", words, how, err, strings.TrimSpace(output))
+	}
+	return s, nil
+}
+
+// A tail keeps the end of what is written to it.
+type tail struct{ b bytes.Buffer }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b.Write(p[max(0, len(p)-smokeOutput):])
+	t.b.Next(max(0, t.b.Len()-smokeOutput))
+	return len(p), nil
+}
+
+func (t *tail) String() string { return t.b.String() }
+
+// place puts a file into the root, by a link where that is possible.
+func place(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package build
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"runtime"
+)
+
+// rootedCommand needs the namespaces of Linux.
+func rootedCommand(context.Context, string, string, string, []string) (*exec.Cmd, error) {
+	return nil, errors.New(runtime.GOOS + " has no way to make one for this")
+}
