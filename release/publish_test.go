@@ -243,6 +243,54 @@ func (w *workshop) file(variable string) string {
 	return string(data)
 }
 
+// Anybody can prove a published release again, without a token.
+func TestVerifyPublished(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.run(t.Context(), 0)
+	for _, name := range []string{"TMPDIR", "TMP"} { // unix, Windows
+		t.Setenv(name, t.TempDir())
+	}
+	verify := func(want int, args ...string) string {
+		t.Helper()
+		var out bytes.Buffer
+		env := append(slices.Clone(w.env), "GITHUB_ACTIONS=false", "INPUT_TOKEN=", "INPUT_DIRECTORY=", "INPUT_DIST=", "INPUT_TARGETS=")
+		if got := Main(t.Context(), append([]string{"verify", "--no-workflow"}, args...), env, &out, &out); got != want {
+			t.Fatalf("exit status %d, expected %d:\n%s", got, want, out.String())
+		}
+		return out.String()
+	}
+	for _, want := range []string{
+		"static                 octo/hello@v1.2.3!hello_1.2.3_linux_amd64.tar.gz!hello\n",
+		"system libraries only  octo/hello@v1.2.3!hello_1.2.3_windows_amd64.zip!hello.exe\n", "2 executables, 0 not static\n",
+	} {
+		if out := verify(0, "octo/hello@v1.2.3"); !strings.Contains(out, want) {
+			t.Errorf("%q is not in:\n%s", want, out)
+		}
+	}
+	if out := verify(1, "octo/hello@v9.9.9"); !strings.Contains(out, "looking for the release of v9.9.9") {
+		t.Error(out)
+	}
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), actionName+"-*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+func TestCompareChecksums(t *testing.T) {
+	a, b := strings.Repeat("a", 64), strings.Repeat("b", 64)
+	list := []byte(a + "  x\n" + strings.ToUpper(b) + " *y\r\n" + a + "  gone\nnot a line\n")
+	if err := compareChecksums(list, map[string]string{"x": a, "y": b, "gone": "", "other": a}); err != nil {
+		t.Error(err)
+	}
+	err := compareChecksums(list, map[string]string{"x": b, "y": b})
+	if err == nil || err.Error() != "x has SHA-256 "+b+", and checksums.txt says "+a+"\nchecksums.txt lists \"gone\", which the release does not have" {
+		t.Error(err)
+	}
+	if err := compareChecksums(nil, map[string]string{"x": b}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Paths in outputs are absolute: the next step may run elsewhere.
 func TestOutputsAreAbsolute(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})

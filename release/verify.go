@@ -6,65 +6,168 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
+	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
 )
+
+// A verification is one run of the command verify.
+type verification struct {
+	p     *program
+	c     *Config
+	json  bool
+	found []inspect.Found // kept for --json only
+	total int
+	bad   int
+}
 
 // verify proves what lies at the paths, whoever built it. It is the ldd that runs
 // nothing and works on the files of every system.
 func (p *program) verify(ctx context.Context, c *Config, opts options) error {
+	v := &verification{p: p, c: c, json: opts.json, found: []inspect.Found{}}
 	paths := opts.paths
 	if len(paths) == 0 {
 		paths = []string{c.Dist}
 	}
-	found := []inspect.Found{}
 	var errs []error
-	bad := 0
 	for _, path := range paths {
-		err := inspect.Path(ctx, path, func(f inspect.Found) error {
-			if !f.Verdict.OK {
-				bad++
-			}
-			if opts.json {
-				found = append(found, f)
-				return nil
-			}
-			_, err := fmt.Fprintln(p.out, verdictLine(f))
-			found = append(found, inspect.Found{}) // counted, not kept
-			return err
-		})
-		errs = append(errs, err)
+		errs = append(errs, v.path(ctx, path))
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("cancelled: %w", context.Cause(ctx))
 	}
 	err := errors.Join(errs...)
-	if errors.Is(err, fs.ErrNotExist) && len(found) == 0 {
+	if errors.Is(err, fs.ErrNotExist) && v.total == 0 {
 		return &requestError{err}
 	}
-	if opts.json {
-		data, jsonErr := json.MarshalIndent(struct {
-			Schema      int             `json:"schema"`
-			Executables []inspect.Found `json:"executables"`
-		}{report.Schema, found}, "", "  ")
-		if jsonErr == nil {
-			_, jsonErr = fmt.Fprintf(p.out, "%s\n", data)
-		}
-		err = errors.Join(err, jsonErr)
+	if v.json {
+		err = errors.Join(err, v.printJSON())
 	}
-	fmt.Fprintf(p.log, "%s, %d not static\n", report.Count(len(found), "executable"), bad)
+	fmt.Fprintf(p.log, "%s, %d not static\n", report.Count(v.total, "executable"), v.bad)
 	switch {
 	case err != nil:
 		return err
-	case len(found) == 0:
+	case v.total == 0:
 		return fmt.Errorf("no executable in %s", strings.Join(paths, " "))
-	case bad > 0:
-		return fmt.Errorf("%d of %s: %w", bad, report.Count(len(found), "executable"), errReported)
+	case v.bad > 0:
+		return fmt.Errorf("%d of %s: %w", v.bad, report.Count(v.total, "executable"), errReported)
 	}
 	return nil
+}
+
+// published is the name of a release on GitHub: OWNER/REPO@TAG.
+var published = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(\S+)$`)
+
+func (v *verification) path(ctx context.Context, path string) error {
+	m := published.FindStringSubmatch(path)
+	if _, err := os.Lstat(path); m == nil || err == nil {
+		return inspect.Path(ctx, path, v.visit)
+	}
+	return v.release(ctx, m[1], m[2])
+}
+
+// visit counts and shows one executable.
+func (v *verification) visit(f inspect.Found) error {
+	v.total++
+	if !f.Verdict.OK {
+		v.bad++
+	}
+	if v.json {
+		v.found = append(v.found, f)
+		return nil
+	}
+	_, err := fmt.Fprintln(v.p.out, verdictLine(f))
+	return err
+}
+
+// release downloads a published release, compares each file with the digest that the
+// server has and with the release's own checksums, and proves what is in it.
+func (v *verification) release(ctx context.Context, repository, tag string) error {
+	client, err := github.NewClient(github.Options{
+		APIURL: v.p.event.APIURL, Repository: repository, Token: v.c.Token, UserAgent: actionName + "/" + programVersion(),
+	})
+	if err != nil {
+		return &requestError{err}
+	}
+	rel, err := client.Find(ctx, tag)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", actionName+"-")
+	if err != nil {
+		return fmt.Errorf("making room for downloads: %w", err)
+	}
+	sums := map[string]string{}
+	var list []byte // the release's own checksums
+	var errs []error
+	for _, name := range rel.Names() {
+		path := filepath.Join(dir, "asset")
+		sum, err := v.asset(ctx, rel, name, path, repository+"@"+tag+"!"+name)
+		if err == nil && name == pack.ChecksumFiles["sha256"] {
+			list, err = os.ReadFile(path)
+		}
+		sums[name] = sum
+		errs = append(errs, err)
+	}
+	errs = append(errs, compareChecksums(list, sums), os.RemoveAll(dir))
+	return errors.Join(errs...)
+}
+
+// asset downloads one file to path, proves what is in it, and returns its SHA-256.
+func (v *verification) asset(ctx context.Context, rel *github.Release, name, path, shown string) (string, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return "", fmt.Errorf("making room for downloads: %w", err)
+	}
+	defer f.Close()
+	sum, err := rel.Download(ctx, name, f)
+	if err != nil {
+		return "", err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("downloading %s: %w", name, err)
+	}
+	return sum, inspect.Reader(ctx, shown, f, info.Size(), v.visit)
+}
+
+// checksumLine is a line of sha256sum: digest, a space, a space or an asterisk, name.
+var checksumLine = regexp.MustCompile(`(?m)^([0-9a-fA-F]{64}) [ *](.+?)\r?$`)
+
+// compareChecksums compares a list of checksums, if there is one, with the digests of
+// the files. Each difference is named.
+func compareChecksums(list []byte, sums map[string]string) error {
+	if list == nil {
+		return nil
+	}
+	var errs []error
+	for _, m := range checksumLine.FindAllStringSubmatch(string(list), -1) {
+		switch sum, ok := sums[m[2]]; {
+		case !ok:
+			errs = append(errs, fmt.Errorf("checksums.txt lists %q, which the release does not have", m[2]))
+		case sum != "" && !strings.EqualFold(sum, m[1]): // "" could not be downloaded, which is said already
+			errs = append(errs, fmt.Errorf("%s has SHA-256 %s, and checksums.txt says %s", m[2], sum, m[1]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (v *verification) printJSON() error {
+	data, err := json.MarshalIndent(struct {
+		Schema      int             `json:"schema"`
+		Executables []inspect.Found `json:"executables"`
+	}{report.Schema, v.found}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	_, err = fmt.Fprintf(v.p.out, "%s\n", data)
+	return err
 }
 
 // verdictLine says what was found of one executable.

@@ -25,7 +25,7 @@ type Client struct {
 type Options struct {
 	APIURL     string // GITHUB_API_URL: works for GitHub Enterprise and data residency too
 	Repository string // GITHUB_REPOSITORY: OWNER/REPO
-	Token      string
+	Token      string // "": only what is public
 	UserAgent  string
 	Pause      time.Duration // before the first retry; 0 is one second
 }
@@ -45,12 +45,15 @@ func NewClient(o Options) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = 2 * time.Minute // counted from the end of the request's body
 	base := strings.TrimSuffix(o.APIURL, "/") + "/"
-	api, err := github.NewClient(
+	options := []github.ClientOptionsFunc{
 		github.WithTransport(transport),
-		github.WithAuthToken(o.Token),
 		github.WithUserAgent(o.UserAgent),
 		github.WithURLs(&base, &base), // uploads go to the upload_url of the release, not here
-	)
+	}
+	if o.Token != "" {
+		options = append(options, github.WithAuthToken(o.Token))
+	}
+	api, err := github.NewClient(options...)
 	if err != nil {
 		return nil, fmt.Errorf("reading GITHUB_API_URL: %w", err)
 	}

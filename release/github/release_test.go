@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -395,6 +397,42 @@ func TestBadOptions(t *testing.T) {
 	}
 	if _, err := github.NewClient(good); err != nil {
 		t.Error(err)
+	}
+}
+
+// A download that breaks off is begun again, and never mistaken for the file.
+func TestDownload(t *testing.T) {
+	broken := 0
+	_, client := start(t, githubtest.Options{Fault: func(n int, r *http.Request) *githubtest.Fault {
+		if r.Method == http.MethodGet && r.Header.Get("Accept") == "application/octet-stream" && broken < 2 {
+			broken++
+			return &githubtest.Fault{ResetAfter: 100}
+		}
+		return nil
+	}})
+	if err := release(t, client); err != nil {
+		t.Fatal(err)
+	}
+	rel, err := client.Find(t.Context(), "v1.0.0")
+	if err != nil || !slices.Equal(rel.Names(), wanted.Files) {
+		t.Fatalf("%+v, %v", rel, err)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "b.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sum, err := rel.Download(t.Context(), "b.zip", f)
+	data, readErr := os.ReadFile(f.Name())
+	if err != nil || readErr != nil || sum != files[1].SHA256 || fmt.Sprintf("%x", sha256.Sum256(data)) != sum || broken != 2 {
+		t.Errorf("%s after %d faults, %d bytes, %v, %v", sum, broken, len(data), err, readErr)
+	}
+	if _, err := rel.Download(t.Context(), "nothing", f); err == nil {
+		t.Error("a file that is not there was downloaded")
+	}
+	var refusal *github.Refusal
+	if _, err := client.Find(t.Context(), "v2.0.0"); !errors.As(err, &refusal) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -83,15 +83,26 @@ func (in inspection) named(path string) error {
 		return err
 	}
 	defer f.Close()
+	return in.byContent(path, f, size, true)
+}
+
+// Reader is Path for a file that is open already, under the name it is to be known by.
+// It need not hold an executable.
+func Reader(ctx context.Context, name string, r io.ReaderAt, size int64, visit func(Found) error) error {
+	return inspection{ctx, visit}.byContent(name, r, size, false)
+}
+
+// byContent looks at a file that is known by its content, whatever its name.
+func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool) error {
 	head := make([]byte, headSize)
-	n, err := f.ReadAt(head, 0)
+	n, err := r.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("inspecting %s: %w", path, err)
 	}
 	if read := containerByContent(head[:n]); read != nil {
-		return read(in, path, f, size)
+		return read(in, path, r, size)
 	}
-	return in.judge(path, f, size, true)
+	return in.judge(path, r, size, must)
 }
 
 // listed looks at a file of a directory: most are nothing.
