@@ -214,6 +214,9 @@ func (r *run) conclude(ctx context.Context) {
 	}
 	if r.release.Created && (r.unreleasable() || !r.uploadedAny()) {
 		r.failed(r.undo(ctx))
+		if r.rep.Release != nil { // it could not be removed; perhaps because another run published it
+			r.rep.Release.Public = r.release.Published()
+		}
 		return
 	}
 	r.rep.Notices = append(r.rep.Notices, "the draft stays; running again continues it: "+r.release.URL())

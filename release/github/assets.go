@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -73,7 +74,7 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 	outcome, attempts := Uploaded, 0
 	err = r.c.retry(ctx, "uploading "+a.Name, func() error {
 		if attempts++; attempts > 1 { // an upload that failed may have left something
-			if err := r.list(ctx); err != nil {
+			if err := errors.Join(r.refresh(ctx), r.list(ctx)); err != nil {
 				return err
 			}
 		}
@@ -90,7 +91,7 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 			}
 			if r.Published() {
 				return &Refusal{fmt.Errorf("release %s is public and has a different %s (%s, not %s); a public release is never changed",
-					r.rel.TagName, a.Name, have.GetDigest(), a.digest())}
+					r.want.Tag, a.Name, have.GetDigest(), a.digest())}
 			}
 			if have.GetState() == stateUploaded && attempts == 1 {
 				outcome = Replaced
@@ -100,7 +101,7 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 			}
 		}
 		if r.Published() {
-			return &Refusal{fmt.Errorf("release %s is public and has no %s; a public release is never changed", r.rel.TagName, a.Name)}
+			return &Refusal{fmt.Errorf("release %s is public and has no %s; a public release is never changed", r.want.Tag, a.Name)}
 		}
 		return r.upload(ctx, a)
 	})
@@ -160,9 +161,15 @@ func (r *Release) upload(ctx context.Context, a Asset) error {
 		return err
 	}
 	defer body.Close()
-	stored, _, err := r.c.api.Repositories.UploadReleaseAssetFromRelease(ctx, r.rel,
+	r.mu.Lock()
+	r.sent++
+	r.mu.Unlock()
+	stored, _, err := r.c.api.Repositories.UploadReleaseAssetFromRelease(ctx, r.current(),
 		&github.UploadOptions{Name: a.Name, MediaType: "application/octet-stream"}, // not the machine's MIME table
 		body, a.Size)
+	if status(err) == http.StatusUnprocessableEntity { // somebody else was faster, or the release is public now: look again
+		return &temporaryError{err}
+	}
 	if err != nil {
 		return err
 	}

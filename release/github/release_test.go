@@ -291,7 +291,7 @@ func TestForeignFilesInADraft(t *testing.T) {
 	if err := rel.Publish(t.Context(), files, true); err == nil || !strings.Contains(err.Error(), "old_0.9.0.zip: not of this release") {
 		t.Errorf("published: %v", err)
 	}
-	refused(t, client, wanted, "draft v1.0.0 has files that are not of this release: old_0.9.0.zip", "gh release delete-asset v1.0.0 old_0.9.0.zip --repo octo/hello")
+	refused(t, client, wanted, "draft v1.0.0 has files that are not of this release: old_0.9.0.zip", "for f in old_0.9.0.zip; do gh release delete-asset v1.0.0 $f --repo octo/hello; done")
 	if len(gh.History()) > 0 {
 		t.Error("it was public")
 	}
@@ -305,6 +305,54 @@ func refused(t *testing.T, client *github.Client, w github.Wanted, message, hint
 	var hinted interface{ Hint() string }
 	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), message) || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), hint) {
 		t.Errorf("not refused so: %v", err)
+	}
+}
+
+// Two runs of one tag, on different machines: neither breaks what the other made.
+func TestTwoRunsOfOneTag(t *testing.T) {
+	gh, client := start(t, githubtest.Options{})
+	slow, err := client.Open(t.Context(), wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := release(t, client); err != nil { // continues the draft of the slow one, and is done first
+		t.Fatal(err)
+	}
+	if err := slow.Delete(t.Context()); err == nil || !strings.Contains(err.Error(), "another run has published it") || !slow.Published() {
+		t.Errorf("a public release was deleted: %v", err)
+	}
+	whole(t, gh)
+
+	gh, client = start(t, githubtest.Options{})
+	if slow, err = client.Open(t.Context(), wanted); err != nil {
+		t.Fatal(err)
+	}
+	if err := release(t, client); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files { // it knows of none of them, nor that the release is public
+		if outcome, err := slow.Attach(t.Context(), f); outcome == "" || err != nil {
+			t.Errorf("%s: %q, %v", f.Name, outcome, err)
+		}
+	}
+	if err := slow.Publish(t.Context(), files, true); err != nil {
+		t.Error(err)
+	}
+	whole(t, gh)
+
+	gh, client = start(t, githubtest.Options{})
+	if slow, err = client.Open(t.Context(), wanted); err != nil {
+		t.Fatal(err)
+	}
+	other, err := client.Open(t.Context(), wanted)
+	if err == nil {
+		_, err = other.Attach(t.Context(), files[0])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.Delete(t.Context()); err == nil || len(gh.Releases()) != 1 {
+		t.Errorf("the draft was deleted under another run: %v", err)
 	}
 }
 

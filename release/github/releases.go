@@ -34,18 +34,40 @@ type Release struct {
 	Created bool     // by this process: nothing of it existed before
 	Notices []string // what a person should know about how it was found
 
-	mu     sync.Mutex
+	mu     sync.Mutex                      // guards rel and what follows while files are uploaded
 	assets map[string]*github.ReleaseAsset // by name, as far as known
+	sent   int                             // uploads begun
 }
 
 // ID identifies the release.
-func (r *Release) ID() int64 { return r.rel.ID }
+func (r *Release) ID() int64 { return r.current().ID }
 
-// Published reports whether the release is public.
-func (r *Release) Published() bool { return !r.rel.Draft }
+// Published reports whether the release is public, as far as is known.
+func (r *Release) Published() bool { return !r.current().Draft }
 
 // URL is the release's page.
-func (r *Release) URL() string { return r.rel.HTMLURL }
+func (r *Release) URL() string { return r.current().HTMLURL }
+
+// current is the release as the server described it last.
+func (r *Release) current() *github.RepositoryRelease {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rel
+}
+
+// refresh asks the server again what the release is: another run may have published it.
+func (r *Release) refresh(ctx context.Context) error {
+	id := r.ID()
+	return r.c.retry(ctx, "reading the release", func() error {
+		rel, _, err := r.c.api.Repositories.GetRelease(ctx, r.c.owner, r.c.repo, id)
+		if err == nil {
+			r.mu.Lock()
+			r.rel = rel
+			r.mu.Unlock()
+		}
+		return err
+	})
+}
 
 // Downloads returns where the files of the published release are downloaded, by name.
 func (r *Release) Downloads() map[string]string {
@@ -132,7 +154,7 @@ func (r *Release) checkNames() error {
 	}
 	if others := r.others(r.want.Files); len(others) > 0 {
 		return &Refusal{&hintError{fmt.Errorf("draft %s has files that are not of this release: %s", r.want.Tag, strings.Join(others, ", ")),
-			fmt.Sprintf("gh release delete-asset %s %s --repo %s/%s", r.want.Tag, others[0], r.c.owner, r.c.repo)}}
+			fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done", strings.Join(others, " "), r.want.Tag, r.c.owner, r.c.repo)}}
 	}
 	return nil
 }
@@ -217,7 +239,7 @@ func (r *Release) list(ctx context.Context) error {
 		var resp *github.Response
 		err := r.c.retry(ctx, "listing the files of the release", func() (err error) {
 			var page []*github.ReleaseAsset
-			page, resp, err = r.c.api.Repositories.ListReleaseAssets(ctx, r.c.owner, r.c.repo, r.rel.ID, opts)
+			page, resp, err = r.c.api.Repositories.ListReleaseAssets(ctx, r.c.owner, r.c.repo, r.ID(), opts)
 			for _, a := range page {
 				assets[a.GetName()] = a
 			}
@@ -330,7 +352,7 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 	err := r.c.retry(ctx, "publishing the release", func() error {
 		rel, _, err := r.c.api.Repositories.UpdateRelease(ctx, r.c.owner, r.c.repo, r.rel.ID, request)
 		if err == nil {
-			r.rel = rel
+			r.rel = rel // all uploads are over: nobody else reads it now
 		}
 		return err
 	})
@@ -357,16 +379,33 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 // publishTime is the most that making a release public may take, retries included.
 const publishTime = 2 * time.Minute
 
-// Delete removes a draft that this process created. It never touches another one.
+// Delete removes a draft that this process created. It never touches another one, nor
+// one that another run has published or added files to meanwhile.
 func (r *Release) Delete(ctx context.Context) error {
-	if !r.Created || r.Published() {
-		return errors.New("deleting the release: it is not a draft of this run")
+	if !r.Created {
+		return errors.New("deleting the draft release: it is not of this run")
+	}
+	if err := r.refresh(ctx); err != nil {
+		return err
+	}
+	if r.Published() {
+		return errors.New("deleting the draft release: another run has published it")
+	}
+	if len(r.current().Assets) > r.sentCount() {
+		return errors.New("deleting the draft release: another run has added files to it")
 	}
 	return r.c.retry(ctx, "deleting the draft release", func() error {
-		_, err := r.c.api.Repositories.DeleteRelease(ctx, r.c.owner, r.c.repo, r.rel.ID)
+		_, err := r.c.api.Repositories.DeleteRelease(ctx, r.c.owner, r.c.repo, r.ID())
 		if status(err) == http.StatusNotFound {
 			return nil
 		}
 		return err
 	})
+}
+
+// sentCount is how many uploads this process has begun.
+func (r *Release) sentCount() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sent
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -38,6 +39,7 @@ func containerByName(name string) container {
 	}{
 		{".tar", readTar}, {".tar.gz", readTar}, {".tgz", readTar}, {".tar.xz", readTar}, {".txz", readTar},
 		{".tar.zst", readTar}, {".tar.bz2", readTar}, {".apk", readTar}, {".zip", readZip}, {".deb", readDeb}, {".rpm", readRPM},
+		{".gz", readCompressed}, {".xz", readCompressed}, {".zst", readCompressed}, {".bz2", readCompressed}, // the first match counts
 	} {
 		if strings.HasSuffix(name, c.end) {
 			return c.read
@@ -55,8 +57,10 @@ func containerByContent(head []byte) container {
 		return readDeb
 	case bytes.HasPrefix(head, []byte(rpmMagic)):
 		return readRPM
-	case isCompressed(head), isTar(head):
+	case isTar(head):
 		return readTar
+	case isCompressed(head):
+		return readCompressed
 	}
 	return nil
 }
@@ -107,6 +111,23 @@ func readTar(in inspection, path string, f io.ReaderAt, size int64) error {
 		return fmt.Errorf("inspecting %s: %w", path, err)
 	}
 	return in.tar(path, r)
+}
+
+// readCompressed reads one compressed file, which may be a tar archive or a program.
+func readCompressed(in inspection, path string, f io.ReaderAt, size int64) error {
+	r, err := decompress(io.NewSectionReader(f, 0, size))
+	if err != nil {
+		return fmt.Errorf("inspecting %s: %w", path, err)
+	}
+	b := bufio.NewReaderSize(r, headSize)
+	head, err := b.Peek(headSize)
+	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("inspecting %s: %w", path, err)
+	}
+	if isTar(head) {
+		return in.tar(path, b)
+	}
+	return in.member(path, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), b)
 }
 
 func (in inspection) tar(path string, r io.Reader) error {

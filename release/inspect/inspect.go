@@ -42,11 +42,24 @@ func Path(ctx context.Context, path string, visit func(Found) error) error {
 		return fmt.Errorf("inspecting: %w", err)
 	}
 	in := inspection{ctx, visit}
-	if !info.IsDir() {
+	switch {
+	case info.Mode().IsRegular():
 		return in.named(path)
+	case !info.IsDir(): // opening a pipe would wait for a writer
+		return fmt.Errorf("inspecting %s: neither a file nor a directory", path)
 	}
+	root, err := filepath.EvalSymlinks(path) // WalkDir does not follow a link, not even its root
+	if err != nil {
+		return fmt.Errorf("inspecting: %w", err)
+	}
+	return in.directory(root, path)
+}
+
+// directory looks at everything below root, which is shown as path.
+func (in inspection) directory(root, path string) error {
 	var errs []error
-	err = filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		ctx := in.ctx
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -56,7 +69,7 @@ func Path(ctx context.Context, path string, visit func(Found) error) error {
 		case !d.Type().IsRegular(): // links are looked at where they point, if that is here
 			return nil
 		}
-		err = in.listed(name)
+		err = in.listed(name, filepath.Join(path, strings.TrimPrefix(name, root)))
 		if errors.Is(err, errVisit) {
 			return err
 		}
@@ -105,8 +118,8 @@ func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool
 	return in.judge(path, r, size, must)
 }
 
-// listed looks at a file of a directory: most are nothing.
-func (in inspection) listed(path string) error {
+// listed looks at a file of a directory, most of which are nothing.
+func (in inspection) listed(path, shown string) error {
 	read := containerByName(path)
 	f, size, err := open(path)
 	if err != nil {
@@ -114,9 +127,9 @@ func (in inspection) listed(path string) error {
 	}
 	defer f.Close()
 	if read != nil {
-		return read(in, path, f, size)
+		return read(in, shown, f, size)
 	}
-	return in.judge(path, f, size, false)
+	return in.judge(shown, f, size, false)
 }
 
 func open(path string) (*os.File, int64, error) {

@@ -221,15 +221,28 @@ func TestTruncatedContainers(t *testing.T) {
 
 func TestFilesAndDirectories(t *testing.T) {
 	dir, p := t.TempDir(), program(t)
-	for name, data := range map[string][]byte{"b/p": p, "a": p, "text": []byte("#!/bin/sh\n"), "lib.a": []byte(arMagic), "x.gz": []byte("\x1f\x8bno")} {
+	for name, data := range map[string][]byte{"b/p": p, "a": p, "text": []byte("#!/bin/sh\n"), "lib.a": []byte(arMagic), "c.gz": through(t, p, gz), "page.1.xz": through(t, []byte("text"), xzw)} {
 		check(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
 		check(t, os.WriteFile(filepath.Join(dir, name), data, 0o644))
 	}
 	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
 		t.Logf("no symbolic links here: %v", err)
 	}
-	if found, err := look(t, dir); err != nil || !slices.Equal(found, []string{"static /a", "static /b/p"}) {
+	if found, err := look(t, dir); err != nil || !slices.Equal(found, []string{"static /a", "static /b/p", "static /c.gz!c"}) {
 		t.Errorf("%q, %v", found, err)
+	}
+	if err := os.Symlink(dir, dir+"-link"); err == nil {
+		if found, err := look(t, dir+"-link"); err != nil || len(found) != 3 || found[0] != "static /a" {
+			t.Errorf("a link to a directory: %q, %v", found, err)
+		}
+	}
+	if found, err := look(t, os.DevNull); err == nil || len(found) > 0 {
+		t.Errorf("a device: %q, %v", found, err)
+	}
+	broken := filepath.Join(t.TempDir(), "x.gz")
+	check(t, os.WriteFile(broken, []byte("\x1f\x8bno"), 0o644))
+	if found, err := look(t, filepath.Dir(broken)); err == nil || len(found) > 0 {
+		t.Errorf("a broken file: %q, %v", found, err)
 	}
 	if found, err := look(t, filepath.Join(dir, "text")); err != nil || !slices.Equal(found, []string{"NOT "}) {
 		t.Errorf("a script named by itself: %q, %v", found, err)
