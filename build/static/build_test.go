@@ -48,6 +48,10 @@ func main() {
 	fmt.Println(net.LookupHost("localhost"))
 }
 `,
+	"empty": `package main
+
+func main() {}
+`,
 	"env": `package main
 
 //go:wasmimport env answer
@@ -228,10 +232,12 @@ func measureReads(t *testing.T, path string) {
 	}
 }
 
-// TestGoVariants reads what Go builds for linux/amd64 in other ways than the good one.
+// TestGoVariants reads what Go builds for linux/amd64, in each of the ways that release workflows have
+// been seen to use, with the verdict that was found by starting the result on other systems.
 func TestGoVariants(t *testing.T) {
 	cgo := []string{"CGO_ENABLED=1"}
 	musl := []string{"CGO_ENABLED=1", "CC=musl-gcc"}
+	glibc := []string{"interpreter /lib64/ld-linux-x86-64.so.2", "needs libc.so.6"}
 	tests := []struct {
 		name     string
 		compiler string // has to be there
@@ -242,17 +248,24 @@ func TestGoVariants(t *testing.T) {
 		claim    string
 		kind     string
 		reasons  []string // the beginning of each
+		warns    bool     // of glibc's name service
 	}{
-		{"pie without cgo", "", "net", nil, []string{"-buildmode=pie"}, false, "static", PIE, []string{"interpreter /lib64/ld-linux-x86-64.so.2"}},
-		{"cgo", "gcc", "cgo", cgo, nil, false, "static", Executable, []string{"interpreter /lib64/ld-linux-x86-64.so.2", "needs libc.so.6"}},
-		{"cgo, -extldflags without -linkmode", "gcc", "net", cgo, []string{"-ldflags=-extldflags=-static"}, false, "static", Executable,
-			[]string{"interpreter /lib64/ld-linux-x86-64.so.2", "needs libc.so.6"}},
-		{"cgo, static", "gcc", "cgo", cgo, []string{"-tags=netgo,osusergo", "-ldflags=-linkmode external -extldflags -static"}, true, "static", Executable, nil},
-		{"cgo, static-pie", "gcc", "cgo", cgo, []string{"-buildmode=pie", "-tags=netgo,osusergo", "-ldflags=-linkmode external -extldflags -static-pie"}, true, "static-pie", StaticPIE, nil},
-		{"c-shared", "gcc", "cgo", cgo, []string{"-buildmode=c-shared"}, false, "static", Library, []string{"shared library, not a program", "needs libc.so.6"}},
-		{"musl, static", "musl-gcc", "cgo", musl, []string{"-ldflags=-linkmode external -extldflags -static"}, true, "static", Executable, nil},
+		{"without cgo", "", "net", nil, nil, true, "static", Executable, nil, false},
+		{"pie without cgo", "", "net", nil, []string{"-buildmode=pie"}, false, "static", PIE, []string{"interpreter /lib64/ld-linux-x86-64.so.2"}, false},
+		{"cgo is on", "gcc", "net", cgo, nil, false, "static", Executable, glibc, false},
+		{"cgo", "gcc", "cgo", cgo, nil, false, "static", Executable, glibc, false},
+		{"cgo is on, -extldflags without -linkmode", "gcc", "net", cgo, []string{"-ldflags=-extldflags=-static"}, false, "static", Executable, glibc, false},
+		{"cgo is on, netgo", "gcc", "net", cgo, []string{"-tags=netgo"}, false, "static", Executable, glibc, false},
+		{"cgo is on, netgo and osusergo", "gcc", "net", cgo, []string{"-tags=netgo,osusergo"}, true, "static", Executable, nil, false},
+		{"cgo, netgo and osusergo", "gcc", "cgo", cgo, []string{"-tags=netgo,osusergo"}, false, "static", Executable, glibc, false},
+		{"cgo, static", "gcc", "cgo", cgo, []string{"-ldflags=-linkmode external -extldflags -static"}, true, "static", Executable, nil, true},
+		{"cgo, static, netgo and osusergo", "gcc", "cgo", cgo, []string{"-tags=netgo,osusergo", "-ldflags=-linkmode external -extldflags -static"}, true, "static", Executable, nil, false},
+		{"cgo, static-pie", "gcc", "cgo", cgo, []string{"-buildmode=pie", "-tags=netgo,osusergo", "-ldflags=-linkmode external -extldflags -static-pie"}, true, "static-pie", StaticPIE, nil, false},
+		{"c-shared", "gcc", "cgo", cgo, []string{"-buildmode=c-shared"}, false, "static", Library, []string{"shared library, not a program", "needs libc.so.6"}, false},
+		{"musl", "musl-gcc", "cgo", musl, nil, false, "static", Executable, []string{"interpreter /lib/ld-musl-", "needs libc.so"}, false},
+		{"musl, static", "musl-gcc", "cgo", musl, []string{"-ldflags=-linkmode external -extldflags -static"}, true, "static", Executable, nil, false},
 		{"musl, static-pie", "musl-gcc", "cgo", musl, []string{"-buildmode=pie", "-ldflags=-linkmode external -extldflags -static-pie"}, false, "static", PIE,
-			[]string{"interpreter /lib/ld-musl-"}},
+			[]string{"interpreter /lib/ld-musl-"}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -263,7 +276,7 @@ func TestGoVariants(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := Judge("linux", f)
-			if v.OK != test.ok || v.Claim != test.claim || f.Kind != test.kind || len(v.Reasons) < len(test.reasons) {
+			if v.OK != test.ok || v.Claim != test.claim || f.Kind != test.kind || len(v.Reasons) < len(test.reasons) || (len(v.Warnings) > 0) != test.warns {
 				t.Fatalf("verdict %+v of %+v", v, *f)
 			}
 			for i, reason := range test.reasons {
@@ -306,4 +319,14 @@ func TestForeignHostImport(t *testing.T) {
 		t.Errorf("verdict %+v", v)
 	}
 	truncations(t, path, "wasip1")
+}
+
+// TestFloat reads how 32-bit MIPS programs do floating point, which the kernel or the emulator decides by.
+func TestFloat(t *testing.T) {
+	for _, float := range []string{"hardfloat", "softfloat"} {
+		f, err := Open(build(t, "empty", "linux/mipsle", []string{"GOMIPS=" + float}))
+		if err != nil || f.Float != float {
+			t.Errorf("%s: %+v, %v", float, f, err)
+		}
+	}
 }

@@ -78,6 +78,9 @@ type Verdict struct {
 	Claim string `json:"claim"`
 	// Reasons names every difference between the file and the claim; there is none if OK.
 	Reasons []string `json:"reasons,omitempty"`
+	// Warnings names what the claim does not cover: it starts with nothing installed, and later wants
+	// something all the same.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Judge says whether f, built for goos, runs with nothing installed. It does not compare f.Arch with
@@ -91,6 +94,9 @@ func Judge(goos string, f *File) Verdict {
 	v.OK = len(v.Reasons) == 0
 	if c.name == claimStatic && f != nil && f.Kind == StaticPIE {
 		v.Claim = claimStaticPIE
+	}
+	if f != nil && f.NameService {
+		v.Warnings = []string{"glibc's name service is linked in, which loads libnss_* libraries of that glibc at run time"}
 	}
 	return v
 }

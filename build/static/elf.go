@@ -66,7 +66,7 @@ func readELF(v view) (*File, error) {
 	if target.machine == elf.EM_MIPS && e.head.Flags&efMIPSABI2 != 0 {
 		f.Arch = ""
 	}
-	for _, step := range []func(*File) error{e.interpreter, e.system, e.protection, e.dynamic, e.entry, e.symbols, e.packer} {
+	for _, step := range []func(*File) error{e.interpreter, e.system, e.protection, e.dynamic, e.entry, e.symbols, e.packer, e.float, e.nameService} {
 		if err := step(f); err != nil {
 			return nil, err
 		}

@@ -10,15 +10,16 @@
 //   - No size, count or offset in the file is trusted. Every read is checked against the end of the
 //     file and paid from a budget, so memory and time do not grow with what a file says about itself.
 //     What is read is what loaders read (ELF segments, not sections); of a file of 50 MB a few KB.
+//     Only of a program with glibc inside all segments are read, in small pieces.
 //   - It fails closed. A file that is cut short, that contradicts itself or that cannot be understood
 //     is an error, and what is not known to be harmless is a reason in the verdict. A file is cut short
 //     when bytes are missing that a loader would map.
 //
 // Exceptions:
 //
-//   - What a running program loads by itself (dlopen, LoadLibrary, the name services of a statically
-//     linked glibc) is written nowhere in the file and so not seen. Nor is what a packer hid; the most
-//     common one, UPX, is recognised.
+//   - What a running program loads by itself (dlopen, LoadLibrary) is written nowhere in the file and
+//     so not seen; the name service of a statically linked glibc is, and is a warning. Nor is what a
+//     packer hid; the most common one, UPX, is recognised.
 //   - Symbols and debug information are not needed to run: where they are cut off or damaged the file
 //     only counts as stripped.
 //   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is".
@@ -79,9 +80,14 @@ type File struct {
 	MinOS  string `json:"minOS,omitempty"`  // the oldest system that takes it: Mach-O minimum version, PE subsystem version
 	Glibc  string `json:"glibc,omitempty"`  // the oldest glibc that takes it (ELF DT_VERNEED), such as 2.34
 	ABI    string `json:"abi,omitempty"`    // ELF EI_OSABI, such as ELFOSABI_FREEBSD
+	Float  string `json:"float,omitempty"`  // hardfloat or softfloat, where the format says it: 32-bit MIPS
 	Packer string `json:"packer,omitempty"` // the program that hid the real executable inside this one: UPX
 
-	Dynamic   bool `json:"dynamic,omitempty"`   // ELF: there is a PT_DYNAMIC
+	Dynamic bool `json:"dynamic,omitempty"` // ELF: there is a PT_DYNAMIC
+	// NameService is glibc's, linked into a program that needs no library to start: it loads the
+	// libnss_* libraries of that very glibc when it looks up a host or a user.
+	NameService bool `json:"nameService,omitempty"`
+
 	Stripped  bool `json:"stripped,omitempty"`  // no table of its own symbols was found
 	Signed    bool `json:"signed,omitempty"`    // a code signature is present (Mach-O, PE); it is not checked
 	ExecStack bool `json:"execStack,omitempty"` // asks for an executable stack (ELF PT_GNU_STACK, Mach-O flag)
