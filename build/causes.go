@@ -39,20 +39,9 @@ type node struct {
 // Causes finds the packages of one program that bring libraries with them, by walking the
 // dependency graph of the target. Nothing found is an answer: then the linker flags did it.
 func (p *Plan) Causes(ctx context.Context, b Build, m Main) ([]Cause, error) {
-	args := []string{"go", "list", "-deps", "-tags=" + p.Tags, "-json=ImportPath,Dir,Standard,GoFiles,CgoFiles,Imports,Module", "--", m.ImportPath}
-	out, err := Command{Args: args, Env: b.Target.env(), Dir: p.dir}.output(ctx, p.env)
+	graph, err := p.graph(ctx, append(b.Target.env(), b.CC.env()...), b.Tags, []Main{m})
 	if err != nil {
-		return nil, fmt.Errorf("walking the imports: %w", err)
-	}
-	graph := map[string]node{}
-	for dec := json.NewDecoder(strings.NewReader(out)); ; {
-		var n node
-		if err := dec.Decode(&n); err == io.EOF {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("walking the imports: %w", err)
-		}
-		graph[n.ImportPath] = n
+		return nil, err
 	}
 	from := importers(graph, m.ImportPath)
 	var causes []Cause
@@ -69,6 +58,62 @@ func (p *Plan) Causes(ctx context.Context, b Build, m Main) ([]Cause, error) {
 	}
 	slices.SortFunc(causes, func(a, b Cause) int { return strings.Compare(a.Package, b.Package) })
 	return causes, nil
+}
+
+// graph lists all packages that programs are made of.
+func (p *Plan) graph(ctx context.Context, env []string, tags string, mains []Main) (map[string]node, error) {
+	args := []string{"go", "list", "-deps", "-tags=" + tags, "-json=ImportPath,Dir,Standard,GoFiles,CgoFiles,Imports,Module", "--"}
+	for _, m := range mains {
+		args = append(args, m.ImportPath)
+	}
+	out, err := Command{Args: args, Env: env, Dir: p.dir}.output(ctx, p.env)
+	if err != nil {
+		return nil, fmt.Errorf("walking the imports: %w", err)
+	}
+	graph := map[string]node{}
+	for dec := json.NewDecoder(strings.NewReader(out)); ; {
+		var n node
+		if err := dec.Decode(&n); err == io.EOF {
+			return graph, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("walking the imports: %w", err)
+		}
+		graph[n.ImportPath] = n
+	}
+}
+
+// cgoPackages lists the packages outside the standard library that have C in them for t.
+func (p *Plan) cgoPackages(ctx context.Context, t Target, mains []Main) (packages []string, err error) {
+	graph, err := p.graph(ctx, p.listEnv(t), p.cgoTags(t), mains)
+	for path, n := range graph {
+		if len(n.CgoFiles) > 0 && !n.Standard {
+			packages = append(packages, path)
+		}
+	}
+	slices.Sort(packages)
+	return packages, err
+}
+
+// listEnv is the environment in which packages are listed before it is known whether
+// any of them needs C.
+func (p *Plan) listEnv(t Target) []string {
+	if p.cgo {
+		return append(t.env(), "CGO_ENABLED=1")
+	}
+	return t.env()
+}
+
+// cgoTags are the build tags with cgo: the user's, and where there is a choice those by
+// which net and os/user do without C. On macOS and Windows they ask the system either way.
+func (p *Plan) cgoTags(t Target) string {
+	if !p.cgo || t.OS == "darwin" || t.OS == "ios" || t.OS == "windows" {
+		return p.Tags
+	}
+	tags := []string{"netgo", "osusergo"}
+	if p.Tags != "" {
+		tags = append(tags, p.Tags)
+	}
+	return strings.Join(tags, ",")
 }
 
 // importers walks the graph from the main package, nearest first, and returns for every
@@ -102,7 +147,7 @@ var importDynamic = regexp.MustCompile(`(?m)^//go:cgo_import_dynamic \S+ \S+ "([
 // brings says what of a library the package brings, "" for nothing. The directives of
 // the standard library are those of the systems that want them (claims in static).
 func (n node) brings() (string, error) {
-	if len(n.CgoFiles) > 0 {
+	if len(n.CgoFiles) > 0 && n.ImportPath != "runtime/cgo" { // which comes with the others
 		return "uses cgo", nil
 	}
 	if n.Standard {

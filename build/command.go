@@ -82,7 +82,8 @@ var secretVars = []string{
 // Variables that would change what is built, or what git is asked, behind our back.
 var ambientVars = []string{
 	"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM", // the target sets them
-	"CGO_ENABLED",                                // the plan decides
+	"CGO_ENABLED",                                                                                      // the plan decides
+	"CC", "CXX", "FC", "AR", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS", // so with these; -trimpath keeps them out of the binary, so nobody would know
 	"GO_EXTLINK_ENABLED",                         // would force the external linker on a build without cgo
 	"GOFLAGS",                                    // -buildvcs=false, -mod=mod, -toolexec: the plan's command line says all there is
 	"GO111MODULE",                                // off would hide the module

@@ -22,7 +22,7 @@ func TestCommand(t *testing.T) {
 		{
 			name:  "linux_amd64_plain",
 			plan:  Plan{Mod: "readonly"},
-			build: Build{Target{"linux", "amd64", ""}, tool, "-s -w"},
+			build: Build{Target: Target{"linux", "amd64", ""}, Mains: tool, LDFlags: "-s -w"},
 			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-ldflags=-s -w", "-o", "/out/",
 				"example.com/tool"},
 			env: []string{"GOOS=linux", "GOARCH=amd64", "GOAMD64=v1", "CGO_ENABLED=0"},
@@ -30,18 +30,30 @@ func TestCommand(t *testing.T) {
 		{
 			name:  "linux_arm_6_level",
 			plan:  Plan{Mod: "readonly"},
-			build: Build{Target{"linux", "arm", "6"}, tool, ""},
+			build: Build{Target: Target{"linux", "arm", "6"}, Mains: tool},
 			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-ldflags=", "-o", "/out/",
 				"example.com/tool"},
 			env: []string{"GOOS=linux", "GOARCH=arm", "GOARM=6", "CGO_ENABLED=0"},
 		},
 		{
-			name:  "linux_s390x_no_levels_vendor_all_flags_two_programs",
-			plan:  Plan{Mod: "vendor", Tags: "a,b", GCFlags: "-l"},
-			build: Build{Target{"linux", "s390x", ""}, append(tool, Main{Name: "d", ImportPath: "example.com/tool/cmd/d"}), "-X main.v=a b"},
+			name: "linux_s390x_no_levels_vendor_all_flags_two_programs",
+			plan: Plan{Mod: "vendor", GCFlags: "-l"},
+			build: Build{Target: Target{"linux", "s390x", ""}, Mains: append(tool, Main{Name: "d", ImportPath: "example.com/tool/cmd/d"}),
+				Tags: "a,b", LDFlags: "-X main.v=a b"},
 			args: []string{"go", "build", "-trimpath", "-mod=vendor", "-buildvcs=true", "-tags=a,b", "-gcflags=-l", "-ldflags=-X main.v=a b",
 				"-o", "/out/", "example.com/tool", "example.com/tool/cmd/d"},
 			env: []string{"GOOS=linux", "GOARCH=s390x", "CGO_ENABLED=0"},
+		},
+		{
+			name: "linux_arm64_cgo",
+			plan: Plan{Mod: "readonly"},
+			build: Build{Target: Target{"linux", "arm64", ""}, Mains: tool, Tags: "netgo,osusergo", LDFlags: "-linkmode=external -extldflags=-static",
+				CC: &Compiler{CC: "zig cc -target aarch64-linux-musl", CXX: "zig c++ -target aarch64-linux-musl"}},
+			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-tags=netgo,osusergo",
+				"-ldflags=-linkmode=external -extldflags=-static", "-o", "/out/", "example.com/tool"},
+			env: []string{"GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0", "CGO_ENABLED=1",
+				"CC=zig cc -target aarch64-linux-musl", "CXX=zig c++ -target aarch64-linux-musl",
+				"CGO_CFLAGS=-O2", "CGO_CXXFLAGS=-O2", "CGO_FFLAGS=-O2", "CGO_LDFLAGS=-O2", "CGO_CPPFLAGS="},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,6 +90,7 @@ func TestChildEnv(t *testing.T) {
 	ambient := []string{
 		"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2",
 		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5", "GO111MODULE=off", "GO_EXTLINK_ENABLED=1",
+		"CC=evil", "CGO_LDFLAGS=-levil",
 		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere",
 		"INPUT_TOKEN=s3cret", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r", "MY_OWN=prefix-s3cret-suffix",
 	}

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +18,10 @@ type Binary struct {
 	Target Target
 	Path   string // on disk, at first in the directory given to Compile
 	Size   int64  // bytes
+
+	// Loads are the functions of glibc in it that load libraries of that glibc when they
+	// are called, as the linker says.
+	Loads []string
 }
 
 // Exe is the binary's file name: "age.exe".
@@ -28,8 +35,8 @@ func (p *Plan) Command(b Build, out string) Command {
 		"-mod=" + p.Mod,  // never change go.mod
 		"-buildvcs=true", // stamp the commit; the proof compares it
 	}
-	if p.Tags != "" {
-		args = append(args, "-tags="+p.Tags)
+	if b.Tags != "" {
+		args = append(args, "-tags="+b.Tags)
 	}
 	if p.GCFlags != "" {
 		args = append(args, "-gcflags="+p.GCFlags)
@@ -38,7 +45,7 @@ func (p *Plan) Command(b Build, out string) Command {
 	for _, m := range b.Mains {
 		args = append(args, m.ImportPath)
 	}
-	return Command{Args: args, Env: append(b.Target.env(), "CGO_ENABLED=0"), Dir: p.dir}
+	return Command{Args: args, Env: append(b.Target.env(), b.CC.env()...), Dir: p.dir}
 }
 
 // Compile builds every main package of one target into the empty directory out, an
@@ -58,15 +65,57 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string) ([]Binary, stri
 		failed.Output = shorten(failed.Output, dirs)
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, "", p.withoutC(ctx, b, err)
 	}
+	loads := glibcLoads(string(stderr))
 	bins := make([]Binary, len(b.Mains))
 	for i, m := range b.Mains {
 		if bins[i], err = findOutput(out, m, b.Target); err != nil {
 			return nil, "", err
 		}
+		bins[i].Loads = loads[m.ImportPath]
 	}
 	return bins, shorten(strings.TrimSpace(string(stderr)), dirs), nil
+}
+
+// withoutC adds to the failure of a build without cgo the package that cannot do without.
+func (p *Plan) withoutC(ctx context.Context, b Build, failure error) error {
+	var failed *CommandError
+	if b.CC != nil || !errors.As(failure, &failed) {
+		return failure
+	}
+	with := *p
+	with.cgo = true
+	packages, err := with.cgoPackages(ctx, b.Target, b.Mains)
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	for _, pkg := range packages {
+		if strings.Contains(failed.Output, pkg) || strings.Contains(failed.Output, "undefined: "+path.Base(pkg)+".") {
+			return &Problem{Err: failure, Remedy: pkg + " uses cgo, which is off: " + remedy(pkg, false)}
+		}
+	}
+	return failure
+}
+
+// A linker says of a static program that calls one of these functions of glibc:
+// "Using 'getaddrinfo' in statically linked applications requires at runtime the shared
+// libraries from the glibc version used for linking" (link_warning in glibc's nss and
+// dlfcn). The go command prints it below the name of the package.
+var glibcWarning = regexp.MustCompile(`(?m)^# (\S+)$|Using '([^']+)' in statically linked applications requires at runtime the shared libraries`)
+
+// glibcLoads takes those functions out of the output of go build, for each main package.
+func glibcLoads(output string) map[string][]string {
+	loads := map[string][]string{}
+	pkg := ""
+	for _, m := range glibcWarning.FindAllStringSubmatch(output, -1) {
+		if m[1] != "" {
+			pkg = m[1]
+		} else if !slices.Contains(loads[pkg], m[2]) {
+			loads[pkg] = append(loads[pkg], m[2])
+		}
+	}
+	return loads
 }
 
 // findOutput finds what go build wrote for m.

@@ -30,12 +30,12 @@ var errNoMain = errors.New("no main package")
 // patterns it lists every main package of the module. Packages that build
 // constraints exclude for the target are not listed.
 func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Main, error) {
-	args := []string{"go", "list", "-find", "-e", "-tags=" + p.Tags, "-json=ImportPath,Name,Dir,GoFiles,Error,IgnoredGoFiles,Module"}
+	args := []string{"go", "list", "-find", "-e", "-tags=" + p.cgoTags(t), "-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Module"}
 	args = append(args, "--")
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
 	}
-	cmd := Command{Args: append(args, patterns...), Env: t.env(), Dir: p.dir}
+	cmd := Command{Args: append(args, patterns...), Env: p.listEnv(t), Dir: p.dir}
 	out, stderr, err := cmd.run(ctx, p.env)
 	if err != nil {
 		return nil, err
@@ -46,12 +46,14 @@ func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Ma
 	var mains []Main
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var pkg struct {
-			ImportPath, Name, Dir   string
-			GoFiles, IgnoredGoFiles []string
-			Error                   *struct{ Err string }
-			Module                  *struct{ Main bool }
+			ImportPath, Name, Dir string
+			GoFiles, CgoFiles     []string
+			IgnoredGoFiles        []string
+			Error                 *struct{ Err string }
+			Module                *struct{ Main bool }
 		}
 		err := dec.Decode(&pkg)
+		files := slices.Concat(pkg.GoFiles, pkg.CgoFiles)
 		if err == io.EOF {
 			return mains, nil
 		}
@@ -61,8 +63,8 @@ func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Ma
 		switch {
 		case pkg.Error == nil && pkg.Name == "main" && (pkg.Module == nil || !pkg.Module.Main || pkg.ImportPath == "command-line-arguments"):
 			return nil, &Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: "--packages ./cmd/NAME"}
-		case pkg.Name == "main" && len(pkg.GoFiles) > 0:
-			mains = append(mains, Main{binaryName(pkg.ImportPath), pkg.ImportPath, pkg.Dir, pkg.GoFiles})
+		case pkg.Name == "main" && len(files) > 0:
+			mains = append(mains, Main{binaryName(pkg.ImportPath), pkg.ImportPath, pkg.Dir, files})
 		case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
 		case pkg.Error != nil:
 			return nil, &Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: "go list ./..."}

@@ -7,11 +7,11 @@
 // it with the plan.
 //
 // The same commit gives the same bytes on every machine that has the same Go
-// toolchain: -trimpath, an explicit instruction-set level, no cgo, no ambient
-// settings. The exceptions, all of them recorded in the binary itself:
-// GOEXPERIMENT and GOFIPS140 are taken from the environment; and the go command
-// stamps the main module with the highest version tag on the commit, so that a
-// clone which lacks that tag differs.
+// toolchain, and the same C compiler where cgo is on: -trimpath, an explicit
+// instruction-set level, no ambient settings. The exceptions, all of them recorded in
+// the binary itself: GOEXPERIMENT and GOFIPS140 are taken from the environment; and
+// the go command stamps the main module with the highest version tag on the commit,
+// so that a clone which lacks that tag differs.
 package build
 
 import (
@@ -40,10 +40,12 @@ type Spec struct {
 	Tags      string   // build tags, separated by commas
 	LDFlags   string   // template; "": the default stamps
 	GCFlags   string
-	Publish   bool     // the result will be public: the tree must be clean and the tag on HEAD
-	Environ   []string // the ambient environment
-	Secrets   []string // values that no child may see
-	Jobs      int      // how many go commands may run at a time while planning
+	Cgo       bool            // with static C compilers, where a package outside the standard library needs C
+	CC        []GivenCompiler // instead of those that are found
+	Publish   bool            // the result will be public: the tree must be clean and the tag on HEAD
+	Environ   []string        // the ambient environment
+	Secrets   []string        // values that no child may see
+	Jobs      int             // how many go commands may run at a time while planning
 }
 
 // A Plan is everything that is decided before the first compiler starts. It is
@@ -59,6 +61,7 @@ type Plan struct {
 	Builds  []Build   `json:"builds"`
 	Skipped []Skipped `json:"skipped,omitempty"`
 
+	cgo   bool     // packages may need C
 	dir   string   // of the module, on disk
 	local []string // directories of this machine whose names have no place in a binary
 	env   []string // of every child
@@ -66,9 +69,11 @@ type Plan struct {
 
 // A Build is what one target compiles.
 type Build struct {
-	Target  Target `json:"target"`
-	Mains   []Main `json:"mains"`
-	LDFlags string `json:"ldflags"`
+	Target  Target    `json:"target"`
+	Mains   []Main    `json:"mains"`
+	Tags    string    `json:"tags,omitempty"`
+	LDFlags string    `json:"ldflags"`
+	CC      *Compiler `json:"cc,omitempty"` // nil: without cgo
 }
 
 // A Skipped is a target that a wildcard matched but that cannot be built.
@@ -83,7 +88,7 @@ func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // NewPlan resolves spec. When it is wrong, the error is a Problems with everything
 // that could be found, and the plan, unless nil, holds what was decided all the same.
 func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
-	p := &Plan{Tags: spec.Tags, GCFlags: spec.GCFlags, env: childEnv(spec.Environ, spec.Secrets)}
+	p := &Plan{Tags: spec.Tags, GCFlags: spec.GCFlags, cgo: spec.Cgo, env: childEnv(spec.Environ, spec.Secrets)}
 	var ps Problems
 	if !ps.keep("directory", p.locate(ctx, spec)) {
 		return nil, ps
@@ -216,56 +221,84 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
 		firstClass[pf.String()] = pf.FirstClass
 	}
 
-	mains := make([][]Main, len(targets))
+	builds := make([]Build, len(targets))
 	errs := make([]error, len(targets))
 	var g errgroup.Group
 	g.SetLimit(max(1, spec.Jobs))
 	for i, t := range targets {
 		g.Go(func() error {
-			if !firstClass[t.OS+"/"+t.Arch] {
-				if errs[i] = p.needsCgo(ctx, t); errs[i] != nil {
-					return nil
-				}
-			}
-			mains[i], errs[i] = p.mainsFor(ctx, t, spec.Packages)
+			builds[i], errs[i] = p.resolve(ctx, spec, t, firstClass[t.OS+"/"+t.Arch])
 			return nil
 		})
 	}
 	_ = g.Wait() // the errors are in errs, all of them
 
-	ps = append(ps, p.addBuilds(targets, mains, errs, named, spec.LDFlags)...)
-	var all []Main
-	for _, b := range p.Builds {
-		all = append(all, b.Mains...)
+	ps = append(ps, unusedCompilers(spec.CC, targets)...)
+	ps = append(ps, p.addBuilds(builds, errs, named)...)
+	return append(ps, sameNames(p.Mains())...)
+}
+
+// resolve decides what one target builds, and how.
+func (p *Plan) resolve(ctx context.Context, spec *Spec, t Target, firstClass bool) (b Build, err error) {
+	b = Build{Target: t, Tags: p.Tags}
+	given := givenFor(t, spec.CC)
+	external := false
+	if !firstClass {
+		err := p.needsCgo(ctx, t)
+		external = p.cgo && given != "" && errors.Is(err, errNeedsCgo)
+		if err != nil && !external {
+			return b, err
+		}
 	}
-	slices.SortFunc(all, func(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) })
-	all = slices.CompactFunc(all, func(a, b Main) bool { return a.ImportPath == b.ImportPath })
-	return append(ps, sameNames(all)...)
+	if b.Mains, err = p.mainsFor(ctx, t, spec.Packages); err != nil {
+		return b, err
+	}
+	if p.cgo {
+		packages, err := p.cgoPackages(ctx, t, b.Mains)
+		if err != nil {
+			return b, err
+		}
+		if external || len(packages) > 0 {
+			b.Tags = p.cgoTags(t)
+			b.CC, err = p.compiler(ctx, t, given)
+			var missing *noCompiler
+			if errors.As(err, &missing) {
+				missing.packages = packages
+			}
+			if err != nil {
+				return b, err
+			}
+		}
+	}
+	b.LDFlags, err = p.linkFlags(spec.LDFlags, b)
+	return b, err
 }
 
 // addBuilds sorts what was found for each target into builds, skipped targets and problems.
-func (p *Plan) addBuilds(targets []Target, mains [][]Main, errs []error, named map[Target]bool, ldflags string) (ps Problems) {
+func (p *Plan) addBuilds(builds []Build, errs []error, named map[Target]bool) (ps Problems) {
 	var without []string
+	var missing []*noCompiler
 	seen := map[string]bool{} // the same mistake for every target is one mistake
-	for i, t := range targets {
-		flags, err := "", errs[i]
-		if err == nil {
-			flags, err = p.linkFlags(ldflags, mains[i])
-		}
+	for i, b := range builds {
+		t, err := b.Target, errs[i]
+		var m *noCompiler
 		switch {
 		case err == nil:
-			p.Builds = append(p.Builds, Build{t, mains[i], flags})
+			p.Builds = append(p.Builds, b)
 		case !named[t] && (errors.Is(err, errNoMain) || errors.Is(err, errNeedsCgo)):
 			p.Skipped = append(p.Skipped, Skipped{t, err.Error()})
 		case errors.Is(err, errNoMain):
 			without = append(without, t.String())
+		case errors.As(err, &m):
+			missing = append(missing, m)
 		case !seen[err.Error()]:
 			seen[err.Error()] = true
 			ps.keep("packages", err)
 		}
 	}
+	ps = append(ps, noCompilers(missing)...)
 	switch {
-	case len(p.Builds) == 0 && len(ps) == 0 && len(targets) > 0:
+	case len(p.Builds) == 0 && len(ps) == 0 && len(builds) > 0:
 		ps.add("packages", "go list -f '{{.Name}} {{.ImportPath}}' ./...", "module %s has no main package to release", p.Module)
 	case len(without) > 0:
 		ps.add("targets", "", "no main package of %s builds for %s", p.Module, strings.Join(without, " "))

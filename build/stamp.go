@@ -55,20 +55,27 @@ func templateError(err error) string {
 	return strings.TrimPrefix(text, "template: ")
 }
 
-// linkFlags returns the value of -ldflags: the user's template, or the default,
-// which strips the symbol table and stamps what the main packages have.
-func (p *Plan) linkFlags(template string, mains []Main) (string, error) {
+// linkFlags returns the value of -ldflags for b: the user's template, or the default,
+// which strips the symbol table and stamps what the main packages have. With cgo the C
+// compiler links, statically, unless the user's flags speak of that themselves.
+func (p *Plan) linkFlags(template string, b Build) (string, error) {
+	flags := []string{"-s", "-w"}
+	for _, s := range p.Facts().stamps() {
+		if stampable(b.Mains, s.name) {
+			flags = append(flags, "-X", "main."+s.name+"="+s.value)
+		}
+	}
 	if template != "" {
-		flags, err := Expand(template, p.Facts())
+		text, err := Expand(template, p.Facts())
 		if err != nil {
 			return "", &Problem{Setting: "ldflags", Err: err}
 		}
-		return flags, nil
+		flags = []string{text}
 	}
-	flags := []string{"-s", "-w"}
-	for _, s := range p.Facts().stamps() {
-		if stampable(mains, s.name) {
-			flags = append(flags, "-X", "main."+s.name+"="+s.value)
+	if b.CC != nil && !strings.Contains(template, "-extldflags") && !strings.Contains(template, "-linkmode") {
+		flags = append(flags, "-linkmode=external")
+		if ext := b.Target.extLDFlags(); ext != "" {
+			flags = append(flags, "-extldflags="+ext)
 		}
 	}
 	return strings.Join(flags, " "), nil

@@ -24,6 +24,7 @@ type Proof struct {
 	Needed      []string `json:"needed,omitempty"`      // libraries it asks for
 	Go          string   `json:"go,omitempty"`          // toolchain in the build info; "" where it cannot be read: wasm, XCOFF, Plan 9
 	Differences []string `json:"differences,omitempty"` // every claim that does not hold
+	Warnings    []string `json:"warnings,omitempty"`    // what no claim is about and yet goes wrong
 }
 
 // A ProofError is a binary that is not what the plan says.
@@ -32,6 +33,7 @@ type ProofError struct {
 	Linkage     bool   // it asks for more than its platform may; the setting static=report allows that, and nothing else
 	Differences []string
 	Causes      []Cause // of the linkage, once they were asked for
+	advice      string  // what to do when no package is the cause
 }
 
 func (e *ProofError) Error() string {
@@ -45,12 +47,14 @@ func (e *ProofError) Error() string {
 // Hint returns the remedy for the linkage.
 func (e *ProofError) Hint() string {
 	switch {
+	case !e.Linkage:
+		return ""
+	case e.advice != "":
+		return e.advice + ", or publish all the same with --static report"
 	case len(e.Causes) > 0:
-		return "replace " + e.Causes[0].Package + ", leave the target out, or publish all the same with --static report"
-	case e.Linkage:
-		return "no package asks for it, so the linker flags do: look at --ldflags"
+		return remedy(e.Causes[0].Package, true) + ", or leave the target out, or publish all the same with --static report"
 	}
-	return ""
+	return "no package asks for it, so the linker flags do: look at --ldflags"
 }
 
 // Position returns the line of the import that brings the linkage, "" if there is none.
@@ -81,25 +85,32 @@ func (p *Plan) Verify(b Build, bin Binary) (*Proof, error) {
 	info, err := buildinfo.Read(f)
 	switch {
 	case err == nil:
-		wrong = append(wrong, p.checkBuildInfo(bin, info)...)
+		wrong = append(wrong, p.checkBuildInfo(b, bin, info)...)
 	case file.Format == static.Wasm, file.Format == static.XCOFF, file.Format == static.Plan9:
 		// debug/buildinfo does not read the first two, and of Plan 9 not every architecture; the header is all there is.
 	default:
 		wrong = append(wrong, fmt.Sprintf("build info: %v", err))
 	}
 	verdict := static.Judge(bin.Target.OS, file)
+	linkage, advice := append(verdict.Reasons, verdict.Warnings...), ""
+	if len(bin.Loads) > 0 { // the linker knows it better than the file
+		linkage, advice = append(verdict.Reasons, loadsReason(bin.Loads)), adviceForLoads(bin, info)
+	}
 	proof := &Proof{
-		Static: verdict.OK, Claim: verdict.Claim, Format: file.Format, Arch: file.Arch,
-		Interpreter: file.Interpreter, Needed: file.Needed, Differences: append(verdict.Reasons, wrong...),
+		Static: verdict.OK && len(linkage) == 0, Claim: verdict.Claim, Format: file.Format, Arch: file.Arch,
+		Interpreter: file.Interpreter, Needed: file.Needed, Differences: append(linkage, wrong...),
 	}
 	if info != nil {
 		proof.Go = info.GoVersion
 	}
-	if len(proof.Differences) == 0 && verdict.OK {
+	if info != nil && b.CC == nil {
+		proof.Warnings = stubs(info)
+	}
+	if len(proof.Differences) == 0 && proof.Static {
 		return proof, nil
 	}
 	return proof, &ProofError{
-		Binary: bin.Target.String() + " " + bin.Exe(), Linkage: len(wrong) == 0, Differences: proof.Differences,
+		Binary: bin.Target.String() + " " + bin.Exe(), Linkage: len(wrong) == 0, Differences: proof.Differences, advice: advice,
 	}
 }
 
@@ -113,6 +124,9 @@ func (p *Plan) checkFile(b Build, bin Binary, file *static.File, content io.Read
 	}
 	if stripFlag.MatchString(b.LDFlags) && !file.Stripped && strips(file.Format) {
 		wrong = append(wrong, "symbol table: expected none (-s), found one")
+	}
+	if name, level := levelOf(bin.Target.Arch, bin.Target.Level); file.Float != "" && strings.HasSuffix(level, "float") && file.Float != level {
+		wrong = append(wrong, fmt.Sprintf("ABI flags of the file: expected %s=%s, found %s", name, level, file.Float))
 	}
 	leaks, err := leakedPaths(content, bin.Size, append(slices.Clip(p.local), filepath.Dir(bin.Path)))
 	return append(wrong, leaks...), err
@@ -128,7 +142,7 @@ func strips(format string) bool {
 }
 
 // checkBuildInfo compares the build info with the plan and names each difference.
-func (p *Plan) checkBuildInfo(bin Binary, info *debug.BuildInfo) (wrong []string) {
+func (p *Plan) checkBuildInfo(b Build, bin Binary, info *debug.BuildInfo) (wrong []string) {
 	settings := map[string]string{}
 	for _, s := range info.Settings {
 		settings[s.Key] = s.Value
@@ -148,10 +162,14 @@ func (p *Plan) checkBuildInfo(bin Binary, info *debug.BuildInfo) (wrong []string
 	if name, value := levelOf(bin.Target.Arch, bin.Target.Level); name != "" {
 		expect(name, value, settings[name])
 	}
-	expect("CGO_ENABLED", "0", settings["CGO_ENABLED"])
+	cgo := "0"
+	if b.CC != nil {
+		cgo = "1"
+	}
+	expect("CGO_ENABLED", cgo, settings["CGO_ENABLED"])
 	expect("-trimpath", "true", settings["-trimpath"])
-	if p.Tags != "" {
-		expect("-tags", p.Tags, settings["-tags"])
+	if b.Tags != "" {
+		expect("-tags", b.Tags, settings["-tags"])
 	}
 	expect("vcs.revision", p.Source.Commit, settings["vcs.revision"])
 	expect("vcs.modified", fmt.Sprint(p.Source.Dirty), settings["vcs.modified"])

@@ -12,7 +12,8 @@ import (
 // Each claim of the plan is compared with the build info, and each difference is named.
 func TestBuildInfoIsCompared(t *testing.T) {
 	const commit = "0123456789012345678901234567890123456789"
-	p := &Plan{Go: "go1.26.8", Tags: "a,b", Source: &Source{Commit: commit}}
+	p := &Plan{Go: "go1.26.8", Source: &Source{Commit: commit}}
+	b := Build{Tags: "a,b"}
 	bin := Binary{Main: Main{ImportPath: "example.com/tool"}, Target: Target{"linux", "amd64", "v3"}}
 	right := []debug.BuildSetting{
 		{Key: "-trimpath", Value: "true"}, {Key: "-tags", Value: "a,b"}, {Key: "CGO_ENABLED", Value: "0"}, {Key: "GOARCH", Value: "amd64"},
@@ -21,14 +22,14 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	info := func() *debug.BuildInfo {
 		return &debug.BuildInfo{GoVersion: "go1.26.8 X:jsonv2", Path: "example.com/tool", Settings: slices.Clone(right)}
 	}
-	if wrong := p.checkBuildInfo(bin, info()); len(wrong) > 0 {
+	if wrong := p.checkBuildInfo(b, bin, info()); len(wrong) > 0 {
 		t.Fatalf("what is right is called wrong: %q", wrong)
 	}
 	for i, s := range right {
 		for _, value := range []string{"other", ""} {
 			changed := info()
 			changed.Settings[i].Value = value
-			wrong := p.checkBuildInfo(bin, changed)
+			wrong := p.checkBuildInfo(b, bin, changed)
 			if value == "" {
 				value = "nothing"
 			}
@@ -39,12 +40,12 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	}
 	changed := info()
 	changed.GoVersion, changed.Path = "go1.25.0", "example.com/other"
-	if wrong := strings.Join(p.checkBuildInfo(bin, changed), "\n"); wrong != "main package: expected example.com/tool, found example.com/other\ntoolchain: expected go1.26.8, found go1.25.0" {
+	if wrong := strings.Join(p.checkBuildInfo(b, bin, changed), "\n"); wrong != "main package: expected example.com/tool, found example.com/other\ntoolchain: expected go1.26.8, found go1.25.0" {
 		t.Errorf("got %q", wrong)
 	}
 	modified := info()
 	modified.Settings[7].Value = "true"
-	if wrong := p.checkBuildInfo(bin, modified); len(wrong) != 1 || !strings.Contains(wrong[0], "git status shows what") {
+	if wrong := p.checkBuildInfo(b, bin, modified); len(wrong) != 1 || !strings.Contains(wrong[0], "git status shows what") {
 		t.Errorf("got %q", wrong)
 	}
 }

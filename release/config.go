@@ -132,6 +132,9 @@ func readConfig(flags map[string]string, noWorkflow bool, runner *github.Runner)
 	if c.Notes != "" && c.NotesFile != "" {
 		errs = append(errs, fmt.Errorf("%s and %s: one text of the release is enough", c.where("notes"), c.where("notes-file")))
 	}
+	if len(c.CC) > 0 && c.Cgo == "off" {
+		errs = append(errs, hinted("--cgo static", fmt.Errorf("%s: no C compiler is used, because cgo is off", c.where("cc"))))
+	}
 	if c.NotesFile != "" && len(errs) == 0 {
 		data, err := os.ReadFile(c.NotesFile)
 		if err != nil {

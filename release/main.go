@@ -235,6 +235,10 @@ func (p *program) tell(r *run) error {
 	for _, n := range rep.Notices {
 		fmt.Fprintf(p.log, "note: %s\n", n)
 	}
+	for _, w := range rep.Warnings() {
+		fmt.Fprintf(p.log, "warning: %s\n", w)
+		p.runner.Warn(w)
+	}
 	if text := notStatic(rep); text != "" && r.cfg.Static == "report" {
 		fmt.Fprintln(p.log, text)
 		p.runner.Annotate("not static", "", 0, text)

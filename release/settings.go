@@ -2,6 +2,7 @@ package release
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,8 @@ type Config struct {
 	Tags        string
 	LDFlags     string
 	GCFlags     string
+	Cgo         string
+	CC          []build.GivenCompiler
 	Static      string
 	SmokeTest   []string // words
 	Archives    []string
@@ -87,6 +90,10 @@ var settings = []setting{
 		set:  text(func(c *Config) *string { return &c.LDFlags })},
 	{name: "gcflags", auto: "none", help: "compiler flags",
 		set: text(func(c *Config) *string { return &c.GCFlags })},
+	{name: "cgo", def: "off", help: "off, or static: packages that need C get it from a static C compiler for each target, found or given by cc",
+		set: func(c *Config, v string) error { return oneOf(&c.Cgo, v, "off", "static") }},
+	{name: "cc", auto: "found: musl's, zig cc, a cross gcc", help: "C compilers for cgo static, as OS/ARCH=COMMAND: linux/arm64=zig cc -target aarch64-linux-musl",
+		set: setCC},
 	{name: "static", def: "require", help: "a binary that is not static fails the run (require), or is published all the same and said so loudly (report)",
 		set: func(c *Config, v string) error { return oneOf(&c.Static, v, "require", "report") }},
 	{name: "smoke-test", auto: "none", help: "arguments with which every program must start and exit with 0, such as --version; each is started if this machine can, in an empty root without network where Linux allows it",
@@ -202,6 +209,28 @@ func setChecksums(c *Config, v string) error {
 	return nil
 }
 
+// compilerStart is the word that begins a compiler: TARGET=COMMAND.
+var compilerStart = regexp.MustCompile(`^([^-=/]+/[^=]+)=(.+)$`)
+
+// setCC reads compilers. A command has spaces in it, so the next one begins where the
+// next target is named.
+func setCC(c *Config, v string) error {
+	c.CC = nil
+	for _, word := range strings.Fields(v) {
+		switch m := compilerStart.FindStringSubmatch(word); {
+		case strings.ContainsAny(word, `"'`):
+			return fmt.Errorf("%s: quotes are not understood; put the compiler on the PATH", word)
+		case m != nil:
+			c.CC = append(c.CC, build.GivenCompiler{Targets: m[1], CC: m[2]})
+		case len(c.CC) == 0:
+			return fmt.Errorf("%q does not begin with a target, as in linux/amd64=musl-gcc", word)
+		default:
+			c.CC[len(c.CC)-1].CC += " " + word
+		}
+	}
+	return nil
+}
+
 func setParallelism(c *Config, v string) error {
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 {
@@ -232,7 +261,7 @@ func (c *Config) where(name string) string {
 func (c *Config) spec(environ []string) *build.Spec {
 	return &build.Spec{
 		Dir: c.Directory, Packages: c.Packages, Targets: c.Targets, Name: c.Name, Tag: c.Tag,
-		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags,
+		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC,
 		Environ: environ, Secrets: []string{c.Token}, Jobs: c.Parallelism,
 	}
 }

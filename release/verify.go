@@ -173,7 +173,11 @@ func (v *verification) printJSON() error {
 // verdictLine says what was found of one executable.
 func verdictLine(f inspect.Found) string {
 	if f.Verdict.OK {
-		return fmt.Sprintf("%-21s  %s", f.Verdict.Claim, filepath.ToSlash(f.Path))
+		line := fmt.Sprintf("%-21s  %s", f.Verdict.Claim, filepath.ToSlash(f.Path))
+		for _, w := range f.Verdict.Warnings {
+			line += ": warning: " + w
+		}
+		return line
 	}
 	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", filepath.ToSlash(f.Path), strings.Join(f.Verdict.Reasons, ", "))
 }

@@ -30,8 +30,9 @@ type Runner struct {
 	action *githubactions.Action
 	getenv func(string) string
 	out    io.Writer
-	errors int // annotations so far
-	mu     sync.Mutex
+
+	mu               sync.Mutex
+	errors, warnings int // annotations so far
 }
 
 // NewRunner returns the runner described by the environment. Commands to it are
@@ -86,6 +87,15 @@ func (r *Runner) Annotate(title, file string, line int, message string) {
 		fields["line"] = fmt.Sprint(line)
 	}
 	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", message) })
+}
+
+// Warn shows a warning on the run's page.
+func (r *Runner) Warn(message string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.warnings++; r.Active() && r.warnings <= maxAnnotations {
+		r.command(func(a *githubactions.Action) { a.Warningf("%s", message) })
+	}
 }
 
 // command writes a command to the log. The library panics when it cannot write; a log

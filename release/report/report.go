@@ -178,6 +178,20 @@ func (r *Report) NotStatic() (list []string) {
 	return list
 }
 
+// Warnings lists what no claim is about and yet goes wrong, each once.
+func (r *Report) Warnings() (list []string) {
+	for _, t := range r.Targets {
+		for _, b := range t.Binaries {
+			for _, w := range b.Proof.Warnings {
+				if text := b.Name + ": " + w; !slices.Contains(list, text) {
+					list = append(list, text)
+				}
+			}
+		}
+	}
+	return list
+}
+
 // Err is the error of the run, nil if it reached what it set out for. It holds every
 // failure, in plan order.
 func (r *Report) Err() error {

@@ -41,6 +41,9 @@ func (r *Report) Markdown() string {
 	for _, bad := range r.NotStatic() {
 		fmt.Fprintf(&b, "\n**not static:** %s\n", escape(bad))
 	}
+	for _, w := range r.Warnings() {
+		fmt.Fprintf(&b, "\n**warning:** %s\n", escape(w))
+	}
 	for _, n := range r.Notices {
 		fmt.Fprintf(&b, "\n%s\n", escape(n))
 	}

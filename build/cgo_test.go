@@ -1,0 +1,164 @@
+package build
+
+import (
+	"context"
+	"os/exec"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Which C compilers are tried for a target, on which machine, the best first.
+func TestCandidates(t *testing.T) {
+	linux, mac, windows := Target{"linux", "amd64", ""}, Target{"darwin", "arm64", ""}, Target{"windows", "amd64", ""}
+	for _, test := range []struct {
+		target, host Target
+		want         string
+	}{
+		{Target{"linux", "amd64", ""}, linux, "x86_64-linux-musl-gcc, musl-gcc, zig cc -target x86_64-linux-musl, x86_64-linux-gnu-gcc, gcc"},
+		{Target{"linux", "amd64", "v3"}, mac, "x86_64-linux-musl-gcc, zig cc -target x86_64-linux-musl, x86_64-linux-gnu-gcc"},
+		{Target{"linux", "386", ""}, linux, "i686-linux-musl-gcc, zig cc -target x86-linux-musl, i686-linux-gnu-gcc"},
+		{Target{"linux", "arm64", ""}, linux, "aarch64-linux-musl-gcc, zig cc -target aarch64-linux-musl, aarch64-linux-gnu-gcc"},
+		{Target{"linux", "arm", ""}, linux, "arm-linux-musleabihf-gcc, zig cc -target arm-linux-musleabihf, arm-linux-gnueabihf-gcc"},
+		{Target{"linux", "arm", "6"}, linux, "arm-linux-musleabihf-gcc"}, // gnueabihf would make ARMv7
+		{Target{"linux", "arm", "5"}, linux, "arm-linux-musleabi-gcc, arm-linux-gnueabi-gcc"},
+		{Target{"linux", "mips64le", ""}, linux, "mips64el-linux-musl-gcc, zig cc -target mips64el-linux-musl, mips64el-linux-gnuabi64-gcc"},
+		{Target{"linux", "mips", "softfloat"}, linux, ""},
+		{Target{"windows", "amd64", ""}, linux, "x86_64-w64-mingw32-gcc, zig cc -target x86_64-windows-gnu"},
+		{Target{"windows", "amd64", ""}, windows, "x86_64-w64-mingw32-gcc, zig cc -target x86_64-windows-gnu, gcc"},
+		{Target{"darwin", "amd64", ""}, mac, "clang -arch x86_64"},
+		{Target{"darwin", "amd64", ""}, linux, ""},
+		{Target{"freebsd", "amd64", ""}, linux, ""},
+	} {
+		if got := strings.Join(test.target.candidates(test.host), ", "); got != test.want {
+			t.Errorf("%s on %s: got %q, want %q", test.target, test.host, got, test.want)
+		}
+	}
+}
+
+func TestSister(t *testing.T) {
+	for cc, want := range map[string]string{
+		"musl-gcc": "musl-g++", "/opt/x/aarch64-linux-musl-gcc -O1": "/opt/x/aarch64-linux-musl-g++ -O1",
+		"zig cc -target x86-linux-musl": "zig c++ -target x86-linux-musl", "clang -arch arm64": "clang++ -arch arm64", "tcc": "", "cc": "",
+	} {
+		if got := sister(cc); got != want {
+			t.Errorf("%s: got %q, want %q", cc, got, want)
+		}
+	}
+}
+
+// What is given for a target wins, the last first; a pattern may leave the level out.
+func TestGivenCompiler(t *testing.T) {
+	given := []GivenCompiler{{"linux/*", "a"}, {"linux/arm", "b"}, {"linux/arm/6", "c"}, {"windows/amd64", "d"}}
+	for target, want := range map[Target]string{
+		{"linux", "amd64", "v3"}: "a", {"linux", "arm", ""}: "b", {"linux", "arm", "7"}: "b", {"linux", "arm", "6"}: "c", {"darwin", "arm64", ""}: "",
+	} {
+		if got := givenFor(target, given); got != want {
+			t.Errorf("%s: got %q, want %q", target, got, want)
+		}
+	}
+	ps := unusedCompilers(given, []Target{{"linux", "arm", "7"}})
+	if len(ps) != 2 || !strings.HasPrefix(ps[0].Error(), "linux/arm/6=c is for none") || !strings.HasPrefix(ps[1].Error(), "windows/amd64=d is for none") {
+		t.Errorf("got %v", ps)
+	}
+}
+
+// A compiler is believed for what it makes.
+func TestCompilerIsTried(t *testing.T) {
+	if _, err := exec.LookPath("musl-gcc"); err != nil {
+		t.Skip("musl-gcc is not installed (musl-tools)")
+	}
+	p := &Plan{}
+	amd64 := Target{"linux", "amd64", ""}
+	c, err := p.compiler(context.Background(), amd64, "musl-gcc")
+	if err != nil || c.CXX != "musl-g++" || !strings.Contains(c.Version, "gcc") {
+		t.Fatalf("got %+v, %v", c, err)
+	}
+	for _, test := range []struct{ target, cc, want string }{
+		{"arm64", "musl-gcc", "it makes programs for amd64 (EM_X86_64)"},
+		{"amd64", "musl-gcc -nostdlib -shared", "musl-gcc -nostdlib -shared: "},
+		{"amd64", "musl-gcc -lnone", "musl-gcc -lnone: "},
+		{"amd64", "true", "true: "},
+	} {
+		_, err := p.compiler(context.Background(), Target{"linux", test.target, ""}, test.cc)
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s for %s: %v", test.cc, test.target, err)
+		}
+	}
+}
+
+// The output of go build with a linker's warnings for two programs.
+func TestGlibcLoads(t *testing.T) {
+	const output = `# example.com/a
+/usr/bin/ld: /tmp/go-link-1/000025.o: in function 'x':
+/_/GOROOT/src/os/user/cgo_lookup_cgo.go:45: warning: Using 'getgrgid_r' in statically linked applications requires at runtime the shared libraries from the glibc version used for linking
+main.c:3: warning: Using 'dlopen' in statically linked applications requires at runtime the shared libraries from the glibc version used for linking
+main.c:9: warning: Using 'dlopen' in statically linked applications requires at runtime the shared libraries from the glibc version used for linking
+# example.com/b
+main.c:3: warning: unused variable
+`
+	want := map[string][]string{"example.com/a": {"getgrgid_r", "dlopen"}}
+	if diff := cmp.Diff(want, glibcLoads(output)); diff != "" {
+		t.Errorf("-want +have:\n%s", diff)
+	}
+}
+
+// What users are told to do, in each case.
+func TestRemedies(t *testing.T) {
+	for _, test := range []struct {
+		pkg  string
+		cgo  bool
+		want string
+	}{
+		{"github.com/mattn/go-sqlite3", false, "replace github.com/mattn/go-sqlite3 by modernc.org/sqlite or github.com/ncruces/go-sqlite3, or --cgo static"},
+		{"github.com/confluentinc/confluent-kafka-go/v2/kafka", true, "replace github.com/confluentinc/confluent-kafka-go by github.com/twmb/franz-go"},
+		{"github.com/mattn/go-sqlite3x", true, "replace github.com/mattn/go-sqlite3x"},
+		{"example.com/x", false, "--cgo static"},
+		{"net", true, "--tags netgo"},
+	} {
+		if got := remedy(test.pkg, test.cgo); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.pkg, got, test.want)
+		}
+	}
+	sqlite := &debug.BuildInfo{Deps: []*debug.Module{{Path: "example.com/y"}, {Path: "github.com/mattn/go-sqlite3"}}}
+	if got := stubs(sqlite); len(got) != 1 || !strings.Contains(got[0], "modernc.org/sqlite") {
+		t.Errorf("got %q", got)
+	}
+	arm := Binary{Target: Target{"linux", "arm64", ""}, Loads: []string{"dlopen"}}
+	if got := adviceForLoads(arm, sqlite); got != "--tags sqlite_omit_load_extension" {
+		t.Errorf("got %q", got)
+	}
+	arm.Loads = append(arm.Loads, "getaddrinfo") // which the tag does not help against
+	if got := adviceForLoads(arm, sqlite); !strings.Contains(got, "--cc 'linux/arm64=aarch64-linux-musl-gcc'") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// Every target that Go knows has a name in a C compiler's triple, and what is to be
+// installed for all that lack a compiler is said in one line for each system.
+func TestNoCompilers(t *testing.T) {
+	for arch := range qemuArch {
+		if cpus[arch] == "" {
+			t.Errorf("no triple for %s", arch)
+		}
+	}
+	var missing []*noCompiler
+	for _, name := range []string{"linux/s390x", "linux/mips64le", "windows/386", "windows/arm64", "darwin/arm64"} {
+		os, arch, _ := strings.Cut(name, "/")
+		missing = append(missing, &noCompiler{target: Target{os, arch, ""}, packages: []string{"example.com/c"}, reasons: []string{"no"}})
+	}
+	ps := noCompilers(missing)
+	want := []string{
+		"sudo apt-get install -y gcc-s390x-linux-gnu gcc-mips64el-linux-gnuabi64 gcc-mingw-w64-i686 # on Debian and Ubuntu",
+		"- run: sudo apt-get update && sudo apt-get install -y gcc-s390x-linux-gnu gcc-mips64el-linux-gnuabi64 gcc-mingw-w64-i686 # in a workflow, before this action",
+		"apk add zig i686-mingw-w64-gcc # on Alpine",
+		"brew install zig mingw-w64 # on macOS",
+		"runs-on: macos-latest # in a workflow, for darwin; zig and mingw-w64 make the others there",
+	}
+	if len(ps) != 1 || !slices.Equal(strings.Split(ps[0].Hint(), "\n"), want) {
+		t.Errorf("got %v\n%s", ps, ps[0].Hint())
+	}
+}

@@ -1,0 +1,178 @@
+package build
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+)
+
+// A cgoModule is a well-known module that needs C, with what to do about that.
+type cgoModule struct {
+	path    string // of the module, or the beginning of its packages' paths
+	instead string // the module without C that does the same, "" if there is none
+	stub    bool   // without cgo it compiles, and then does not work
+	tags    string // build tags by which it asks less of glibc
+}
+
+// cgoModules are those that releases were seen to break with, and the packages by which
+// their users left C behind. Source: the README of each.
+var cgoModules = []cgoModule{
+	{path: "github.com/mattn/go-sqlite3", instead: "modernc.org/sqlite or github.com/ncruces/go-sqlite3", stub: true, tags: "sqlite_omit_load_extension"},
+	{path: "github.com/mutecomm/go-sqlcipher", instead: "github.com/ncruces/go-sqlite3 with its adiantum or xts", stub: true},
+	{path: "github.com/confluentinc/confluent-kafka-go", instead: "github.com/twmb/franz-go"},
+	{path: "github.com/DataDog/zstd", instead: "github.com/klauspost/compress/zstd"},
+	{path: "github.com/valyala/gozstd", instead: "github.com/klauspost/compress/zstd"},
+	{path: "github.com/libgit2/git2go", instead: "github.com/go-git/go-git/v5"},
+	{path: "github.com/pebbe/zmq4", instead: "github.com/go-zeromq/zmq4"},
+	{path: "github.com/tecbot/gorocksdb", instead: "github.com/cockroachdb/pebble"},
+	{path: "github.com/linxGnu/grocksdb", instead: "github.com/cockroachdb/pebble"},
+	{path: "github.com/jmhodges/levigo", instead: "github.com/syndtr/goleveldb"},
+	{path: "github.com/bytecodealliance/wasmtime-go", instead: "github.com/tetratelabs/wazero"},
+	{path: "github.com/wasmerio/wasmer-go", instead: "github.com/tetratelabs/wazero"},
+	{path: "rogchap.com/v8go", instead: "github.com/dop251/goja"},
+	{path: "github.com/godror/godror", instead: "github.com/sijms/go-ora/v2"},
+	{path: "github.com/mattn/go-oci8", instead: "github.com/sijms/go-ora/v2"},
+	{path: "github.com/marcboeker/go-duckdb"},
+	{path: "github.com/miekg/pkcs11"},
+	{path: "github.com/msteinert/pam"},
+}
+
+// knownModule finds the row of a package or a module.
+func knownModule(path string) cgoModule {
+	for _, m := range cgoModules {
+		if path == m.path || strings.HasPrefix(path, m.path+"/") {
+			return m
+		}
+	}
+	return cgoModule{}
+}
+
+// Standard packages that use C where they may, by the build tag with which they do not.
+var standardTags = map[string]string{"net": "netgo", "os/user": "osusergo"}
+
+// remedy is what to do about a package that brings C, given whether cgo is on.
+func remedy(pkg string, cgo bool) string {
+	known := knownModule(pkg)
+	var ways []string
+	if tag := standardTags[pkg]; tag != "" {
+		ways = append(ways, "--tags "+tag)
+	}
+	if known.instead != "" {
+		ways = append(ways, "replace "+known.path+" by "+known.instead)
+	}
+	if !cgo {
+		ways = append(ways, "--cgo static")
+	}
+	if len(ways) == 0 {
+		ways = append(ways, "replace "+pkg)
+	}
+	return strings.Join(ways, ", or ")
+}
+
+// debianPackage is the package that has a static C compiler for t on Debian and Ubuntu.
+func debianPackage(t Target) string {
+	cpu := strings.ReplaceAll(cpus[t.Arch], "_", "-")
+	suffix, ok := t.abi("gnu")
+	switch {
+	case t.OS == "linux" && t.Arch == runtime.GOARCH:
+		return "musl-tools"
+	case t.OS == "linux" && ok:
+		return "gcc-" + cpu + "-linux-" + suffix
+	case t.OS == "windows" && t.Arch != "arm64":
+		return "gcc-mingw-w64-" + cpu
+	}
+	return ""
+}
+
+// alpinePackage is the same on Alpine, brewPackage on macOS. Zig is one compiler for all.
+func alpinePackage(t Target) string {
+	switch {
+	case t.OS == "linux" && t.Arch == runtime.GOARCH:
+		return "gcc musl-dev"
+	case t.OS == "windows" && t.Arch == "amd64":
+		return "mingw-w64-gcc"
+	case t.OS == "windows" && t.Arch == "386":
+		return "i686-mingw-w64-gcc"
+	case t.OS == "linux", t.OS == "windows":
+		return "zig"
+	}
+	return ""
+}
+
+func brewPackage(t Target) string {
+	switch {
+	case t.OS == "windows" && t.Arch != "arm64":
+		return "mingw-w64"
+	case t.OS == "linux", t.OS == "windows":
+		return "zig"
+	}
+	return ""
+}
+
+// noCompilers makes one problem of all targets that lack a C compiler.
+func noCompilers(missing []*noCompiler) (ps Problems) {
+	if len(missing) == 0 {
+		return nil
+	}
+	packages := func(of func(Target) string) string {
+		var names []string
+		for _, m := range missing {
+			if name := of(m.target); name != "" && m.given == "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		return strings.Join(names, " ")
+	}
+	var hints, lines []string
+	onlyMac := false
+	for _, m := range missing {
+		lines = append(lines, "  "+m.Error())
+		onlyMac = onlyMac || m.target.OS == "darwin" && m.given == ""
+	}
+	if names := packages(debianPackage); names != "" {
+		hints = append(hints, "sudo apt-get install -y "+names+" # on Debian and Ubuntu",
+			"- run: sudo apt-get update && sudo apt-get install -y "+names+" # in a workflow, before this action")
+	}
+	if names := packages(alpinePackage); names != "" {
+		hints = append(hints, "apk add "+names+" # on Alpine")
+	}
+	if names := packages(brewPackage); names != "" {
+		hints = append(hints, "brew install "+names+" # on macOS")
+	}
+	if onlyMac {
+		hints = append(hints, "runs-on: macos-latest # in a workflow, for darwin; zig and mingw-w64 make the others there")
+	}
+	ps.add("cgo", strings.Join(hints, "\n"), "%s needs cgo, and there is no C compiler that links statically for these targets:\n%s",
+		strings.Join(missing[0].packages, ", "), strings.Join(lines, "\n"))
+	return ps
+}
+
+// stubs lists what is compiled in without cgo and does not work without it.
+func stubs(info *debug.BuildInfo) (warnings []string) {
+	for _, m := range info.Deps {
+		if knownModule(m.Path).stub {
+			warnings = append(warnings, fmt.Sprintf("%s was built without cgo, and does nothing but return errors then: %s", m.Path, remedy(m.Path, false)))
+		}
+	}
+	return warnings
+}
+
+func loadsReason(functions []string) string {
+	return fmt.Sprintf("calls %s of glibc, which needs the libraries of that very glibc at run time", strings.Join(functions, ", "))
+}
+
+// adviceForLoads is what to do about functions of glibc that load libraries: a tag of the
+// module that is known to call them, else another libc.
+func adviceForLoads(bin Binary, info *debug.BuildInfo) string {
+	if info != nil {
+		for _, m := range info.Deps {
+			if tags := knownModule(m.Path).tags; tags != "" && slices.Equal(bin.Loads, []string{"dlopen"}) {
+				return "--tags " + tags
+			}
+		}
+	}
+	suffix, _ := bin.Target.abi("musl") // a level that musl's compilers lack is for the user to see to
+	return fmt.Sprintf("link with musl, whose functions load nothing: --cc '%s=%s-linux-%s-gcc'", bin.Target, cpus[bin.Target.Arch], suffix)
+}
