@@ -239,6 +239,9 @@ func (p *Plan) Text() string {
 			names = append(names, f.Name)
 		}
 		fmt.Fprintf(&b, "  %-16s  %s\n", bld.Target, strings.Join(names, " "))
+		if bld.CC != nil {
+			fmt.Fprintf(&b, "  %-16s  with C, linked statically by %s: %s\n", "", bld.CC.CC, bld.CC.Version)
+		}
 	}
 	for _, s := range p.Skipped {
 		fmt.Fprintf(&b, "  %-16s  left out: %s\n", s.Target, s.Reason)
@@ -250,7 +253,7 @@ func (p *Plan) Text() string {
 	fmt.Fprintf(&b, "packed with each: %s\n", strings.Join(names, " "))
 	if len(p.Builds) > 0 {
 		cmd := p.Command(p.Builds[0], "$OUT")
-		fmt.Fprintf(&b, "command for %s:\n  %s \\\n  %s\n", p.Builds[0].Target, strings.Join(cmd.Env, " "), shellWords(cmd.Args))
+		fmt.Fprintf(&b, "command for %s:\n  %s \\\n  %s\n", p.Builds[0].Target, shellWords(cmd.Env), shellWords(cmd.Args))
 	}
 	return b.String()
 }

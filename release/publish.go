@@ -28,7 +28,7 @@ func newRun(c *Config, p *Plan, program string) *run {
 		Targets: make([]report.Target, len(p.Builds)),
 	}
 	for i, b := range p.Builds {
-		rep.Targets[i].Target = b.Target.String()
+		rep.Targets[i].Target, rep.Targets[i].CC = b.Target.String(), b.CC
 	}
 	return &run{
 		cfg: c, plan: p, rep: rep,

@@ -72,8 +72,10 @@ type Target struct {
 	Line     int      `json:"line,omitempty"`
 	Output   string   `json:"output,omitempty"` // what the compiler printed although it succeeded
 	Binaries []Binary `json:"binaries,omitempty"`
-	Files    []File   `json:"files,omitempty"`
-	Seconds  Seconds  `json:"seconds"`
+
+	CC      *build.Compiler `json:"cc,omitempty"` // of C, if there is any in it
+	Files   []File          `json:"files,omitempty"`
+	Seconds Seconds         `json:"seconds"`
 }
 
 // Seconds are the wall times of a lane's parts.
