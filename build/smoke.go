@@ -48,8 +48,11 @@ type smokeStart struct {
 }
 
 func (s smokeStart) run(ctx context.Context) (*Smoke, error) {
-	if s.bin.Target.OS == "wasip1" {
+	switch {
+	case s.bin.Target.OS == "wasip1":
 		return s.wasm(ctx)
+	case s.bin.Target.OS == "windows" && (runtime.GOOS == "linux" || runtime.GOOS == "darwin"): // the systems Wine is for
+		return s.wine(ctx)
 	}
 	emulator, reason := emulatorFor(s.bin.Target)
 	if reason != "" {
