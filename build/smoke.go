@@ -17,7 +17,7 @@ import (
 // A Smoke is what became of starting a program. Not run is never passed: Ran says which.
 type Smoke struct {
 	Ran bool   `json:"ran"`
-	How string `json:"how"` // "in an empty root", "through qemu-aarch64-static in an empty root", or why not
+	How string `json:"how"` // "in an empty root without network", "through qemu-aarch64-static in ...", or why not
 }
 
 const (
@@ -33,37 +33,76 @@ var qemuArch = map[string]string{
 
 // Smoke starts a program with args where this machine can: in an empty root without
 // network where the system allows that, with no environment, and for a limited time.
-// It must exit with 0. dir is an empty directory for its root.
+// It must exit with 0. dir is an empty directory for its root; what the program leaves
+// there is the caller's to remove.
 func (p *Plan) Smoke(ctx context.Context, bin Binary, args []string, dir string) (*Smoke, error) {
-	emulator, reason := emulatorFor(bin.Target)
-	if reason != "" {
-		return &Smoke{How: "not run: " + reason}, nil
+	return smokeStart{bin: bin, args: args, dir: dir, limit: smokeTime}.run(ctx)
+}
+
+// A smokeStart is one program to be started.
+type smokeStart struct {
+	bin   Binary
+	args  []string
+	dir   string
+	limit time.Duration // for the program itself
+}
+
+func (s smokeStart) run(ctx context.Context) (*Smoke, error) {
+	switch {
+	case s.bin.Target.OS == "wasip1":
+		return s.wasm(ctx)
+	case s.bin.Target.OS == "windows" && (runtime.GOOS == "linux" || runtime.GOOS == "darwin"): // the systems Wine is for
+		return s.wine(ctx)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, smokeTime, fmt.Errorf("it did not end within %s", smokeTime))
+	emulator, reason := emulatorFor(s.bin.Target)
+	if reason != "" {
+		return notRun(reason), nil
+	}
+	return s.process(ctx, emulator)
+}
+
+func notRun(reason string) *Smoke { return &Smoke{How: "not run: " + reason} }
+
+// limited is ctx with the time limit of the program.
+func (s smokeStart) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("it did not end within %s", s.limit))
+}
+
+// process starts the program as a process of this system, by itself or in an emulator.
+func (s smokeStart) process(ctx context.Context, emulator string) (*Smoke, error) {
+	ctx, cancel := s.limited(ctx)
 	defer cancel()
 	through := ""
 	if emulator != "" {
 		through = "through " + filepath.Base(emulator) + " "
 	}
-	cmd, err := rootedCommand(ctx, dir, emulator, bin.Path, args)
+	var reason string
+	cmd, err := rootedCommand(ctx, s.dir, emulator, s.bin.Path, s.args)
 	if err == nil {
-		how := through + "in an empty root without network"
 		output, err := runSmoke(ctx, cmd)
 		if !errors.Is(err, errNotStarted) {
-			return smokeResult(bin, args, how, output, err)
+			return s.result(through+"in an empty root without network", output, err)
 		}
 		reason = strings.TrimPrefix(err.Error(), errNotStarted.Error()+": ")
 	} else {
 		reason = err.Error()
 	}
-	words := append([]string{bin.Path}, args...)
+	words := append([]string{s.bin.Path}, s.args...)
 	if emulator != "" {
 		words = append([]string{emulator}, words...)
 	}
 	cmd = exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Dir, cmd.Env = dir, []string{}
+	cmd.Dir, cmd.Env = s.dir, []string{}
 	output, err := runSmoke(ctx, cmd)
-	return smokeResult(bin, args, through+"in this system, not in an empty root ("+reason+")", output, err)
+	return s.result(through+"in this system, not in an empty root ("+reason+")", output, err)
+}
+
+func (s smokeStart) result(how, output string, err error) (*Smoke, error) {
+	if err != nil {
+		words := strings.Join(append([]string{s.bin.Exe()}, s.args...), " ")
+		err = fmt.Errorf("starting %s %s: %w\n%s", words, how, err, strings.TrimSpace(output))
+	}
+	return &Smoke{Ran: true, How: how}, err
 }
 
 // emulatorFor finds what runs programs of the target here: "" with no reason is the
@@ -87,28 +126,33 @@ func emulatorFor(t Target) (emulator, reason string) {
 // errNotStarted is a program that was not started at all, for a reason of this machine.
 var errNotStarted = errors.New("starting")
 
-// runSmoke runs cmd and returns what it printed.
+// runSmoke runs cmd and returns what it printed. Nothing of its process group is left.
 func runSmoke(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	var out tail
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
+	if cmd.SysProcAttr == nil { // what smoke_linux.go sets asks for a group too
+		setProcessGroup(cmd)
+	}
+	cmd.Cancel = func() error {
+		killGroup(cmd.Process)
+		return cmd.Process.Kill() // the system may not have groups
+	}
 	if err := cmd.Start(); err != nil {
+		if ctx.Err() != nil { // no reason of this machine: there is nothing to try after it
+			return "", context.Cause(ctx)
+		}
 		return "", fmt.Errorf("%w: %w", errNotStarted, err)
 	}
 	err := cmd.Wait()
-	if ctx.Err() != nil {
+	killGroup(cmd.Process)
+	switch {
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
+	case errors.Is(err, exec.ErrWaitDelay):
+		err = nil // it ended with 0, and a process that it left had its output
 	}
 	return out.String(), err
-}
-
-func smokeResult(bin Binary, args []string, how, output string, err error) (*Smoke, error) {
-	s := &Smoke{Ran: true, How: how}
-	if err != nil {
-		words := strings.Join(append([]string{bin.Exe()}, args...), " ")
-		return s, fmt.Errorf("starting %s %s: %w\n%s", words, how, err, strings.TrimSpace(output))
-	}
-	return s, nil
 }
 
 // A tail keeps the end of what is written to it.

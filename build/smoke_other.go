@@ -13,3 +13,6 @@ import (
 func rootedCommand(context.Context, string, string, string, []string) (*exec.Cmd, error) {
 	return nil, errors.New(runtime.GOOS + " has no way to make one for this")
 }
+
+// withoutNetwork needs them too.
+func withoutNetwork(*exec.Cmd) error { return errors.New(runtime.GOOS + " has no way to do without") }

@@ -2,6 +2,8 @@ package build
 
 import (
 	"context"
+	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,29 +20,71 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
+	"runtime"
+	"strings"
 	"time"
 )
 
 func main() {
 	switch os.Args[1] {
-	case "look":
+	case "look": // at everything that should not be there
+		if env := os.Environ(); len(env) > 0 {
+			fmt.Println("an environment:", env)
+			os.Exit(3)
+		}
+		// What was placed there, and nothing else; no root at all is as good.
 		entries, err := os.ReadDir("/")
-		fmt.Println(len(entries), err, os.Environ(), os.Getpid())
-		links, err := net.Interfaces()
+		if len(entries) > 2 || err != nil && runtime.GOOS != "wasip1" || err == nil && runtime.GOOS == "wasip1" {
+			fmt.Println("a file system:", entries, err)
+			os.Exit(4)
+		}
+	case "network":
+		links, _ := net.Interfaces() // none on wasip1, which has no way to ask
 		for _, l := range links {
 			if l.Flags&net.FlagUp != 0 {
 				fmt.Println("a network:", l.Name)
-				os.Exit(4)
+				os.Exit(5)
 			}
 		}
-		if len(entries) > 2 || len(os.Environ()) > 0 || err != nil {
-			os.Exit(3)
+		// Neither this host, by the listener of the test, nor another.
+		for _, address := range os.Args[2:] {
+			if c, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+				fmt.Println("a connection:", c.RemoteAddr())
+				os.Exit(6)
+			}
+		}
+	case "stdin":
+		if n, err := os.Stdin.Read(make([]byte, 1)); n != 0 || err == nil {
+			os.Exit(8)
 		}
 	case "fail":
-		fmt.Println("this is why")
+		fmt.Println("this is why", strings.Join(os.Args[2:], "|"))
 		os.Exit(7)
 	case "hang":
 		time.Sleep(time.Hour)
+	case "spin":
+		for {
+		}
+	case "pour":
+		for i := 0; ; i++ {
+			fmt.Println("line", i)
+		}
+	case "memory":
+		var keep [][]byte
+		for range 1024 {
+			keep = append(keep, make([]byte, 1<<20))
+		}
+		fmt.Println(len(keep))
+	case "parent": // ends at once; its child has the output and stays
+		child := exec.Command(os.Args[2], append([]string{"hang"}, os.Args[3:]...)...)
+		child.Stdin = os.Stdin // there may be no /dev/null
+		child.Stdout, child.Stderr = os.Stdout, os.Stderr
+		if err := child.Start(); err != nil {
+			fmt.Println(err)
+			os.Exit(9)
+		}
+		fmt.Println("child", child.Process.Pid)
 	}
 }
 `
@@ -63,27 +107,111 @@ func buildSmoke(t *testing.T, target Target) Binary {
 	return bin
 }
 
+// nothing, look, ...: what every way of starting a program has to keep.
+func testSmoke(t *testing.T, bin Binary, how string) {
+	start := func(limit time.Duration, args ...string) (*Smoke, error) {
+		return smokeStart{bin: bin, args: args, dir: t.TempDir(), limit: limit}.run(t.Context())
+	}
+	for _, args := range [][]string{{"nothing"}, {"look"}, {"stdin"}, {"network", listen(t)}} {
+		if s, err := start(smokeTime, args...); err != nil || !s.Ran || s.How != how {
+			t.Errorf("%s: %+v, %v", args, s, err)
+		}
+	}
+	_, err := start(smokeTime, "fail", "one two", "three")
+	if want := "starting " + bin.Exe() + " fail one two three " + how + ": exit status 7\nthis is why one two|three"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	for _, does := range []string{"hang", "spin", "pour"} {
+		began := time.Now()
+		_, err := start(time.Second, does)
+		if err == nil || !strings.HasPrefix(err.Error(), "starting "+bin.Exe()+" "+does+" "+how+": it did not end within 1s\n") {
+			t.Fatalf("%s: %.300v", does, err)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%s was stopped after %s", does, took)
+		}
+		if n := len(err.Error()); n > smokeOutput+300 || does == "pour" && n < smokeOutput {
+			t.Errorf("%s: %d bytes of error", does, n)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	if _, err := (&Plan{}).Smoke(ctx, bin, []string{"hang"}, t.TempDir()); err == nil || !strings.Contains(err.Error(), "enough") {
+		t.Errorf("after the end of the run: %v", err)
+	}
+}
+
+// listen is the address of a server on this machine.
+func listen(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
+}
+
+const rooted = "in an empty root without network"
+
 func TestSmoke(t *testing.T) {
 	bin := buildSmoke(t, Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
-	p := &Plan{}
-	s, err := p.Smoke(t.Context(), bin, []string{"nothing"}, t.TempDir())
+	s, err := (&Plan{}).Smoke(t.Context(), bin, []string{"nothing"}, t.TempDir())
 	if err != nil || !s.Ran {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	if s.How != "in an empty root without network" {
-		t.Logf("this machine makes no empty root: %s", s.How)
-	} else if _, err := p.Smoke(t.Context(), bin, []string{"look"}, t.TempDir()); err != nil {
-		t.Errorf("the root is not empty: %v", err)
+	if s.How != rooted {
+		t.Skipf("this machine makes no empty root: %s", s.How)
 	}
-	_, err = p.Smoke(t.Context(), bin, []string{"fail"}, t.TempDir())
-	if err == nil || !strings.HasPrefix(err.Error(), "starting "+bin.Exe()+" fail in ") || !strings.Contains(err.Error(), "exit status 7\nthis is why") {
-		t.Errorf("error: %v", err)
+	testSmoke(t, bin, rooted)
+}
+
+// What a program leaves behind is not left, in a root and in the lesser form; that it
+// has the output does not keep anyone waiting.
+func TestSmokeGrandchild(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("processes are looked for in /proc")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if _, err := p.Smoke(ctx, bin, []string{"hang"}, t.TempDir()); err == nil {
-		t.Error("a program that hangs has passed")
+	bin := buildSmoke(t, Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
+	mark := filepath.Base(filepath.Dir(bin.Path)) + t.Name()
+	s, err := smokeStart{bin: bin, args: []string{"parent", "/program", mark}, dir: t.TempDir(), limit: smokeTime}.run(t.Context())
+	if s == nil || s.How != rooted {
+		t.Logf("this machine makes no empty root: %+v", s)
+	} else if left := running(t, mark); err != nil || len(left) > 0 {
+		t.Errorf("in a root: %v; left: %s", err, left)
 	}
+	cmd := exec.CommandContext(t.Context(), bin.Path, "parent", bin.Path, mark)
+	cmd.Env = []string{}
+	output, err := runSmoke(t.Context(), cmd)
+	if err != nil || !strings.HasPrefix(output, "child ") {
+		t.Errorf("outside a root: %q, %v", output, err)
+	}
+	if left := running(t, mark); len(left) > 0 {
+		t.Errorf("outside a root, left: %s", left)
+	}
+}
+
+// running are the processes with mark among their arguments that stay for a while: a
+// killed one ends when it comes to run.
+func running(t *testing.T, mark string) (left []string) {
+	t.Helper()
+	for range 50 {
+		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no processes: %v", err)
+		}
+		left = nil
+		for _, file := range files {
+			if words, err := os.ReadFile(file); err == nil && strings.Contains(string(words), mark) {
+				left = append(left, strings.ReplaceAll(string(words), "\x00", " "))
+			}
+		}
+		if left == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return left
 }
 
 // Another architecture, where an emulator is installed.

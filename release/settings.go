@@ -96,7 +96,7 @@ var settings = []setting{
 		set: setCC},
 	{name: "static", def: "require", help: "a binary that is not static fails the run (require), or is published all the same and said so loudly (report)",
 		set: func(c *Config, v string) error { return oneOf(&c.Static, v, "require", "report") }},
-	{name: "smoke-test", auto: "none", help: "arguments with which every program must start and exit with 0, such as --version; each is started if this machine can, in an empty root without network where Linux allows it",
+	{name: "smoke-test", auto: "none", help: "arguments with which every program must start and exit with 0, such as --version; each is started if this machine can: in an empty root without network where Linux allows it (other architectures through qemu-user-static), wasip1 in wazero, windows through wine",
 		set: func(c *Config, v string) error { c.SmokeTest = strings.Fields(v); return nil }},
 	{name: "archive", auto: "tar.gz; zip for windows", help: "formats of the archives: tar.gz, zip, tar.xz, tar.zst, binary (not packed); several make several files",
 		set: setArchives},

@@ -1,0 +1,40 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestSmokeWasm(t *testing.T) {
+	bin := buildSmoke(t, Target{OS: "wasip1", Arch: "wasm"})
+	testSmoke(t, bin, "in wazero, an interpreter of WebAssembly, without files or network")
+	_, err := smokeStart{bin: bin, args: []string{"memory"}, limit: smokeTime}.run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.Contains(err.Error(), "out of memory") {
+		t.Errorf("1 GiB: %.300v", err)
+	}
+}
+
+// A module that is no program of WASI is not run, and what is no module does not pass.
+func TestSmokeWasmNotRun(t *testing.T) {
+	const header, emptyType = "\x00asm\x01\x00\x00\x00", "\x01\x04\x01\x60\x00\x00"
+	for name, c := range map[string]struct{ code, how, err string }{
+		"without _start": {header, "not run: it exports no _start, so it is no command", ""},
+		"with an import": {header + emptyType + "\x02\x09\x01\x03env\x01f\x00\x00", "not run: it imports f of env, which its host has and WASI has not", ""},
+		"no module":      {"MZ", "", "starting p.wasm in wazero, an interpreter of WebAssembly, without files or network: invalid magic number"},
+	} {
+		bin := Binary{Main: Main{Name: "p"}, Target: Target{OS: "wasip1", Arch: "wasm"}, Path: filepath.Join(t.TempDir(), "p.wasm")}
+		if err := os.WriteFile(bin.Path, []byte(c.code), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s, err := smokeStart{bin: bin, limit: time.Minute}.run(t.Context())
+		switch {
+		case c.err != "" && (err == nil || strings.TrimSpace(err.Error()) != c.err):
+			t.Errorf("%s: error %v", name, err)
+		case c.err == "" && (err != nil || s.Ran || s.How != c.how):
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
+}
