@@ -17,6 +17,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/org/go-static-release/build/static"
 )
 
 // A container reads a file that holds others.
@@ -115,6 +117,13 @@ func readTar(in inspection, path string, f io.ReaderAt, size int64) error {
 
 // readCompressed reads one compressed file, which may be a tar archive or a program.
 func readCompressed(in inspection, path string, f io.ReaderAt, size int64) error {
+	if in.probe.nothingCompressed(f) {
+		return nil
+	}
+	return in.unpack(path, f, size)
+}
+
+func (in inspection) unpack(path string, f io.ReaderAt, size int64) error {
 	r, err := decompress(io.NewSectionReader(f, 0, size))
 	if err != nil {
 		return fmt.Errorf("inspecting %s: %w", path, err)
@@ -159,7 +168,7 @@ func readZip(in inspection, path string, f io.ReaderAt, size int64) error {
 		return fmt.Errorf("inspecting %s: %w", path, err)
 	}
 	for _, member := range zr.File {
-		if !member.Mode().IsRegular() {
+		if !member.Mode().IsRegular() || in.probe.nothingZipped(member) {
 			continue
 		}
 		r, err := member.Open()
@@ -190,7 +199,7 @@ func (in inspection) member(path, name string, r io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("inspecting %s!%q: %w", path, name, err)
 	}
-	if !executableMagic(head[:n]) {
+	if !static.Known(head[:n]) {
 		return nil
 	}
 	content, size, done, err := keep(io.MultiReader(bytes.NewReader(head[:n]), r))
