@@ -64,13 +64,25 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 // published is the name of a release on GitHub: OWNER/REPO@TAG.
 var published = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(\S+)$`)
 
+// path proves one argument: what is there under this name, else an image in a registry,
+// else a published release.
 func (v *verification) path(ctx context.Context, path string) error {
+	_, err := os.Lstat(path)
 	m := published.FindStringSubmatch(path)
-	if _, err := os.Lstat(path); m == nil || err == nil {
-		return inspect.Path(ctx, path, v.visit)
+	switch {
+	case err == nil:
+	case inspect.IsReference(path):
+		if err := inspect.CheckReference(path); err != nil {
+			return &requestError{err}
+		}
+		return inspect.Image(ctx, path, userAgent(), v.visit)
+	case m != nil && !strings.HasPrefix(m[2], "sha256:"): // that is an image without its registry
+		return v.release(ctx, m[1], m[2])
 	}
-	return v.release(ctx, m[1], m[2])
+	return inspect.Path(ctx, path, v.visit)
 }
+
+func userAgent() string { return actionName + "/" + programVersion() }
 
 // visit counts and shows one executable.
 func (v *verification) visit(f inspect.Found) error {
@@ -90,7 +102,7 @@ func (v *verification) visit(f inspect.Found) error {
 // server has and with the release's own checksums, and proves what is in it.
 func (v *verification) release(ctx context.Context, repository, tag string) error {
 	client, err := github.NewClient(github.Options{
-		APIURL: v.p.event.APIURL, Repository: repository, Token: v.c.Token, UserAgent: actionName + "/" + programVersion(),
+		APIURL: v.p.event.APIURL, Repository: repository, Token: v.c.Token, UserAgent: userAgent(),
 	})
 	if err != nil {
 		return &requestError{err}

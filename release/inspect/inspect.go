@@ -1,5 +1,6 @@
 // Package inspect finds executables in whatever holds them and says what each needs to
-// run: files, directories, tar and zip archives, Debian, RPM and Alpine packages.
+// run: files, directories, tar and zip archives, Debian, RPM and Alpine packages,
+// container images in a registry, in an OCI image layout, or saved by docker or podman.
 //
 // Nothing is executed and nothing is unpacked to a place of its own: an executable
 // inside an archive is read from memory, or from a temporary file if it is large. Names
@@ -8,6 +9,11 @@
 //
 // In directories archives are known by their names, so that a whole file system is
 // read quickly; a file that is named by itself is known by its content.
+//
+// Of a container image every layer is looked at by itself, on every platform: what a
+// later layer replaces or deletes is shipped all the same. A layer or manifest without
+// the digest and size that its image gives is an error, but what it held may have been
+// visited by then.
 package inspect
 
 import (
@@ -98,6 +104,9 @@ func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool
 
 // listed looks at a file of a directory, most of which are nothing: after one read.
 func (in inspection) listed(path, shown string) error {
+	if filepath.Base(path) == layoutFile {
+		return in.layout(filepath.Dir(path), filepath.Dir(shown))
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("inspecting: %w", err)
