@@ -25,6 +25,8 @@ type verification struct {
 	found []inspect.Found // kept for --json only
 	total int
 	bad   int
+
+	nowhere bool // a path does not exist
 }
 
 // verify proves what lies at the paths, whoever built it. It is the ldd that runs
@@ -43,7 +45,7 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 		return fmt.Errorf("cancelled: %w", context.Cause(ctx))
 	}
 	err := errors.Join(errs...)
-	if errors.Is(err, fs.ErrNotExist) && v.total == 0 {
+	if v.nowhere && v.total == 0 {
 		return &requestError{err}
 	}
 	if v.json {
@@ -79,6 +81,8 @@ func (v *verification) path(ctx context.Context, path string) error {
 	case m != nil && !strings.HasPrefix(m[2], "sha256:"): // that is an image without its registry
 		return v.release(ctx, m[1], m[2])
 	}
+	_, err = os.Stat(path) // follows a link
+	v.nowhere = v.nowhere || errors.Is(err, fs.ErrNotExist)
 	return inspect.Path(ctx, path, v.visit)
 }
 

@@ -169,10 +169,10 @@ func (in inspection) layer(path string, d descriptor, r io.ReadCloser) error {
 		return err
 	}
 	_, rest := io.Copy(io.Discard, r)
-	if rest != nil {
-		rest = fmt.Errorf("inspecting %s: %w", path, rest)
+	if rest == nil || errors.Is(err, rest) { // a connection that broke
+		return err
 	}
-	return errors.Join(err, rest)
+	return errors.Join(err, fmt.Errorf("inspecting %s: %w", path, rest))
 }
 
 // document reads a blob that is JSON.
