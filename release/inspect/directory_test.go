@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/gzip"
+
 	"github.com/org/go-static-release/build/static"
 )
 
@@ -42,6 +44,8 @@ func TestDirectoryOrder(t *testing.T) {
 			write(name+".gz", through(t, []byte("text"), gz))
 		}
 	}
+	write("z", broken) // in the last batch
+	want = append(want, "NOT /z")
 	write("b.tar", tarOf(t, many, true))
 	for _, m := range many {
 		want = append(want, "NOT /b.tar!"+m.name)
@@ -116,6 +120,14 @@ func TestProbe(t *testing.T) {
 		"tar": through(t, tarOf(t, []member{{"a", broken}}, true), gz), "xz": through(t, text, xzw),
 		"text, junk": append(through(t, []byte("so"), gz), "junk"...), "header": append([]byte("\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03"), bytes.Repeat([]byte("n"), 2000)...),
 	}
+	var first bytes.Buffer // an empty member that ends where the probe does
+	w := gzip.NewWriter(&first)
+	w.Extra = make([]byte, probeSize-len(empty)-2)
+	check(t, w.Close())
+	if first.Len() != probeSize {
+		t.Fatalf("a member of %d bytes", first.Len())
+	}
+	cases["probe, program"] = append(first.Bytes(), through(t, broken, gz)...)
 	nothing := map[string]int{}
 	for name, data := range cases {
 		for end := range min(len(data), 4000) + 1 {
