@@ -45,6 +45,8 @@ examples:
   go-static-release                             a dry run into dist/
   go-static-release plan --targets 'linux/*'    what that would do
   go-static-release --targets all --archive binary
+  go-static-release verify /usr/bin             what these programs need to run
+  go-static-release verify ghcr.io/owner/image:tag
 
 exit status: 0 done, 1 something fell short, 2 the request was wrong
 `)

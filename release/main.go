@@ -38,7 +38,7 @@ type program struct {
 var commands = []struct{ name, help string }{
 	{"release", "everything; publishes only in a workflow, on a tag (default)"},
 	{"plan", "decide everything and print it; --json for machines"},
-	{"verify", "verify PATH...: say what executables need to run, in files, folders,\n            archives, packages, or the release OWNER/REPO@TAG; without a PATH,\n            in dist; --json for machines"},
+	{"verify", "verify PATH...: say what executables need to run, in files, folders,\n            archives, packages, OCI layouts, images (ghcr.io/OWNER/IMAGE:TAG),\n            or the release OWNER/REPO@TAG; without a PATH, in dist; --json\n            for machines"},
 }
 
 func commandNames() []string {

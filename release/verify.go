@@ -25,6 +25,8 @@ type verification struct {
 	found []inspect.Found // kept for --json only
 	total int
 	bad   int
+
+	nowhere bool // a path does not exist
 }
 
 // verify proves what lies at the paths, whoever built it. It is the ldd that runs
@@ -43,7 +45,7 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 		return fmt.Errorf("cancelled: %w", context.Cause(ctx))
 	}
 	err := errors.Join(errs...)
-	if errors.Is(err, fs.ErrNotExist) && v.total == 0 {
+	if v.nowhere && v.total == 0 {
 		return &requestError{err}
 	}
 	if v.json {
@@ -64,13 +66,27 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 // published is the name of a release on GitHub: OWNER/REPO@TAG.
 var published = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(\S+)$`)
 
+// path proves one argument: what is there under this name, else an image in a registry,
+// else a published release.
 func (v *verification) path(ctx context.Context, path string) error {
+	_, err := os.Lstat(path)
 	m := published.FindStringSubmatch(path)
-	if _, err := os.Lstat(path); m == nil || err == nil {
-		return inspect.Path(ctx, path, v.visit)
+	switch {
+	case err == nil:
+	case inspect.IsReference(path):
+		if err := inspect.CheckReference(path); err != nil {
+			return &requestError{err}
+		}
+		return inspect.Image(ctx, path, userAgent(), v.visit)
+	case m != nil && !strings.HasPrefix(m[2], "sha256:"): // that is an image without its registry
+		return v.release(ctx, m[1], m[2])
 	}
-	return v.release(ctx, m[1], m[2])
+	_, err = os.Stat(path) // follows a link
+	v.nowhere = v.nowhere || errors.Is(err, fs.ErrNotExist)
+	return inspect.Path(ctx, path, v.visit)
 }
+
+func userAgent() string { return actionName + "/" + programVersion() }
 
 // visit counts and shows one executable.
 func (v *verification) visit(f inspect.Found) error {
@@ -90,7 +106,7 @@ func (v *verification) visit(f inspect.Found) error {
 // server has and with the release's own checksums, and proves what is in it.
 func (v *verification) release(ctx context.Context, repository, tag string) error {
 	client, err := github.NewClient(github.Options{
-		APIURL: v.p.event.APIURL, Repository: repository, Token: v.c.Token, UserAgent: actionName + "/" + programVersion(),
+		APIURL: v.p.event.APIURL, Repository: repository, Token: v.c.Token, UserAgent: userAgent(),
 	})
 	if err != nil {
 		return &requestError{err}

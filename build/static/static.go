@@ -140,6 +140,17 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
+// Known reports whether a file that begins with head may be an executable: whether [Read] has to be
+// asked. Four bytes are enough to tell.
+func Known(head []byte) bool {
+	for _, format := range formats {
+		if bytes.HasPrefix(head, []byte(format.magic)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Read says what the executable in the first size bytes of r needs in order to run.
 // Its error is [ErrNotExecutable] where r holds no executable at all.
 func Read(r io.ReaderAt, size int64) (*File, error) {

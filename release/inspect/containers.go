@@ -17,6 +17,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/org/go-static-release/build/static"
 )
 
 // A container reads a file that holds others.
@@ -110,27 +112,68 @@ func readTar(in inspection, path string, f io.ReaderAt, size int64) error {
 	if err != nil {
 		return fmt.Errorf("inspecting %s: %w", path, err)
 	}
-	return in.tar(path, r)
+	return in.archive(path, r, f, size)
 }
 
-// readCompressed reads one compressed file, which may be a tar archive or a program.
-func readCompressed(in inspection, path string, f io.ReaderAt, size int64) error {
+// archive looks at the members of a tar archive, r, and if it holds container images at
+// those too, which takes another look at where r comes from.
+func (in inspection) archive(path string, r io.Reader, f io.ReaderAt, size int64) error {
+	if images, err := in.members(path, r); err != nil || !images {
+		return err
+	}
 	r, err := decompress(io.NewSectionReader(f, 0, size))
 	if err != nil {
 		return fmt.Errorf("inspecting %s: %w", path, err)
 	}
+	if _, plain := r.(*bufio.Reader); plain {
+		return in.imageTar(path, f, size)
+	}
+	content, size, done, err := keep(r)
+	if err != nil {
+		return fmt.Errorf("inspecting %s: %w", path, err)
+	}
+	defer done()
+	return in.imageTar(path, content, size)
+}
+
+// readCompressed reads one compressed file, which may be a tar archive or a program.
+func readCompressed(in inspection, path string, f io.ReaderAt, size int64) error {
+	if in.probe.nothingCompressed(f) {
+		return nil
+	}
+	return in.unpack(path, f, size)
+}
+
+func (in inspection) unpack(path string, f io.ReaderAt, size int64) error {
+	r, err := decompress(io.NewSectionReader(f, 0, size))
+	if err != nil {
+		return fmt.Errorf("inspecting %s: %w", path, err)
+	}
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	return in.stream(path, name, r, func(r io.Reader) error { return in.archive(path, r, f, size) })
+}
+
+// stream looks at what was decompressed: a tar archive, or else a file of this name.
+func (in inspection) stream(path, name string, r io.Reader, archive func(io.Reader) error) error {
 	b := bufio.NewReaderSize(r, headSize)
 	head, err := b.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("inspecting %s: %w", path, err)
 	}
 	if isTar(head) {
-		return in.tar(path, b)
+		return archive(b)
 	}
-	return in.member(path, strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), b)
+	return in.member(path, name, b)
 }
 
+// tar looks at the members of a tar archive.
 func (in inspection) tar(path string, r io.Reader) error {
+	_, err := in.members(path, r)
+	return err
+}
+
+// members also reports whether there is a member that container images come with.
+func (in inspection) members(path string, r io.Reader) (images bool, err error) {
 	total := &limited{r: r, left: maxTotal}
 	for tr := tar.NewReader(total); ; {
 		h, err := tr.Next()
@@ -138,16 +181,18 @@ func (in inspection) tar(path string, r io.Reader) error {
 			err = errors.New("cut short: no mark at the end of the archive")
 		}
 		if err == io.EOF {
-			return nil
+			return images, nil
 		}
 		if err != nil {
-			return fmt.Errorf("inspecting %s: %w", path, err)
+			return false, fmt.Errorf("inspecting %s: %w", path, err)
 		}
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
+		name := strings.TrimPrefix(h.Name, "./")
+		images = images || name == layoutFile || name == dockerFile
 		if err := in.member(path, h.Name, tr); err != nil {
-			return err
+			return false, err
 		}
 	}
 }
@@ -159,7 +204,7 @@ func readZip(in inspection, path string, f io.ReaderAt, size int64) error {
 		return fmt.Errorf("inspecting %s: %w", path, err)
 	}
 	for _, member := range zr.File {
-		if !member.Mode().IsRegular() {
+		if !member.Mode().IsRegular() || in.probe.nothingZipped(member) {
 			continue
 		}
 		r, err := member.Open()
@@ -190,7 +235,7 @@ func (in inspection) member(path, name string, r io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("inspecting %s!%q: %w", path, name, err)
 	}
-	if !executableMagic(head[:n]) {
+	if !static.Known(head[:n]) {
 		return nil
 	}
 	content, size, done, err := keep(io.MultiReader(bytes.NewReader(head[:n]), r))

@@ -1,5 +1,6 @@
 // Package inspect finds executables in whatever holds them and says what each needs to
-// run: files, directories, tar and zip archives, Debian, RPM and Alpine packages.
+// run: files, directories, tar and zip archives, Debian, RPM and Alpine packages,
+// container images in a registry, in an OCI image layout, or saved by docker or podman.
 //
 // Nothing is executed and nothing is unpacked to a place of its own: an executable
 // inside an archive is read from memory, or from a temporary file if it is large. Names
@@ -8,16 +9,19 @@
 //
 // In directories archives are known by their names, so that a whole file system is
 // read quickly; a file that is named by itself is known by its content.
+//
+// Of a container image every layer is looked at by itself, on every platform: what a
+// later layer replaces or deletes is shipped all the same. A layer or manifest without
+// the digest and size that its image gives is an error, but what it held may have been
+// visited by then.
 package inspect
 
 import (
-	"bytes"
 	"context"
 	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +45,7 @@ func Path(ctx context.Context, path string, visit func(Found) error) error {
 	if err != nil {
 		return fmt.Errorf("inspecting: %w", err)
 	}
-	in := inspection{ctx, visit}
+	in := newInspection(ctx, visit)
 	switch {
 	case info.Mode().IsRegular():
 		return in.named(path)
@@ -55,38 +59,18 @@ func Path(ctx context.Context, path string, visit func(Found) error) error {
 	return in.directory(root, path)
 }
 
-// directory looks at everything below root, which is shown as path.
-func (in inspection) directory(root, path string) error {
-	var errs []error
-	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
-		ctx := in.ctx
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err != nil:
-			errs = append(errs, fmt.Errorf("inspecting: %w", err)) // the rest can still be looked at
-			return nil
-		case !d.Type().IsRegular(): // links are looked at where they point, if that is here
-			return nil
-		}
-		err = in.listed(name, filepath.Join(path, strings.TrimPrefix(name, root)))
-		if errors.Is(err, errVisit) {
-			return err
-		}
-		if err != nil {
-			errs = append(errs, err)
-		}
-		return nil
-	})
-	return errors.Join(append(errs, err)...)
-}
-
 // errVisit marks an error of the visitor, which ends the inspection.
 var errVisit = errors.New("stopped")
 
+// An inspection is used by one goroutine.
 type inspection struct {
 	ctx   context.Context
 	visit func(Found) error
+	probe *probe
+}
+
+func newInspection(ctx context.Context, visit func(Found) error) inspection {
+	return inspection{ctx, visit, &probe{}}
 }
 
 // named looks at a file that was named by itself: it must hold something.
@@ -102,7 +86,7 @@ func (in inspection) named(path string) error {
 // Reader is Path for a file that is open already, under the name it is to be known by.
 // It need not hold an executable.
 func Reader(ctx context.Context, name string, r io.ReaderAt, size int64, visit func(Found) error) error {
-	return inspection{ctx, visit}.byContent(name, r, size, false)
+	return newInspection(ctx, visit).byContent(name, r, size, false)
 }
 
 // byContent looks at a file that is known by its content, whatever its name.
@@ -118,18 +102,28 @@ func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool
 	return in.judge(path, r, size, must)
 }
 
-// listed looks at a file of a directory, most of which are nothing.
+// listed looks at a file of a directory, most of which are nothing: after one read.
 func (in inspection) listed(path, shown string) error {
-	read := containerByName(path)
-	f, size, err := open(path)
+	if filepath.Base(path) == layoutFile {
+		return in.layout(filepath.Dir(path), filepath.Dir(shown))
+	}
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("inspecting: %w", err)
 	}
 	defer f.Close()
-	if read != nil {
-		return read(in, shown, f, size)
+	read := containerByName(path)
+	if read == nil && in.probe.unknown(f) {
+		return nil
 	}
-	return in.judge(shown, f, size, false)
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("inspecting: %w", err)
+	}
+	if read != nil {
+		return read(in, shown, f, info.Size())
+	}
+	return in.judge(shown, f, info.Size(), false)
 }
 
 func open(path string) (*os.File, int64, error) {
@@ -201,10 +195,4 @@ func systemOf(f *static.File, r io.ReaderAt) string {
 		return f.OS
 	}
 	return "linux"
-}
-
-// executableMagic reports whether a file with these first bytes is worth keeping whole.
-func executableMagic(head []byte) bool {
-	_, err := static.Read(bytes.NewReader(head), int64(len(head)))
-	return !errors.Is(err, static.ErrNotExecutable)
 }

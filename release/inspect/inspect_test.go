@@ -288,7 +288,7 @@ func FuzzContainers(f *testing.F) {
 	f.Add([]byte("PK\x03\x04"))
 	f.Add([]byte("\x1f\x8b\x08"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		in := inspection{t.Context(), func(Found) error { return nil }}
+		in := newInspection(t.Context(), func(Found) error { return nil })
 		for _, read := range []container{readTar, readZip, readDeb, readRPM} {
 			if err := read(in, "x", bytes.NewReader(data), int64(len(data))); err != nil && !strings.HasPrefix(err.Error(), "inspecting x") {
 				t.Errorf("an error that does not say where: %v", err)

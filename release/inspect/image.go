@@ -1,0 +1,241 @@
+package inspect
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"regexp"
+	"strings"
+)
+
+const (
+	maxDocument = 4 << 20 // bytes of a manifest: what registries have to take (distribution-spec, "Pushing Manifests")
+	maxDepth    = 4       // of an index in an index
+)
+
+// A descriptor names a blob (image-spec, descriptor.md).
+type descriptor struct {
+	MediaType string   `json:"mediaType"`
+	Digest    string   `json:"digest"`
+	Size      int64    `json:"size"`
+	Platform  platform `json:"platform"`
+
+	anySize bool // where only the digest is known
+}
+
+type platform struct {
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
+	Variant      string `json:"variant"`
+}
+
+// A document is an image index or an image manifest (image-spec, image-index.md and
+// manifest.md; those of Docker have the same fields).
+type document struct {
+	Manifests []descriptor `json:"manifests"`
+	Config    descriptor   `json:"config"`
+	Layers    []descriptor `json:"layers"`
+}
+
+// images reads the images of one place. Whatever several platforms or tags have in
+// common, and are shown for under one name, is looked at once.
+//
+// Every layer is read for itself: a file that a later layer replaces or deletes is
+// looked at too, since it is shipped all the same.
+type images struct {
+	in   inspection
+	path string
+	open func(descriptor) (io.ReadCloser, error)
+	seen map[string]bool
+}
+
+// read looks at all images that raw leads to, the content of what d describes.
+func (im *images) read(raw []byte, d descriptor, depth int) error {
+	var doc document
+	err := json.Unmarshal(raw, &doc)
+	switch {
+	case err != nil:
+	case doc.Manifests != nil && doc.Layers != nil: // CVE-2021-41190: readers would disagree about what it is
+		err = errors.New("both an index and a manifest")
+	case doc.Manifests == nil && doc.Layers == nil:
+		err = errors.New("neither an index nor a manifest of an image")
+	case depth > maxDepth:
+		err = errors.New("too many indexes in one another")
+	}
+	if err != nil {
+		return fmt.Errorf("inspecting %s: reading %s: %w", im.path, cmp.Or(printable(d.Digest), "index.json"), err)
+	}
+	if doc.Layers != nil {
+		return im.image(doc, d)
+	}
+	var errs []error
+	for _, child := range doc.Manifests {
+		// What a build says about itself (an attestation of BuildKit) is for no platform,
+		// so nothing can run it.
+		if child.Platform.OS == "unknown" && child.Platform.Architecture == "unknown" || im.known(child.Digest) {
+			continue
+		}
+		content, err := im.document(child)
+		if err == nil {
+			err = im.read(content, child, depth+1)
+		}
+		if im.in.over(err) {
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// image looks at every layer of one image.
+func (im *images) image(doc document, d descriptor) error {
+	p := d.Platform
+	switch doc.Config.MediaType {
+	case "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json":
+		if p.OS != "" {
+			break
+		}
+		raw, err := im.document(doc.Config)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(raw, &p); err != nil {
+			return fmt.Errorf("inspecting %s: reading %s: %w", im.path, doc.Config.Digest, err)
+		}
+	}
+	return im.layers(p.label(d.Digest), doc.Layers)
+}
+
+// layers looks at the layers of an image, which is shown under the given name.
+func (im *images) layers(name string, layers []descriptor) error {
+	path := im.path + "!" + name
+	var errs []error
+	for _, layer := range layers {
+		if im.known(path + layer.Digest) {
+			continue
+		}
+		r, err := im.blob(layer)
+		if err == nil {
+			err = im.in.layer(path, layer, r)
+		}
+		if im.in.over(err) {
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// label is what an image is shown as.
+func (p platform) label(digest string) string {
+	if p.OS == "" {
+		return printable(digest)
+	}
+	name := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		name += "/" + p.Variant
+	}
+	return printable(name)
+}
+
+func (im *images) known(key string) bool {
+	was := im.seen[key]
+	im.seen[key] = true
+	return was
+}
+
+// over reports whether err ends the inspection.
+func (in inspection) over(err error) bool { return errors.Is(err, errVisit) || in.ctx.Err() != nil }
+
+// layer looks at the files of one layer and reads it to its end, where its digest is
+// compared. What is no layer of files, as in an artifact, is known by its content.
+func (in inspection) layer(path string, d descriptor, r io.ReadCloser) error {
+	defer r.Close()
+	content, err := decompress(r)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("inspecting %s: %w", path, err)
+	case strings.Contains(d.MediaType, "tar"):
+		err = in.tar(path, content)
+	default:
+		err = in.stream(path, d.Digest, content, func(r io.Reader) error { return in.tar(path, r) })
+	}
+	if in.over(err) || errors.Is(err, errBlob) {
+		return err
+	}
+	_, rest := io.Copy(io.Discard, r)
+	if rest == nil || errors.Is(err, rest) { // a connection that broke
+		return err
+	}
+	return errors.Join(err, fmt.Errorf("inspecting %s: %w", path, rest))
+}
+
+// document reads a blob that is JSON.
+func (im *images) document(d descriptor) ([]byte, error) {
+	if d.Size > maxDocument {
+		return nil, fmt.Errorf("inspecting %s: %s: a manifest of %d bytes", im.path, printable(d.Digest), d.Size)
+	}
+	r, err := im.blob(d)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("inspecting %s: %w", im.path, err)
+	}
+	return raw, nil
+}
+
+// sha256Digest is the only kind of digest that is understood, and safe in a path.
+var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// blob opens what d describes. Reading it to the end is an error unless it has the size
+// and the digest that d says.
+func (im *images) blob(d descriptor) (io.ReadCloser, error) {
+	if !sha256Digest.MatchString(d.Digest) {
+		return nil, fmt.Errorf("inspecting %s: %q is no SHA-256 digest", im.path, d.Digest)
+	}
+	if d.Size < 0 || d.Size > maxTotal {
+		return nil, fmt.Errorf("inspecting %s: %s: %d bytes: %w", im.path, d.Digest, d.Size, errLimit)
+	}
+	r, err := im.open(d)
+	if err != nil {
+		return nil, fmt.Errorf("inspecting %s: %s: %w", im.path, d.Digest, err)
+	}
+	return &checked{ReadCloser: r, digest: d.Digest, left: d.Size, anySize: d.anySize, sum: sha256.New()}, nil
+}
+
+// errBlob marks a blob that is not what its digest or its size says.
+var errBlob = errors.New("not what was published")
+
+type checked struct {
+	io.ReadCloser
+	digest  string
+	left    int64
+	anySize bool
+	sum     hash.Hash
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.sum.Write(p[:n])
+	if c.left -= int64(n); c.left < 0 && !c.anySize {
+		return 0, fmt.Errorf("%s: %w: it is %d bytes longer, or more", c.digest, errBlob, -c.left)
+	}
+	if err != io.EOF {
+		return n, err
+	}
+	if c.left > 0 {
+		return n, fmt.Errorf("%s: %w: it is %d bytes shorter", c.digest, errBlob, c.left)
+	}
+	if got := "sha256:" + hex.EncodeToString(c.sum.Sum(nil)); got != c.digest {
+		return n, fmt.Errorf("%s: %w: it has %s", c.digest, errBlob, got)
+	}
+	return n, io.EOF
+}
