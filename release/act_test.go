@@ -140,7 +140,7 @@ func actReadOnly(t *testing.T, u *actUser) {
 	u.commit("v1.2.3")
 	job := u.push(actReadToken)
 	job.ended(t, false)
-	job.said(t, "Resource not accessible by integration", "hint: add to the workflow: permissions: {contents: write}\n")
+	job.said(t, "Resource not accessible by integration", "hint: permissions: # in the workflow, at its top or in the job\n  contents: write\n")
 	if left := u.gh.Releases(); len(left) > 0 {
 		t.Errorf("releases: %+v", left)
 	}

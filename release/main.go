@@ -177,12 +177,12 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client(plan.Publish, p.event.APIURL, p.event.Repository, programVersion())
+	client, err := c.client(plan.Publish, p.event.APIURL, p.event.Repository, func(line string) { fmt.Fprintln(p.log, line) })
 	if err != nil {
 		return &requestError{err}
 	}
 	p.announce(plan, c)
-	r := newRun(c, plan, programVersion())
+	r := newRun(c, plan, page{p.event.ServerURL, p.event.Repository}, programVersion())
 	r.done = p.targetDone
 	if err := r.execute(ctx, client); err != nil {
 		var refusal *github.Refusal
@@ -191,7 +191,10 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 		}
 		return err
 	}
-	return p.tell(r)
+	if err := p.tell(r); err != nil || !c.Verify || r.rep.Status != report.Published {
+		return err
+	}
+	return p.verifyPublished(ctx, c, plan.Source.Tag)
 }
 
 // announce says what will happen, and why, before it does.

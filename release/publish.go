@@ -21,7 +21,7 @@ import (
 )
 
 // newRun prepares a run and its report. client is nil in a dry run.
-func newRun(c *Config, p *Plan, program string) *run {
+func newRun(c *Config, p *Plan, web page, program string) *run {
 	rep := &report.Report{
 		Schema: report.Schema, Program: program, DryRun: !p.Publish, Why: p.Why,
 		Name: p.Name, Module: p.Module, Source: p.Source, Go: p.Go, Skipped: p.Skipped,
@@ -31,7 +31,7 @@ func newRun(c *Config, p *Plan, program string) *run {
 		rep.Targets[i].Target, rep.Targets[i].CC = b.Target.String(), b.CC
 	}
 	return &run{
-		cfg: c, plan: p, rep: rep,
+		cfg: c, plan: p, rep: rep, web: web,
 		compilers: semaphore.NewWeighted(int64(c.Parallelism)),
 		uploads:   semaphore.NewWeighted(maxUploads),
 	}
@@ -75,13 +75,15 @@ func (r *run) openRelease(ctx context.Context, client *github.Client) (err error
 	r.release, err = client.Open(ctx, github.Wanted{
 		Tag: r.plan.Source.Tag, Commit: r.plan.Source.Commit,
 		Title: r.cfg.ReleaseName, Notes: r.cfg.Notes, Prerelease: r.plan.prerelease(r.cfg),
-		Files: r.plan.fileNames(r.cfg),
+		Files: r.plan.fileNames(r.cfg), Footer: r.plan.footer(r.cfg, r.web), Overwrite: r.cfg.Overwrite,
 	})
 	if err != nil {
 		return err
 	}
-	r.rep.Notices = append(r.rep.Notices, r.release.Notices...)
-	if r.release.Published() {
+	switch {
+	case r.release.Published() && r.cfg.Overwrite:
+		r.rep.Notices = append(r.rep.Notices, "the release was public already: what differs is replaced, because overwrite is true")
+	case r.release.Published():
 		r.rep.Notices = append(r.rep.Notices, "the release is public already: it is compared, and nothing in it is changed")
 	}
 	r.rep.Release = &report.Release{ID: r.release.ID(), URL: r.release.URL(), Public: r.release.Published()}
@@ -197,6 +199,10 @@ func (r *run) makeLatest(ctx context.Context, client *github.Client) (bool, erro
 // the sources do not make a release, or nothing is on the server yet, the draft goes;
 // otherwise it stays, and the next run continues it.
 func (r *run) conclude(ctx context.Context) {
+	if r.release != nil {
+		r.rep.Release.Public = r.release.Published()
+		r.rep.Notices = append(r.release.Notices, r.rep.Notices...)
+	}
 	switch {
 	case r.rep.Err() == nil && r.release == nil:
 		r.rep.Status = report.DryRun
@@ -265,13 +271,13 @@ func (r *run) writeReport() error {
 }
 
 // client returns the client of a run that publishes, nil for a dry run.
-func (c *Config) client(publish bool, apiURL, repository, program string) (*github.Client, error) {
+func (c *Config) client(publish bool, apiURL, repository string, say func(string)) (*github.Client, error) {
 	if !publish {
 		return nil, nil
 	}
 	client, err := github.NewClient(github.Options{
 		APIURL: apiURL, Repository: repository, Token: c.Token,
-		UserAgent: actionName + "/" + program,
+		UserAgent: userAgent(), Say: say,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("preparing to publish: %w", err)

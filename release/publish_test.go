@@ -421,7 +421,7 @@ func TestRefusedBeforeCompiling(t *testing.T) {
 		env  string
 		said []string
 	}{
-		{"read-only token", "INPUT_TOKEN=read-only", []string{"Resource not accessible by integration", "hint: add to the workflow: permissions: {contents: write}", "(request "}},
+		{"read-only token", "INPUT_TOKEN=read-only", []string{"Resource not accessible by integration", "hint: permissions: # in the workflow, at its top or in the job\n  contents: write\n", "(request "}},
 		{"wrong token", "INPUT_TOKEN=nobody", []string{"Bad credentials", "hint: the token is wrong or has expired"}},
 		{"wrong repository", "GITHUB_REPOSITORY=octo/nothing", []string{"404", "hint: check GITHUB_REPOSITORY"}},
 		{"no repository", "GITHUB_REPOSITORY=", []string{`repository "" is not of the form OWNER/REPO`}},

@@ -36,6 +36,7 @@ type run struct {
 	plan      *Plan
 	rep       *report.Report
 	release   *github.Release // nil in a dry run
+	web       page
 	compilers *semaphore.Weighted
 	uploads   *semaphore.Weighted
 	temp      string  // where compilers write

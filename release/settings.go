@@ -39,6 +39,8 @@ type Config struct {
 	Draft       bool
 	Prerelease  *bool // nil: as the version says
 	MakeLatest  *bool // nil: as the versions say
+	Overwrite   bool
+	Verify      bool
 	DryRun      *bool // nil: as the surroundings say
 	FailFast    bool
 	Parallelism int // 0: as many as there are processors
@@ -121,6 +123,10 @@ var settings = []setting{
 		set: optional(func(c *Config) **bool { return &c.Prerelease })},
 	{name: "make-latest", auto: "if no higher version is", flag: true, help: "mark as the latest release: true or false",
 		set: optional(func(c *Config) **bool { return &c.MakeLatest })},
+	{name: "overwrite", def: "false", flag: true, help: "make a public release that has other files anew: it is a draft until all are replaced; never one that is immutable",
+		set: boolean(func(c *Config) *bool { return &c.Overwrite })},
+	{name: "verify", def: "false", flag: true, help: "download what was published, and prove it again",
+		set: boolean(func(c *Config) *bool { return &c.Verify })},
 	{name: "dry-run", auto: "false in a workflow on a tag with a token, else true", flag: true, help: "do all but publish",
 		set: optional(func(c *Config) **bool { return &c.DryRun })},
 	{name: "fail-fast", def: "false", flag: true, help: "stop all targets when one fails",

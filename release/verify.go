@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 type verification struct {
 	p     *program
 	c     *Config
+	out   io.Writer
 	json  bool
 	found []inspect.Found // kept for --json only
 	total int
@@ -32,7 +34,7 @@ type verification struct {
 // verify proves what lies at the paths, whoever built it. It is the ldd that runs
 // nothing and works on the files of every system.
 func (p *program) verify(ctx context.Context, c *Config, opts options) error {
-	v := &verification{p: p, c: c, json: opts.json, found: []inspect.Found{}}
+	v := &verification{p: p, c: c, out: p.out, json: opts.json, found: []inspect.Found{}}
 	paths := opts.paths
 	if len(paths) == 0 {
 		paths = []string{c.Dist}
@@ -60,6 +62,19 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 	case v.bad > 0:
 		return fmt.Errorf("%d of %s: %w", v.bad, report.Count(v.total, "executable"), errReported)
 	}
+	return nil
+}
+
+// verifyPublished proves what everybody can download now, at the end of a release.
+func (p *program) verifyPublished(ctx context.Context, c *Config, tag string) error {
+	v := &verification{p: p, c: c, out: p.log}
+	if err := v.release(ctx, p.event.Repository, tag); err != nil {
+		return fmt.Errorf("verifying the published release: %w", err)
+	}
+	if v.bad > 0 && c.Static != "report" {
+		return fmt.Errorf("verifying the published release: %d of %s not static", v.bad, report.Count(v.total, "executable"))
+	}
+	fmt.Fprintf(p.log, "verified as published: %s\n", report.Count(v.total, "executable"))
 	return nil
 }
 
@@ -98,7 +113,7 @@ func (v *verification) visit(f inspect.Found) error {
 		v.found = append(v.found, f)
 		return nil
 	}
-	_, err := fmt.Fprintln(v.p.out, verdictLine(f))
+	_, err := fmt.Fprintln(v.out, verdictLine(f))
 	return err
 }
 
@@ -182,7 +197,7 @@ func (v *verification) printJSON() error {
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
-	_, err = fmt.Fprintf(v.p.out, "%s\n", data)
+	_, err = fmt.Fprintf(v.out, "%s\n", data)
 	return err
 }
 

@@ -66,49 +66,75 @@ func (r *Release) asset(name string) *github.ReleaseAsset {
 
 // Attach makes sure that the release has the file, and says what that took. On a
 // draft an asset of the same name that is incomplete or different is replaced; on a
-// published release a difference is refused.
+// published release a difference is refused, or makes it a draft again if it may be
+// overwritten.
 func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err error) {
 	if a.Size > MaxAssetSize {
 		return "", &Refusal{fmt.Errorf("uploading %s: %d bytes, and GitHub takes files below 2 GiB", a.Name, a.Size)}
 	}
-	outcome, attempts := Uploaded, 0
+	outcome = Uploaded
+	first := true
 	err = r.c.retry(ctx, "uploading "+a.Name, func() error {
-		if attempts++; attempts > 1 { // an upload that failed may have left something
+		if !first { // an upload that failed may have left something
 			if err := errors.Join(r.refresh(ctx), r.list(ctx)); err != nil {
 				return err
 			}
 		}
-		if have := r.asset(a.Name); have != nil {
-			same, err := r.sameAs(ctx, have, a)
-			if err != nil {
-				return err
-			}
-			if same && attempts == 1 {
-				outcome = Same
-			}
-			if same {
-				return nil
-			}
-			if r.Published() {
-				return &Refusal{fmt.Errorf("release %s is public and has a different %s (%s, not %s); a public release is never changed",
-					r.want.Tag, a.Name, have.GetDigest(), a.digest())}
-			}
-			if have.GetState() == stateUploaded && attempts == 1 {
-				outcome = Replaced
-			}
-			if err := r.remove(ctx, have); err != nil {
-				return err
-			}
+		found, err := r.attach(ctx, a)
+		if first && found != "" {
+			outcome = found
 		}
-		if r.Published() {
-			return &Refusal{fmt.Errorf("release %s is public and has no %s; a public release is never changed", r.want.Tag, a.Name)}
-		}
-		return r.upload(ctx, a)
+		first = false
+		return err
 	})
 	if err != nil {
 		return "", err
 	}
 	return outcome, nil
+}
+
+// attach looks at what is there under the name of a, and sends a if it has to. It says
+// what it found: Same, Replaced, or nothing.
+func (r *Release) attach(ctx context.Context, a Asset) (found string, err error) {
+	have := r.asset(a.Name)
+	if have != nil {
+		same, err := r.sameAs(ctx, have, a)
+		if err != nil {
+			return "", err
+		}
+		if same {
+			return Same, nil
+		}
+	}
+	if r.Published() {
+		if err := r.mayChange(a, have); err != nil {
+			return "", err
+		}
+		if err := r.reopen(ctx); err != nil {
+			return "", err
+		}
+	}
+	if have != nil {
+		if have.GetState() == stateUploaded {
+			found = Replaced
+		}
+		if err := r.remove(ctx, have); err != nil {
+			return found, err
+		}
+	}
+	return found, r.upload(ctx, a)
+}
+
+// mayChange refuses to change a public release, unless that was asked for and is possible.
+func (r *Release) mayChange(a Asset, have *github.ReleaseAsset) error {
+	switch {
+	case r.want.Overwrite && !r.current().GetImmutable():
+		return nil
+	case have == nil:
+		return &Refusal{fmt.Errorf("release %s is public and has no %s; %s", r.want.Tag, a.Name, r.unchangeable())}
+	}
+	return &Refusal{fmt.Errorf("release %s is public and has a different %s (%s, not %s); %s",
+		r.want.Tag, a.Name, have.GetDigest(), a.digest(), r.unchangeable())}
 }
 
 // sameAs reports whether the server has the very bytes of a.
@@ -128,7 +154,7 @@ func (r *Release) digest(ctx context.Context, have *github.ReleaseAsset) (string
 	}
 	var digest string
 	err := r.c.retry(ctx, "reading back "+have.GetName(), func() error {
-		body, _, err := r.c.api.Repositories.DownloadReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID(), http.DefaultClient)
+		body, _, err := r.c.api.Repositories.DownloadReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID(), r.c.plain)
 		if err != nil {
 			return err
 		}
@@ -144,6 +170,9 @@ func (r *Release) digest(ctx context.Context, have *github.ReleaseAsset) (string
 }
 
 func (r *Release) remove(ctx context.Context, have *github.ReleaseAsset) error {
+	if err := r.c.pace(ctx); err != nil {
+		return err
+	}
 	_, err := r.c.api.Repositories.DeleteReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID())
 	if err != nil && status(err) != http.StatusNotFound {
 		return err
@@ -156,6 +185,9 @@ func (r *Release) remove(ctx context.Context, have *github.ReleaseAsset) error {
 
 // upload sends the file once and looks at what the server says it stored.
 func (r *Release) upload(ctx context.Context, a Asset) error {
+	if err := r.c.pace(ctx); err != nil {
+		return err
+	}
 	body, err := a.Open()
 	if err != nil {
 		return err
@@ -167,8 +199,10 @@ func (r *Release) upload(ctx context.Context, a Asset) error {
 	stored, _, err := r.c.api.Repositories.UploadReleaseAssetFromRelease(ctx, r.current(),
 		&github.UploadOptions{Name: a.Name, MediaType: "application/octet-stream"}, // not the machine's MIME table
 		body, a.Size)
-	if status(err) == http.StatusUnprocessableEntity { // somebody else was faster, or the release is public now: look again
-		return &temporaryError{err}
+	switch status(err) {
+	case http.StatusUnprocessableEntity, // the name is taken, by a failed attempt or by another run, or the release is public now
+		http.StatusNotFound: // the host of uploads does not know a release that the API knows (goreleaser/goreleaser#3605)
+		return &temporaryError{err} // look again, then decide
 	}
 	if err != nil {
 		return err

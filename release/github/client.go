@@ -1,14 +1,12 @@
 package github
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-github/v92/github"
@@ -18,7 +16,14 @@ import (
 type Client struct {
 	api         *github.Client
 	owner, repo string
-	pause       time.Duration // before the first retry; doubled for each further one
+	plain       *http.Client // without the token, for hosts that downloads are redirected to
+	say         func(string)
+
+	second   time.Duration // what counts as one: shorter in tests
+	patience patience
+	pacer    pacer
+	rate     atomic.Pointer[github.Rate]
+	minutes  atomic.Int32 // how often a limit came without saying for how long
 }
 
 // Options are what a Client needs to know.
@@ -27,7 +32,10 @@ type Options struct {
 	Repository string // GITHUB_REPOSITORY: OWNER/REPO
 	Token      string // "": only what is public
 	UserAgent  string
-	Pause      time.Duration // before the first retry; 0 is one second
+	Say        func(line string) // told while the client waits; nil: nobody
+	Second     time.Duration     // of waiting; 0 is one second, tests take less
+	Stall      time.Duration     // how long a connection may stand still; 0 is two minutes
+	Transport  *http.Transport   // nil: Go's default
 }
 
 // NewClient returns a client. It makes no request.
@@ -42,13 +50,28 @@ func NewClient(o Options) (*Client, error) {
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the token has characters that no token has") // and it is not to be shown
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ResponseHeaderTimeout = 2 * time.Minute // counted from the end of the request's body
+	if o.Second == 0 {
+		o.Second = time.Second
+	}
+	if o.Stall == 0 {
+		o.Stall = stallTime
+	}
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	if o.Transport == nil {
+		o.Transport = http.DefaultTransport.(*http.Transport).Clone()
+	}
+	if o.Transport.HTTP2 == nil {
+		o.Transport.HTTP2 = new(alive)
+	}
+	transport := watchful{o.Transport, o.Stall, new(atomic.Bool)}
 	base := strings.TrimSuffix(o.APIURL, "/") + "/"
 	options := []github.ClientOptionsFunc{
 		github.WithTransport(transport),
 		github.WithUserAgent(o.UserAgent),
-		github.WithURLs(&base, &base), // uploads go to the upload_url of the release, not here
+		github.WithURLs(&base, &base),      // uploads go to the upload_url of the release, not here
+		github.WithDisableRateLimitCheck(), // it would refuse requests by itself, with a wrong idea of how long (retry.go)
 	}
 	if o.Token != "" {
 		options = append(options, github.WithAuthToken(o.Token))
@@ -57,112 +80,8 @@ func NewClient(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading GITHUB_API_URL: %w", err)
 	}
-	if o.Pause == 0 {
-		o.Pause = time.Second
-	}
-	return &Client{api, owner, repo, o.Pause}, nil
-}
-
-type hintError struct {
-	err  error
-	hint string
-}
-
-func (e *hintError) Error() string { return e.err.Error() }
-func (e *hintError) Unwrap() error { return e.err }
-func (e *hintError) Hint() string  { return e.hint }
-
-// A Refusal is GitHub's, or our own, "no": trying again changes nothing.
-type Refusal struct{ err error }
-
-func (e *Refusal) Error() string { return e.err.Error() }
-func (e *Refusal) Unwrap() error { return e.err }
-
-// A temporaryError passes by itself, or with another try.
-type temporaryError struct{ err error }
-
-func (e *temporaryError) Error() string { return e.err.Error() }
-func (e *temporaryError) Unwrap() error { return e.err }
-
-// status is the HTTP status of an API error, 0 if err is none.
-func status(err error) int {
-	var e *github.ErrorResponse
-	if errors.As(err, &e) && e.Response != nil {
-		return e.Response.StatusCode
-	}
-	return 0
-}
-
-// maxAttempts of one request.
-const maxAttempts = 5
-
-// retry calls f until it succeeds, fails for good, or has been tried maxAttempts
-// times. f must make its request from the start each time, body included.
-func (c *Client) retry(ctx context.Context, doing string, f func() error) error {
-	for attempt := 1; ; attempt++ {
-		err := f()
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		wait, temporary := c.waitAfter(err, attempt)
-		if !temporary || attempt == maxAttempts {
-			return explain(doing, err)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// waitAfter decides whether an error passes by itself, and how long to wait for it.
-func (c *Client) waitAfter(err error, attempt int) (time.Duration, bool) {
-	wait := c.pause << (attempt - 1)
-	wait += rand.N(wait/2 + 1)
-	var secondary *github.AbuseRateLimitError
-	if errors.As(err, &secondary) {
-		// Without a Retry-After the documentation asks for at least a minute; go-github
-		// then says when the primary limit is reset, which may be most of an hour away.
-		return min(max(secondary.GetRetryAfter(), 60*c.pause), 600*c.pause), true
-	}
-	var network *net.OpError
-	var request *url.Error
-	var temporary *temporaryError
-	switch code := status(err); {
-	case errors.As(err, &temporary):
-		return wait, true
-	case code >= 500, code == http.StatusTooManyRequests:
-		return wait, true
-	case errors.As(err, &network), errors.As(err, &request):
-		return wait, true
-	}
-	return 0, false
-}
-
-// explain adds what was being done, GitHub's request id, and the remedy where there is one.
-func explain(doing string, err error) error {
-	err = fmt.Errorf("%s: %w", doing, err)
-	var e *github.ErrorResponse
-	if !errors.As(err, &e) || e.Response == nil {
-		return err
-	}
-	if id := e.Response.Header.Get("X-GitHub-Request-Id"); id != "" {
-		err = fmt.Errorf("%w (request %s)", err, id)
-	}
-	switch code := e.Response.StatusCode; {
-	case code == http.StatusUnauthorized:
-		err = &hintError{err, "the token is wrong or has expired; in a workflow: with: {token: '${{ github.token }}'}"}
-	case code == http.StatusForbidden && strings.Contains(e.Message, "not accessible"):
-		err = &hintError{err, "add to the workflow: permissions: {contents: write}"}
-	case code == http.StatusNotFound:
-		err = &hintError{err, "check GITHUB_REPOSITORY, GITHUB_API_URL, and that the token may see the repository"}
-	}
-	if code := e.Response.StatusCode; code >= 400 && code < 500 && code != http.StatusTooManyRequests {
-		return &Refusal{err}
-	}
-	return err
+	return &Client{
+		api: api, owner: owner, repo: repo, plain: &http.Client{Transport: transport}, say: o.Say,
+		second: o.Second, patience: patience{budget: time.Duration(waitBudget.Seconds() * float64(o.Second))},
+	}, nil
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"slices"
 )
@@ -51,7 +50,7 @@ func (r *Release) Download(ctx context.Context, name string, f *os.File) (sum st
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		body, _, err := r.c.api.Repositories.DownloadReleaseAsset(ctx, r.c.owner, r.c.repo, a.GetID(), http.DefaultClient)
+		body, _, err := r.c.api.Repositories.DownloadReleaseAsset(ctx, r.c.owner, r.c.repo, a.GetID(), r.c.plain)
 		if err != nil {
 			return err
 		}

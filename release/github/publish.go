@@ -40,7 +40,7 @@ func (r *Release) Check(ctx context.Context, want []Asset) error {
 		}
 	}
 	if !r.Published() {
-		for _, name := range r.others(names) {
+		for _, name := range r.others(append(names, r.foreign...)) {
 			wrong = append(wrong, name+": not of this release")
 		}
 	}
@@ -68,21 +68,47 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTime)
 	defer cancel()
-	// The smallest PATCH: more fields can disturb a draft's pending tag (tauri-apps/tauri-action#914).
-	request := github.UpdateReleaseRequest{
-		Draft: new(false), Prerelease: &r.want.Prerelease, MakeLatest: new(fmt.Sprint(makeLatest)),
-	}
-	tag := r.rel.TagName
-	err := r.c.retry(ctx, "publishing the release", func() error {
-		rel, _, err := r.c.api.Repositories.UpdateRelease(ctx, r.c.owner, r.c.repo, r.rel.ID, request)
-		if err == nil {
-			r.rel = rel // all uploads are over: nobody else reads it now
-		}
+	if err := r.removeTwins(ctx); err != nil {
 		return err
-	})
+	}
+	err := r.makePublic(ctx, makeLatest)
+	if codeOf(err, "already_exists", "tag_name") {
+		return r.yield(ctx, want, err)
+	}
 	if err != nil {
 		return err
 	}
+	return r.readPublic(ctx, want)
+}
+
+// makePublic sends the one request that does it, with as little in it as possible: more
+// fields can disturb a draft's pending tag (tauri-apps/tauri-action#914).
+func (r *Release) makePublic(ctx context.Context, makeLatest bool) error {
+	request := github.UpdateReleaseRequest{
+		Draft: new(false), Prerelease: &r.want.Prerelease, MakeLatest: new(fmt.Sprint(makeLatest)),
+	}
+	first := true
+	return r.c.retry(ctx, "publishing the release", func() error {
+		if !first { // the attempt that failed may have done it
+			if err := r.refresh(ctx); err != nil || r.Published() {
+				return err
+			}
+		}
+		first = false
+		if err := r.c.pace(ctx); err != nil {
+			return err
+		}
+		rel, _, err := r.c.api.Repositories.UpdateRelease(ctx, r.c.owner, r.c.repo, r.ID(), request)
+		if err == nil {
+			r.set(rel)
+		}
+		return err
+	})
+}
+
+// readPublic reads the release as everybody sees it.
+func (r *Release) readPublic(ctx context.Context, want []Asset) error {
+	tag := r.want.Tag
 	return r.c.retry(ctx, "reading the published release", func() error {
 		rel, _, err := r.c.api.Repositories.GetReleaseByTag(ctx, r.c.owner, r.c.repo, tag)
 		switch {
@@ -90,42 +116,39 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 			return &temporaryError{err}
 		case err != nil:
 			return err
-		case rel.ID != r.rel.ID:
-			return fmt.Errorf("the public release of %s is %d, not %d", tag, rel.ID, r.rel.ID)
+		case rel.ID != r.ID():
+			return fmt.Errorf("the public release of %s is %d, not %d", tag, rel.ID, r.ID())
 		case len(rel.Assets) < len(want):
-			return fmt.Errorf("the public release of %s has %d files, expected %d", tag, len(rel.Assets), len(want))
+			return &temporaryError{fmt.Errorf("the public release of %s has %d files, expected %d", tag, len(rel.Assets), len(want))}
 		}
-		r.rel = rel
+		r.set(rel)
 		return nil
 	})
 }
 
+// yield is for a run that was second: another one has published the tag meanwhile, from a
+// draft of its own. If that release has the same files, all is well, and the draft of this
+// run goes.
+func (r *Release) yield(ctx context.Context, want []Asset, refusal error) error {
+	other := &Release{c: r.c, want: r.want}
+	if err := other.findPublished(ctx); err != nil || other.rel == nil {
+		return errors.Join(refusal, err)
+	}
+	if err := other.Check(ctx, want); err != nil {
+		return errors.Join(refusal, err)
+	}
+	var err error
+	if r.Created {
+		err = r.deleteRelease(ctx, r.ID())
+	}
+	r.Created = false
+	r.Notices = append(r.Notices, "another run has published the same files meanwhile; the draft of this one was removed")
+	r.set(other.rel)
+	return err
+}
+
 // publishTime is the most that making a release public may take, retries included.
 const publishTime = 2 * time.Minute
-
-// Delete removes a draft that this process created. It never touches another one, nor
-// one that another run has published or added files to meanwhile.
-func (r *Release) Delete(ctx context.Context) error {
-	if !r.Created {
-		return errors.New("deleting the draft release: it is not of this run")
-	}
-	if err := r.refresh(ctx); err != nil {
-		return err
-	}
-	if r.Published() {
-		return errors.New("deleting the draft release: another run has published it")
-	}
-	if len(r.current().Assets) > r.sentCount() {
-		return errors.New("deleting the draft release: another run has added files to it")
-	}
-	return r.c.retry(ctx, "deleting the draft release", func() error {
-		_, err := r.c.api.Repositories.DeleteRelease(ctx, r.c.owner, r.c.repo, r.ID())
-		if status(err) == http.StatusNotFound {
-			return nil
-		}
-		return err
-	})
-}
 
 // sentCount is how many uploads this process has begun.
 func (r *Release) sentCount() int {

@@ -48,7 +48,7 @@ func start(t *testing.T, opts githubtest.Options) (*githubtest.Server, *github.C
 			t.Errorf("against GitHub's description: %s", violation)
 		}
 	})
-	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Pause: time.Millisecond})
+	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -512,7 +512,7 @@ func TestEnterpriseWithoutDigests(t *testing.T) {
 		_, _ = w.Write(body) // the client would notice
 	}))
 	defer srv.Close()
-	client, err := github.NewClient(github.Options{APIURL: srv.URL + "/api/v3", Repository: "octo/hello", Token: "t", Pause: time.Millisecond})
+	client, err := github.NewClient(github.Options{APIURL: srv.URL + "/api/v3", Repository: "octo/hello", Token: "t", Second: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

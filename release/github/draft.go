@@ -1,0 +1,229 @@
+package github
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/go-github/v92/github"
+)
+
+// drafts lists the drafts of the tag, the oldest first. A new one may be missing for a
+// while (softprops/action-gh-release#705).
+func (r *Release) drafts(ctx context.Context) (drafts []*github.RepositoryRelease, err error) {
+	err = eachPage(func(opts *github.ListOptions) (*github.Response, error) {
+		var resp *github.Response
+		err := r.c.retry(ctx, "listing releases", func() (err error) {
+			var page []*github.RepositoryRelease
+			page, resp, err = r.c.api.Repositories.ListReleases(ctx, r.c.owner, r.c.repo, opts)
+			for _, rel := range page {
+				if rel.Draft && rel.TagName == r.want.Tag {
+					drafts = append(drafts, rel)
+				}
+			}
+			return err
+		})
+		return resp, err
+	})
+	slices.SortFunc(drafts, func(a, b *github.RepositoryRelease) int { return cmp.Compare(a.ID, b.ID) })
+	return drafts, err
+}
+
+// patientDrafts lists the drafts of the tag once the list shows that of this run: then it
+// shows older ones too. A list that lags for longer than some seconds is taken as it is.
+func (r *Release) patientDrafts(ctx context.Context) ([]*github.RepositoryRelease, error) {
+	for attempt := 1; ; attempt++ {
+		drafts, err := r.drafts(ctx)
+		if err != nil || attempt == 5 || slices.ContainsFunc(drafts, func(d *github.RepositoryRelease) bool { return d.ID == r.rel.ID }) {
+			return drafts, err
+		}
+		if err := r.c.wait(ctx, backoff(r.c, nil, attempt), "the list of releases lags"); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// findDraft adopts the oldest draft of the tag, if there is one and no public release.
+func (r *Release) findDraft(ctx context.Context) error {
+	if r.rel != nil {
+		return nil
+	}
+	drafts, err := r.drafts(ctx)
+	if err != nil || len(drafts) == 0 {
+		return err
+	}
+	r.adopt(drafts)
+	return nil
+}
+
+func (r *Release) adopt(drafts []*github.RepositoryRelease) {
+	r.rel = drafts[0]
+	r.Notices = append(r.Notices, fmt.Sprintf("continuing draft %d of %s, with the title and notes it has", r.rel.ID, r.want.Tag))
+	for _, other := range drafts[1:] {
+		r.Notices = append(r.Notices, fmt.Sprintf("another draft of %s is left alone: %s", r.want.Tag, other.HTMLURL))
+	}
+}
+
+// create makes the draft, unless there is a release already. Should another run have made
+// one at the same time, the older one is everybody's.
+func (r *Release) create(ctx context.Context) error {
+	if r.rel != nil {
+		return nil
+	}
+	w := r.want
+	body, err := r.notes(ctx)
+	if err != nil {
+		return err
+	}
+	request := github.CreateReleaseRequest{
+		TagName: w.Tag, TargetCommitish: &w.Commit, Name: new(cmp.Or(w.Title, w.Tag)), Body: &body,
+		Draft: new(true), Prerelease: &w.Prerelease,
+	}
+	err = r.c.retry(ctx, "creating the draft release", func() (err error) {
+		if r.tries++; r.tries > 1 { // the attempt that failed may have created it all the same
+			drafts, err := r.drafts(ctx)
+			if err != nil {
+				return err
+			}
+			if len(drafts) > 0 {
+				r.rel, r.Created = drafts[0], true // a moment ago there was none: it is ours
+				return nil
+			}
+		}
+		if err := r.c.pace(ctx); err != nil {
+			return err
+		}
+		r.rel, _, err = r.c.api.Repositories.CreateRelease(ctx, r.c.owner, r.c.repo, request)
+		r.Created = err == nil
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	drafts, err := r.patientDrafts(ctx)
+	if err != nil {
+		return err
+	}
+	if len(drafts) > 0 && drafts[0].ID < r.rel.ID {
+		err = r.deleteRelease(ctx, r.rel.ID)
+		r.Created = false
+		r.adopt(slices.DeleteFunc(drafts, func(d *github.RepositoryRelease) bool { return d.ID == r.rel.ID }))
+	}
+	return err
+}
+
+// maxNotes is the most characters that GitHub takes for the text of a release.
+const maxNotes = 125000
+
+const cutNotes = "\n\n*(cut: GitHub takes no longer text)*"
+
+// notes is the text of a new release: what was asked for, or what GitHub generates from
+// the changes, and the footer. They are generated apart from the release because GitHub
+// puts a text that is given with the release before them.
+func (r *Release) notes(ctx context.Context) (string, error) {
+	notes := r.want.Notes
+	if notes == "" {
+		err := r.c.retry(ctx, "generating the notes of the release", func() error {
+			generated, _, err := r.c.api.Repositories.GenerateReleaseNotes(ctx, r.c.owner, r.c.repo,
+				github.GenerateNotesRequest{TagName: r.want.Tag, TargetCommitish: &r.want.Commit})
+			if err == nil {
+				notes = generated.Body
+			}
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	text, cut := fit(notes, r.want.Footer)
+	if cut {
+		r.Notices = append(r.Notices, fmt.Sprintf("the notes were cut: GitHub takes %d characters", maxNotes))
+	}
+	return text, nil
+}
+
+// fit puts notes and footer together, and cuts the notes where it would be too long.
+func fit(notes, footer string) (text string, cut bool) {
+	if footer != "" {
+		footer = "\n\n" + footer
+	}
+	notes = strings.TrimRight(notes, "\n")
+	if utf8.RuneCountInString(notes)+utf8.RuneCountInString(footer) <= maxNotes {
+		return strings.TrimLeft(notes+footer, "\n"), false
+	}
+	room := max(0, maxNotes-utf8.RuneCountInString(cutNotes)-utf8.RuneCountInString(footer))
+	return string([]rune(notes)[:room]) + cutNotes + footer, true
+}
+
+// reopen makes a public release a draft again, so that nobody sees it half replaced.
+func (r *Release) reopen(ctx context.Context) error {
+	r.reopening.Lock()
+	defer r.reopening.Unlock()
+	if !r.Published() {
+		return nil
+	}
+	request := github.UpdateReleaseRequest{Draft: new(true), TagName: &r.want.Tag} // without its tag a draft would lose it
+	return r.c.retry(ctx, "making the public release a draft again", func() error {
+		if err := r.c.pace(ctx); err != nil {
+			return err
+		}
+		rel, _, err := r.c.api.Repositories.UpdateRelease(ctx, r.c.owner, r.c.repo, r.ID(), request)
+		if err == nil {
+			r.set(rel)
+			r.c.say("release " + r.want.Tag + " was public with other files: it is a draft until all of them are replaced")
+		}
+		return err
+	})
+}
+
+// Delete removes a draft that this process created. It never touches another one, nor
+// one that another run has published or added files to meanwhile.
+func (r *Release) Delete(ctx context.Context) error {
+	if !r.Created {
+		return errors.New("deleting the draft release: it is not of this run")
+	}
+	if err := r.refresh(ctx); err != nil {
+		return err
+	}
+	if r.Published() {
+		return errors.New("deleting the draft release: another run has published it")
+	}
+	if len(r.current().Assets) > r.sentCount() {
+		return errors.New("deleting the draft release: another run has added files to it")
+	}
+	return r.deleteRelease(ctx, r.ID())
+}
+
+func (r *Release) deleteRelease(ctx context.Context, id int64) error {
+	return r.c.retry(ctx, "deleting the draft release", func() error {
+		if err := r.c.pace(ctx); err != nil {
+			return err
+		}
+		_, err := r.c.api.Repositories.DeleteRelease(ctx, r.c.owner, r.c.repo, id)
+		if status(err) == http.StatusNotFound {
+			return nil
+		}
+		return err
+	})
+}
+
+// removeTwins deletes what failed attempts to create the draft left, if the list did not
+// show it then: empty drafts of the tag with the very same text.
+func (r *Release) removeTwins(ctx context.Context) error {
+	if r.tries < 2 {
+		return nil
+	}
+	drafts, err := r.patientDrafts(ctx)
+	own := r.current()
+	for _, d := range drafts {
+		if d.ID != own.ID && len(d.Assets) == 0 && d.Body == own.Body && d.Name == own.Name && d.TargetCommitish == own.TargetCommitish {
+			err = errors.Join(err, r.deleteRelease(ctx, d.ID))
+		}
+	}
+	return err
+}

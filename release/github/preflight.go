@@ -1,0 +1,112 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checkRepository looks whether the repository takes releases at all.
+func (r *Release) checkRepository(ctx context.Context) error {
+	return r.c.retry(ctx, "looking at the repository", func() error {
+		repo, _, err := r.c.api.Repositories.Get(ctx, r.c.owner, r.c.repo)
+		switch name := r.c.owner + "/" + r.c.repo; {
+		case err != nil:
+			return err
+		case repo.GetArchived():
+			return &Refusal{&hintError{fmt.Errorf("repository %s is archived, and takes no release", name), "gh repo unarchive " + name}}
+		case repo.GetDisabled():
+			return &Refusal{fmt.Errorf("repository %s is disabled by GitHub", name)}
+		case !strings.EqualFold(repo.GetFullName(), name):
+			r.Notices = append(r.Notices, fmt.Sprintf("repository %s is called %s now", name, repo.GetFullName()))
+		}
+		return nil
+	})
+}
+
+// checkTag makes sure that the tag on the server, if there is one, names the commit that
+// is released: it may have been moved since it was pushed. Without one, GitHub makes it
+// where the draft says.
+func (r *Release) checkTag(ctx context.Context) error {
+	tag, at := r.want.Tag, ""
+	err := r.c.retry(ctx, "looking for tag "+tag, func() error {
+		commit, _, err := r.c.api.Repositories.GetCommit(ctx, r.c.owner, r.c.repo, "tags/"+tag, nil)
+		if code := status(err); code == http.StatusNotFound || code == http.StatusUnprocessableEntity {
+			return nil // GitHub answers with both that there is none
+		}
+		at = commit.GetSHA()
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case at == r.want.Commit:
+		return nil
+	case at != "":
+		return &Refusal{&hintError{fmt.Errorf("tag %s is at commit %.12s on GitHub, and %.12s was to be released", tag, at, r.want.Commit),
+			"git fetch --force --tags && git checkout " + tag}}
+	case r.rel != nil && r.rel.TargetCommitish != r.want.Commit:
+		return &Refusal{&hintError{fmt.Errorf("tag %s is not on GitHub, and the draft would make it at %s instead of %.12s", tag, r.rel.TargetCommitish, r.want.Commit),
+			"git push origin " + tag}}
+	}
+	return nil
+}
+
+// checkNames refuses at once what could only fail later: a public release without some
+// of the files, and a draft with files that are not of this release and would become
+// public with it.
+func (r *Release) checkNames(context.Context) error {
+	if r.Published() && r.want.Overwrite && !r.current().GetImmutable() {
+		r.foreign = r.others(r.want.Files) // they were public before
+		return nil
+	}
+	if r.Published() {
+		for _, name := range r.want.Files {
+			if r.asset(name) == nil {
+				return &Refusal{&hintError{fmt.Errorf("release %s is public already and has no %s; %s", r.want.Tag, name, r.unchangeable()),
+					"let this program make the release: delete it on GitHub and run again, or take a new tag"}}
+			}
+		}
+		return nil
+	}
+	if others := r.others(r.want.Files); len(others) > 0 {
+		return &Refusal{&hintError{fmt.Errorf("draft %s has files that are not of this release: %s", r.want.Tag, strings.Join(others, ", ")),
+			fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done", strings.Join(others, " "), r.want.Tag, r.c.owner, r.c.repo)}}
+	}
+	r.checkRate()
+	return nil
+}
+
+// unchangeable says why a public release stays as it is.
+func (r *Release) unchangeable() string {
+	if r.current().GetImmutable() {
+		return "it is immutable: nothing can change it"
+	}
+	return "a public release is never changed unless overwrite is true"
+}
+
+// checkRate tells beforehand that the hour's requests will not do. A file takes two for
+// its upload (softprops/action-gh-release#261) and some are needed around them.
+func (r *Release) checkRate() {
+	rate, need := r.c.rate.Load(), 2*len(r.want.Files)+len(r.want.Files)/100+20
+	if rate != nil && rate.Limit > 0 && rate.Remaining < need {
+		r.Notices = append(r.Notices, fmt.Sprintf("GitHub takes %d more requests of this token until %s, and the release needs about %d: it may have to wait",
+			rate.Remaining, rate.Reset.UTC().Format(time.RFC3339), need))
+	}
+}
+
+// others lists the whole files on the server that are not among names, sorted.
+func (r *Release) others(names []string) (others []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for name, a := range r.assets {
+		if !slices.Contains(names, name) && a.GetState() == stateUploaded {
+			others = append(others, name)
+		}
+	}
+	slices.Sort(others)
+	return others
+}
