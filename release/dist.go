@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
@@ -102,9 +103,33 @@ func emptyDist(dir string) error {
 		if e.Name() == ".gitignore" || e.Name() == lockName {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("emptying %s: %w", dir, err)
 		}
+	}
+	return nil
+}
+
+// removeAll removes a directory in which the compilers of a run that was killed may still
+// write: they end by themselves, but not at once.
+func removeAll(path string) (err error) {
+	for range 20 {
+		if err = os.RemoveAll(path); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
+// sweep removes what such compilers have written since the directory was emptied.
+func sweep(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, pack.TempPrefix+"*"))
+	for _, path := range left {
+		err = errors.Join(err, removeAll(path))
+	}
+	if err != nil {
+		return fmt.Errorf("removing what is unfinished: %w", err)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 	}
 	defer unlock()
 	r.lanes(ctx)
-	r.failed(os.RemoveAll(r.temp))
+	r.failed(sweep(r.cfg.Dist))
 	if r.rep.Err() == nil {
 		r.failed(r.finish(ctx, client))
 	}
