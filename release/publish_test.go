@@ -179,8 +179,16 @@ func TestPublish(t *testing.T) {
 	w.run(t.Context(), 0)
 	rel := w.published()
 	w.said("release: refs/tags/v1.2.3 in a workflow with a token\n", "published hello 1.2.3: 3 files, 2 programs for 2 targets, each proved")
-	if rel.Prerelease || !rel.Latest || rel.Name != "v1.2.3" || rel.Body == "" {
-		t.Errorf("prerelease %v, latest %v, title %q, notes %q", rel.Prerelease, rel.Latest, rel.Name, rel.Body)
+	if rel.Prerelease || !rel.Latest || rel.Name != "v1.2.3" {
+		t.Errorf("prerelease %v, latest %v, title %q", rel.Prerelease, rel.Latest, rel.Name)
+	}
+	for _, want := range []string{
+		"**Full Changelog**: ", "| linux/amd64 | [hello_1.2.3_linux_amd64.tar.gz](https://github.com/octo/hello/releases/download/v1.2.3/hello_1.2.3_linux_amd64.tar.gz) |",
+		"sha256sum --ignore-missing --check checksums.txt", "verify octo/hello@v1.2.3",
+	} {
+		if !strings.Contains(rel.Body, want) {
+			t.Errorf("%q is not in the notes:\n%s", want, rel.Body)
+		}
 	}
 	for name, want := range map[string]string{
 		"version": "1.2.3", "tag": "v1.2.3", "published": "true", "release-id": fmt.Sprint(rel.ID),
@@ -211,7 +219,7 @@ func TestPublish(t *testing.T) {
 	sent := w.requests("POST", "/assets")
 	w.run(t.Context(), 0)
 	w.published()
-	w.said("the release is public already", "already there")
+	w.said("the release is public already", "already there", "published hello 1.2.3: 3 files (3 there already)")
 	if again := w.requests("POST", "/assets"); again != sent {
 		t.Errorf("%d more files were sent", again-sent)
 	}
@@ -241,6 +249,23 @@ func (w *workshop) file(variable string) string {
 		w.t.Fatal(err)
 	}
 	return string(data)
+}
+
+// A public release of other sources is replaced on request, and what is public then is
+// proved again.
+func TestOverwriteAndVerify(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.run(t.Context(), 0, "INPUT_LDFLAGS=-s -w -X main.other=x")
+	w.run(t.Context(), 1)
+	w.said("a public release is never changed unless overwrite is true")
+	w.run(t.Context(), 0, "INPUT_OVERWRITE=true", "INPUT_VERIFY=true")
+	w.said("release v1.2.3 was public with other files: it is a draft until all of them are replaced", "replaced",
+		"octo/hello@v1.2.3!hello_1.2.3_linux_amd64.tar.gz!hello\n", "verified as published: 2 executables\n")
+	all := w.gh.Releases()
+	if len(all) != 1 || all[0].Draft {
+		t.Fatalf("%+v", all)
+	}
+	w.complete(all[0])
 }
 
 // Anybody can prove a published release again, without a token.

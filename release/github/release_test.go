@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +37,13 @@ func (nopCloser) Close() error { return nil }
 // start returns a fake GitHub and a client of it.
 func start(t *testing.T, opts githubtest.Options) (*githubtest.Server, *github.Client) {
 	t.Helper()
+	gh, client, _ := startSaying(t, opts)
+	return gh, client
+}
+
+// startSaying also returns what the client says.
+func startSaying(t *testing.T, opts githubtest.Options) (*githubtest.Server, *github.Client, func() string) {
+	t.Helper()
 	opts.Token = "t"
 	if opts.Tags == nil {
 		opts.Tags = map[string]string{"v1.0.0": githubtest.Head}
@@ -48,11 +56,22 @@ func start(t *testing.T, opts githubtest.Options) (*githubtest.Server, *github.C
 			t.Errorf("against GitHub's description: %s", violation)
 		}
 	})
-	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond})
+	var mu sync.Mutex
+	var lines []string
+	say := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		lines = append(lines, line)
+	}
+	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond, Say: say})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return gh, client
+	return gh, client, func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Join(lines, "\n")
+	}
 }
 
 var (

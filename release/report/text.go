@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/org/go-static-release/release/github"
 )
 
 // Row is what the terminal shows when a target is done.
@@ -100,7 +102,11 @@ func (r *Report) Headline() string {
 	if asked {
 		proved += fmt.Sprintf(", %d started", started)
 	}
-	what := fmt.Sprintf("%s: %s, %s for %s, %s", name, Count(len(r.Files()), "file"), Count(programs, "program"), Count(len(r.Targets), "target"), proved)
+	files := Count(len(r.Files()), "file")
+	if n := r.alreadyThere(); n > 0 {
+		files += fmt.Sprintf(" (%d there already)", n)
+	}
+	what := fmt.Sprintf("%s: %s, %s for %s, %s", name, files, Count(programs, "program"), Count(len(r.Targets), "target"), proved)
 	switch r.Status {
 	case Published:
 		return "published " + what
@@ -108,4 +114,14 @@ func (r *Report) Headline() string {
 		return "drafted " + what
 	}
 	return "dry run of " + what
+}
+
+// alreadyThere counts the files that an earlier run had sent.
+func (r *Report) alreadyThere() (n int) {
+	for _, f := range r.Files() {
+		if f.Upload == github.Same {
+			n++
+		}
+	}
+	return n
 }

@@ -51,6 +51,8 @@ func (s *Server) refuse(c *call) (answer, bool) {
 		return c.fail(http.StatusForbidden, "API rate limit exceeded for installation ID 1."), true
 	case named && !strings.EqualFold(c.params["owner"]+"/"+name, s.opts.Repo): // "The name is not case sensitive."
 		return c.notFound(), true
+	case s.opts.Archived && c.Method != http.MethodGet && c.Method != http.MethodHead:
+		return c.fail(http.StatusForbidden, "Repository was archived so is read-only."), true
 	case c.Method == http.MethodGet || c.Method == http.MethodHead || who >= writer:
 		return answer{}, false
 	case who == anonymous:
@@ -58,6 +60,48 @@ func (s *Server) refuse(c *call) (answer, bool) {
 	}
 	// softprops/action-gh-release#232: a workflow's token without "contents: write".
 	return c.forbidden("contents=write"), true
+}
+
+// Secondary limits (docs.github.com, rate limits for the REST API).
+const (
+	contentPerMinute = 80
+	contentPerHour   = 500
+	concurrent       = 100
+)
+
+// overSecondary counts a request against the secondary limits and says whether it is over
+// one of them. What was refused counts too: who goes on is limited for longer.
+func (s *Server) overSecondary(c *call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opts.Minute == 0 {
+		return false
+	}
+	over := s.active > concurrent
+	if c.Method != http.MethodGet && c.Method != http.MethodHead {
+		now := s.opts.Now()
+		within := func(d time.Duration) (n int) {
+			for _, t := range s.created {
+				if now.Sub(t) < d {
+					n++
+				}
+			}
+			return n
+		}
+		over = over || within(s.opts.Minute) >= contentPerMinute || within(60*s.opts.Minute) >= contentPerHour
+		s.created = append(s.created, now)
+	}
+	if over {
+		s.limited++
+	}
+	return over
+}
+
+// Limited returns how many requests were over a secondary limit.
+func (s *Server) Limited() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limited
 }
 
 // A rate is the state of the rate limit after a request.

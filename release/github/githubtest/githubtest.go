@@ -33,8 +33,8 @@
 //     for the commits between two tags in generated notes.
 //   - created_at of a release is the time of its creation; GitHub says it is the
 //     date of the commit.
-//   - The secondary rate limits (80 content-creating requests a minute, 100 at a
-//     time, ...) are not enforced by themselves: use [SecondaryLimit].
+//   - Of the secondary rate limits those for content and for requests at a time are
+//     enforced, if Options.Minute says so; for the others use [SecondaryLimit].
 //   - Letters with diacritics in an asset's name become "."; GitHub transliterates
 //     some of them. That + and @ survive is what cli/cli assumes; a log of 2018
 //     (travis-ci/dpl#821) shows them replaced.
@@ -87,6 +87,9 @@ type Options struct {
 	// Immutable makes every release immutable from the moment it is published.
 	Immutable bool
 
+	// Archived is a repository that only shows what it has.
+	Archived bool
+
 	// ListDelay is how many times a new release is missing from the list of
 	// releases (softprops/action-gh-release#705: "the API lists a new release
 	// with a delay"). Each page counts.
@@ -94,6 +97,13 @@ type Options struct {
 
 	// RateLimit is how many requests are allowed in an hour. The default is 5000.
 	RateLimit int
+
+	// Minute is how long a minute of the secondary limits takes, and 60 of it an hour; 0
+	// leaves them out. "No more than 80 content-generating requests per minute and no
+	// more than 500 content-generating requests per hour", "no more than 100 concurrent
+	// requests" (docs.github.com, rate limits for the REST API). What is over them is
+	// answered as by [SecondaryLimit], and counted by [Server.Limited].
+	Minute time.Duration
 
 	// Discard forgets the content of assets and keeps their size and digest.
 	// Such assets cannot be downloaded.
@@ -125,6 +135,9 @@ type Server struct {
 	latestID int64           // the release that was made latest explicitly, or 0
 	used     int             // requests in the present hour
 	reset    time.Time       // when that ends
+	created  []time.Time     // when the requests of the last hour came that create content
+	active   int             // requests at work
+	limited  int             // requests over a secondary limit
 	requests []Request
 	invalid  []string
 	history  []Appearance

@@ -14,7 +14,7 @@ func (s *Server) getRepository(c *call) answer {
 	self, page := c.site.api+s.path(), c.site.web+"/"+s.opts.Repo
 	v := map[string]any{
 		"id": 1296269, "node_id": nodeID("R", 1296269), "name": name, "full_name": s.opts.Repo, "owner": user(c, s.owner(), 1),
-		"private": false, "visibility": "public", "fork": false, "archived": false, "disabled": false, "is_template": false,
+		"private": false, "visibility": "public", "fork": false, "archived": s.opts.Archived, "disabled": false, "is_template": false,
 		"description": "A repository that exists only in a test.", "homepage": nil, "language": "Go", "license": nil,
 		"default_branch": "main", "topics": []string{}, "size": 1,
 		"forks": 0, "forks_count": 0, "open_issues": 0, "open_issues_count": 0, "watchers": 0, "watchers_count": 0,

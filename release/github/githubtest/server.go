@@ -60,6 +60,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.op != nil {
 		s.spend(c)
 		s.checkRequest(c)
+		s.mu.Lock()
+		s.active++
+		s.mu.Unlock()
+		defer func() {
+			s.mu.Lock()
+			s.active--
+			s.mu.Unlock()
+		}()
+		if c.fault == nil && s.overSecondary(c) {
+			c.fault = SecondaryLimit(0)
+		}
 	}
 	if c.fault.concerns(c) {
 		s.misbehave(out, c, handle)

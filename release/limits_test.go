@@ -1,0 +1,37 @@
+package release
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/org/go-static-release/build"
+)
+
+// More files than a release takes, or than GitHub takes within the timeout, are refused
+// before anything is compiled or sent.
+func TestTooManyFiles(t *testing.T) {
+	for _, test := range []struct {
+		targets int // each with one file; the checksums are one more
+		publish bool
+		timeout time.Duration
+		want    string // of the error
+	}{
+		{999, false, time.Hour, ""},
+		{1000, false, time.Hour, "1001 files, and a release on GitHub takes 1000"},
+		{999, true, 3 * time.Hour, ""},
+		{999, true, time.Hour, "1000 files take at least 2h0m0s, because GitHub takes 80 a minute and 500 an hour, and the run may take 1h0m0s"},
+		{60, true, 2 * time.Minute, ""},
+	} {
+		p := &Plan{Plan: &build.Plan{Name: "tool"}, Publish: test.publish}
+		for i := range test.targets {
+			p.Builds = append(p.Builds, build.Build{Target: build.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
+			p.Files = append(p.Files, []PlannedFile{{Name: fmt.Sprint("tool_", i, ".zip"), Format: "zip"}})
+		}
+		err := p.checkNames(&Config{Checksums: []string{"sha256"}, Timeout: test.timeout})
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%d files in %s: %v", test.targets+1, test.timeout, err)
+		}
+	}
+}
