@@ -107,7 +107,7 @@ func childEnv(ambient, secrets []string) []string {
 		case strings.HasPrefix(name, "INPUT_"),
 			slices.Contains(secretVars, name),
 			slices.Contains(ambientVars, name),
-			slices.ContainsFunc(secrets, func(s string) bool { return s != "" && strings.Contains(value, s) }):
+			slices.ContainsFunc(secrets, func(s string) bool { return holds(value, s) }):
 			continue
 		}
 		keep = append(keep, kv)
@@ -115,6 +115,15 @@ func childEnv(ambient, secrets []string) []string {
 	// `go env -w` saves settings in a file that an empty variable does not
 	// override; a value that says nothing new does.
 	return append(keep, "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0")
+}
+
+// holds reports whether a value has the secret in it. A word that is too short to be a
+// token is one only by itself: it may be anywhere.
+func holds(value, secret string) bool {
+	if len(secret) < 8 {
+		return secret != "" && value == secret
+	}
+	return strings.Contains(value, secret)
 }
 
 // shorten replaces directories in a command's output, so that the same mistake

@@ -92,10 +92,10 @@ func TestChildEnv(t *testing.T) {
 		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5", "GO111MODULE=off", "GO_EXTLINK_ENABLED=1",
 		"CC=evil", "CGO_LDFLAGS=-levil",
 		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere",
-		"INPUT_TOKEN=s3cret", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r", "MY_OWN=prefix-s3cret-suffix",
+		"INPUT_TOKEN=s3cret-token", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r", "MY_OWN=prefix-s3cret-token-suffix", "SLASH=/",
 	}
 	want := []string{"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2", "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0"}
-	if diff := cmp.Diff(want, childEnv(ambient, []string{"s3cret", ""})); diff != "" {
+	if diff := cmp.Diff(want, childEnv(ambient, []string{"s3cret-token", "", "/"})); diff != "" {
 		t.Errorf("environment of a child (-want +have):\n%s", diff)
 	}
 }

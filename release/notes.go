@@ -32,7 +32,10 @@ func (p *Plan) footer(c *Config, web page) string {
 	sums := pack.ChecksumFiles[c.Checksums[0]]
 	fmt.Fprintf(&b, "\nBeside a download and [%s](%s):\n\n```sh\n%ssum --ignore-missing --check %s\n```\n",
 		sums, web.download(tag, sums), c.Checksums[0], sums)
-	fmt.Fprintf(&b, "\nEach program was proved to need nothing installed. To prove it again:\n\n```sh\ngo run github.com/org/go-static-release@latest verify %s@%s\n```\n",
-		web.repository, tag)
+	claim := "Each program was proved to need nothing installed. To prove it again:"
+	if c.Static == "report" { // what was found is not known yet
+		claim = "To see what each program needs in order to run:"
+	}
+	fmt.Fprintf(&b, "\n%s\n\n```sh\ngo run github.com/org/go-static-release@latest verify %s@%s\n```\n", claim, web.repository, tag)
 	return b.String()
 }

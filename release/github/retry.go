@@ -109,8 +109,8 @@ const tellAfter = 5 * time.Second
 // wait waits, and says so at the start and every minute.
 func (c *Client) wait(ctx context.Context, d time.Duration, why string) error {
 	defer c.patience.begin()()
-	for told := false; d > 0; told = true {
-		if told || d >= c.scaled(tellAfter) {
+	for d > 0 {
+		if d >= c.scaled(tellAfter) {
 			c.say(fmt.Sprintf("waiting %s (%s); of the %s that this run waits at most, %s are left",
 				c.seconds(d), why, c.seconds(c.patience.budget), c.seconds(c.patience.left())))
 		}

@@ -3,6 +3,9 @@
 //
 //	fakegithub -repo octo/hello -token t -tag v1.0.0=$(git rev-parse HEAD) -state state.json
 //
+// With -fault 7=502 request 7 fails so, with -minute 1m GitHub's limits for content are
+// enforced, and with -immutable releases are immutable.
+//
 // The first line of its output is the address. Under it are the API (/ or
 // /api/v3), uploads (/uploads or /api/uploads), and a page for people. The state
 // file is complete after each request: releases, everything the public ever saw
@@ -18,10 +21,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -47,6 +53,14 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 	flags.StringVar(&opts.Token, "token", "", "the `token` that may write")
 	flags.StringVar(&opts.Head, "head", "", "`commit` of the branch main")
 	flags.BoolVar(&opts.Immutable, "immutable", false, "releases are immutable")
+	flags.DurationVar(&opts.Minute, "minute", 0, "enforce the limits for content, with minutes that take this `long`")
+	faults := map[int]*githubtest.Fault{}
+	flags.Func("fault", "what goes wrong with a request, `number=kind`; repeatable; kind is a status or one of "+strings.Join(kindNames(), ", "), func(v string) error {
+		number, fault, err := parseFault(v)
+		faults[number] = fault
+		return err
+	})
+	opts.Fault = func(n int, _ *http.Request) *githubtest.Fault { return faults[n] }
 	flags.Func("tag", "an existing tag, `name=commit`; repeatable", func(v string) error {
 		name, sha, _ := strings.Cut(v, "=")
 		if name == "" || len(sha) != 40 {
@@ -61,7 +75,7 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
 		}
-		fmt.Fprintln(stderr, "usage: fakegithub [-addr ADDRESS] [-repo OWNER/NAME] [-token TOKEN] [-tag NAME=COMMIT]... [-state FILE]")
+		fmt.Fprintln(stderr, "usage: fakegithub [-addr ADDRESS] [-repo OWNER/NAME] [-token TOKEN] [-tag NAME=COMMIT]... [-fault NUMBER=KIND]... [-minute LENGTH] [-immutable] [-head COMMIT] [-state FILE]")
 		return 2
 	}
 	gh := githubtest.New(opts)
@@ -73,6 +87,35 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 		fmt.Fprintln(stderr, "invalid:", violation)
 	}
 	return min(len(gh.Invalid()), 1)
+}
+
+// kinds are the faults by name.
+var kinds = map[string]githubtest.Fault{
+	"reset":           {Reset: true},
+	"hang":            {Hang: true},
+	"starter":         {Starter: true},
+	"truncate":        {Truncate: true},
+	"done-502":        {AfterDone: true},
+	"done-reset":      {AfterDone: true, Reset: true},
+	"secondary-limit": *githubtest.SecondaryLimit(0),
+}
+
+func kindNames() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// parseFault reads number=kind.
+func parseFault(v string) (number int, fault *githubtest.Fault, err error) {
+	left, kind, _ := strings.Cut(v, "=")
+	if number, err = strconv.Atoi(left); err != nil || number < 1 {
+		return 0, nil, errors.New("want number=kind, with numbers from 1")
+	}
+	if f, ok := kinds[kind]; ok {
+		return number, &f, nil
+	}
+	status, err := strconv.Atoi(kind)
+	if err != nil || status < 400 || status > 599 {
+		return 0, nil, fmt.Errorf("%q is neither a status from 400 nor one of %s", kind, strings.Join(kindNames(), ", "))
+	}
+	return number, &githubtest.Fault{Status: status}, nil
 }
 
 // serve listens until ctx ends. Requests that are then still hanging are cut off.

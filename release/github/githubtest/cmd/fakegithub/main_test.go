@@ -91,3 +91,17 @@ func TestUsage(t *testing.T) {
 		t.Errorf("a state file that is a folder ended with %d, want 1", code)
 	}
 }
+
+func TestParseFault(t *testing.T) {
+	for arg, want := range map[string]string{
+		"7=502": "", "1=reset": "", "9=done-reset": "", "0=502": "numbers from 1", "x=502": "numbers from 1", "3": "neither a status", "3=200": "neither a status", "3=later": `"later" is neither`,
+	} {
+		n, fault, err := parseFault(arg)
+		if want == "" && (err != nil || n == 0 || fault == nil) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %d, %+v, %v", arg, n, fault, err)
+		}
+	}
+	if _, fault, err := parseFault("9=done-reset"); err != nil || !fault.Reset || !fault.AfterDone {
+		t.Errorf("%+v, %v", fault, err)
+	}
+}
