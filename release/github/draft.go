@@ -221,7 +221,7 @@ func (r *Release) removeTwins(ctx context.Context) error {
 	drafts, err := r.patientDrafts(ctx)
 	own := r.current()
 	for _, d := range drafts {
-		if d.ID != own.ID && len(d.Assets) == 0 && d.Body == own.Body && d.Name == own.Name && d.TargetCommitish == own.TargetCommitish {
+		if d.ID != own.ID && len(d.Assets) == 0 && d.GetBody() == own.GetBody() && d.GetName() == own.GetName() && d.TargetCommitish == own.TargetCommitish {
 			err = errors.Join(err, r.deleteRelease(ctx, d.ID))
 		}
 	}
