@@ -225,3 +225,17 @@ func TestPatience(t *testing.T) {
 		}
 	}
 }
+
+// An hour's requests that will not do are told beforehand.
+func TestFewRequestsLeft(t *testing.T) {
+	for limit, told := range map[int]bool{25: true, 5000: false} {
+		_, client := start(t, githubtest.Options{RateLimit: limit})
+		rel, err := client.Open(t.Context(), wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(rel.Notices, "\n"), "more requests of this token until"); got != told {
+			t.Errorf("%d requests an hour: %q", limit, rel.Notices)
+		}
+	}
+}
