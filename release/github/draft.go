@@ -65,6 +65,10 @@ func (r *Release) adopt(drafts []*github.RepositoryRelease) {
 	r.rel = drafts[0]
 	r.Notices = append(r.Notices, fmt.Sprintf("continuing draft %d of %s, with the title and notes it has", r.rel.ID, r.want.Tag))
 	for _, other := range drafts[1:] {
+		if r.twin(other) {
+			r.twins = true
+			continue
+		}
 		r.Notices = append(r.Notices, fmt.Sprintf("another draft of %s is left alone: %s", r.want.Tag, other.HTMLURL))
 	}
 }
@@ -212,16 +216,23 @@ func (r *Release) deleteRelease(ctx context.Context, id int64) error {
 	})
 }
 
-// removeTwins deletes what failed attempts to create the draft left, if the list did not
-// show it then: empty drafts of the tag with the very same text.
+// twin reports whether d is what a failed attempt to create the draft left: an empty draft
+// of the same commit with the very same text.
+func (r *Release) twin(d *github.RepositoryRelease) bool {
+	own := r.current()
+	return d.ID != own.ID && len(d.Assets) == 0 && d.TargetCommitish == own.TargetCommitish &&
+		d.GetBody() == own.GetBody() && d.GetName() == own.GetName()
+}
+
+// removeTwins deletes what attempts to create the draft left, of this run or of one that
+// was killed.
 func (r *Release) removeTwins(ctx context.Context) error {
-	if r.tries < 2 {
+	if r.tries < 2 && !r.twins {
 		return nil
 	}
 	drafts, err := r.patientDrafts(ctx)
-	own := r.current()
 	for _, d := range drafts {
-		if d.ID != own.ID && len(d.Assets) == 0 && d.GetBody() == own.GetBody() && d.GetName() == own.GetName() && d.TargetCommitish == own.TargetCommitish {
+		if r.twin(d) {
 			err = errors.Join(err, r.deleteRelease(ctx, d.ID))
 		}
 	}

@@ -295,6 +295,53 @@ func TestAdoptDraft(t *testing.T) {
 	}
 }
 
+// An empty draft that a killed run left beside the one it used goes; a person's stays.
+func TestTwins(t *testing.T) {
+	for _, test := range []struct {
+		body string
+		left int // releases
+		told bool
+	}{{"notes", 1, false}, {"by a person", 2, true}} {
+		gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
+		srv := httptest.NewServer(gh)
+		defer srv.Close()
+		for _, body := range []string{"notes", test.body} {
+			draft := fmt.Sprintf(`{"tag_name":"v1.0.0","target_commitish":%q,"name":"v1.0.0","body":%q,"draft":true}`, githubtest.Head, body)
+			r, err := http.NewRequest(http.MethodPost, srv.URL+"/repos/octo/hello/releases", strings.NewReader(draft))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer t")
+			r.Header.Set("Content-Type", "application/json")
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil || answer.StatusCode != http.StatusCreated {
+				t.Fatalf("%v, %v", answer, err)
+			}
+			answer.Body.Close()
+		}
+		client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rel, err := client.Open(t.Context(), wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if _, err := rel.Attach(t.Context(), f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := rel.Publish(t.Context(), files, true); err != nil {
+			t.Fatal(err)
+		}
+		all := gh.Releases()
+		if told := strings.Contains(strings.Join(rel.Notices, "\n"), "is left alone"); len(all) != test.left || all[0].Draft || told != test.told {
+			t.Errorf("%s: %d releases, %q", test.body, len(all), rel.Notices)
+		}
+	}
+}
+
 // What is not of this release never becomes public with it.
 func TestForeignFilesInADraft(t *testing.T) {
 	gh, client := start(t, githubtest.Options{})

@@ -33,6 +33,7 @@ type Release struct {
 
 	foreign []string // files of a public release that this one knows nothing of
 	tries   int      // to create the draft
+	twins   bool     // of it were found
 
 	reopening sync.Mutex // held while a public release becomes a draft
 
