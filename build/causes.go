@@ -30,9 +30,10 @@ func (c Cause) String() string {
 
 // A node is one package in the dependency graph of a build.
 type node struct {
-	ImportPath, Dir            string
+	ImportPath, Name, Dir      string
 	Standard                   bool
 	GoFiles, CgoFiles, Imports []string
+	CXXFiles, SwigCXXFiles     []string
 	Module                     *struct{ Main bool }
 }
 
@@ -62,7 +63,7 @@ func (p *Plan) Causes(ctx context.Context, b Build, m Main) ([]Cause, error) {
 
 // graph lists all packages that programs are made of.
 func (p *Plan) graph(ctx context.Context, env []string, tags string, mains []Main) (map[string]node, error) {
-	args := []string{"go", "list", "-deps", "-tags=" + tags, "-json=ImportPath,Dir,Standard,GoFiles,CgoFiles,Imports,Module", "--"}
+	args := []string{"go", "list", "-deps", "-tags=" + tags, "-json=ImportPath,Name,Dir,Standard,GoFiles,CgoFiles,CXXFiles,SwigCXXFiles,Imports,Module", "--"}
 	for _, m := range mains {
 		args = append(args, m.ImportPath)
 	}
@@ -83,14 +84,14 @@ func (p *Plan) graph(ctx context.Context, env []string, tags string, mains []Mai
 }
 
 // cgoPackages lists the packages outside the standard library that have C in them for t.
-func (p *Plan) cgoPackages(ctx context.Context, t Target, mains []Main) (packages []string, err error) {
+func (p *Plan) cgoPackages(ctx context.Context, t Target, mains []Main) (packages []node, err error) {
 	graph, err := p.graph(ctx, p.listEnv(t), p.cgoTags(t), mains)
-	for path, n := range graph {
+	for _, n := range graph {
 		if len(n.CgoFiles) > 0 && !n.Standard {
-			packages = append(packages, path)
+			packages = append(packages, n)
 		}
 	}
-	slices.Sort(packages)
+	slices.SortFunc(packages, func(a, b node) int { return strings.Compare(a.ImportPath, b.ImportPath) })
 	return packages, err
 }
 

@@ -2,17 +2,14 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
-
-	"github.com/org/go-static-release/build/static"
 )
 
 // A Compiler is a C compiler that was seen to make static programs for one target.
@@ -30,9 +27,7 @@ type GivenCompiler struct {
 
 // env makes the go command use the compiler, and nothing else of the machine's settings
 // for C: flags belong into the source (#cgo) or into CC. The flags are Go's own default,
-// said against `go env -w`, without its -g: the debug information of C names the
-// directory where the go command works, which has another name each time and is mapped
-// to a fixed one only if it lies outside the module.
+// said against `go env -w`.
 func (c *Compiler) env() []string {
 	if c == nil {
 		return []string{"CGO_ENABLED=0"}
@@ -42,7 +37,7 @@ func (c *Compiler) env() []string {
 		env = append(env, "CXX="+c.CXX)
 	}
 	for _, name := range []string{"CGO_CFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS"} {
-		env = append(env, name+"=-O2")
+		env = append(env, name+"=-O2 -g")
 	}
 	return append(env, "CGO_CPPFLAGS=")
 }
@@ -115,7 +110,7 @@ func (t Target) candidates(host Target) (list []string) {
 // A noCompiler is a target that needs a C compiler and has none.
 type noCompiler struct {
 	target   Target
-	packages []string // that need it
+	packages []node   // that need it
 	given    string   // the one that the user gave, ""
 	reasons  []string // for each that was tried
 }
@@ -124,13 +119,19 @@ func (e *noCompiler) Error() string {
 	return fmt.Sprintf("%s: %s", e.target, strings.Join(e.reasons, "; "))
 }
 
-// compiler finds and tries a C compiler for t: the one given, else the first that works.
-func (p *Plan) compiler(ctx context.Context, t Target, given string) (*Compiler, error) {
+// cxx reports whether there is C++ in the packages.
+func cxx(packages []node) bool {
+	return slices.ContainsFunc(packages, func(n node) bool { return len(n.CXXFiles)+len(n.SwigCXXFiles) > 0 })
+}
+
+// compiler finds and tries a C compiler for the packages that need one for t: the one
+// given, else the first that works.
+func (p *Plan) compiler(ctx context.Context, t Target, given string, packages []node) (*Compiler, error) {
 	list := t.candidates(Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
 	if given != "" {
 		list = []string{given}
 	}
-	missing := &noCompiler{target: t, given: given}
+	missing := &noCompiler{target: t, given: given, packages: packages}
 	var absent []string
 	for _, cc := range list {
 		program := strings.Fields(cc)[0]
@@ -138,7 +139,8 @@ func (p *Plan) compiler(ctx context.Context, t Target, given string) (*Compiler,
 			absent = append(absent, program)
 			continue
 		}
-		c, err := p.tryCompiler(ctx, t, cc)
+		c := &Compiler{CC: cc, CXX: sister(cc)}
+		err := p.tryCompiler(ctx, t, c, cxx(packages))
 		if err == nil || ctx.Err() != nil {
 			return c, err
 		}
@@ -155,42 +157,6 @@ func (p *Plan) compiler(ctx context.Context, t Target, given string) (*Compiler,
 	return nil, missing
 }
 
-// tryCompiler makes a C program and reads it back like any other: that says more about
-// a compiler than its name. Among the many ways to be wrong are a missing libc.a and
-// another machine's compiler.
-func (p *Plan) tryCompiler(ctx context.Context, t Target, cc string) (_ *Compiler, err error) {
-	dir, err := os.MkdirTemp("", "go-static-release-cc-")
-	if err != nil {
-		return nil, fmt.Errorf("making room to try it: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := os.WriteFile(filepath.Join(dir, "main.c"), []byte("int main(void) { return 0; }\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("making room to try it: %w", err)
-	}
-	words := strings.Fields(cc)
-	args := append(slices.Clone(words), strings.Fields(t.extLDFlags())...)
-	if _, err := (Command{Args: append(args, "-o", "a.out", "main.c"), Dir: dir}).output(ctx, p.env); err != nil {
-		text := shorten(err.Error(), map[string]string{dir: "."})
-		return nil, errors.New(text[strings.LastIndexByte(strings.TrimSpace(text), '\n')+1:]) // the last line is the sum
-	}
-	file, err := static.Open(filepath.Join(dir, "a.out"))
-	if err != nil {
-		return nil, err
-	}
-	if file.Arch != t.Arch {
-		return nil, fmt.Errorf("it makes programs for %s (%s)", file.Arch, file.Machine)
-	}
-	if v := static.Judge(t.OS, file); !v.OK {
-		return nil, fmt.Errorf("what it makes is not static: %s", strings.Join(v.Reasons, ", "))
-	}
-	about, err := Command{Args: append(words, "--version"), Dir: dir}.output(ctx, p.env)
-	if err != nil {
-		return nil, err
-	}
-	about, _, _ = strings.Cut(about, "\n")
-	return &Compiler{CC: cc, CXX: sister(cc), Version: strings.TrimSpace(about)}, nil
-}
-
 // extLDFlags are the flags by which a C compiler links a static program. macOS has no
 // libc to link with statically, and its own is always there.
 func (t Target) extLDFlags() string {
@@ -200,20 +166,23 @@ func (t Target) extLDFlags() string {
 	return "-static"
 }
 
-// sister is the C++ compiler that goes with a C compiler.
+// compilerName ends the name of a C compiler, which may have a version: gcc-12.
+var compilerName = regexp.MustCompile(`(gcc|clang)(-[0-9.]+)?(\.exe)?$`)
+
+// sister is the C++ compiler that goes with a C compiler, "" if that is not known.
 func sister(cc string) string {
 	words := strings.Fields(cc)
 	if path.Base(filepath.ToSlash(words[0])) == "zig" && len(words) > 1 && words[1] == "cc" {
 		words[1] = "c++"
 		return strings.Join(words, " ")
 	}
-	for _, pair := range [][2]string{{"gcc", "g++"}, {"clang", "clang++"}} {
-		if stem, ok := strings.CutSuffix(words[0], pair[0]); ok {
-			words[0] = stem + pair[1]
-			return strings.Join(words, " ")
-		}
+	m := compilerName.FindStringSubmatchIndex(words[0])
+	if m == nil {
+		return ""
 	}
-	return ""
+	name := map[string]string{"gcc": "g++", "clang": "clang++"}[words[0][m[2]:m[3]]]
+	words[0] = words[0][:m[2]] + name + words[0][m[3]:]
+	return strings.Join(words, " ")
 }
 
 // givenFor is the C compiler that the user gave for t, "" if none. The last one counts.

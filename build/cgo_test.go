@@ -42,6 +42,7 @@ func TestCandidates(t *testing.T) {
 func TestSister(t *testing.T) {
 	for cc, want := range map[string]string{
 		"musl-gcc": "musl-g++", "/opt/x/aarch64-linux-musl-gcc -O1": "/opt/x/aarch64-linux-musl-g++ -O1",
+		"gcc-12": "g++-12", "clang-15 -O1": "clang++-15 -O1",
 		"zig cc -target x86-linux-musl": "zig c++ -target x86-linux-musl", "clang -arch arm64": "clang++ -arch arm64", "tcc": "", "cc": "",
 	} {
 		if got := sister(cc); got != want {
@@ -73,7 +74,7 @@ func TestCompilerIsTried(t *testing.T) {
 	}
 	p := &Plan{}
 	amd64 := Target{"linux", "amd64", ""}
-	c, err := p.compiler(context.Background(), amd64, "musl-gcc")
+	c, err := p.compiler(context.Background(), amd64, "musl-gcc", nil)
 	if err != nil || c.CXX != "musl-g++" || !strings.Contains(c.Version, "gcc") {
 		t.Fatalf("got %+v, %v", c, err)
 	}
@@ -81,9 +82,12 @@ func TestCompilerIsTried(t *testing.T) {
 		{"arm64", "musl-gcc", "it makes programs for amd64 (EM_X86_64)"},
 		{"amd64", "musl-gcc -nostdlib -shared", "musl-gcc -nostdlib -shared: "},
 		{"amd64", "musl-gcc -lnone", "musl-gcc -lnone: "},
-		{"amd64", "true", "true: "},
+		{"amd64", "true", "it ends well and makes no program"},
+		{"amd64", "echo error: \x1b[31mbad", "it ends well and makes no program"},
+		{"amd64", "../cgo/cc", "not installed: ../cgo/cc"},
+		{"amd64", "gcc -Wl,--no-warnings", "without its warning of what that loads at run time"},
 	} {
-		_, err := p.compiler(context.Background(), Target{"linux", test.target, ""}, test.cc)
+		_, err := p.compiler(context.Background(), Target{"linux", test.target, ""}, test.cc, nil)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s for %s: %v", test.cc, test.target, err)
 		}
@@ -148,7 +152,7 @@ func TestNoCompilers(t *testing.T) {
 	var missing []*noCompiler
 	for _, name := range []string{"linux/s390x", "linux/mips64le", "windows/386", "windows/arm64", "darwin/arm64"} {
 		os, arch, _ := strings.Cut(name, "/")
-		missing = append(missing, &noCompiler{target: Target{os, arch, ""}, packages: []string{"example.com/c"}, reasons: []string{"no"}})
+		missing = append(missing, &noCompiler{target: Target{os, arch, ""}, packages: []node{{ImportPath: "example.com/c"}}, reasons: []string{"no"}})
 	}
 	ps := noCompilers(missing)
 	want := []string{

@@ -37,6 +37,10 @@ func (e *CommandError) Error() string {
 
 func (e *CommandError) Unwrap() error { return e.Err }
 
+// maxMessages is how much of what a command says on standard error is kept, in bytes, from
+// the end.
+const maxMessages = 4 << 20
+
 // interruptGrace is how long an interrupted child may take to clean up before it is killed.
 const interruptGrace = 5 * time.Second
 
@@ -47,7 +51,8 @@ func (c Command) run(ctx context.Context, env []string) (stdout, stderr []byte, 
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(slices.Clip(env), c.Env...)
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
+	errs := tail{keep: maxMessages}
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	setProcessGroup(cmd)
 	cmd.Cancel = func() error { return interruptGroup(cmd.Process) }
@@ -64,8 +69,22 @@ func (c Command) run(ctx context.Context, env []string) (stdout, stderr []byte, 
 		output := strings.TrimSpace(errs.String() + "\n" + out.String())
 		return nil, nil, &CommandError{Args: c.Args, Output: output, Err: err}
 	}
-	return out.Bytes(), errs.Bytes(), nil
+	return out.Bytes(), []byte(errs.String()), nil
 }
+
+// A tail keeps the end of what is written to it.
+type tail struct {
+	keep int // bytes
+	b    bytes.Buffer
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b.Write(p[max(0, len(p)-t.keep):])
+	t.b.Next(max(0, t.b.Len()-t.keep))
+	return len(p), nil
+}
+
+func (t *tail) String() string { return t.b.String() }
 
 // output runs c and returns its standard output without the final newline.
 func (c Command) output(ctx context.Context, env []string) (string, error) {
@@ -84,6 +103,7 @@ var ambientVars = []string{
 	"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM", // the target sets them
 	"CGO_ENABLED",                                                                                      // the plan decides
 	"CC", "CXX", "FC", "AR", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS", // so with these; -trimpath keeps them out of the binary, so nobody would know
+	"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", // gcc(1), ENVIRONMENT
 	"GO_EXTLINK_ENABLED",                         // would force the external linker on a build without cgo
 	"GOFLAGS",                                    // -buildvcs=false, -mod=mod, -toolexec: the plan's command line says all there is
 	"GO111MODULE",                                // off would hide the module

@@ -53,7 +53,7 @@ func TestCommand(t *testing.T) {
 				"-ldflags=-linkmode=external -extldflags=-static", "-o", "/out/", "example.com/tool"},
 			env: []string{"GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0", "CGO_ENABLED=1",
 				"CC=zig cc -target aarch64-linux-musl", "CXX=zig c++ -target aarch64-linux-musl",
-				"CGO_CFLAGS=-O2", "CGO_CXXFLAGS=-O2", "CGO_FFLAGS=-O2", "CGO_LDFLAGS=-O2", "CGO_CPPFLAGS="},
+				"CGO_CFLAGS=-O2 -g", "CGO_CXXFLAGS=-O2 -g", "CGO_FFLAGS=-O2 -g", "CGO_LDFLAGS=-O2 -g", "CGO_CPPFLAGS="},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestChildEnv(t *testing.T) {
 	ambient := []string{
 		"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2",
 		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5", "GO111MODULE=off", "GO_EXTLINK_ENABLED=1",
-		"CC=evil", "CGO_LDFLAGS=-levil",
+		"CC=evil", "CGO_LDFLAGS=-levil", "CPATH=/evil",
 		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere",
 		"INPUT_TOKEN=s3cret-token", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r", "MY_OWN=prefix-s3cret-token-suffix", "SLASH=/",
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -56,8 +55,12 @@ func (p *Plan) Command(b Build, out string) Command {
 func (p *Plan) Compile(ctx context.Context, b Build, out string) ([]Binary, string, error) {
 	cmd := p.Command(b, out)
 	// The go command's own temporary files: should they lie in the checkout, they would
-	// dirty the tree that it is about to stamp. The caller removes out's parent.
-	cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
+	// dirty the tree that it is about to stamp. The caller removes out's parent. With cgo
+	// they must not lie in the module: what cgo writes would be taken for source of the
+	// module, and named so in the binary, by a path with random names in it.
+	if b.CC == nil {
+		cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
+	}
 	_, stderr, err := cmd.run(ctx, p.env)
 	dirs := map[string]string{out: "$OUT", p.dir: "."}
 	var failed *CommandError
@@ -90,9 +93,9 @@ func (p *Plan) withoutC(ctx context.Context, b Build, failure error) error {
 	if err != nil {
 		return errors.Join(failure, err)
 	}
-	for _, pkg := range packages {
-		if strings.Contains(failed.Output, pkg) || strings.Contains(failed.Output, "undefined: "+path.Base(pkg)+".") {
-			return &Problem{Err: failure, Remedy: pkg + " uses cgo, which is off: " + remedy(pkg, false)}
+	for _, n := range packages {
+		if strings.Contains(failed.Output, n.ImportPath) || strings.Contains(failed.Output, "undefined: "+n.Name+".") {
+			return &Problem{Err: failure, Remedy: n.ImportPath + " uses cgo, which is off: " + remedy(n.ImportPath, false)}
 		}
 	}
 	return failure

@@ -21,6 +21,7 @@ type Main struct {
 	ImportPath string `json:"importPath"` // what is given to go build
 	dir        string // of its source, on disk
 	files      []string
+	allC       bool // every file of it has C in it, and cgo is off
 }
 
 // errNoMain is the answer of a target for which every main package is excluded by build constraints.
@@ -30,20 +31,50 @@ var errNoMain = errors.New("no main package")
 // patterns it lists every main package of the module. Packages that build
 // constraints exclude for the target are not listed.
 func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Main, error) {
+	found, err := p.list(ctx, t, p.listEnv(t), patterns)
+	if err == nil {
+		err = found.notMain
+	}
+	if err != nil && !errors.Is(err, errNoMain) || p.cgo || !p.hasC {
+		return found.mains, err
+	}
+	// go list says nothing of packages that it excludes, and may have excluded some only
+	// because cgo is off.
+	withC, errC := p.list(ctx, t, append(t.env(), "CGO_ENABLED=1"), patterns)
+	if errC != nil && !errors.Is(errC, errNoMain) {
+		return nil, errC
+	}
+	for _, m := range withC.mains {
+		if !slices.ContainsFunc(found.mains, func(have Main) bool { return have.ImportPath == m.ImportPath }) {
+			m.allC = true
+			found.mains = append(found.mains, m)
+			err = nil
+		}
+	}
+	return found.mains, err
+}
+
+// A listing is what go list says about packages.
+type listing struct {
+	mains   []Main
+	notMain error // a package that was named by itself and is no program
+}
+
+// list lists packages in an environment.
+func (p *Plan) list(ctx context.Context, t Target, env, patterns []string) (found listing, err error) {
 	args := []string{"go", "list", "-find", "-e", "-tags=" + p.cgoTags(t), "-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Module"}
 	args = append(args, "--")
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
 	}
-	cmd := Command{Args: append(args, patterns...), Env: p.listEnv(t), Dir: p.dir}
+	cmd := Command{Args: append(args, patterns...), Env: env, Dir: p.dir}
 	out, stderr, err := cmd.run(ctx, p.env)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	if warning := string(stderr); strings.Contains(warning, "matched no packages") {
-		return nil, errNoMain
+		return found, errNoMain
 	}
-	var mains []Main
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var pkg struct {
 			ImportPath, Name, Dir string
@@ -55,21 +86,21 @@ func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Ma
 		err := dec.Decode(&pkg)
 		files := slices.Concat(pkg.GoFiles, pkg.CgoFiles)
 		if err == io.EOF {
-			return mains, nil
+			return found, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the output of go list: %w", err)
+			return found, fmt.Errorf("reading the output of go list: %w", err)
 		}
 		switch {
 		case pkg.Error == nil && pkg.Name == "main" && (pkg.Module == nil || !pkg.Module.Main || pkg.ImportPath == "command-line-arguments"):
-			return nil, &Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: "--packages ./cmd/NAME"}
+			return found, &Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: "--packages ./cmd/NAME"}
 		case pkg.Name == "main" && len(files) > 0:
-			mains = append(mains, Main{binaryName(pkg.ImportPath), pkg.ImportPath, pkg.Dir, files})
+			found.mains = append(found.mains, Main{Name: binaryName(pkg.ImportPath), ImportPath: pkg.ImportPath, dir: pkg.Dir, files: files})
 		case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
 		case pkg.Error != nil:
-			return nil, &Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: "go list ./..."}
+			return found, &Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: "go list ./..."}
 		case pkg.Name != "main" && !slices.ContainsFunc(patterns, func(s string) bool { return strings.Contains(s, "...") }):
-			return nil, &Problem{Setting: "packages", Err: fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name)}
+			found.notMain = &Problem{Setting: "packages", Err: fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name)}
 		}
 	}
 }
@@ -146,6 +177,12 @@ func (p *Plan) mainsFor(ctx context.Context, t Target, patterns []string) ([]Mai
 	}
 	if len(mains) == 0 {
 		return nil, errNoMain
+	}
+	for _, m := range mains {
+		if m.allC {
+			return nil, &Problem{Setting: "packages", Err: fmt.Errorf("%s needs cgo in every file, and cgo is off", m.ImportPath),
+				Remedy: "--cgo static, or name the others: --packages ./cmd/NAME"}
+		}
 	}
 	slices.SortFunc(mains, func(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) })
 	return mains, nil

@@ -62,6 +62,7 @@ type Plan struct {
 	Skipped []Skipped `json:"skipped,omitempty"`
 
 	cgo   bool     // packages may need C
+	hasC  bool     // some source file of the module has C in it
 	dir   string   // of the module, on disk
 	local []string // directories of this machine whose names have no place in a binary
 	env   []string // of every child
@@ -221,6 +222,8 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
 		firstClass[pf.String()] = pf.FirstClass
 	}
 
+	p.hasC, err = repo{p.dir, p.env}.hasC(ctx)
+	ps.keep("directory", err)
 	builds := make([]Build, len(targets))
 	errs := make([]error, len(targets))
 	var g errgroup.Group
@@ -260,12 +263,7 @@ func (p *Plan) resolve(ctx context.Context, spec *Spec, t Target, firstClass boo
 		}
 		if external || len(packages) > 0 {
 			b.Tags = p.cgoTags(t)
-			b.CC, err = p.compiler(ctx, t, given)
-			var missing *noCompiler
-			if errors.As(err, &missing) {
-				missing.packages = packages
-			}
-			if err != nil {
+			if b.CC, err = p.compiler(ctx, t, given, packages); err != nil {
 				return b, err
 			}
 		}

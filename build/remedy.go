@@ -14,6 +14,7 @@ type cgoModule struct {
 	instead string // the module without C that does the same, "" if there is none
 	stub    bool   // without cgo it compiles, and then does not work
 	tags    string // build tags by which it asks less of glibc
+	musl    string // build tags without which it does not link with musl
 }
 
 // cgoModules are those that releases were seen to break with, and the packages by which
@@ -21,7 +22,7 @@ type cgoModule struct {
 var cgoModules = []cgoModule{
 	{path: "github.com/mattn/go-sqlite3", instead: "modernc.org/sqlite or github.com/ncruces/go-sqlite3", stub: true, tags: "sqlite_omit_load_extension"},
 	{path: "github.com/mutecomm/go-sqlcipher", instead: "github.com/ncruces/go-sqlite3 with its adiantum or xts", stub: true},
-	{path: "github.com/confluentinc/confluent-kafka-go", instead: "github.com/twmb/franz-go"},
+	{path: "github.com/confluentinc/confluent-kafka-go", instead: "github.com/twmb/franz-go", musl: "musl"},
 	{path: "github.com/DataDog/zstd", instead: "github.com/klauspost/compress/zstd"},
 	{path: "github.com/valyala/gozstd", instead: "github.com/klauspost/compress/zstd"},
 	{path: "github.com/libgit2/git2go", instead: "github.com/go-git/go-git/v5"},
@@ -63,7 +64,11 @@ func remedy(pkg string, cgo bool) string {
 		ways = append(ways, "replace "+known.path+" by "+known.instead)
 	}
 	if !cgo {
-		ways = append(ways, "--cgo static")
+		static := "--cgo static"
+		if known.musl != "" {
+			static += " --tags " + known.musl
+		}
+		ways = append(ways, static)
 	}
 	if len(ways) == 0 {
 		ways = append(ways, "replace "+pkg)
@@ -71,24 +76,34 @@ func remedy(pkg string, cgo bool) string {
 	return strings.Join(ways, ", or ")
 }
 
-// debianPackage is the package that has a static C compiler for t on Debian and Ubuntu.
-func debianPackage(t Target) string {
+// debianPackage is the package that has a static C compiler for a target on Debian and
+// Ubuntu. musl-tools has none for C++.
+func debianPackage(m *noCompiler) string {
+	t, language := m.target, "gcc"
 	cpu := strings.ReplaceAll(cpus[t.Arch], "_", "-")
+	if cxx(m.packages) {
+		language = "g++"
+	}
 	suffix, ok := t.abi("gnu")
 	switch {
+	case t.OS == "linux" && t.Arch == runtime.GOARCH && cxx(m.packages):
+		return "g++"
 	case t.OS == "linux" && t.Arch == runtime.GOARCH:
 		return "musl-tools"
 	case t.OS == "linux" && ok:
-		return "gcc-" + cpu + "-linux-" + suffix
+		return language + "-" + cpu + "-linux-" + suffix
 	case t.OS == "windows" && t.Arch != "arm64":
-		return "gcc-mingw-w64-" + cpu
+		return language + "-mingw-w64-" + cpu
 	}
 	return ""
 }
 
 // alpinePackage is the same on Alpine, brewPackage on macOS. Zig is one compiler for all.
-func alpinePackage(t Target) string {
+func alpinePackage(m *noCompiler) string {
+	t := m.target
 	switch {
+	case t.OS == "linux" && t.Arch == runtime.GOARCH && cxx(m.packages):
+		return "g++"
 	case t.OS == "linux" && t.Arch == runtime.GOARCH:
 		return "gcc musl-dev"
 	case t.OS == "windows" && t.Arch == "amd64":
@@ -101,7 +116,8 @@ func alpinePackage(t Target) string {
 	return ""
 }
 
-func brewPackage(t Target) string {
+func brewPackage(m *noCompiler) string {
+	t := m.target
 	switch {
 	case t.OS == "windows" && t.Arch != "arm64":
 		return "mingw-w64"
@@ -116,43 +132,54 @@ func noCompilers(missing []*noCompiler) (ps Problems) {
 	if len(missing) == 0 {
 		return nil
 	}
-	packages := func(of func(Target) string) string {
+	names := func(of func(*noCompiler) string) string {
 		var names []string
 		for _, m := range missing {
-			if name := of(m.target); name != "" && m.given == "" && !slices.Contains(names, name) {
+			if name := of(m); name != "" && m.given == "" && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
 		return strings.Join(names, " ")
 	}
-	var hints, lines []string
+	var hints, trials, lines, needy []string
 	onlyMac := false
 	for _, m := range missing {
 		lines = append(lines, "  "+m.Error())
 		onlyMac = onlyMac || m.target.OS == "darwin" && m.given == ""
+		for _, n := range m.packages {
+			if !slices.Contains(needy, n.ImportPath) {
+				needy = append(needy, n.ImportPath)
+			}
+		}
+		if m.given != "" {
+			trials = append(trials, fmt.Sprintf("echo 'int main(void) { return 0; }' | %s %s -o /tmp/a.out -x c - # what %s has to pass", m.given, m.target.extLDFlags(), m.target))
+		}
 	}
-	if names := packages(debianPackage); names != "" {
-		hints = append(hints, "sudo apt-get install -y "+names+" # on Debian and Ubuntu",
-			"- run: sudo apt-get update && sudo apt-get install -y "+names+" # in a workflow, before this action")
+	if list := names(debianPackage); list != "" {
+		hints = append(hints, "sudo apt-get install -y "+list+" # on Debian and Ubuntu",
+			"- run: sudo apt-get update && sudo apt-get install -y "+list+" # in a workflow, before this action")
 	}
-	if names := packages(alpinePackage); names != "" {
-		hints = append(hints, "apk add "+names+" # on Alpine")
+	if list := names(alpinePackage); list != "" {
+		hints = append(hints, "apk add "+list+" # on Alpine")
 	}
-	if names := packages(brewPackage); names != "" {
-		hints = append(hints, "brew install "+names+" # on macOS")
+	if list := names(brewPackage); list != "" {
+		hints = append(hints, "brew install "+list+" # on macOS")
 	}
 	if onlyMac {
 		hints = append(hints, "runs-on: macos-latest # in a workflow, for darwin; zig and mingw-w64 make the others there")
 	}
-	ps.add("cgo", strings.Join(hints, "\n"), "%s needs cgo, and there is no C compiler that links statically for these targets:\n%s",
-		strings.Join(missing[0].packages, ", "), strings.Join(lines, "\n"))
+	if len(needy) == 0 { // android and ios link with C, whatever is in the program
+		needy = []string{"the linker"}
+	}
+	ps.add("cgo", strings.Join(append(hints, trials...), "\n"), "there is no C compiler that links statically for these targets (cgo is needed by %s):\n%s",
+		strings.Join(needy, ", "), strings.Join(lines, "\n"))
 	return ps
 }
 
 // stubs lists what is compiled in without cgo and does not work without it.
 func stubs(info *debug.BuildInfo) (warnings []string) {
 	for _, m := range info.Deps {
-		if knownModule(m.Path).stub {
+		if m.Replace == nil && knownModule(m.Path).stub {
 			warnings = append(warnings, fmt.Sprintf("%s was built without cgo, and does nothing but return errors then: %s", m.Path, remedy(m.Path, false)))
 		}
 	}

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -128,7 +127,7 @@ var errNotStarted = errors.New("starting")
 
 // runSmoke runs cmd and returns what it printed. Nothing of its process group is left.
 func runSmoke(ctx context.Context, cmd *exec.Cmd) (string, error) {
-	var out tail
+	out := tail{keep: smokeOutput}
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
 	if cmd.SysProcAttr == nil { // what smoke_linux.go sets asks for a group too
@@ -154,17 +153,6 @@ func runSmoke(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	}
 	return out.String(), err
 }
-
-// A tail keeps the end of what is written to it.
-type tail struct{ b bytes.Buffer }
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.b.Write(p[max(0, len(p)-smokeOutput):])
-	t.b.Next(max(0, t.b.Len()-smokeOutput))
-	return len(p), nil
-}
-
-func (t *tail) String() string { return t.b.String() }
 
 // place puts a file into the root, by a link where that is possible.
 func place(from, to string) error {

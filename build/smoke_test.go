@@ -240,7 +240,7 @@ func TestSmokeNotRun(t *testing.T) {
 }
 
 func TestTail(t *testing.T) {
-	var out tail
+	out := tail{keep: smokeOutput}
 	for range 3 {
 		if n, err := out.Write([]byte(strings.Repeat("x", smokeOutput-1) + "y")); n != smokeOutput || err != nil {
 			t.Fatal(n, err)

@@ -44,7 +44,7 @@ func (s smokeStart) wasm(ctx context.Context) (*Smoke, error) {
 	if reason := notACommand(program); reason != "" {
 		return notRun(reason), nil
 	}
-	var out tail
+	out := tail{keep: smokeOutput}
 	_, err = machine.InstantiateModule(ctx, program, s.wasmWorld(ctx, &out))
 	var exit *sys.ExitError
 	switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -86,6 +87,19 @@ func (r repo) changes(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("asking git for changes: %w", err)
 	}
 	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), nil
+}
+
+// hasC reports whether any Go file below the directory has C in it, committed or not.
+func (r repo) hasC(ctx context.Context) (bool, error) {
+	_, err := r.git(ctx, "grep", "--quiet", "--untracked", "--extended-regexp", `^[[:space:]]*(import[[:space:]]*)?"C"`, "--", "*.go")
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 { // no line is like that
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("asking git for files with C: %w", err)
+	}
+	return true, nil
 }
 
 // explainGit says in our words what git says in three different ways.
