@@ -146,7 +146,7 @@ func (p *Plan) checkNames(c *Config) error {
 	if total > github.MaxAssets {
 		errs = append(errs, &build.Problem{Setting: "targets", Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
 	}
-	if least := github.LeastTime(total); p.Publish && least > c.Timeout {
+	if least := github.LeastTime(total, c.Overwrite); p.Publish && least > c.Timeout {
 		errs = append(errs, &build.Problem{Setting: "timeout", Remedy: fmt.Sprintf("--timeout %.0fh", least.Hours()+1),
 			Err: fmt.Errorf("%d files take at least %s, because GitHub takes 80 a minute and 500 an hour, and the run may take %s", total, least, c.Timeout)})
 	}

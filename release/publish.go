@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/semver"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/org/go-static-release/build"
@@ -86,6 +87,7 @@ func (r *run) openRelease(ctx context.Context, client *github.Client) (err error
 	case r.release.Published():
 		r.rep.Notices = append(r.rep.Notices, "the release is public already: it is compared, and nothing in it is changed")
 	}
+	r.late = r.release.Published()
 	r.rep.Release = &report.Release{ID: r.release.ID(), URL: r.release.URL(), Public: r.release.Published()}
 	return nil
 }
@@ -131,11 +133,32 @@ func (r *run) finish(ctx context.Context, client *github.Client) error {
 	if r.release == nil {
 		return nil
 	}
+	if err := r.uploadLate(ctx); err != nil {
+		return err
+	}
 	var seconds float64
 	if err := r.upload(ctx, r.rep.Checksums, &seconds); err != nil {
 		return err
 	}
 	return r.publish(ctx, client)
+}
+
+// uploadLate sends the files of all targets, if the lanes have not.
+func (r *run) uploadLate(ctx context.Context) error {
+	if !r.late {
+		return nil
+	}
+	errs := make([]error, len(r.rep.Targets))
+	var g errgroup.Group
+	for i := range r.rep.Targets {
+		g.Go(func() error {
+			t := &r.rep.Targets[i]
+			errs[i] = r.upload(ctx, t.Files, &t.Seconds.Upload)
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs, all of them
+	return errors.Join(errs...)
 }
 
 // publish makes the release public, or leaves the complete draft if that was asked for.

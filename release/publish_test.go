@@ -219,7 +219,7 @@ func TestPublish(t *testing.T) {
 	sent := w.requests("POST", "/assets")
 	w.run(t.Context(), 0)
 	w.published()
-	w.said("the release is public already", "already there", "published hello 1.2.3: 3 files (3 there already)")
+	w.said("the release is public already", "published hello 1.2.3: 3 files (3 there already)")
 	if again := w.requests("POST", "/assets"); again != sent {
 		t.Errorf("%d more files were sent", again-sent)
 	}
@@ -266,6 +266,17 @@ func TestOverwriteAndVerify(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	w.complete(all[0])
+}
+
+// A public release that is to be made anew stays as it is when one target falls short.
+func TestOverwriteOnlyWhenAllIsProved(t *testing.T) {
+	w := newWorkshop(t, "package main\n\nimport \"os\"\n\nfunc main() { os.Exit(len(os.Args) - 1) }\n", githubtest.Options{})
+	w.run(t.Context(), 0, "INPUT_LDFLAGS=-s -w -X main.other=x")
+	before := w.gh.Releases()[0]
+	w.run(t.Context(), 1, "INPUT_OVERWRITE=true", "INPUT_SMOKE_TEST=fail", "INPUT_TARGETS=linux/amd64 windows/amd64 linux/arm64")
+	if after := w.gh.Releases()[0]; after.Draft || fmt.Sprint(after.Assets) != fmt.Sprint(before.Assets) {
+		t.Errorf("it was touched: %+v", after)
+	}
 }
 
 // Anybody can prove a published release again, without a token.

@@ -36,6 +36,7 @@ type run struct {
 	plan      *Plan
 	rep       *report.Report
 	release   *github.Release // nil in a dry run
+	late      bool            // files are sent when every lane is done: a public release is compared or replaced as a whole
 	web       page
 	compilers *semaphore.Weighted
 	uploads   *semaphore.Weighted
@@ -84,6 +85,9 @@ func (r *run) lane(ctx context.Context, i int, t *report.Target) error {
 	}
 	if err := r.pack(ctx, i, bins, t); err != nil {
 		return err
+	}
+	if r.late {
+		return nil
 	}
 	return r.upload(ctx, t.Files, &t.Seconds.Upload)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 
 	"github.com/google/go-github/v92/github"
@@ -75,7 +76,9 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 	outcome = Uploaded
 	first := true
 	err = r.c.retry(ctx, "uploading "+a.Name, func() error {
-		if !first { // an upload that failed may have left something
+		// An upload that failed may have left something; and what is about to be replaced may
+		// have become public since it was looked at.
+		if have := r.asset(a.Name); !first || have != nil && have.GetState() == stateUploaded && have.GetDigest() != a.digest() {
 			if err := errors.Join(r.refresh(ctx), r.list(ctx)); err != nil {
 				return err
 			}
@@ -152,7 +155,12 @@ func (r *Release) digest(ctx context.Context, have *github.ReleaseAsset) (string
 	if have.GetDigest() != "" || have.GetState() != stateUploaded {
 		return have.GetDigest(), nil
 	}
-	var digest string
+	r.mu.Lock()
+	digest, known := r.digests[have.GetID()]
+	r.mu.Unlock()
+	if known { // the bytes of an asset never change
+		return digest, nil
+	}
 	err := r.c.retry(ctx, "reading back "+have.GetName(), func() error {
 		body, _, err := r.c.api.Repositories.DownloadReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID(), r.c.plain)
 		if err != nil {
@@ -164,6 +172,9 @@ func (r *Release) digest(ctx context.Context, have *github.ReleaseAsset) (string
 			return err
 		}
 		digest = fmt.Sprintf("sha256:%x", h.Sum(nil))
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.digests[have.GetID()] = digest
 		return nil
 	})
 	return digest, err
@@ -185,33 +196,37 @@ func (r *Release) remove(ctx context.Context, have *github.ReleaseAsset) error {
 
 // upload sends the file once and looks at what the server says it stored.
 func (r *Release) upload(ctx context.Context, a Asset) error {
+	if to, err := url.Parse(r.current().UploadURL); err != nil || !trusted(r.c.home, to) {
+		return &Refusal{fmt.Errorf("uploading %s: the release says to send its files to %q, which is not a host of %s", a.Name, r.current().UploadURL, r.c.home)}
+	}
 	if err := r.c.pace(ctx); err != nil {
 		return err
 	}
-	body, err := a.Open()
+	file, err := a.Open()
 	if err != nil {
-		return err
+		return &localError{err}
 	}
+	body := &wholeFile{ReadSeekCloser: file, asset: a}
 	defer body.Close()
-	r.mu.Lock()
-	r.sent++
-	r.mu.Unlock()
 	stored, _, err := r.c.api.Repositories.UploadReleaseAssetFromRelease(ctx, r.current(),
 		&github.UploadOptions{Name: a.Name, MediaType: "application/octet-stream"}, // not the machine's MIME table
 		body, a.Size)
-	switch status(err) {
-	case http.StatusUnprocessableEntity, // the name is taken, by a failed attempt or by another run, or the release is public now
-		http.StatusNotFound: // the host of uploads does not know a release that the API knows (goreleaser/goreleaser#3605)
+	if codeOf(err, "already_exists", "name") || // the name is taken, by a failed attempt or by another run
+		status(err) == http.StatusNotFound { // the host of uploads does not know a release that the API knows (goreleaser/goreleaser#3605)
 		return &temporaryError{err} // look again, then decide
 	}
 	if err != nil {
 		return err
+	}
+	if stored.GetID() == 0 {
+		return &temporaryError{errEmpty}
 	}
 	if stored.GetName() != a.Name {
 		return &Refusal{fmt.Errorf("GitHub stored the file as %q", stored.GetName())}
 	}
 	r.mu.Lock()
 	r.assets[a.Name] = stored
+	r.own[stored.GetID()] = true
 	r.mu.Unlock()
 	if same, err := r.sameAs(ctx, stored, a); err != nil {
 		return err
@@ -220,4 +235,21 @@ func (r *Release) upload(ctx context.Context, a Asset) error {
 			stored.GetSize(), stored.GetDigest(), a.Size, a.digest())}
 	}
 	return nil
+}
+
+// A wholeFile is a file that must have the size it had when it was packed: net/http would
+// take the difference for a trouble of the connection.
+type wholeFile struct {
+	io.ReadSeekCloser
+	asset Asset
+	read  int64
+}
+
+func (f *wholeFile) Read(p []byte) (int, error) {
+	n, err := f.ReadSeekCloser.Read(p)
+	f.read += int64(n)
+	if errors.Is(err, io.EOF) && f.read < f.asset.Size {
+		err = &localError{fmt.Errorf("%s has %d bytes now, and had %d when it was packed", f.asset.Name, f.read, f.asset.Size)}
+	}
+	return n, err
 }

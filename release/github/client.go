@@ -16,6 +16,7 @@ import (
 type Client struct {
 	api         *github.Client
 	owner, repo string
+	home        *url.URL     // of the API
 	plain       *http.Client // without the token, for hosts that downloads are redirected to
 	say         func(string)
 
@@ -23,7 +24,6 @@ type Client struct {
 	patience patience
 	pacer    pacer
 	rate     atomic.Pointer[github.Rate]
-	minutes  atomic.Int32 // how often a limit came without saying for how long
 }
 
 // Options are what a Client needs to know.
@@ -44,7 +44,8 @@ func NewClient(o Options) (*Client, error) {
 	if !ok || owner == "" || repo == "" || strings.Contains(repo, "/") {
 		return nil, &hintError{fmt.Errorf("repository %q is not of the form OWNER/REPO", o.Repository), "export GITHUB_REPOSITORY=OWNER/REPO"}
 	}
-	if u, err := url.Parse(o.APIURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	home, err := url.Parse(o.APIURL)
+	if err != nil || home.Host == "" || home.Scheme != "https" && home.Scheme != "http" {
 		return nil, &hintError{fmt.Errorf("GITHUB_API_URL %q is not the address of an API", o.APIURL), "export GITHUB_API_URL=https://api.github.com"}
 	}
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -68,20 +69,40 @@ func NewClient(o Options) (*Client, error) {
 	transport := watchful{o.Transport, o.Stall, new(atomic.Bool)}
 	base := strings.TrimSuffix(o.APIURL, "/") + "/"
 	options := []github.ClientOptionsFunc{
-		github.WithTransport(transport),
+		github.WithTransport(authorized{transport, home, o.Token}),
 		github.WithUserAgent(o.UserAgent),
 		github.WithURLs(&base, &base),      // uploads go to the upload_url of the release, not here
 		github.WithDisableRateLimitCheck(), // it would refuse requests by itself, with a wrong idea of how long (retry.go)
-	}
-	if o.Token != "" {
-		options = append(options, github.WithAuthToken(o.Token))
 	}
 	api, err := github.NewClient(options...)
 	if err != nil {
 		return nil, fmt.Errorf("reading GITHUB_API_URL: %w", err)
 	}
 	return &Client{
-		api: api, owner: owner, repo: repo, plain: &http.Client{Transport: transport}, say: o.Say,
+		api: api, home: home, owner: owner, repo: repo, plain: &http.Client{Transport: transport}, say: o.Say,
 		second: o.Second, patience: patience{budget: time.Duration(waitBudget.Seconds() * float64(o.Second))},
 	}, nil
+}
+
+// An authorized transport adds the token to requests to GitHub, and to no others: a
+// redirect may lead anywhere, and go-github would send the token along.
+type authorized struct {
+	base  http.RoundTripper
+	home  *url.URL
+	token string
+}
+
+func (t authorized) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.token != "" && trusted(t.home, r.URL) {
+		r = r.Clone(r.Context()) // a transport must not change the request
+		r.Header.Set("Authorization", "Bearer "+t.token)
+	}
+	return t.base.RoundTrip(r)
+}
+
+// trusted reports whether an address is the API's or that of its uploads:
+// uploads.github.com beside api.github.com, and the same below ghe.com; GitHub Enterprise
+// Server has both on one host.
+func trusted(home, u *url.URL) bool {
+	return u.Scheme == home.Scheme && (u.Host == home.Host || u.Host == "uploads."+strings.TrimPrefix(home.Host, "api."))
 }

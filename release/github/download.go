@@ -11,7 +11,7 @@ import (
 
 // Find returns the published release of a tag.
 func (c *Client) Find(ctx context.Context, tag string) (*Release, error) {
-	r := &Release{c: c, want: Wanted{Tag: tag}}
+	r := newRelease(c, Wanted{Tag: tag})
 	err := c.retry(ctx, "looking for the release of "+tag, func() (err error) {
 		r.rel, _, err = c.api.Repositories.GetReleaseByTag(ctx, c.owner, c.repo, tag)
 		return err

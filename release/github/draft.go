@@ -95,7 +95,13 @@ func (r *Release) create(ctx context.Context) error {
 				return err
 			}
 			if len(drafts) > 0 {
-				r.rel, r.Created = drafts[0], true // a moment ago there was none: it is ours
+				// A moment ago there was none: with the text that was sent it is ours.
+				d := drafts[0]
+				if r.Created = d.GetBody() == body && d.GetName() == *request.Name && d.TargetCommitish == w.Commit; r.Created {
+					r.rel = d
+					return nil
+				}
+				r.adopt(drafts)
 				return nil
 			}
 		}
@@ -103,6 +109,7 @@ func (r *Release) create(ctx context.Context) error {
 			return err
 		}
 		r.rel, _, err = r.c.api.Repositories.CreateRelease(ctx, r.c.owner, r.c.repo, request)
+		err = given(r.rel, err)
 		r.Created = err == nil
 		return err
 	})
@@ -177,7 +184,7 @@ func (r *Release) reopen(ctx context.Context) error {
 			return err
 		}
 		rel, _, err := r.c.api.Repositories.UpdateRelease(ctx, r.c.owner, r.c.repo, r.ID(), request)
-		if err == nil {
+		if err = given(rel, err); err == nil {
 			r.set(rel)
 			r.c.say("release " + r.want.Tag + " was public with other files: it is a draft until all of them are replaced")
 		}
@@ -197,8 +204,10 @@ func (r *Release) Delete(ctx context.Context) error {
 	if r.Published() {
 		return errors.New("deleting the draft release: another run has published it")
 	}
-	if len(r.current().Assets) > r.sentCount() {
-		return errors.New("deleting the draft release: another run has added files to it")
+	for _, a := range r.current().Assets {
+		if a.GetState() == stateUploaded && !r.own[a.GetID()] {
+			return fmt.Errorf("deleting the draft release: somebody else has added %s to it", a.GetName())
+		}
 	}
 	return r.deleteRelease(ctx, r.ID())
 }

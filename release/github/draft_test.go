@@ -77,9 +77,11 @@ func TestOverwrite(t *testing.T) {
 	outcomes := make([]string, len(files))
 	for i, f := range files {
 		wg.Go(func() {
-			if outcomes[i], err = rel.Attach(t.Context(), f); err != nil {
+			outcome, err := rel.Attach(t.Context(), f)
+			if err != nil {
 				t.Error(err)
 			}
+			outcomes[i] = outcome
 		})
 	}
 	wg.Wait()

@@ -104,7 +104,7 @@ func answerHint(err error) string {
 func connectionHint(err error) string {
 	var dns *net.DNSError
 	switch {
-	case errors.As(err, &dns):
+	case errors.As(err, &dns) && dns.IsNotFound:
 		return "check GITHUB_API_URL: there is no host " + dns.Name
 	case isCertificate(err):
 		return "check GITHUB_API_URL; a server of your own needs its certificate among the runner's: export SSL_CERT_FILE=..."

@@ -20,6 +20,7 @@ const (
 type pacer struct {
 	mu     sync.Mutex
 	begins []time.Time // of the last perHour requests, in order; the last may be in the future
+	told   time.Time   // when somebody was last told of a wait
 }
 
 // turn takes the next place in the line and returns when it comes up.
@@ -47,7 +48,7 @@ func (p *pacer) turn(now time.Time, minute, hour time.Duration) time.Time {
 func (c *Client) pace(ctx context.Context) error {
 	now := time.Now()
 	wait := c.pacer.turn(now, c.scaled(time.Minute), c.scaled(time.Hour)).Sub(now)
-	if wait >= c.scaled(tellAfter) {
+	if wait >= c.scaled(tellAfter) && c.pacer.tell(now, c.scaled(time.Minute)) {
 		c.say(fmt.Sprintf("sending on in %s: GitHub takes 80 files a minute and 500 an hour", c.seconds(wait)))
 	}
 	if wait <= 0 {
@@ -57,15 +58,28 @@ func (c *Client) pace(ctx context.Context) error {
 	case <-time.After(wait):
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("keeping to GitHub's limits: %w", context.Cause(ctx))
 	}
 }
 
-// LeastTime is how long GitHub's limits make it take to attach n files.
-func LeastTime(n int) time.Duration {
-	if n <= perMinute {
-		return 0
+// tell reports whether it is time to tell of a wait: all that wait would say the same.
+func (p *pacer) tell(now time.Time, every time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Sub(p.told) < every {
+		return false
 	}
+	p.told = now
+	return true
+}
+
+// LeastTime is how long GitHub's limits make it take to publish n files: a request for
+// each, two for the release. Where files are replaced it is twice as many.
+func LeastTime(n int, overwrite bool) time.Duration {
+	if overwrite {
+		n *= 2
+	}
+	n += 2
 	hours := (n - 1) / perHour
 	rest := n - hours*perHour
 	return time.Duration(hours)*time.Hour + time.Duration((rest-1)/perMinute)*time.Minute

@@ -48,8 +48,8 @@ func (r *Release) checkTag(ctx context.Context) error {
 	case at != "":
 		return &Refusal{&hintError{fmt.Errorf("tag %s is at commit %.12s on GitHub, and %.12s was to be released", tag, at, r.want.Commit),
 			"git fetch --force --tags && git checkout " + tag}}
-	case r.rel != nil && r.rel.TargetCommitish != r.want.Commit:
-		return &Refusal{&hintError{fmt.Errorf("tag %s is not on GitHub, and the draft would make it at %s instead of %.12s", tag, r.rel.TargetCommitish, r.want.Commit),
+	case r.rel != nil && r.current().TargetCommitish != r.want.Commit:
+		return &Refusal{&hintError{fmt.Errorf("tag %s is not on GitHub, and the draft would make it at %s instead of %.12s", tag, r.current().TargetCommitish, r.want.Commit),
 			"git push origin " + tag}}
 	}
 	return nil
@@ -66,13 +66,20 @@ func (r *Release) checkNames(context.Context) error {
 	if r.Published() {
 		for _, name := range r.want.Files {
 			if r.asset(name) == nil {
-				return &Refusal{&hintError{fmt.Errorf("release %s is public already and has no %s; %s", r.want.Tag, name, r.unchangeable()),
-					"let this program make the release: delete it on GitHub and run again, or take a new tag"}}
+				hint := "let this program make the release: run again with --overwrite, or take a new tag"
+				if r.current().GetImmutable() {
+					hint = "take a new tag: the name of this one is used up, even if the release is deleted"
+				}
+				return &Refusal{&hintError{fmt.Errorf("release %s is public already and has no %s; %s", r.want.Tag, name, r.unchangeable()), hint}}
 			}
 		}
 		return nil
 	}
-	if others := r.others(r.want.Files); len(others) > 0 {
+	others := r.others(r.want.Files)
+	if len(others) > 0 && r.want.Overwrite { // it may have been public with them
+		r.foreign = others
+		r.Notices = append(r.Notices, "the draft keeps files that are not of this release, because overwrite is true: "+strings.Join(others, ", "))
+	} else if len(others) > 0 {
 		return &Refusal{&hintError{fmt.Errorf("draft %s has files that are not of this release: %s", r.want.Tag, strings.Join(others, ", ")),
 			fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done", strings.Join(others, " "), r.want.Tag, r.c.owner, r.c.repo)}}
 	}

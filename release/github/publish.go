@@ -60,17 +60,21 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 	if r.Published() {
 		return nil
 	}
-	if err := r.checkTag(ctx); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTime)
-	defer cancel()
 	if err := r.removeTwins(ctx); err != nil {
 		return err
 	}
+	if err := r.c.pace(ctx); err != nil {
+		return err
+	}
+	if err := r.checkDraft(ctx); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("publishing the release: %w", context.Cause(ctx))
+	}
+	most := r.c.patience.left() + publishTime
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), most, fmt.Errorf("it took longer than %s", most))
+	defer cancel()
 	err := r.makePublic(ctx, makeLatest)
 	if codeOf(err, "already_exists", "tag_name") {
 		return r.yield(ctx, want, err)
@@ -81,13 +85,29 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 	return r.readPublic(ctx, want)
 }
 
+// checkDraft reads the draft again before it becomes public: somebody may have edited it,
+// and a draft that is edited may lose its tag.
+func (r *Release) checkDraft(ctx context.Context) error {
+	if err := r.refresh(ctx); err != nil {
+		return err
+	}
+	switch rel := r.current(); {
+	case !rel.Draft:
+		return nil // by somebody else; what is public is looked at next
+	case rel.TagName != r.want.Tag:
+		return &Refusal{&hintError{fmt.Errorf("draft %d was made for tag %s, and is for %q now: somebody has edited it", rel.ID, r.want.Tag, rel.TagName),
+			fmt.Sprintf("set its tag to %s again on %s, or delete it, and run again", r.want.Tag, rel.HTMLURL)}}
+	}
+	return r.checkTag(ctx)
+}
+
 // makePublic sends the one request that does it, with as little in it as possible: more
 // fields can disturb a draft's pending tag (tauri-apps/tauri-action#914).
 func (r *Release) makePublic(ctx context.Context, makeLatest bool) error {
 	request := github.UpdateReleaseRequest{
 		Draft: new(false), Prerelease: &r.want.Prerelease, MakeLatest: new(fmt.Sprint(makeLatest)),
 	}
-	first := true
+	first := !r.Published() // somebody else may have done it
 	return r.c.retry(ctx, "publishing the release", func() error {
 		if !first { // the attempt that failed may have done it
 			if err := r.refresh(ctx); err != nil || r.Published() {
@@ -95,64 +115,61 @@ func (r *Release) makePublic(ctx context.Context, makeLatest bool) error {
 			}
 		}
 		first = false
-		if err := r.c.pace(ctx); err != nil {
-			return err
-		}
 		rel, _, err := r.c.api.Repositories.UpdateRelease(ctx, r.c.owner, r.c.repo, r.ID(), request)
-		if err == nil {
+		if err = given(rel, err); err == nil {
 			r.set(rel)
 		}
 		return err
 	})
 }
 
-// readPublic reads the release as everybody sees it.
+// readPublic reads the release as everybody sees it, and compares its files once more.
 func (r *Release) readPublic(ctx context.Context, want []Asset) error {
-	tag := r.want.Tag
-	return r.c.retry(ctx, "reading the published release", func() error {
-		rel, _, err := r.c.api.Repositories.GetReleaseByTag(ctx, r.c.owner, r.c.repo, tag)
+	err := r.c.retry(ctx, "reading the published release", func() error {
+		rel, _, err := r.c.api.Repositories.GetReleaseByTag(ctx, r.c.owner, r.c.repo, r.want.Tag)
 		switch {
 		case status(err) == http.StatusNotFound: // replicas of GitHub's database lag behind
 			return &temporaryError{err}
-		case err != nil:
-			return err
+		case given(rel, err) != nil:
+			return given(rel, err)
 		case rel.ID != r.ID():
-			return fmt.Errorf("the public release of %s is %d, not %d", tag, rel.ID, r.ID())
-		case len(rel.Assets) < len(want):
-			return &temporaryError{fmt.Errorf("the public release of %s has %d files, expected %d", tag, len(rel.Assets), len(want))}
+			return fmt.Errorf("the public release of %s is %d, not %d", r.want.Tag, rel.ID, r.ID())
 		}
 		r.set(rel)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if err := r.Check(ctx, want); err != nil {
+		return &hintError{fmt.Errorf("the release is public, and somebody has changed it meanwhile: %w", err), "look at " + r.URL() + ", and run again with --overwrite"}
+	}
+	return nil
 }
 
 // yield is for a run that was second: another one has published the tag meanwhile, from a
 // draft of its own. If that release has the same files, all is well, and the draft of this
 // run goes.
 func (r *Release) yield(ctx context.Context, want []Asset, refusal error) error {
-	other := &Release{c: r.c, want: r.want}
+	other := newRelease(r.c, r.want)
 	if err := other.findPublished(ctx); err != nil || other.rel == nil {
 		return errors.Join(refusal, err)
 	}
 	if err := other.Check(ctx, want); err != nil {
 		return errors.Join(refusal, err)
 	}
+	own := r.current()
+	what := "its draft is left: " + own.HTMLURL // it was there before this run
 	var err error
 	if r.Created {
-		err = r.deleteRelease(ctx, r.ID())
+		what, err = "the draft of this one was removed", r.Delete(ctx)
 	}
 	r.Created = false
-	r.Notices = append(r.Notices, "another run has published the same files meanwhile; the draft of this one was removed")
+	r.Notices = append(r.Notices, "another run has published the same files meanwhile; "+what)
 	r.set(other.rel)
 	return err
 }
 
-// publishTime is the most that making a release public may take, retries included.
-const publishTime = 2 * time.Minute
-
-// sentCount is how many uploads this process has begun.
-func (r *Release) sentCount() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sent
-}
+// publishTime is the most that making a release public may take, beside the waiting that
+// is left to the run.
+const publishTime = 10 * time.Minute

@@ -433,7 +433,7 @@ func TestPublicWithoutFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, client, wanted, "release v1.0.0 is public already and has no a.tar.gz", "delete it on GitHub")
+	refused(t, client, wanted, "release v1.0.0 is public already and has no a.tar.gz", "run again with --overwrite")
 	if len(gh.Releases()) != 1 || len(gh.Releases()[0].Assets) > 0 {
 		t.Errorf("%+v", gh.Releases())
 	}

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -21,8 +22,8 @@ type Wanted struct {
 	Files      []string // names of all files that the release will have
 }
 
-// A Release is the one release of a tag, from its opening to its publication. Its
-// methods may be called from several goroutines.
+// A Release is the one release of a tag, from its opening to its publication. Attach may
+// be called from several goroutines; the rest is for one, before and after.
 type Release struct {
 	c    *Client
 	rel  *github.RepositoryRelease
@@ -37,9 +38,10 @@ type Release struct {
 
 	reopening sync.Mutex // held while a public release becomes a draft
 
-	mu     sync.Mutex                      // guards rel and what follows while files are uploaded
-	assets map[string]*github.ReleaseAsset // by name, as far as known
-	sent   int                             // uploads begun
+	mu      sync.Mutex                      // guards rel and what follows while files are uploaded
+	assets  map[string]*github.ReleaseAsset // by name, as far as known
+	own     map[int64]bool                  // ids of assets that this process has stored
+	digests map[int64]string                // read back, of assets for which the server has none
 }
 
 // ID identifies the release.
@@ -66,10 +68,10 @@ func (r *Release) refresh(ctx context.Context) error {
 		switch {
 		case status(err) == http.StatusNotFound: // for a moment that happens; deleted it stays
 			return &temporaryError{&hintError{fmt.Errorf("release %d of %s is gone: %w", id, r.want.Tag, err), "run again: a new draft is made"}}
-		case err == nil:
+		case given(rel, err) == nil:
 			r.set(rel)
 		}
-		return err
+		return given(rel, err)
 	})
 }
 
@@ -83,7 +85,7 @@ func (r *Release) set(rel *github.RepositoryRelease) {
 // Downloads returns where the files of the published release are downloaded, by name.
 func (r *Release) Downloads() map[string]string {
 	urls := map[string]string{}
-	for _, a := range r.rel.Assets {
+	for _, a := range r.current().Assets {
 		urls[a.GetName()] = a.GetBrowserDownloadURL()
 	}
 	return urls
@@ -94,7 +96,7 @@ func (r *Release) Downloads() map[string]string {
 // else made is adopted with its title and notes. Nothing is changed before everything
 // that can be known has been looked at.
 func (c *Client) Open(ctx context.Context, w Wanted) (*Release, error) {
-	r := &Release{c: c, want: w}
+	r := newRelease(c, w)
 	for _, step := range []func(context.Context) error{
 		r.checkRepository, r.findPublished, r.findDraft, r.checkTag, r.create, r.list, r.checkNames,
 	} {
@@ -105,14 +107,30 @@ func (c *Client) Open(ctx context.Context, w Wanted) (*Release, error) {
 	return r, nil
 }
 
+func newRelease(c *Client, w Wanted) *Release {
+	return &Release{c: c, want: w, own: map[int64]bool{}, digests: map[int64]string{}}
+}
+
+// errEmpty is an answer that says that all is well and has nothing in it.
+var errEmpty = errors.New("the answer is empty")
+
+// given makes an answer without a release in it an error that is worth another try.
+func given(rel *github.RepositoryRelease, err error) error {
+	if err == nil && (rel == nil || rel.ID == 0) {
+		return &temporaryError{errEmpty}
+	}
+	return err
+}
+
 // findPublished looks for the public release of the tag; drafts are never found so.
 func (r *Release) findPublished(ctx context.Context) error {
 	return r.c.retry(ctx, "looking for the release of "+r.want.Tag, func() (err error) {
 		r.rel, _, err = r.c.api.Repositories.GetReleaseByTag(ctx, r.c.owner, r.c.repo, r.want.Tag)
 		if status(err) == http.StatusNotFound {
-			r.rel, err = nil, nil
+			r.rel = nil
+			return nil
 		}
-		return err
+		return given(r.rel, err)
 	})
 }
 

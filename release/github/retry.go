@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -23,8 +24,9 @@ import (
 type trouble struct {
 	what string // for the line that says why is waited
 	is   func(error) bool
-	// wait says how long to wait before another try; nil: another try changes nothing.
-	wait func(c *Client, err error, attempt int) time.Duration
+	// wait says how long to wait before the next try, the n-th after troubles of this kind;
+	// nil: another try changes nothing.
+	wait func(c *Client, err error, n int) time.Duration
 	// limit is one of GitHub's: to wait for it is no attempt that failed.
 	limit bool
 }
@@ -37,10 +39,12 @@ type trouble struct {
 var troubles = []trouble{
 	// A request within this one, that was explained and given up already.
 	{what: "given up", is: func(err error) bool { var f *failure; return errors.As(err, &f) }},
+	// A file that cannot be read or written here.
+	{what: "a file", is: isLocal},
 	// "Continuing to make requests while you are rate limited may result in the banning of
 	// your integration" (docs.github.com, rate limits for the REST API).
-	{what: "the hour's requests are used up", is: isPrimaryLimit, wait: untilReset, limit: true},
 	{what: "a secondary rate limit", is: isSecondaryLimit, wait: retryAfterOrMinute, limit: true},
+	{what: "the hour's requests are used up", is: isPrimaryLimit, wait: untilReset, limit: true},
 	{what: "too many requests", is: hasStatus(http.StatusTooManyRequests), wait: retryAfterOrMinute, limit: true},
 	// What the server could not do now. An upload may have left something (assets.go looks).
 	{what: "the server is in trouble", is: isServerTrouble, wait: backoff},
@@ -77,25 +81,30 @@ const maxAttempts = 8
 // retry calls f until it succeeds, fails for good, has failed maxAttempts times, or the
 // run has waited enough. f must make its request from the start each time, body included.
 func (c *Client) retry(ctx context.Context, doing string, f func() error) error {
+	limits := 0
 	for attempt := 1; ; {
 		err := f()
 		if err == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 		}
 		t := find(err)
 		if t == nil || !t.limit && attempt == maxAttempts {
 			return explain(doing, err)
 		}
-		wait := t.wait(c, err, attempt)
+		n := attempt
+		if t.limit {
+			limits++
+			n = limits
+		} else {
+			attempt++
+		}
+		wait := t.wait(c, err, n)
 		if left := c.patience.left(); wait > left {
 			return &hintError{fmt.Errorf("%w\nto wait for that takes %s, and this run may wait %s more", explain(doing, err), c.seconds(wait), c.seconds(left)),
 				"run again later: what is on the server already is not sent again"}
-		}
-		if !t.limit {
-			attempt++
 		}
 		if err := c.wait(ctx, wait, fmt.Sprintf("%s: %s", doing, t.what)); err != nil {
 			return err
@@ -119,7 +128,7 @@ func (c *Client) wait(ctx context.Context, d time.Duration, why string) error {
 		select {
 		case <-time.After(step):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return fmt.Errorf("waiting (%s): %w", why, context.Cause(ctx))
 		}
 	}
 	return nil
@@ -177,28 +186,32 @@ func (p *patience) begin() (end func()) {
 
 // backoff doubles up to a minute, or longer if the server says so; with jitter, so that
 // the uploads of one run do not return together.
-func backoff(c *Client, err error, attempt int) time.Duration {
-	wait := c.scaled(min(time.Second<<(attempt-1), time.Minute))
+func backoff(c *Client, err error, n int) time.Duration {
+	wait := c.scaled(min(time.Second<<min(n-1, 6), time.Minute))
 	return max(wait+rand.N(wait/2+1), c.scaled(retryAfter(err)))
 }
 
 // retryAfterOrMinute waits as long as the server says, and without its word "at least one
 // minute", longer each time (docs.github.com, as above). go-github would take
 // X-RateLimit-Reset for its word, which belongs to the primary limit.
-func retryAfterOrMinute(c *Client, err error, _ int) time.Duration {
+func retryAfterOrMinute(c *Client, err error, n int) time.Duration {
 	wait := retryAfter(err)
 	if wait <= 0 {
-		wait = time.Minute << min(c.minutes.Add(1)-1, 3)
+		wait = time.Minute << min(n-1, 3)
 	}
 	return c.scaled(wait) + rand.N(c.second)
 }
 
 // untilReset waits for the next hour's requests. The clocks of this machine and of the
-// server may differ by a little.
-func untilReset(c *Client, err error, _ int) time.Duration {
+// server may differ; when the hour is over and the limit is not, it waits like for any other.
+func untilReset(c *Client, err error, n int) time.Duration {
 	var limit *github.RateLimitError
 	errors.As(err, &limit)
-	return c.scaled(max(time.Until(limit.Rate.Reset.Time), 0)+2*time.Second) + rand.N(c.second)
+	wait := max(time.Until(limit.Rate.Reset.Time), 0) + 2*time.Second
+	if n > 1 {
+		wait = max(wait, time.Minute<<min(n-2, 3))
+	}
+	return c.scaled(wait) + rand.N(c.second)
 }
 
 // response is the answer in an error, nil if there was none.
@@ -246,12 +259,36 @@ func isPrimaryLimit(err error) bool {
 }
 
 // isSecondaryLimit knows it by go-github's type, by the words, or by the header: the host
-// of uploads answers in another form than the API.
+// of uploads answers in another form than the API, and X-RateLimit-Remaining, by which
+// go-github goes first, may be 0 as well.
 func isSecondaryLimit(err error) bool {
 	var limit *github.AbuseRateLimitError
+	var primary *github.RateLimitError
 	var answer *github.ErrorResponse
-	return errors.As(err, &limit) || status(err) == http.StatusForbidden &&
-		(retryAfter(err) > 0 || errors.As(err, &answer) && strings.Contains(answer.Message, "secondary rate limit"))
+	text := ""
+	switch {
+	case errors.As(err, &limit):
+		return true
+	case errors.As(err, &primary):
+		text = primary.Message
+	case errors.As(err, &answer):
+		text = answer.Message
+	}
+	code := status(err)
+	return (code == http.StatusForbidden || code == http.StatusTooManyRequests) &&
+		(retryAfter(err) > 0 || strings.Contains(text, "secondary rate limit"))
+}
+
+// A localError is a file that is not what it was.
+type localError struct{ err error }
+
+func (e *localError) Error() string { return e.err.Error() }
+func (e *localError) Unwrap() error { return e.err }
+
+func isLocal(err error) bool {
+	var path *fs.PathError
+	var local *localError
+	return errors.As(err, &path) || errors.As(err, &local)
 }
 
 func isServerTrouble(err error) bool {

@@ -1,0 +1,221 @@
+package github_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/github/githubtest"
+)
+
+// failing returns a function for Options.Fault: the first n requests that match fail so.
+func failing(n int, fault *githubtest.Fault, match func(*http.Request) bool) (func(int, *http.Request) *githubtest.Fault, *int) {
+	count := new(int)
+	return func(_ int, r *http.Request) *githubtest.Fault {
+		if *count < n && match(r) {
+			*count++
+			return fault
+		}
+		return nil
+	}, count
+}
+
+func isCreate(r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/releases")
+}
+
+// How long is waited for what, in the client's seconds of a millisecond.
+func TestWaits(t *testing.T) {
+	secondary := func(header ...string) *githubtest.Fault {
+		f := githubtest.SecondaryLimit(0)
+		for i := 0; i < len(header); i += 2 {
+			f.Header.Set(header[i], header[i+1])
+		}
+		return f
+	}
+	in := func(d time.Duration) string { return fmt.Sprint(time.Now().Add(d).Unix()) }
+	for name, test := range map[string]struct {
+		fault     *githubtest.Fault
+		times     int
+		from, too int // the wait, in seconds
+	}{
+		"Retry-After": {secondary("Retry-After", "40"), 1, 40, 60},
+		"Retry-After, and no requests left for most of an hour": {secondary("Retry-After", "40", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", in(50*time.Minute)), 1, 40, 60},
+		"without Retry-After":     {secondary(), 1, 60, 90},
+		"without, twice":          {secondary(), 2, 180, 240},
+		"the hour's are used up":  {githubtest.PrimaryLimit(time.Now().Add(100 * time.Second)), 1, 95, 130},
+		"the hour is over, twice": {githubtest.PrimaryLimit(time.Now().Add(-600 * time.Second)), 2, 62, 100},
+		"503, Retry-After":        {&githubtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"30"}}}, 1, 30, 60},
+		"502, three times":        {&githubtest.Fault{Status: 502}, 3, 7, 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fault, count := failing(test.times, test.fault, isCreate)
+			_, client := start(t, githubtest.Options{Fault: fault})
+			began := time.Now()
+			if _, err := client.Open(t.Context(), wanted); err != nil {
+				t.Fatal(err)
+			}
+			// A busy machine is slower than that, never faster.
+			if took := int(time.Since(began).Milliseconds()); took < test.from || took > test.too+300 || *count != test.times {
+				t.Errorf("took %d s, expected %d to %d; %d faults", took, test.from, test.too, *count)
+			}
+		})
+	}
+}
+
+// Five uploads that meet a limit at once wait as long as one.
+func TestLimitIsWaitedForOnce(t *testing.T) {
+	seen := map[string]bool{}
+	_, client, said := startSaying(t, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
+		if r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "name=") && !seen[r.URL.RawQuery] {
+			seen[r.URL.RawQuery] = true
+			return githubtest.SecondaryLimit(0)
+		}
+		return nil
+	}})
+	want, all := six()
+	if err := runSix(t.Context(), client, all, want); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(said(), "waiting 2m") || !strings.Contains(said(), "waiting 1m") {
+		t.Errorf("said:\n%s", said())
+	}
+}
+
+// A limit at the last request, for longer than a request may take, is waited for too.
+func TestLimitAtThePublication(t *testing.T) {
+	fault, count := failing(3, githubtest.SecondaryLimit(0), func(r *http.Request) bool { return r.Method == http.MethodPatch })
+	gh, client := start(t, githubtest.Options{Fault: fault})
+	if err := release(t, client); err != nil || *count != 3 {
+		t.Fatalf("%d, %v", *count, err)
+	}
+	whole(t, gh)
+}
+
+// A file that is gone, or not what it was, is no trouble of the network.
+func TestLocalTroubles(t *testing.T) {
+	gh, client := start(t, githubtest.Options{})
+	rel, err := client.Open(t.Context(), wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		open func() (io.ReadSeekCloser, error)
+		want string
+	}{
+		"gone":  {func() (io.ReadSeekCloser, error) { return os.Open("/no/such/file") }, "no such file"},
+		"short": {func() (io.ReadSeekCloser, error) { return nopCloser{bytes.NewReader([]byte("short"))}, nil }, "a.tar.gz has 5 bytes now, and had 5000 when it was packed"},
+	} {
+		opened := 0
+		_, err := rel.Attach(t.Context(), github.Asset{Name: "a.tar.gz", Size: 5000, SHA256: strings.Repeat("0", 64), Open: func() (io.ReadSeekCloser, error) {
+			opened++
+			return test.open()
+		}})
+		if opened != 1 || err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: opened %d times, %v", name, opened, err)
+		}
+	}
+	if len(gh.Releases()) != 1 || !gh.Releases()[0].Draft {
+		t.Errorf("%+v", gh.Releases())
+	}
+}
+
+// An answer that says yes and has nothing in it is asked for again.
+func TestEmptyAnswers(t *testing.T) {
+	gh, client := start(t, githubtest.Options{})
+	if err := release(t, client); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{`{}`, `null`} {
+		for number := 1; number <= len(gh.Requests()); number++ {
+			request := gh.Requests()[number-1]
+			if strings.HasSuffix(request.Path, "/releases") && request.Method == http.MethodGet || strings.HasSuffix(request.Path, "/assets") && request.Method == http.MethodGet ||
+				strings.Contains(request.Path, "/commits/") || strings.HasSuffix(request.Path, "/octo/hello") {
+				continue // an empty list is one, and a commit without a name is none
+			}
+			mended, client := start(t, githubtest.Options{Fault: func(n int, _ *http.Request) *githubtest.Fault {
+				if n == number {
+					return &githubtest.Fault{Status: 200, Body: body}
+				}
+				return nil
+			}})
+			if err := release(t, client); err != nil {
+				t.Errorf("%s for %s %s: %v", body, request.Method, request.Path, err)
+				continue
+			}
+			whole(t, mended)
+		}
+	}
+}
+
+// The token goes to the API and its uploads, wherever an answer points.
+func TestTokenGoesNowhereElse(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, r.Method+" "+r.Header.Get("Authorization"))
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	defer other.Close()
+	elsewhere := strings.Replace(other.URL, "127.0.0.1", "localhost", 1)
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+		for _, code := range []int{301, 302, 307, 308} {
+			gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == method {
+					w.Header().Set("Location", elsewhere+"/x")
+					w.WriteHeader(code)
+					return
+				}
+				gh.ServeHTTP(w, r)
+			}))
+			client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Microsecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := release(t, client); err == nil {
+				t.Errorf("%s %d: released", method, code)
+			}
+			srv.Close()
+		}
+	}
+	for _, r := range got {
+		if strings.Contains(r, "Bearer") {
+			t.Errorf("the token went elsewhere: %s", r)
+		}
+	}
+	if len(got) == 0 {
+		t.Error("no redirect was followed")
+	}
+
+	// Where a release says to send its files is believed only of GitHub's own hosts.
+	gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		gh.ServeHTTP(answer, r)
+		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(bytes.ReplaceAll(answer.Body.Bytes(), []byte("http://"+r.Host+"/uploads"), []byte(elsewhere+"/uploads")))
+	}))
+	defer srv.Close()
+	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = release(t, client)
+	var refusal *github.Refusal
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "which is not a host of "+srv.URL) {
+		t.Errorf("%v", err)
+	}
+}
