@@ -48,6 +48,13 @@ const interruptGrace = 5 * time.Second
 // standard output and to standard error. On cancellation the whole process group
 // is interrupted first and killed when the grace period is over.
 func (c Command) run(ctx context.Context, env []string) (stdout, stderr []byte, err error) {
+	stdout, stderr, _, err = c.measure(ctx, env)
+	return stdout, stderr, err
+}
+
+// measure is run, and returns the largest process of the command and its children as well:
+// the memory it took, in bytes, 0 where that is not known.
+func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []byte, largest int64, err error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(slices.Clip(env), c.Env...)
@@ -60,16 +67,16 @@ func (c Command) run(ctx context.Context, env []string) (stdout, stderr []byte, 
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		killGroup(cmd.Process) // whatever of the group outlived its leader
-		return nil, nil, context.Cause(ctx)
+		return nil, nil, 0, context.Cause(ctx)
 	}
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, nil, fmt.Errorf("running %s: %w", c.Args[0], err)
+		return nil, nil, 0, fmt.Errorf("running %s: %w", c.Args[0], err)
 	}
 	if err != nil {
 		output := strings.TrimSpace(errs.String() + "\n" + out.String())
-		return nil, nil, &CommandError{Args: c.Args, Output: output, Err: err}
+		return nil, nil, largestProcess(cmd.ProcessState), &CommandError{Args: c.Args, Output: output, Err: err}
 	}
-	return out.Bytes(), []byte(errs.String()), nil
+	return out.Bytes(), []byte(errs.String()), largestProcess(cmd.ProcessState), nil
 }
 
 // A tail keeps the end of what is written to it.

@@ -47,12 +47,18 @@ func (p *Plan) Command(b Build, out string) Command {
 	return Command{Args: args, Env: append(b.Target.env(), b.CC.env()...), Dir: p.dir}
 }
 
+// A Compilation is what became of building one target.
+type Compilation struct {
+	Binaries []Binary
+	Output   string // of the go command: warnings, downloads
+	Largest  int64  // bytes of memory, of its largest process; 0 where that is not known
+}
+
 // Compile builds every main package of one target into the empty directory out, an
-// absolute path that git must ignore if it lies in the checkout.
-// It returns what the go command printed (warnings, downloads). On an error no
-// binary is returned: go build writes the programs that do compile even when
-// another does not.
-func (p *Plan) Compile(ctx context.Context, b Build, out string) ([]Binary, string, error) {
+// absolute path that git must ignore if it lies in the checkout. alone makes it take as
+// little memory as it can. On an error no binary is returned: go build writes the programs
+// that do compile even when another does not.
+func (p *Plan) Compile(ctx context.Context, b Build, out string, alone bool) (Compilation, error) {
 	cmd := p.Command(b, out)
 	// The go command's own temporary files: should they lie in the checkout, they would
 	// dirty the tree that it is about to stamp. The caller removes out's parent. With cgo
@@ -61,24 +67,39 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string) ([]Binary, stri
 	if b.CC == nil {
 		cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
 	}
-	_, stderr, err := cmd.run(ctx, p.env)
+	if alone {
+		cmd.Env = append(cmd.Env, "GOFLAGS=-mod="+p.Mod+" -p=1", "GOGC=50")
+	}
+	_, stderr, largest, err := cmd.measure(ctx, p.env)
 	dirs := map[string]string{out: "$OUT", p.dir: "."}
 	var failed *CommandError
 	if errors.As(err, &failed) {
 		failed.Output = shorten(failed.Output, dirs)
 	}
 	if err != nil {
-		return nil, "", p.withoutC(ctx, b, err)
+		return Compilation{Largest: largest}, p.withoutC(ctx, b, err)
 	}
 	loads := glibcLoads(string(stderr))
 	bins := make([]Binary, len(b.Mains))
 	for i, m := range b.Mains {
 		if bins[i], err = findOutput(out, m, b.Target); err != nil {
-			return nil, "", err
+			return Compilation{Largest: largest}, err
 		}
 		bins[i].Loads = loads[m.ImportPath]
 	}
-	return bins, shorten(strings.TrimSpace(string(stderr)), dirs), nil
+	return Compilation{bins, shorten(strings.TrimSpace(string(stderr)), dirs), largest}, nil
+}
+
+// killed is how the go command says that the system has killed one of its compilers, of
+// which it tells no other way, and how they say that they got no memory
+// (os.ProcessState.String; runtime, malloc.go).
+var killed = regexp.MustCompile(`(?m)signal: killed$|runtime: out of memory|cannot allocate memory`)
+
+// ShortOfMemory reports whether a compilation failed because the system had no more
+// memory for it.
+func ShortOfMemory(err error) bool {
+	var failed *CommandError
+	return errors.As(err, &failed) && (killed.MatchString(failed.Output) || killed.MatchString(failed.Err.Error()))
 }
 
 // withoutC adds to the failure of a build without cgo the package that cannot do without.

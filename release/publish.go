@@ -33,7 +33,7 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 	}
 	return &run{
 		cfg: c, plan: p, rep: rep, web: web,
-		compilers: semaphore.NewWeighted(int64(c.Parallelism)),
+		compilers: build.NewLimiter(build.ThisMachine(), c.Parallelism),
 		uploads:   semaphore.NewWeighted(maxUploads),
 	}
 }

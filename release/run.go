@@ -38,7 +38,7 @@ type run struct {
 	release   *github.Release // nil in a dry run
 	late      bool            // files are sent when every lane is done: a public release is compared or replaced as a whole
 	web       page
-	compilers *semaphore.Weighted
+	compilers *build.Limiter
 	uploads   *semaphore.Weighted
 	temp      string  // where compilers write
 	cause     error   // why the run was cancelled, if it was
@@ -92,22 +92,45 @@ func (r *run) lane(ctx context.Context, i int, t *report.Target) error {
 	return r.upload(ctx, t.Files, &t.Seconds.Upload)
 }
 
-// compile builds all programs of the target, holding one compiler slot.
+// compile builds all programs of the target, holding a place among the compilers. When
+// the system kills one, which it does when memory is short, the build is done once more
+// with no other beside it.
 func (r *run) compile(ctx context.Context, b build.Build, t *report.Target) ([]build.Binary, error) {
-	waited := clock(&t.Seconds.Wait)
-	if err := r.compilers.Acquire(ctx, 1); err != nil {
-		return nil, context.Cause(ctx)
+	bins, err := r.compileOnce(ctx, b, t, false)
+	if !build.ShortOfMemory(err) || ctx.Err() != nil {
+		return bins, err
 	}
-	defer r.compilers.Release(1)
+	t.Again = true
+	bins, err = r.compileOnce(ctx, b, t, true)
+	if build.ShortOfMemory(err) {
+		err = hinted("use a machine with more memory, or fewer programs at a time: --packages ./cmd/NAME", fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err))
+	}
+	return bins, err
+}
+
+func (r *run) compileOnce(ctx context.Context, b build.Build, t *report.Target, alone bool) ([]build.Binary, error) {
+	waited := clock(&t.Seconds.Wait)
+	wait := func(ctx context.Context) (func(int64), error) {
+		if alone {
+			return r.compilers.Alone(ctx)
+		}
+		return r.compilers.Acquire(ctx, min(len(b.Mains), r.cfg.Parallelism))
+	}
+	done, err := wait(ctx)
+	if err != nil {
+		return nil, err
+	}
 	waited()
+	var built build.Compilation
+	defer func() { done(built.Largest) }()
 	out := filepath.Join(r.temp, b.Target.Dir())
-	if err := os.Mkdir(out, 0o755); err != nil {
+	if err := errors.Join(os.RemoveAll(out), os.Mkdir(out, 0o755)); err != nil {
 		return nil, fmt.Errorf("making room to compile: %w", err)
 	}
 	defer clock(&t.Seconds.Compile)()
-	bins, output, err := r.plan.Compile(ctx, b, out)
-	t.Output = output
-	return bins, err
+	built, err = r.plan.Compile(ctx, b, out, alone)
+	t.Output, t.Memory = built.Output, max(t.Memory, built.Largest)
+	return built.Binaries, err
 }
 
 // prove reads every program back. All of them are proved before the first failure is

@@ -197,11 +197,13 @@ func TestFaultMatrix(t *testing.T) {
 		wounds []wound
 	}
 	var cases []ordeal
+	var singleWounds []wound
 	for n := 1; n <= requests; n++ {
 		for f := range faults {
 			if !concerns(&faults[f].fault, log[n-1].Method, log[n-1].Path) {
 				continue
 			}
+			singleWounds = append(singleWounds, wound{n, f})
 			cases = append(cases, ordeal{0, []wound{{n, f}}})
 			if faults[f].fault.AfterDone {
 				cases = append(cases, ordeal{3, []wound{{n, f}}})
@@ -214,9 +216,8 @@ func TestFaultMatrix(t *testing.T) {
 	draw := rand.New(rand.NewPCG(1, 2))
 	singles := len(cases)
 	for range pairs {
-		cases = append(cases, ordeal{draw.IntN(3), []wound{
-			{1 + draw.IntN(requests), draw.IntN(len(faults))}, {1 + draw.IntN(requests+5), draw.IntN(len(faults))},
-		}})
+		first := singleWounds[draw.IntN(len(singleWounds))] // one that comes about
+		cases = append(cases, ordeal{draw.IntN(3), []wound{first, {1 + draw.IntN(requests+5), draw.IntN(len(faults))}}})
 	}
 	var mu sync.Mutex
 	again, missed := 0, 0

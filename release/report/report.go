@@ -3,7 +3,7 @@
 // The Report is the product of a run: report.json, the lines on the terminal, the
 // job summary, report.html, the outputs of the action and the exit status all
 // derive from it, and nothing is inferred from text. Two runs over the same commit
-// write the same report but for the fields named "seconds".
+// write the same report but for the fields named "seconds" and "memory".
 package report
 
 import (
@@ -73,7 +73,9 @@ type Target struct {
 	Output   string   `json:"output,omitempty"` // what the compiler printed although it succeeded
 	Binaries []Binary `json:"binaries,omitempty"`
 
-	CC      *build.Compiler `json:"cc,omitempty"` // of C, if there is any in it
+	CC      *build.Compiler `json:"cc,omitempty"`     // of C, if there is any in it
+	Again   bool            `json:"again,omitempty"`  // a compiler was killed, and it was built again with nothing beside it
+	Memory  int64           `json:"memory,omitempty"` // bytes, of the largest process of its build
 	Files   []File          `json:"files,omitempty"`
 	Seconds Seconds         `json:"seconds"`
 }

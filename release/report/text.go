@@ -11,6 +11,9 @@ import (
 func (t *Target) Row() string {
 	s := t.Seconds
 	line := fmt.Sprintf("%-9s  %-20s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Smoke+s.Pack+s.Upload)
+	if t.Again {
+		line += "  again, alone: a compiler had been killed "
+	}
 	if t.Status == OK {
 		line += fmt.Sprintf("  %-21s  %s%s", t.Claim(), t.Started(), t.contents())
 	}

@@ -1,0 +1,6 @@
+package build
+
+import "os"
+
+// freeMemory is Machine.Memory.
+func freeMemory() int64 { return linuxMemory(os.DirFS("/")) }
