@@ -40,7 +40,7 @@ func (in inspection) zipped(path string, member *zip.File) error {
 	if err != nil {
 		return at(path+"!"+member.Name, err)
 	}
-	_, err = in.member(path, member.Name, in.limit(r), everything)
+	_, err = in.member(path, member.Name, r, everything)
 	if closeErr := r.Close(); err == nil && closeErr != nil {
 		err = at(path+"!"+member.Name, closeErr)
 	}
