@@ -24,7 +24,6 @@ type verification struct {
 	c     *Config
 	out   io.Writer
 	json  bool
-	found []inspect.Found // kept for --json only
 	total int
 	bad   int
 
@@ -34,7 +33,7 @@ type verification struct {
 // verify proves what lies at the paths, whoever built it. It is the ldd that runs
 // nothing and works on the files of every system.
 func (p *program) verify(ctx context.Context, c *Config, opts options) error {
-	v := &verification{p: p, c: c, out: p.out, json: opts.json, found: []inspect.Found{}}
+	v := &verification{p: p, c: c, out: p.out, json: opts.json}
 	paths := opts.paths
 	if len(paths) == 0 {
 		paths = []string{c.Dist}
@@ -51,14 +50,18 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 		return &requestError{err}
 	}
 	if v.json {
-		err = errors.Join(err, v.printJSON())
+		err = errors.Join(err, v.endJSON())
 	}
 	fmt.Fprintf(p.log, "%s, %d not static\n", report.Count(v.total, "executable"), v.bad)
 	switch {
 	case err != nil:
 		return err
 	case v.total == 0:
-		return fmt.Errorf("no executable in %s", strings.Join(paths, " "))
+		var names []string
+		for _, path := range paths {
+			names = append(names, inspect.Printable(path))
+		}
+		return fmt.Errorf("no executable in %s", strings.Join(names, " "))
 	case v.bad > 0:
 		return fmt.Errorf("%d of %s: %w", v.bad, report.Count(v.total, "executable"), errReported)
 	}
@@ -110,8 +113,7 @@ func (v *verification) visit(f inspect.Found) error {
 		v.bad++
 	}
 	if v.json {
-		v.found = append(v.found, f)
-		return nil
+		return v.printJSON(f)
 	}
 	_, err := fmt.Fprintln(v.out, verdictLine(f))
 	return err
@@ -130,42 +132,51 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", actionName+"-")
+	f, done, err := inspect.TempFile()
 	if err != nil {
 		return fmt.Errorf("making room for downloads: %w", err)
 	}
+	defer done()
 	sums := map[string]string{}
 	var list []byte // the release's own checksums
 	var errs []error
 	for _, name := range rel.Names() {
-		path := filepath.Join(dir, "asset")
-		sum, err := v.asset(ctx, rel, name, path, repository+"@"+tag+"!"+name)
+		sum, size, err := v.asset(ctx, rel, name, f, repository+"@"+tag+"!"+name)
 		if err == nil && name == pack.ChecksumFiles["sha256"] {
-			list, err = os.ReadFile(path)
+			list, err = readList(f, size)
 		}
 		sums[name] = sum
 		errs = append(errs, err)
 	}
-	errs = append(errs, compareChecksums(list, sums), os.RemoveAll(dir))
+	errs = append(errs, compareChecksums(list, sums))
 	return errors.Join(errs...)
 }
 
-// asset downloads one file to path, proves what is in it, and returns its SHA-256.
-func (v *verification) asset(ctx context.Context, rel *github.Release, name, path, shown string) (string, error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return "", fmt.Errorf("making room for downloads: %w", err)
-	}
-	defer f.Close()
-	sum, err := rel.Download(ctx, name, f)
-	if err != nil {
-		return "", err
+// asset downloads one file to f, in the place of the last, proves what is in it, and
+// returns its SHA-256 and its size.
+func (v *verification) asset(ctx context.Context, rel *github.Release, name string, f *os.File, shown string) (sum string, size int64, err error) {
+	if sum, err = rel.Download(ctx, name, f); err != nil {
+		return "", 0, err
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return "", fmt.Errorf("downloading %s: %w", name, err)
+		return "", 0, fmt.Errorf("downloading %s: %w", inspect.Printable(name), err)
 	}
-	return sum, inspect.Reader(ctx, shown, f, info.Size(), v.visit)
+	return sum, info.Size(), inspect.Reader(ctx, shown, f, info.Size(), v.visit)
+}
+
+// maxList is more than the checksums of all files that a release takes.
+const maxList = 1 << 20
+
+func readList(f io.ReaderAt, size int64) ([]byte, error) {
+	if size > maxList {
+		return nil, fmt.Errorf("reading checksums.txt: %d bytes", size)
+	}
+	list, err := io.ReadAll(io.NewSectionReader(f, 0, size))
+	if err != nil {
+		return nil, fmt.Errorf("reading checksums.txt: %w", err)
+	}
+	return list, nil
 }
 
 // checksumLine is a line of sha256sum: digest, a space, a space or an asterisk, name.
@@ -183,32 +194,49 @@ func compareChecksums(list []byte, sums map[string]string) error {
 		case !ok:
 			errs = append(errs, fmt.Errorf("checksums.txt lists %q, which the release does not have", m[2]))
 		case sum != "" && !strings.EqualFold(sum, m[1]): // "" could not be downloaded, which is said already
-			errs = append(errs, fmt.Errorf("%s has SHA-256 %s, and checksums.txt says %s", m[2], sum, m[1]))
+			errs = append(errs, fmt.Errorf("%s has SHA-256 %s, and checksums.txt says %s", inspect.Printable(m[2]), sum, m[1]))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (v *verification) printJSON() error {
-	data, err := json.MarshalIndent(struct {
-		Schema      int             `json:"schema"`
-		Executables []inspect.Found `json:"executables"`
-	}{report.Schema, v.found}, "", "  ")
+// jsonHead is how the result begins.
+func jsonHead() string {
+	return fmt.Sprintf("{\n  \"schema\": %d,\n  \"executables\": [", report.Schema)
+}
+
+// printJSON prints one executable at once: an archive can hold more than fits into memory.
+func (v *verification) printJSON(f inspect.Found) error {
+	data, err := json.MarshalIndent(f, "    ", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
-	_, err = fmt.Fprintf(v.out, "%s\n", data)
+	before := ","
+	if v.total == 1 {
+		before = jsonHead()
+	}
+	_, err = fmt.Fprintf(v.out, "%s\n    %s", before, data)
 	return err
 }
 
-// verdictLine says what was found of one executable.
+func (v *verification) endJSON() (err error) {
+	if v.total == 0 {
+		_, err = fmt.Fprintf(v.out, "%s]\n}\n", jsonHead())
+	} else {
+		_, err = fmt.Fprint(v.out, "\n  ]\n}\n")
+	}
+	return err
+}
+
+// verdictLine says what was found of one executable, in one line whatever its name is.
 func verdictLine(f inspect.Found) string {
+	path := inspect.Printable(filepath.ToSlash(f.Path))
 	if f.Verdict.OK {
-		line := fmt.Sprintf("%-21s  %s", f.Verdict.Claim, filepath.ToSlash(f.Path))
+		line := fmt.Sprintf("%-21s  %s", f.Verdict.Claim, path)
 		for _, w := range f.Verdict.Warnings {
-			line += ": warning: " + w
+			line += ": warning: " + inspect.Printable(w)
 		}
 		return line
 	}
-	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", filepath.ToSlash(f.Path), strings.Join(f.Verdict.Reasons, ", "))
+	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", path, inspect.Printable(strings.Join(f.Verdict.Reasons, ", ")))
 }

@@ -78,14 +78,14 @@ func (in inspection) directory(root, path string) error {
 // read looks at the files of a batch until ctx is done.
 func (b *batch) read(ctx context.Context, p *probe) {
 	defer close(b.found)
-	in := inspection{ctx, func(f Found) error {
+	in := inspection{ctx: ctx, probe: p, visit: func(f Found) error {
 		select {
 		case b.found <- f:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-	}, p}
+	}}
 	for _, f := range b.files {
 		err := f.err
 		if err == nil {
@@ -120,7 +120,7 @@ func walk(ctx context.Context, root, path string, send func(*batch) error) error
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			err = fmt.Errorf("inspecting: %w", err) // the rest can still be looked at
+			err = onDisk(err) // the rest can still be looked at
 		case !d.Type().IsRegular(): // links are looked at where they point, if that is here
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,8 @@ type descriptor struct {
 	Digest    string   `json:"digest"`
 	Size      int64    `json:"size"`
 	Platform  platform `json:"platform"`
+
+	Annotations map[string]string `json:"annotations"`
 
 	anySize bool // where only the digest is known
 }
@@ -51,8 +54,11 @@ type images struct {
 	in   inspection
 	path string
 	open func(descriptor) (io.ReadCloser, error)
-	seen map[string]bool
+	seen map[shownBlob]bool
 }
+
+// A shownBlob is what is looked at once: a blob under the name of an image.
+type shownBlob struct{ name, digest string }
 
 // read looks at all images that raw leads to, the content of what d describes.
 func (im *images) read(raw []byte, d descriptor, depth int) error {
@@ -68,29 +74,45 @@ func (im *images) read(raw []byte, d descriptor, depth int) error {
 		err = errors.New("too many indexes in one another")
 	}
 	if err != nil {
-		return fmt.Errorf("inspecting %s: reading %s: %w", im.path, cmp.Or(printable(d.Digest), "index.json"), err)
+		return at(im.path, fmt.Errorf("reading %s: %w", cmp.Or(d.Digest, indexFile), err))
 	}
 	if doc.Layers != nil {
 		return im.image(doc, d)
 	}
-	var errs []error
 	for _, child := range doc.Manifests {
-		// What a build says about itself (an attestation of BuildKit) is for no platform,
-		// so nothing can run it.
-		if child.Platform.OS == "unknown" && child.Platform.Architecture == "unknown" || im.known(child.Digest) {
+		if child.attestation() {
 			continue
 		}
-		content, err := im.document(child)
+		known, err := im.known("", child)
+		if known {
+			continue
+		}
+		var content []byte
+		if err == nil {
+			content, err = im.document(child)
+		}
 		if err == nil {
 			err = im.read(content, child, depth+1)
 		}
-		if im.in.over(err) {
+		if err = im.in.note(err); err != nil {
 			return err
 		}
-		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return nil
 }
+
+// attestation reports whether d is what a build says about itself (BuildKit, "Attestation
+// storage"). It is marked as such, and for no platform, so that nothing runs it.
+func (d descriptor) attestation() bool {
+	return d.Platform.nowhere() && d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
+}
+
+// statement reports whether d is a layer of such, as it is also found without the mark.
+func (d descriptor) statement() bool {
+	return strings.HasPrefix(d.MediaType, "application/vnd.in-toto")
+}
+
+func (p platform) nowhere() bool { return p.OS == "unknown" && p.Architecture == "unknown" }
 
 // image looks at every layer of one image.
 func (im *images) image(doc document, d descriptor) error {
@@ -105,61 +127,85 @@ func (im *images) image(doc document, d descriptor) error {
 			return err
 		}
 		if err := json.Unmarshal(raw, &p); err != nil {
-			return fmt.Errorf("inspecting %s: reading %s: %w", im.path, doc.Config.Digest, err)
+			return at(im.path, fmt.Errorf("reading %s: %w", doc.Config.Digest, err))
 		}
 	}
-	return im.layers(p.label(d.Digest), doc.Layers)
+	layers := doc.Layers
+	if p.nowhere() {
+		layers = slices.DeleteFunc(layers, descriptor.statement)
+	}
+	return im.layers(p.label(d.Digest), layers)
 }
 
 // layers looks at the layers of an image, which is shown under the given name.
 func (im *images) layers(name string, layers []descriptor) error {
 	path := im.path + "!" + name
-	var errs []error
 	for _, layer := range layers {
-		if im.known(path + layer.Digest) {
+		known, err := im.known(name, layer)
+		if known {
 			continue
 		}
-		r, err := im.blob(layer)
+		var r io.ReadCloser
+		if err == nil {
+			r, err = im.blob(layer)
+		}
 		if err == nil {
 			err = im.in.layer(path, layer, r)
 		}
-		if im.in.over(err) {
+		if err = im.in.note(err); err != nil {
 			return err
 		}
-		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // label is what an image is shown as.
 func (p platform) label(digest string) string {
-	if p.OS == "" {
-		return printable(digest)
-	}
 	name := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
 		name += "/" + p.Variant
 	}
-	return printable(name)
+	if p.OS == "" {
+		name = digest
+	}
+	if len(name) > maxLabel { // it is kept with every digest
+		return strings.ToValidUTF8(name[:maxLabel], "") + "..."
+	}
+	return name
 }
 
-func (im *images) known(key string) bool {
-	was := im.seen[key]
+// known reports whether d, shown under a name, has been looked at. It is an error if what
+// is to be looked at is not known to be a blob, or if there is no end of them.
+func (im *images) known(name string, d descriptor) (bool, error) {
+	key := shownBlob{name, d.Digest}
+	switch {
+	case !sha256Digest.MatchString(d.Digest):
+		return false, at(im.path, fmt.Errorf("%q is no SHA-256 digest", d.Digest[:min(len(d.Digest), maxLabel)]))
+	case im.seen[key]:
+		return true, nil
+	case len(im.seen) >= maxBlobs:
+		return false, at(im.path, errors.New("more blobs than can be inspected"))
+	}
 	im.seen[key] = true
-	return was
+	return false, nil
 }
-
-// over reports whether err ends the inspection.
-func (in inspection) over(err error) bool { return errors.Is(err, errVisit) || in.ctx.Err() != nil }
 
 // layer looks at the files of one layer and reads it to its end, where its digest is
 // compared. What is no layer of files, as in an artifact, is known by its content.
 func (in inspection) layer(path string, d descriptor, r io.ReadCloser) error {
 	defer r.Close()
+	if in.depth > 0 {
+		return in.readLayer(path, d, r)
+	}
+	in = in.fresh() // an image that is no archive in archives may hold as much in every layer
+	return in.budget.with(in.readLayer(path, d, r))
+}
+
+func (in inspection) readLayer(path string, d descriptor, r io.Reader) error {
 	content, err := decompress(r)
 	switch {
 	case err != nil:
-		err = fmt.Errorf("inspecting %s: %w", path, err)
+		err = at(path, err)
 	case strings.Contains(d.MediaType, "tar"):
 		err = in.tar(path, content)
 	default:
@@ -168,17 +214,17 @@ func (in inspection) layer(path string, d descriptor, r io.ReadCloser) error {
 	if in.over(err) || errors.Is(err, errBlob) {
 		return err
 	}
-	_, rest := io.Copy(io.Discard, r)
-	if rest == nil || errors.Is(err, rest) { // a connection that broke
-		return err
+	_, rest := io.Copy(io.Discard, in.limit(r))
+	if rest != nil && !errors.Is(err, rest) { // else a connection that broke
+		err = errors.Join(err, at(path, rest))
 	}
-	return errors.Join(err, fmt.Errorf("inspecting %s: %w", path, rest))
+	return err
 }
 
 // document reads a blob that is JSON.
 func (im *images) document(d descriptor) ([]byte, error) {
 	if d.Size > maxDocument {
-		return nil, fmt.Errorf("inspecting %s: %s: a manifest of %d bytes", im.path, printable(d.Digest), d.Size)
+		return nil, at(im.path, fmt.Errorf("%s: a manifest of %d bytes", Printable(d.Digest[:min(len(d.Digest), maxLabel)]), d.Size))
 	}
 	r, err := im.blob(d)
 	if err != nil {
@@ -187,7 +233,7 @@ func (im *images) document(d descriptor) ([]byte, error) {
 	defer r.Close()
 	raw, err := io.ReadAll(r)
 	if err != nil {
-		return nil, fmt.Errorf("inspecting %s: %w", im.path, err)
+		return nil, at(im.path, err)
 	}
 	return raw, nil
 }
@@ -199,14 +245,14 @@ var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 // and the digest that d says.
 func (im *images) blob(d descriptor) (io.ReadCloser, error) {
 	if !sha256Digest.MatchString(d.Digest) {
-		return nil, fmt.Errorf("inspecting %s: %q is no SHA-256 digest", im.path, d.Digest)
+		return nil, at(im.path, fmt.Errorf("%q is no SHA-256 digest", d.Digest[:min(len(d.Digest), maxLabel)]))
 	}
 	if d.Size < 0 || d.Size > maxTotal {
-		return nil, fmt.Errorf("inspecting %s: %s: %d bytes: %w", im.path, d.Digest, d.Size, errLimit)
+		return nil, at(im.path, fmt.Errorf("%s: %d bytes: %w", d.Digest, d.Size, errLimit))
 	}
 	r, err := im.open(d)
 	if err != nil {
-		return nil, fmt.Errorf("inspecting %s: %s: %w", im.path, d.Digest, err)
+		return nil, at(im.path, fmt.Errorf("%s: %w", d.Digest, err))
 	}
 	return &checked{ReadCloser: r, digest: d.Digest, left: d.Size, anySize: d.anySize, sum: sha256.New()}, nil
 }

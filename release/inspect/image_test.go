@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	staticlayer "github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -53,6 +54,10 @@ func layerOf(t *testing.T, members ...member) v1.Layer {
 	return layer
 }
 
+func layerOfType(content, mediaType string) v1.Layer {
+	return staticlayer.NewLayer([]byte(content), types.MediaType(mediaType))
+}
+
 // imageOf makes an image for an architecture of linux.
 func imageOf(t *testing.T, arch string, layers ...v1.Layer) v1.Image {
 	t.Helper()
@@ -77,10 +82,13 @@ func indexOf(t *testing.T) v1.ImageIndex {
 	add := func(img v1.Image, p v1.Platform) mutate.IndexAddendum {
 		return mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &p}}
 	}
+	statement := layerOfType(`{"_type": "https://in-toto.io/Statement/v0.1"}`, "application/vnd.in-toto+json")
+	attestation := add(imageOf(t, "unknown", statement), v1.Platform{OS: "unknown", Architecture: "unknown"})
+	attestation.Annotations = map[string]string{"vnd.docker.reference.type": "attestation-manifest"}
 	return mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
 		add(imageOf(t, "amd64", base, layerOf(t, member{"app/p", p}, member{"app/old", nil}), layerOf(t, member{"app/.wh.p", nil})), v1.Platform{OS: "linux", Architecture: "amd64"}),
 		add(imageOf(t, "arm64", base, layerOf(t, member{"app/p", dynamic(t)})), v1.Platform{OS: "linux", Architecture: "arm64", Variant: "v8"}),
-		add(imageOf(t, "unknown", layerOf(t, member{"attestation", p})), v1.Platform{OS: "unknown", Architecture: "unknown"}))
+		attestation)
 }
 
 // inIndex is what is found in indexOf: also what a later layer deletes.
@@ -148,11 +156,11 @@ func TestSingleImageAndDockerArchive(t *testing.T) {
 	// With another layer in the place of the right one.
 	data, err := os.ReadFile(saved)
 	check(t, err)
-	files, err := tarFiles(bytes.NewReader(data), int64(len(data)))
+	files, _, err := tarFiles(bytes.NewReader(data), int64(len(data)))
 	check(t, err)
 	var members []member
-	for name, r := range files {
-		content, err := io.ReadAll(r)
+	for name, file := range files {
+		content, err := io.ReadAll(io.NewSectionReader(bytes.NewReader(data), file.off, file.size))
 		check(t, err)
 		if strings.HasSuffix(name, ".tar.gz") {
 			content = through(t, tarOf(t, []member{{"q", p}}, true), gz)

@@ -2,13 +2,15 @@
 // run: files, directories, tar and zip archives, Debian, RPM and Alpine packages,
 // container images in a registry, in an OCI image layout, or saved by docker or podman.
 //
-// Nothing is executed and nothing is unpacked to a place of its own: an executable
-// inside an archive is read from memory, or from a temporary file if it is large. Names
-// from archives are only ever shown. No size in a file is trusted: what is decompressed
-// is limited, and a limit that is reached is an error, never a shorter list.
+// Nothing is executed and nothing is unpacked to a place of its own: an executable or an
+// archive inside an archive is read from memory, or from a temporary file without a name
+// if it is large. Names from archives are only ever shown. No size in a file is trusted:
+// what is decompressed is limited, and a limit that is reached is an error, never a
+// shorter list. What is compressed is read to its end, where its checksum is.
 //
 // In directories archives are known by their names, so that a whole file system is
-// read quickly; a file that is named by itself is known by its content.
+// read quickly; a file that is named by itself is known by its content, and by its name
+// where that tells nothing; a file in an archive by its content alone.
 //
 // Of a container image every layer is looked at by itself, on every platform: what a
 // later layer replaces or deletes is shipped all the same. A layer or manifest without
@@ -31,30 +33,32 @@ import (
 
 // A Found is one executable.
 type Found struct {
-	Path    string         `json:"path"`           // of the file; behind "!" the name inside an archive
+	Path    string         `json:"path"`           // of the file, as it is; behind each "!" the name inside an archive
 	OS      string         `json:"os"`             // what it was judged for, a GOOS
 	File    *static.File   `json:"file,omitempty"` // nil if it could not be read
 	Verdict static.Verdict `json:"verdict"`
 }
 
-// Path calls visit for every executable at path, in the order of names. A file that
+// Path calls visit for every executable at path: in the order of names, and in an archive
+// in the order of its members; those of archives in a tar archive come last. A file that
 // looks like an executable and cannot be read is visited too, with the reason in its
-// verdict. An error means that something at path could not be looked at.
+// verdict. An error means that something at path could not be looked at, or that path is
+// a file of which nothing is known.
 func Path(ctx context.Context, path string, visit func(Found) error) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("inspecting: %w", err)
+		return onDisk(err)
 	}
 	in := newInspection(ctx, visit)
 	switch {
 	case info.Mode().IsRegular():
 		return in.named(path)
 	case !info.IsDir(): // opening a pipe would wait for a writer
-		return fmt.Errorf("inspecting %s: neither a file nor a directory", path)
+		return at(path, errors.New("neither a file nor a directory"))
 	}
 	root, err := filepath.EvalSymlinks(path) // WalkDir does not follow a link, not even its root
 	if err != nil {
-		return fmt.Errorf("inspecting: %w", err)
+		return onDisk(err)
 	}
 	return in.directory(root, path)
 }
@@ -64,13 +68,15 @@ var errVisit = errors.New("stopped")
 
 // An inspection is used by one goroutine.
 type inspection struct {
-	ctx   context.Context
-	visit func(Found) error
-	probe *probe
+	ctx    context.Context
+	visit  func(Found) error
+	probe  *probe
+	budget *budget
+	depth  int // of an archive in archives
 }
 
 func newInspection(ctx context.Context, visit func(Found) error) inspection {
-	return inspection{ctx, visit, &probe{}}
+	return inspection{ctx: ctx, visit: visit, probe: &probe{}}.fresh()
 }
 
 // named looks at a file that was named by itself: it must hold something.
@@ -94,12 +100,17 @@ func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool
 	head := make([]byte, headSize)
 	n, err := r.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("inspecting %s: %w", path, err)
+		return at(path, err)
 	}
-	if read := containerByContent(head[:n]); read != nil {
-		return read(in, path, r, size)
+	read := containerByContent(head[:n])
+	if read == nil && !static.Known(head[:n]) {
+		read = containerByName(path) // an error, unless its first bytes tell nothing
 	}
-	return in.judge(path, r, size, must)
+	if read == nil {
+		return in.judge(path, r, size, must)
+	}
+	in = in.fresh()
+	return in.budget.with(read(in, path, r, size))
 }
 
 // listed looks at a file of a directory, most of which are nothing: after one read.
@@ -109,19 +120,19 @@ func (in inspection) listed(path, shown string) error {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("inspecting: %w", err)
+		return onDisk(err)
 	}
 	defer f.Close()
-	read := containerByName(path)
-	if read == nil && in.probe.unknown(f) {
+	named := containerByName(path) != nil
+	if !named && in.probe.unknown(f) {
 		return nil
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("inspecting: %w", err)
+		return onDisk(err)
 	}
-	if read != nil {
-		return read(in, shown, f, info.Size())
+	if named {
+		return in.byContent(shown, f, info.Size(), false)
 	}
 	return in.judge(shown, f, info.Size(), false)
 }
@@ -129,28 +140,33 @@ func (in inspection) listed(path, shown string) error {
 func open(path string) (*os.File, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, fmt.Errorf("inspecting: %w", err)
+		return nil, 0, onDisk(err)
 	}
 	info, err := f.Stat()
 	if err != nil {
 		_ = f.Close() // nothing was written
-		return nil, 0, fmt.Errorf("inspecting: %w", err)
+		return nil, 0, onDisk(err)
 	}
 	return f, info.Size(), nil
 }
 
-// judge reads one file. What is no executable is passed over, unless it must be one.
+// judge reads one file. What is no executable is passed over, or an error if it must be one.
 func (in inspection) judge(path string, r io.ReaderAt, size int64, must bool) error {
 	file, err := static.Read(r, size)
 	found := Found{Path: path, File: file}
 	switch {
-	case errors.Is(err, static.ErrNotExecutable) && !must:
+	case errors.Is(err, static.ErrNotExecutable) && must:
+		return at(path, err)
+	case errors.Is(err, static.ErrNotExecutable):
 		return nil
 	case err != nil:
 		found.Verdict.Reasons = []string{err.Error()}
 	default:
-		found.OS = systemOf(file, r)
+		found.OS = systemOf(file, &limitedAt{in.ctx, r, maxBuildInfo})
 		found.Verdict = static.Judge(found.OS, file)
+	}
+	if in.ctx.Err() != nil { // what was read last may be half of it
+		return context.Cause(in.ctx)
 	}
 	if err := in.visit(found); err != nil {
 		return fmt.Errorf("%w: %w", errVisit, err)
@@ -184,7 +200,8 @@ func systemOf(f *static.File, r io.ReaderAt) string {
 		}
 		return "darwin"
 	}
-	if info, err := buildinfo.Read(r); err == nil { // most programs have none
+	// Most programs have none, and some say that their data has no end: then r does.
+	if info, err := buildinfo.Read(r); err == nil {
 		for _, s := range info.Settings {
 			if s.Key == "GOOS" {
 				return s.Value

@@ -18,6 +18,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/org/go-static-release/build/static"
 )
 
 // program builds a real static program for linux/amd64.
@@ -182,7 +184,7 @@ func TestEveryContainer(t *testing.T) {
 	p := program(t)
 	broken := append([]byte("\x7fELF"), make([]byte, 100)...)
 	members := []member{{"README", []byte("text")}, {"bin/p", p}, {"empty", nil}, {"bin/broken", broken}, {"../../up\n::error::x", p}}
-	want := []string{"static !bin/p", "NOT !bin/broken", `static !"../../up\n::error::x"`}
+	want := []string{"static !bin/p", "NOT !bin/broken", "static !../../up\n::error::x"}
 	for name, data := range containers(t, members) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, name)
@@ -210,7 +212,7 @@ func TestTruncatedContainers(t *testing.T) {
 		for percent := 0; percent < 100; percent += 5 {
 			check(t, os.WriteFile(path, data[:len(data)*percent/100], 0o644))
 			found, err := look(t, path)
-			if err == nil && !slices.Equal(found, []string{"static !a", "static !b"}) && !slices.Equal(found, []string{"NOT "}) {
+			if err == nil && !slices.Equal(found, []string{"static !a", "static !b"}) {
 				t.Errorf("%s cut at %d%%: %q without an error", name, percent, found)
 			}
 			cases++
@@ -244,7 +246,7 @@ func TestFilesAndDirectories(t *testing.T) {
 	if found, err := look(t, filepath.Dir(broken)); err == nil || len(found) > 0 {
 		t.Errorf("a broken file: %q, %v", found, err)
 	}
-	if found, err := look(t, filepath.Join(dir, "text")); err != nil || !slices.Equal(found, []string{"NOT "}) {
+	if found, err := look(t, filepath.Join(dir, "text")); !errors.Is(err, static.ErrNotExecutable) || len(found) > 0 {
 		t.Errorf("a script named by itself: %q, %v", found, err)
 	}
 	if _, err := look(t, filepath.Join(dir, "nowhere")); !errors.Is(err, os.ErrNotExist) {

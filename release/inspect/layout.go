@@ -16,7 +16,8 @@ const (
 	indexFile  = "index.json"    // beside it: what the layout holds
 	dockerFile = "manifest.json" // the same in what docker save and podman save write
 
-	maxBlobs = 1 << 16 // members of an archive of images
+	maxBlobs = 1 << 16  // members of an archive of images, and blobs of images
+	maxNames = 16 << 20 // bytes of the names of such members
 )
 
 // layout reads an OCI image layout, the directory dir, shown as path. Nothing outside of
@@ -24,10 +25,11 @@ const (
 func (in inspection) layout(dir, path string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return fmt.Errorf("inspecting: %w", err)
+		return onDisk(err)
 	}
 	defer root.Close()
-	return in.readLayout(path, func(name string) (io.ReadCloser, error) {
+	in = in.fresh()
+	return in.budget.with(in.readLayout(path, func(name string) (io.ReadCloser, error) {
 		info, err := root.Stat(name)
 		if err != nil {
 			return nil, err
@@ -36,7 +38,7 @@ func (in inspection) layout(dir, path string) error {
 			return nil, fmt.Errorf("%s is not a file", name)
 		}
 		return root.Open(name)
-	})
+	}))
 }
 
 // readLayout reads a layout of which open opens the files.
@@ -44,7 +46,7 @@ func (in inspection) readLayout(path string, open func(name string) (io.ReadClos
 	var layout struct {
 		Version string `json:"imageLayoutVersion"`
 	}
-	raw, err := readSmall(open, layoutFile)
+	raw, err := in.readSmall(open, layoutFile)
 	if err == nil {
 		err = json.Unmarshal(raw, &layout)
 	}
@@ -52,80 +54,100 @@ func (in inspection) readLayout(path string, open func(name string) (io.ReadClos
 		err = fmt.Errorf("unknown version %q", layout.Version)
 	}
 	if err != nil {
-		return fmt.Errorf("inspecting %s: reading %s: %w", path, layoutFile, err)
+		return at(path, fmt.Errorf("reading %s: %w", layoutFile, err))
 	}
-	if raw, err = readSmall(open, indexFile); err != nil {
-		return fmt.Errorf("inspecting %s: reading %s: %w", path, indexFile, err)
+	if raw, err = in.readSmall(open, indexFile); err != nil {
+		return at(path, fmt.Errorf("reading %s: %w", indexFile, err))
 	}
-	im := &images{in: in, path: path, seen: map[string]bool{}, open: func(d descriptor) (io.ReadCloser, error) {
+	im := &images{in: in, path: path, seen: map[shownBlob]bool{}, open: func(d descriptor) (io.ReadCloser, error) {
 		return open("blobs/sha256/" + strings.TrimPrefix(d.Digest, "sha256:"))
 	}}
 	return im.read(raw, descriptor{}, 0)
 }
 
-func readSmall(open func(string) (io.ReadCloser, error), name string) ([]byte, error) {
+func (in inspection) readSmall(open func(string) (io.ReadCloser, error), name string) ([]byte, error) {
 	r, err := open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(&limited{r: r, left: maxDocument})
+	left := int64(maxDocument)
+	return io.ReadAll(&limited{in.ctx, r, &left, false})
 }
 
 // imageTar reads the images in a tar archive: an OCI layout, or what docker save writes.
-// A tar archive that only looks like one holds nothing.
-func (in inspection) imageTar(path string, f io.ReaderAt, size int64) error {
-	files, err := tarFiles(f, size)
+// A tar archive that only looks like one holds nothing. It returns which members were read.
+func (in inspection) imageTar(path string, f io.ReaderAt, size int64) (map[int]bool, error) {
+	files, all, err := tarFiles(f, size)
 	if err != nil {
-		return fmt.Errorf("inspecting %s: %w", path, err)
+		return nil, at(path, err)
 	}
-	if files[layoutFile] == nil && len(files) > maxBlobs {
-		return nil // no image has that many layers, and many programs have a manifest.json
+	if _, ok := files[layoutFile]; !ok && !all {
+		return nil, nil // no image has that many layers, and many programs have a manifest.json
 	}
+	used := map[int]bool{}
 	open := func(name string) (io.ReadCloser, error) {
 		if file, ok := files[strings.TrimPrefix(name, "./")]; ok {
-			_, err := file.Seek(0, io.SeekStart)
-			return io.NopCloser(file), err
+			used[file.index] = true
+			return io.NopCloser(io.NewSectionReader(f, file.off, file.size)), nil
 		}
-		return nil, fmt.Errorf("%q: %w", name, fs.ErrNotExist)
+		return nil, fmt.Errorf("%q: %w", name[:min(len(name), maxName)], fs.ErrNotExist)
 	}
-	if files[layoutFile] != nil {
-		return in.readLayout(path, open)
+	if _, ok := files[layoutFile]; ok {
+		return used, in.readLayout(path, open)
 	}
-	return in.docker(path, open)
+	return used, in.docker(path, open)
 }
 
-// tarFiles finds the files in a tar archive, up to a few more than maxBlobs. Where one is
-// not stored in one piece its digest will not be right, and one left out is missed.
-func tarFiles(f io.ReaderAt, size int64) (map[string]*io.SectionReader, error) {
-	files := map[string]*io.SectionReader{}
+// A tarFile is where a member of a tar archive is.
+type tarFile struct {
+	index     int // among all members
+	off, size int64
+}
+
+// tarFiles finds the files in a tar archive, and reports whether these are all: names take
+// memory. Where one is not stored in one piece its digest will not be right, and one left
+// out is missed.
+func tarFiles(f io.ReaderAt, size int64) (files map[string]tarFile, all bool, err error) {
+	files, all = map[string]tarFile{}, true
+	names := 0
 	r := io.NewSectionReader(f, 0, size)
-	for tr := tar.NewReader(r); ; {
+	tr := tar.NewReader(r)
+	for i := 0; ; i++ {
 		h, err := tr.Next()
 		if err == io.EOF {
-			return files, nil
+			return files, all, nil
+		}
+		file := false
+		if err == nil {
+			file, err = isFile(h)
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		at, err := r.Seek(0, io.SeekCurrent) // archive/tar reads whole blocks and no more
+		if !file {
+			continue
+		}
+		off, err := r.Seek(0, io.SeekCurrent) // archive/tar reads whole blocks and no more
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		name := strings.TrimPrefix(h.Name, "./")
-		marks := name == layoutFile || name == indexFile || name == dockerFile
-		if h.Typeflag == tar.TypeReg && (marks || len(files) <= maxBlobs) {
-			files[name] = io.NewSectionReader(f, at, h.Size)
+		names += len(name)
+		if name != layoutFile && name != indexFile && name != dockerFile && (len(files) >= maxBlobs || names > maxNames) {
+			all = false
+			continue
 		}
+		files[strings.Clone(name)] = tarFile{i, off, h.Size} // a part of a string would keep all of it
 	}
 }
 
 // docker reads what docker save and podman save write: layers in files of any name, and
 // in the configuration the digests that they have uncompressed.
 func (in inspection) docker(path string, open func(string) (io.ReadCloser, error)) error {
-	raw, err := readSmall(open, dockerFile)
+	raw, err := in.readSmall(open, dockerFile)
 	if err != nil {
-		return fmt.Errorf("inspecting %s: reading %s: %w", path, dockerFile, err)
+		return at(path, fmt.Errorf("reading %s: %w", dockerFile, err))
 	}
 	var list []struct {
 		Config string
@@ -134,8 +156,7 @@ func (in inspection) docker(path string, open func(string) (io.ReadCloser, error
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 || list[0].Config == "" {
 		return nil // many programs have a manifest.json
 	}
-	var errs []error
-	seen := map[string]bool{}
+	seen := map[shownBlob]bool{}
 	for _, image := range list {
 		var config struct {
 			platform
@@ -143,7 +164,7 @@ func (in inspection) docker(path string, open func(string) (io.ReadCloser, error
 				DiffIDs []string `json:"diff_ids"`
 			} `json:"rootfs"`
 		}
-		raw, err := readSmall(open, image.Config)
+		raw, err := in.readSmall(open, image.Config)
 		if err == nil {
 			err = json.Unmarshal(raw, &config)
 		}
@@ -151,23 +172,25 @@ func (in inspection) docker(path string, open func(string) (io.ReadCloser, error
 			err = errors.New("another number of layers")
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("inspecting %s: reading %q: %w", path, image.Config, err))
+			err = at(path, fmt.Errorf("reading %q: %w", image.Config[:min(len(image.Config), maxName)], err))
+			if err = in.note(err); err != nil {
+				return err
+			}
 			continue
 		}
 		im := &images{in: in, path: path, seen: seen}
 		for i, layer := range image.Layers {
-			im.open = func(descriptor) (io.ReadCloser, error) { return unpacked(open, layer) }
+			im.open = func(descriptor) (io.ReadCloser, error) { return in.unpacked(open, layer) }
 			err := im.layers(config.label(image.Config), []descriptor{{MediaType: "tar", Digest: config.RootFS.DiffIDs[i], anySize: true}})
-			if in.over(err) {
+			if err != nil {
 				return err
 			}
-			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
-func unpacked(open func(string) (io.ReadCloser, error), name string) (io.ReadCloser, error) {
+func (in inspection) unpacked(open func(string) (io.ReadCloser, error), name string) (io.ReadCloser, error) {
 	f, err := open(name)
 	if err != nil {
 		return nil, err
@@ -176,5 +199,6 @@ func unpacked(open func(string) (io.ReadCloser, error), name string) (io.ReadClo
 	if err != nil {
 		return nil, err
 	}
-	return io.NopCloser(&limited{r: r, left: maxTotal}), nil
+	left := int64(maxTotal)
+	return io.NopCloser(&limited{in.ctx, r, &left, false}), nil
 }

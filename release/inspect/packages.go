@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,7 +15,6 @@ const (
 	hdrMagic = "\x8e\xad\xe8\x01" // of a header structure in it
 	newCPIO  = "070701"           // cpio(5), "New ASCII Format"; 070702 has checksums
 	lastCPIO = "TRAILER!!!"       // the name that ends an archive
-	maxName  = 4096               // PATH_MAX
 )
 
 // readDeb reads a Debian package: an ar archive of which the member data.tar holds the
@@ -23,23 +23,23 @@ func readDeb(in inspection, path string, f io.ReaderAt, size int64) error {
 	for off := int64(len(arMagic)); off < size; {
 		var head [60]byte
 		if _, err := f.ReadAt(head[:], off); err != nil {
-			return fmt.Errorf("inspecting %s: reading ar header at 0x%x: %w", path, off, err)
+			return at(path, fmt.Errorf("reading ar header at 0x%x: %w", off, err))
 		}
 		length, err := strconv.ParseInt(strings.TrimSpace(string(head[48:58])), 10, 64)
 		off += int64(len(head))
 		if err != nil || length < 0 || length > size-off || string(head[58:]) != "`\n" {
-			return fmt.Errorf("inspecting %s: reading ar header at 0x%x: not the header of a member", path, off)
+			return at(path, fmt.Errorf("reading ar header at 0x%x: not the header of a member", off))
 		}
 		if strings.HasPrefix(string(head[:16]), "data.tar") {
 			r, err := decompress(io.NewSectionReader(f, off, length))
 			if err != nil {
-				return fmt.Errorf("inspecting %s: %w", path, err)
+				return at(path, err)
 			}
 			return in.tar(path, r)
 		}
 		off += length + length%2
 	}
-	return fmt.Errorf("inspecting %s: no data.tar in it", path)
+	return at(path, errors.New("no data.tar in it"))
 }
 
 // readRPM reads an RPM package: lead, signature header, header, and a compressed cpio
@@ -49,10 +49,10 @@ func readRPM(in inspection, path string, f io.ReaderAt, size int64) error {
 	for i := range 2 {
 		var head [16]byte
 		if _, err := f.ReadAt(head[:], off); err != nil {
-			return fmt.Errorf("inspecting %s: reading RPM header at 0x%x: %w", path, off, err)
+			return at(path, fmt.Errorf("reading RPM header at 0x%x: %w", off, err))
 		}
 		if string(head[:4]) != hdrMagic {
-			return fmt.Errorf("inspecting %s: reading RPM header at 0x%x: not a header", path, off)
+			return at(path, fmt.Errorf("reading RPM header at 0x%x: not a header", off))
 		}
 		entries, store := binary.BigEndian.Uint32(head[8:]), binary.BigEndian.Uint32(head[12:])
 		off += int64(len(head)) + 16*int64(entries) + int64(store)
@@ -60,14 +60,21 @@ func readRPM(in inspection, path string, f io.ReaderAt, size int64) error {
 			off = (off + 7) &^ 7
 		}
 		if off > size {
-			return fmt.Errorf("inspecting %s: reading RPM header: it reaches beyond the end", path)
+			return at(path, errors.New("reading RPM header: it reaches beyond the end"))
 		}
 	}
 	r, err := decompress(io.NewSectionReader(f, off, size-off))
 	if err != nil {
-		return fmt.Errorf("inspecting %s: %w", path, err)
+		return at(path, err)
 	}
-	return in.cpio(path, &limited{r: r, left: maxTotal})
+	total := in.limit(r)
+	if err := in.cpio(path, total); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, total); err != nil { // to its checksum
+		return at(path, err)
+	}
+	return nil
 }
 
 // cpio reads a cpio archive in the new ASCII format.
@@ -75,27 +82,27 @@ func (in inspection) cpio(path string, r io.Reader) error {
 	for {
 		var head [110]byte
 		if _, err := io.ReadFull(r, head[:]); err != nil {
-			return fmt.Errorf("inspecting %s: reading cpio header: %w", path, err)
+			return at(path, fmt.Errorf("reading cpio header: %w", err))
 		}
 		if magic := string(head[:6]); magic != newCPIO && magic != "070702" {
-			return fmt.Errorf("inspecting %s: reading cpio header: unknown format %q", path, magic)
+			return at(path, fmt.Errorf("reading cpio header: unknown format %q", magic))
 		}
 		var field [13]int64
 		for i := range field {
 			n, err := strconv.ParseUint(string(head[6+8*i:14+8*i]), 16, 32)
 			if err != nil {
-				return fmt.Errorf("inspecting %s: reading cpio header: %w", path, err)
+				return at(path, fmt.Errorf("reading cpio header: %w", err))
 			}
 			field[i] = int64(n)
 		}
 		mode, length, nameLength := field[1], field[6], field[11]
 		if nameLength < 1 || nameLength > maxName {
-			return fmt.Errorf("inspecting %s: reading cpio header: a name of %d bytes", path, nameLength)
+			return at(path, fmt.Errorf("reading cpio header: a name of %d bytes", nameLength))
 		}
 		// Name and content are padded to 4 bytes, the name together with its header.
 		name := make([]byte, nameLength+(4-(int64(len(head))+nameLength)%4)%4)
 		if _, err := io.ReadFull(r, name); err != nil {
-			return fmt.Errorf("inspecting %s: reading cpio name: %w", path, err)
+			return at(path, fmt.Errorf("reading cpio name: %w", err))
 		}
 		member := string(name[:nameLength-1])
 		if member == lastCPIO {
@@ -103,15 +110,15 @@ func (in inspection) cpio(path string, r io.Reader) error {
 		}
 		content := io.LimitReader(r, length)
 		if mode&0o170000 == 0o100000 { // a regular file
-			if err := in.member(path, strings.TrimPrefix(member, "./"), content); err != nil {
+			if _, err := in.member(path, strings.TrimPrefix(member, "./"), content, everything); err != nil {
 				return err
 			}
 		}
 		if _, err := io.Copy(io.Discard, content); err != nil {
-			return fmt.Errorf("inspecting %s: %w", path, err)
+			return at(path, err)
 		}
 		if _, err := io.CopyN(io.Discard, r, (4-length%4)%4); err != nil {
-			return fmt.Errorf("inspecting %s: %w", path, err)
+			return at(path, err)
 		}
 	}
 }

@@ -16,15 +16,20 @@ import (
 // unpacks at once. In a file system most compressed files are manual pages.
 const probeSize = 1024
 
+// zipProbe is the same for a member of a zip archive, where there is no header: the tables
+// of a block and headSize bytes of what does not compress at all.
+const zipProbe = 768
+
 // A probe tells from a few bytes that a file is nothing. It says so only where reading
 // the file as usual would come to the same end, without an error: whatever is in doubt
 // is read as usual. Its buffers and decompressors are used again for every file.
 type probe struct {
-	raw   [probeSize]byte
-	head  [headSize]byte
-	input bytes.Reader // of raw
-	gzip  gzip.Reader
-	flate io.ReadCloser
+	raw    [probeSize]byte
+	head   [headSize]byte
+	member [probeSize]byte // of an archive
+	input  bytes.Reader    // of raw
+	gzip   gzip.Reader
+	flate  io.ReadCloser
 }
 
 // unknown reports whether f begins like no executable.
@@ -34,7 +39,7 @@ func (p *probe) unknown(f io.ReaderAt) bool {
 }
 
 // nothingCompressed reports whether f is a file compressed by gzip that holds neither an
-// executable nor a tar archive.
+// executable nor an archive.
 func (p *probe) nothingCompressed(f io.ReaderAt) bool {
 	n, err := f.ReadAt(p.raw[:], 0)
 	if err != nil && err != io.EOF {
@@ -44,12 +49,13 @@ func (p *probe) nothingCompressed(f io.ReaderAt) bool {
 	if p.gzip.Reset(&p.input) != nil {
 		return false
 	}
-	head, ended := p.fill(&p.gzip)
-	whole := ended && err == io.EOF // all of the file was there to be read
-	return (whole || len(head) == headSize) && !static.Known(head) && !isTar(head)
+	head, headErr := fill(p.head[:], &p.gzip)
+	whole := headErr == io.EOF && err == io.EOF // all of the file was there to be read
+	return (whole || len(head) == headSize) && !static.Known(head) && containerByContent(head) == nil
 }
 
-// nothingZipped reports whether a member of a zip archive begins like no executable.
+// nothingZipped reports whether a member of a zip archive begins like no executable and
+// like no archive.
 func (p *probe) nothingZipped(member *zip.File) bool {
 	if member.Method != zip.Deflate || member.UncompressedSize64 < 4 { // archive/zip checks that it does not hold more
 		return false
@@ -58,7 +64,7 @@ func (p *probe) nothingZipped(member *zip.File) bool {
 	if err != nil {
 		return false
 	}
-	n, err := io.ReadFull(raw, p.raw[:256]) // the tables of a block and some more
+	n, err := io.ReadFull(raw, p.raw[:zipProbe])
 	if err != nil && err != io.ErrUnexpectedEOF {
 		return false
 	}
@@ -68,17 +74,18 @@ func (p *probe) nothingZipped(member *zip.File) bool {
 	} else if err := p.flate.(flate.Resetter).Reset(&p.input, nil); err != nil {
 		return false
 	}
-	head, _ := p.fill(p.flate)
-	return len(head) >= 4 && !static.Known(head)
+	head, headErr := fill(p.head[:], p.flate)
+	whole := headErr == io.EOF && uint64(len(head)) == member.UncompressedSize64
+	return (whole || len(head) == headSize) && !static.Known(head) && containerByContent(head) == nil
 }
 
-// fill reads the head of a file, and reports whether that was all of it.
-func (p *probe) fill(r io.Reader) (head []byte, ended bool) {
-	n, err := 0, error(nil)
-	for n < len(p.head) && err == nil {
+// fill reads the head of a file. The error is that of r: io.EOF if this was all of it.
+func fill(buf []byte, r io.Reader) (head []byte, err error) {
+	n := 0
+	for n < len(buf) && err == nil {
 		var m int
-		m, err = r.Read(p.head[n:])
+		m, err = r.Read(buf[n:])
 		n += m
 	}
-	return p.head[:n], err == io.EOF
+	return buf[:n], err
 }

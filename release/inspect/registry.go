@@ -29,7 +29,7 @@ func IsReference(s string) bool {
 // CheckReference says what is wrong with a reference to an image.
 func CheckReference(s string) error {
 	if _, err := name.ParseReference(s); err != nil {
-		return fmt.Errorf("inspecting %q: %w", s, err)
+		return fmt.Errorf("inspecting %q: %w", s, foreign{err})
 	}
 	return nil
 }
@@ -44,32 +44,37 @@ func CheckReference(s string) error {
 func Image(ctx context.Context, reference, userAgent string, visit func(Found) error) error {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
-		return fmt.Errorf("inspecting %q: %w", reference, err)
+		return fmt.Errorf("inspecting %q: %w", reference, foreign{err})
 	}
 	puller, err := remote.NewPuller(remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithUserAgent(userAgent))
 	if err != nil {
-		return fmt.Errorf("inspecting %s: %w", reference, err)
+		return at(reference, err)
 	}
 	root, err := puller.Get(ctx, ref)
 	if err != nil {
-		return fmt.Errorf("inspecting %s: %w", reference, withLogin(ref, err))
+		return at(reference, withLogin(ref, err))
 	}
 	repository := ref.Context()
-	im := &images{in: newInspection(ctx, visit), path: reference, seen: map[string]bool{}, open: func(d descriptor) (io.ReadCloser, error) {
+	in := newInspection(ctx, visit)
+	im := &images{in: in, path: reference, seen: map[shownBlob]bool{}, open: func(d descriptor) (io.ReadCloser, error) {
 		if d.isDocument() {
 			content, err := puller.Get(ctx, repository.Digest(d.Digest))
 			if err != nil {
-				return nil, err
+				return nil, foreign{err}
 			}
 			return io.NopCloser(bytes.NewReader(content.Manifest)), nil
 		}
 		blob, err := puller.Layer(ctx, repository.Digest(d.Digest))
 		if err != nil {
-			return nil, err
+			return nil, foreign{err}
 		}
-		return blob.Compressed() // as it is stored
+		r, err := blob.Compressed() // as it is stored
+		if err != nil {
+			return nil, foreign{err}
+		}
+		return r, nil
 	}}
-	return im.read(root.Manifest, descriptor{Digest: root.Digest.String()}, 0)
+	return in.budget.with(im.read(root.Manifest, descriptor{Digest: root.Digest.String()}, 0))
 }
 
 // isDocument reports whether a registry keeps d among its manifests.
@@ -97,7 +102,7 @@ func (e *loginError) Hint() string { return "docker login " + e.registry }
 func withLogin(ref name.Reference, err error) error {
 	var refused *transport.Error
 	if errors.As(err, &refused) && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden) {
-		return &loginError{err, ref.Context().RegistryStr()}
+		return &loginError{foreign{err}, ref.Context().RegistryStr()}
 	}
-	return err
+	return foreign{err}
 }

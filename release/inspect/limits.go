@@ -1,0 +1,135 @@
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+)
+
+const (
+	maxMember  = 4 << 30  // bytes of one member of an archive: larger than what GitHub takes
+	maxTotal   = 64 << 30 // bytes that are unpacked of one file, with all archives in it
+	maxNesting = 4        // archives in one another, below the outermost
+	maxErrors  = 100      // of archives in one file; a few bytes of it can make millions
+	memoryPart = 16 << 20 // a member up to this size is held in memory
+
+	maxDirectory = 32 << 20 // bytes that tell the members of a zip archive
+	maxBuildInfo = 64 << 20 // bytes that are searched for the build info of Go
+)
+
+var (
+	// errLimit says that there is more in a file than can be believed.
+	errLimit = errors.New("it unpacks to more than can be inspected")
+	// errNesting says that what is further in was not looked at.
+	errNesting = errors.New("more archives in one another than can be inspected")
+)
+
+// A budget is what may be spent on one file and on all that is in it.
+type budget struct {
+	left int64   // bytes that may still be unpacked
+	errs []error // of archives in it, which do not end the inspection
+}
+
+// fresh is for one more file, which may cost as much as any.
+func (in inspection) fresh() inspection {
+	in.budget = &budget{left: maxTotal}
+	return in
+}
+
+// with is err and all that was noted before it.
+func (b *budget) with(err error) error { return errors.Join(append(b.errs, err)...) }
+
+// note keeps an error, so that what comes after it is looked at all the same. What it
+// returns must end the inspection.
+func (in inspection) note(err error) error {
+	if err == nil || in.over(err) || len(in.budget.errs) >= maxErrors {
+		return err
+	}
+	in.budget.errs = append(in.budget.errs, err)
+	return nil
+}
+
+// over reports whether err ends the inspection.
+func (in inspection) over(err error) bool { return errors.Is(err, errVisit) || in.ctx.Err() != nil }
+
+// limit makes r pay for what is read.
+func (in inspection) limit(r io.Reader) *limited { return &limited{in.ctx, r, &in.budget.left, false} }
+
+// limited fails when more than left bytes are read, where io.LimitReader would end
+// silently, or when ctx is done.
+type limited struct {
+	ctx   context.Context
+	r     io.Reader
+	left  *int64
+	ended bool // more was asked for when nothing was left
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if l.ctx.Err() != nil {
+		return 0, context.Cause(l.ctx)
+	}
+	n, err := l.r.Read(p)
+	if *l.left -= int64(n); *l.left < 0 {
+		return 0, errLimit
+	}
+	l.ended = l.ended || n == 0 && err == io.EOF
+	return n, err
+}
+
+// limitedAt is limited for what is read at any place. The bytes count that are read, not
+// those that a header promises.
+type limitedAt struct {
+	ctx  context.Context
+	r    io.ReaderAt
+	left int64
+}
+
+func (l *limitedAt) ReadAt(p []byte, off int64) (int, error) {
+	if l.ctx.Err() != nil {
+		return 0, context.Cause(l.ctx)
+	}
+	n, err := l.r.ReadAt(p, off)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, errLimit
+	}
+	return n, err
+}
+
+// keep makes what r holds readable at any place: in memory, or in a temporary file if it
+// is large, which done removes.
+func (in inspection) keep(r io.Reader) (content io.ReaderAt, size int64, done func(), err error) {
+	r = in.limit(r)
+	var buf bytes.Buffer
+	if size, err = io.Copy(&buf, io.LimitReader(r, memoryPart)); err != nil || size < memoryPart {
+		return bytes.NewReader(buf.Bytes()), size, func() {}, err
+	}
+	f, done, err := TempFile()
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	left := int64(maxMember)
+	size, err = io.Copy(f, &limited{in.ctx, io.MultiReader(&buf, r), &left, false})
+	if err != nil {
+		done()
+		return nil, 0, nil, err
+	}
+	return f, size, done, nil
+}
+
+// TempFile makes a file that has no name any more, so that nothing is left of it however
+// the process ends. Windows takes the name of an open file only later: there done does it.
+func TempFile() (f *os.File, done func(), err error) {
+	f, err = os.CreateTemp("", "go-static-release-")
+	if err != nil {
+		return nil, nil, err
+	}
+	gone := os.Remove(f.Name()) == nil
+	return f, func() {
+		_ = f.Close() // it was only read
+		if !gone {
+			_ = os.Remove(f.Name()) // the system's directory for temporary files is cleaned by others too
+		}
+	}, nil
+}

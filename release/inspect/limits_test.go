@@ -1,0 +1,239 @@
+package inspect
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// endless is a small ELF file that says it has a terabyte of data, all of it a hole.
+type endless struct{ read int64 }
+
+const endlessSize = 1 << 40
+
+func (e *endless) ReadAt(p []byte, off int64) (int, error) {
+	clear(p)
+	var head [120]byte
+	copy(head[:], "\x7fELF\x02\x01\x01")
+	le := binary.LittleEndian
+	le.PutUint16(head[16:], 2)  // ET_EXEC
+	le.PutUint16(head[18:], 62) // EM_X86_64
+	le.PutUint32(head[20:], 1)
+	le.PutUint64(head[24:], 0x401000) // entry
+	le.PutUint64(head[32:], 64)       // program headers
+	le.PutUint16(head[52:], 64)
+	le.PutUint16(head[54:], 56)
+	le.PutUint16(head[56:], 1)
+	le.PutUint32(head[64:], 1) // PT_LOAD
+	le.PutUint32(head[68:], 6) // readable and writable
+	le.PutUint64(head[80:], 0x400000)
+	le.PutUint64(head[88:], 0x400000)
+	le.PutUint64(head[96:], endlessSize)
+	le.PutUint64(head[104:], endlessSize)
+	le.PutUint64(head[112:], 0x1000)
+	if off < int64(len(head)) {
+		copy(p, head[off:])
+	}
+	e.read += int64(len(p))
+	if e.read > 4*maxBuildInfo {
+		return 0, errors.New("read without end")
+	}
+	return len(p), nil
+}
+
+func TestBuildInfoIsLimited(t *testing.T) {
+	e := &endless{}
+	found := 0
+	err := Reader(t.Context(), "x", e, endlessSize, func(f Found) error { found++; t.Log(f.OS, f.Verdict); return nil })
+	if err != nil || found != 1 || e.read > 2*maxBuildInfo || e.read < maxBuildInfo {
+		t.Errorf("%d found after %d bytes, %v", found, e.read, err)
+	}
+	stop := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	e = &endless{}
+	r := readerAt(func(p []byte, off int64) (int, error) {
+		if e.read > 8<<20 {
+			cancel(stop)
+		}
+		return e.ReadAt(p, off)
+	})
+	if err := Reader(ctx, "x", r, endlessSize, func(Found) error { return nil }); !errors.Is(err, stop) || e.read > 32<<20 {
+		t.Errorf("cancelled: %v after %d bytes", err, e.read)
+	}
+}
+
+type readerAt func(p []byte, off int64) (int, error)
+
+func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r(p, off) }
+
+// A name costs memory wherever it is kept, and compresses to nothing.
+func TestLongNames(t *testing.T) {
+	pax := func(name string, count int) []byte {
+		return through(t, nil, func(w io.Writer) (io.WriteCloser, error) {
+			z := gzip.NewWriter(w)
+			tw := tar.NewWriter(z)
+			for i := range count {
+				check(t, tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprint(i, name), Format: tar.FormatPAX}))
+			}
+			check(t, tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: dockerFile}))
+			check(t, tw.Close())
+			return z, nil
+		})
+	}
+	if _, err := look(t, write(t, "x.tar.gz", pax(strings.Repeat("n", maxName), 1))); err == nil || !strings.Contains(err.Error(), "a name of 4097 bytes") {
+		t.Errorf("%.100v", err)
+	}
+	data := pax(strings.Repeat("n", 4000), 10000)
+	content, err := gzip.NewReader(bytes.NewReader(data))
+	check(t, err)
+	plain, err := io.ReadAll(content)
+	check(t, err)
+	files, all, err := tarFiles(bytes.NewReader(plain), int64(len(plain)))
+	names := 0
+	for name := range files {
+		names += len(name)
+	}
+	if _, marked := files[dockerFile]; err != nil || all || names > maxNames+100 || !marked {
+		t.Errorf("%d bytes of names are kept, %v, %v", names, all, err)
+	}
+	if found, err := look(t, write(t, "x.tar.gz", data)); len(found) > 0 || err != nil && !strings.Contains(err.Error(), dockerFile) {
+		t.Errorf("%q, %.100v", found, err)
+	}
+}
+
+// The directory of a zip archive is held in memory before a member can be read.
+func TestZipDirectoryIsLimited(t *testing.T) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for i := range maxDirectory/60000 + 1 {
+		_, err := w.CreateHeader(&zip.FileHeader{Name: fmt.Sprint(i, strings.Repeat("n", 60000))})
+		check(t, err)
+	}
+	check(t, w.Close())
+	if found, err := look(t, write(t, "x.zip", b.Bytes())); err == nil || !strings.Contains(err.Error(), "more members than can be inspected") {
+		t.Errorf("%q, %.100v", found, err)
+	}
+}
+
+// All members together have one limit, whatever they are in.
+func TestTotalIsLimited(t *testing.T) {
+	noise := make([]byte, 100<<10)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	copy(noise, "\x7fELF")
+	members := []member{{"a", noise}, {"b", noise}, {"c", noise}}
+	nested := tarOf(t, []member{{"x.zip", zipOf(t, members)}}, true)
+	archives := containers(t, members)
+	archives["nested.tar"] = nested
+	for name, data := range archives {
+		in := newInspection(t.Context(), func(Found) error { return nil })
+		in.budget.left = 250 << 10
+		if name == "nested.tar" {
+			in.budget.left += int64(3 * len(nested)) // the outer one itself, twice, and what is kept of it
+		}
+		read := containerByContent(data[:headSize])
+		if err := in.budget.with(read(in, name, bytes.NewReader(data), int64(len(data)))); !errors.Is(err, errLimit) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// An index can name blobs without end, and a platform can have any name.
+func TestBlobsAreLimited(t *testing.T) {
+	im := &images{in: newInspection(t.Context(), nil), seen: map[shownBlob]bool{}}
+	for i := range maxBlobs {
+		if known, err := im.known("", descriptor{Digest: fmt.Sprintf("sha256:%064x", i)}); known || err != nil {
+			t.Fatal(i, known, err)
+		}
+	}
+	if _, err := im.known("", descriptor{Digest: fmt.Sprintf("sha256:%064x", maxBlobs)}); err == nil {
+		t.Error("one more is no error")
+	}
+	if _, err := im.known("", descriptor{Digest: strings.Repeat("x", 1<<20)}); err == nil || len(err.Error()) > 2*maxLabel {
+		t.Errorf("%.100v", err)
+	}
+	if name := (platform{OS: strings.Repeat("é", 1<<20)}).label(""); len(name) > maxLabel+3 {
+		t.Errorf("a label of %d bytes", len(name))
+	}
+}
+
+// Nothing is left of a temporary file when the process is killed: it has no name.
+func TestTemporaryFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"TMPDIR", "TMP"} { // Unix, Windows
+		t.Setenv(name, dir)
+	}
+	large := make([]byte, memoryPart+100)
+	copy(large, "\x7fELF")
+	outside := t.TempDir()
+	path := filepath.Join(outside, "x.gz")
+	check(t, os.WriteFile(path, through(t, large, gz), 0o644))
+	found := 0
+	err := Path(t.Context(), path, func(Found) error {
+		found++
+		left, err := os.ReadDir(dir)
+		check(t, err)
+		if len(left) > 0 && runtime.GOOS != "windows" {
+			t.Errorf("there is %s", left[0])
+		}
+		return nil
+	})
+	left, readErr := os.ReadDir(dir)
+	if err != nil || readErr != nil || found != 1 || len(left) > 0 {
+		t.Errorf("%d found, left behind: %v, %v, %v", found, left, err, readErr)
+	}
+}
+
+// Names are kept as they are, and quoted where they are shown.
+func TestPrintable(t *testing.T) {
+	for name, want := range map[string]string{
+		"a b/ü!c": "a b/ü!c", `C:\x "y"`: `C:\x "y"`, "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`, "\u202e": `"\u202e"`, `"a"`: `"\"a\""`, "\u009b": `"\u009b"`,
+	} {
+		if got := Printable(name); got != want {
+			t.Errorf("%q: %s", name, got)
+		}
+	}
+	odd := "x\n\x1b[2J.zip"
+	path := filepath.Join(t.TempDir(), odd)
+	if err := os.WriteFile(path, []byte("PK"), 0o644); err != nil {
+		t.Skipf("no such names here: %v", err)
+	}
+	lines := func(err error) bool { return err == nil || strings.ContainsAny(err.Error(), "\n\x1b") }
+	for _, path := range []string{path, filepath.Dir(path), filepath.Join(t.TempDir(), odd)} {
+		if _, err := look(t, path); lines(err) {
+			t.Errorf("%q", err)
+		}
+	}
+	for name, data := range containers(t, []member{{odd, []byte("PK\x03\x04")}}) {
+		if _, err := look(t, write(t, name, data)); lines(err) {
+			t.Errorf("%s: %q", name, err)
+		}
+	}
+	check(t, os.WriteFile(path, zipOf(t, []member{{odd, broken}}), 0o644))
+	if found, err := look(t, filepath.Dir(path)); err != nil || len(found) != 1 || found[0] != "NOT /"+odd+"!"+odd {
+		t.Errorf("%q, %v", found, err)
+	}
+}
+
+// A registry can say anything about an error.
+func TestForeignError(t *testing.T) {
+	inner := errors.New("no\nstatic  x")
+	if err := at("x", foreign{inner}); !errors.Is(err, inner) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%q", err)
+	}
+}

@@ -1,0 +1,42 @@
+package inspect
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxName  = 4096 // bytes of a name: PATH_MAX of Linux, so that nothing longer can be unpacked
+	maxLabel = 256  // bytes of what an image is shown as
+)
+
+// Printable shows a name so that it cannot be taken for anything else: as it is, or
+// quoted like a Go string where a terminal would obey it or a line would end in it.
+func Printable(name string) string {
+	odd := func(r rune) bool { return !strconv.IsPrint(r) } // also what turns the direction of writing
+	if utf8.ValidString(name) && !strings.ContainsFunc(name, odd) && !strings.HasPrefix(name, `"`) {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// at says where err is: path is shown so that it can be printed.
+func at(path string, err error) error { return fmt.Errorf("inspecting %s: %w", Printable(path), err) }
+
+// onDisk is at for an error that has a path in it already.
+func onDisk(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = &fs.PathError{Op: e.Op, Path: Printable(e.Path), Err: e.Err}
+	}
+	return fmt.Errorf("inspecting: %w", err)
+}
+
+// A foreign error has a text that somebody else wrote, such as a registry.
+type foreign struct{ error }
+
+func (e foreign) Error() string { return Printable(e.error.Error()) }
+func (e foreign) Unwrap() error { return e.error }
