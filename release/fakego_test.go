@@ -1,14 +1,19 @@
 package release
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/org/go-static-release/release/github/githubtest"
 )
 
 // fakeGo is the go command when this test binary is called by that name: the real one,
@@ -19,11 +24,25 @@ import (
 //	FAKE_GO_FILE    for this file
 //	FAKE_GO_STARTED a file it makes when it begins to wait
 //	FAKE_GO_ENV     a file to which it appends its environment
+//	FAKE_GO_KILLS   a file with the number of builds whose compiler is killed
 func fakeGo() int {
 	if path := os.Getenv("FAKE_GO_ENV"); path != "" {
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err == nil {
 			_, err = fmt.Fprintln(f, os.Environ(), os.Args)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	if path := os.Getenv("FAKE_GO_KILLS"); path != "" && slices.Contains(os.Args, "build") {
+		left, err := os.ReadFile(path)
+		n, convErr := strconv.Atoi(string(left))
+		if err = errors.Join(err, convErr); err == nil && n > 0 {
+			err = os.WriteFile(path, []byte(strconv.Itoa(n-1)), 0o600)
+			fmt.Fprintln(os.Stderr, "# example.com/hello\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed")
+			return 1
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -82,5 +101,30 @@ func useFakeGo(t *testing.T, target, file, started, env string) []string {
 	return []string{
 		"FAKE_GO_REAL=" + realGo, "FAKE_GO_TARGET=" + target, "FAKE_GO_FILE=" + file,
 		"FAKE_GO_STARTED=" + started, "FAKE_GO_ENV=" + env,
+	}
+}
+
+// A compiler that the system kills is tried again, alone and with little; a second time it
+// is a failure, which says what it is.
+func TestKilledCompiler(t *testing.T) {
+	kills, env := filepath.Join(t.TempDir(), "kills"), filepath.Join(t.TempDir(), "env")
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	fake := append(useFakeGo(t, "", "", "", env), "FAKE_GO_KILLS="+kills, "INPUT_PARALLELISM=1", "INPUT_TARGETS=linux/amd64", "INPUT_DRY_RUN=true")
+	for _, test := range []struct {
+		kills, status int
+		said          []string
+	}{
+		{1, 0, []string{"again, alone: a compiler had been killed", "1 program for 1 target, each proved"}},
+		{2, 1, []string{"link: signal: killed", "(twice; the second time nothing else was compiled beside it)", "hint: use a machine with more memory"}},
+	} {
+		if err := os.WriteFile(kills, []byte(strconv.Itoa(test.kills)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.run(t.Context(), test.status, fake...)
+		w.said(test.said...)
+	}
+	data, err := os.ReadFile(env)
+	if err != nil || strings.Count(string(data), "GOFLAGS=-mod=readonly -p=1") != 2 {
+		t.Errorf("not built with -p=1 twice: %v", err)
 	}
 }
