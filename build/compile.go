@@ -56,9 +56,10 @@ type Compilation struct {
 
 // Compile builds every main package of one target into the empty directory out, an
 // absolute path that git must ignore if it lies in the checkout. alone makes it take as
-// little memory as it can. On an error no binary is returned: go build writes the programs
+// little memory as it can; else gc says how the compilers collect garbage, unless the
+// ambient environment does. On an error no binary is returned: go build writes the programs
 // that do compile even when another does not.
-func (p *Plan) Compile(ctx context.Context, b Build, out string, alone bool) (Compilation, error) {
+func (p *Plan) Compile(ctx context.Context, b Build, out string, alone bool, gc []string) (Compilation, error) {
 	cmd := p.Command(b, out)
 	// The go command's own temporary files: should they lie in the checkout, they would
 	// dirty the tree that it is about to stamp. The caller removes out's parent. With cgo
@@ -68,7 +69,11 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string, alone bool) (Co
 		cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
 	}
 	if alone {
-		cmd.Env = append(cmd.Env, "GOFLAGS=-mod="+p.Mod+" -p=1", "GOGC=50")
+		cmd.Env = append(cmd.Env, "GOFLAGS=-mod="+p.Mod+" -p=1")
+		gc = []string{"GOGC=50"}
+	}
+	if !slices.ContainsFunc(p.env, func(kv string) bool { return strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=") }) {
+		cmd.Env = append(cmd.Env, gc...)
 	}
 	_, stderr, largest, err := cmd.measure(ctx, p.env)
 	dirs := map[string]string{out: "$OUT", p.dir: "."}

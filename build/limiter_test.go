@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -88,6 +89,24 @@ func TestLimiter(t *testing.T) {
 	} {
 		if got := together(t, NewLimiter(Machine{4, test.memory}, test.most), 30, test.links, test.largest); got != test.want {
 			t.Errorf("%s: %d at a time, want %d", name, got, test.want)
+		}
+	}
+}
+
+// Compilers leave garbage alone where there is plenty of memory, within a limit.
+func TestLimiterEnv(t *testing.T) {
+	const gib = 1 << 30
+	for name, test := range map[string]struct {
+		memory int64
+		most   int
+		want   string
+	}{
+		"a laptop":       {24 * gib, 2, "[GOGC=off GOMEMLIMIT=5476083286]"},
+		"a small runner": {7 * gib, 2, "[]"},
+		"not known":      {0, 2, "[]"},
+	} {
+		if got := fmt.Sprint(NewLimiter(Machine{2, test.memory}, test.most).Env()); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
 }

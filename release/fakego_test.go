@@ -123,8 +123,16 @@ func TestKilledCompiler(t *testing.T) {
 		w.run(t.Context(), test.status, fake...)
 		w.said(test.said...)
 	}
+	// What the user says about garbage collection is not overruled.
+	if err := os.WriteFile(kills, []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t.Context(), 0, append(fake, "GOGC=123")...)
 	data, err := os.ReadFile(env)
-	if err != nil || strings.Count(string(data), "GOFLAGS=-mod=readonly -p=1") != 2 {
-		t.Errorf("not built with -p=1 twice: %v", err)
+	if err == nil && (strings.Contains(string(data), "GOGC=123 GOGC") || strings.Count(string(data), "GOGC=50") != 2) {
+		t.Error("GOGC was overruled, or not lowered for the build alone")
+	}
+	if err != nil || strings.Count(string(data), "GOFLAGS=-mod=readonly -p=1") != 3 {
+		t.Errorf("not built with -p=1 three times: %v", err)
 	}
 }

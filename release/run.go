@@ -128,7 +128,7 @@ func (r *run) compileOnce(ctx context.Context, b build.Build, t *report.Target, 
 		return nil, fmt.Errorf("making room to compile: %w", err)
 	}
 	defer clock(&t.Seconds.Compile)()
-	built, err = r.plan.Compile(ctx, b, out, alone)
+	built, err = r.plan.Compile(ctx, b, out, alone, r.compilers.Env())
 	t.Output, t.Memory = built.Output, max(t.Memory, built.Largest)
 	return built.Binaries, err
 }
