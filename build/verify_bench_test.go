@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -41,7 +42,11 @@ func BenchmarkProve(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := &Plan{Source: &Source{}, Go: runtime.Version(), local: []string{runtime.GOROOT(), filepath.Join(home, "go"), filepath.Join(home, ".cache"), tools}}
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := &Plan{Source: &Source{}, Go: runtime.Version(), local: []string{strings.TrimSpace(string(root)), filepath.Join(home, "go"), filepath.Join(home, ".cache"), tools}}
 	bin := Binary{Main: Main{ImportPath: "github.com/nektos/act"}, Target: Target{OS: runtime.GOOS, Arch: runtime.GOARCH}, Path: path, Size: fi.Size()}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -40,8 +40,10 @@ func fakeGo() int {
 		left, err := os.ReadFile(path)
 		n, convErr := strconv.Atoi(string(left))
 		if err = errors.Join(err, convErr); err == nil && n > 0 {
-			err = os.WriteFile(path, []byte(strconv.Itoa(n-1)), 0o600)
 			fmt.Fprintln(os.Stderr, "# example.com/hello\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed")
+			if err := os.WriteFile(path, []byte(strconv.Itoa(n-1)), 0o600); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
 			return 1
 		}
 		if err != nil {

@@ -57,7 +57,7 @@ func TestVerifyImage(t *testing.T) {
 	if _, err := w.Write(broken); err != nil || w.Close() != nil {
 		t.Fatal(err)
 	}
-	content, err := tarball.LayerFromReader(&layer)
+	content, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(layer.Bytes())), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
