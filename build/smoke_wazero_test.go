@@ -9,6 +9,9 @@ import (
 )
 
 func TestSmokeWasm(t *testing.T) {
+	if raceDetector {
+		t.Skip("with the race detector the interpreter is too slow for what is timed here")
+	}
 	bin := buildSmoke(t, Target{OS: "wasip1", Arch: "wasm"})
 	testSmoke(t, bin, "in wazero, an interpreter of WebAssembly, without files or network")
 	_, err := smokeStart{bin: bin, args: []string{"memory"}, limit: smokeTime}.run(t.Context())
