@@ -35,8 +35,10 @@ func TestKilled(t *testing.T) {
 	longest := 3 * time.Second // of a run; what is measured takes its place
 	for i := range kills {
 		draw := rand.New(rand.NewPCG(uint64(i), 7))
-		w := newWorkshop(t, helloSource, githubtest.Options{})
-		w.before = func(*http.Request) { time.Sleep(time.Duration(i%3) * 40 * time.Millisecond) }
+		w := newWorkshop(t, helloSource, githubtest.Options{Fault: func(int, *http.Request) *githubtest.Fault {
+			time.Sleep(time.Duration(i%3) * 40 * time.Millisecond) // a server takes its time
+			return nil
+		}})
 		start := time.Now()
 		if w.kill(time.Duration(draw.Int64N(int64(longest)))) {
 			killed++
