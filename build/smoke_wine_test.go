@@ -223,12 +223,25 @@ func TestWine(t *testing.T) {
 			}
 		}
 		if runtime.GOOS == "linux" {
-			files, _ := filepath.Glob("/proc/[0-9]*/environ")
-			for _, file := range files {
-				if env, _ := os.ReadFile(file); strings.Contains(string(env), "WINEPREFIX="+dir) {
-					t.Errorf("%s: a process of wine is left: %s", arch, file)
+			began := time.Now()
+			for left := ofPrefix(dir); left != ""; left = ofPrefix(dir) {
+				if time.Since(began) > 10*time.Second { // what was killed takes a moment to be gone
+					t.Errorf("%s: a process of wine is left: %s", arch, left)
+					break
 				}
+				time.Sleep(50 * time.Millisecond)
 			}
 		}
 	}
+}
+
+// ofPrefix finds a process that has a prefix of wine below dir in its environment.
+func ofPrefix(dir string) string {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		if env, _ := os.ReadFile(file); strings.Contains(string(env), "WINEPREFIX="+dir) {
+			return file
+		}
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -30,17 +31,17 @@ import (
 // The token is GitHub's: no registry is to see it, whatever it asks for.
 func TestVerifyImage(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	requests := 0
+	var requests atomic.Int64
 	images := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	private := false
+	var private atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requests++
+		requests.Add(1)
 		for _, values := range r.Header {
 			if strings.Contains(strings.Join(values, " "), "secret") || r.Header.Get("Authorization") != "" {
 				t.Errorf("%s %s carries credentials: %v", r.Method, r.URL, r.Header)
 			}
 		}
-		if private {
+		if private.Load() {
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -73,14 +74,14 @@ func TestVerifyImage(t *testing.T) {
 	if err := remote.Write(ref, img); err != nil {
 		t.Fatal(err)
 	}
-	requests = 0
+	requests.Store(0)
 	environ := append(os.Environ(), "GITHUB_TOKEN=secret", "GITHUB_ACTIONS=", "INPUT_TOKEN=secret")
 	var out, log bytes.Buffer
 	status := Main(t.Context(), []string{"verify", "--no-workflow", reference}, environ, &out, &log)
-	if status != exitFellShort || requests == 0 || !strings.Contains(out.String(), "NOT STATIC             "+reference+"!") || !strings.Contains(out.String(), "!bin/broken: ") {
-		t.Errorf("status %d after %d requests:\n%s%s", status, requests, &out, &log)
+	if status != exitFellShort || requests.Load() == 0 || !strings.Contains(out.String(), "NOT STATIC             "+reference+"!") || !strings.Contains(out.String(), "!bin/broken: ") {
+		t.Errorf("status %d after %d requests:\n%s%s", status, requests.Load(), &out, &log)
 	}
-	private = true
+	private.Store(true)
 	log.Reset()
 	status = Main(t.Context(), []string{"verify", "--no-workflow", reference}, environ, &out, &log)
 	if status != exitFellShort || !strings.Contains(log.String(), "hint: docker login "+strings.TrimPrefix(server.URL, "http://")+"\n") {
@@ -132,17 +133,17 @@ func TestVerifyPublishedWithoutNames(t *testing.T) {
 	w.run(t.Context(), 0)
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	requests := 0
+	var requests atomic.Int64
 	w.before = func(r *http.Request) {
-		requests++
+		requests.Add(1)
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 			t.Errorf("%s: there is %v, %v", r.URL, left, err)
 		}
 	}
 	env := append(slices.Clone(w.env), "GITHUB_ACTIONS=false", "INPUT_TOKEN=", "INPUT_DIRECTORY=", "INPUT_DIST=", "INPUT_TARGETS=")
 	var out bytes.Buffer
-	if status := Main(t.Context(), []string{"verify", "--no-workflow", "octo/hello@v1.2.3"}, env, &out, &out); status != 0 || requests < 4 {
-		t.Errorf("status %d after %d requests: %s", status, requests, &out)
+	if status := Main(t.Context(), []string{"verify", "--no-workflow", "octo/hello@v1.2.3"}, env, &out, &out); status != 0 || requests.Load() < 4 {
+		t.Errorf("status %d after %d requests: %s", status, requests.Load(), &out)
 	}
 }
 
