@@ -22,7 +22,7 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// A file is an asset with its content in memory; it counts how often it was opened.
+// file is an asset with its content in memory.
 func file(name, content string) github.Asset {
 	return github.Asset{
 		Name: name, Size: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content))),
