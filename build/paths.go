@@ -28,6 +28,13 @@ const (
 func leakedPaths(r io.ReaderAt, size int64, dirs []string) (leaks []string, err error) {
 	needles := pathNeedles(dirs)
 	firsts := slices.Sorted(maps.Keys(needles))
+	second := map[byte]*[256]bool{} // bytes that follow the first
+	for first, names := range needles {
+		second[first] = new([256]bool)
+		for _, name := range names {
+			second[first][name[1]] = true
+		}
+	}
 	buf := make([]byte, scanChunk+scanOverlap)
 	for start := int64(0); start < size; start += scanChunk {
 		n, err := r.ReadAt(buf[:min(int64(len(buf)), size-start)], start)
@@ -35,12 +42,16 @@ func leakedPaths(r io.ReaderAt, size int64, dirs []string) (leaks []string, err 
 			return nil, fmt.Errorf("looking for paths at 0x%x: %w", start, err)
 		}
 		for _, first := range firsts {
+			follows := second[first]
 			for at := 0; ; at++ {
 				i := bytes.IndexByte(buf[at:n], first)
 				if i < 0 || at+i >= scanChunk { // what begins in the overlap is the next chunk's
 					break
 				}
 				at += i
+				if at+1 < n && !follows[buf[at+1]] { // most of them, at the cost of no call
+					continue
+				}
 				leak := leakAt(buf[at:n], needles[first])
 				if leak == "" {
 					continue
