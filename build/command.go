@@ -52,9 +52,14 @@ func (c Command) run(ctx context.Context, env []string) (stdout, stderr []byte, 
 	return stdout, stderr, err
 }
 
-// measure is run, and returns the largest process of the command and its children as well:
-// the memory it took, in bytes, 0 where that is not known.
-func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []byte, largest int64, err error) {
+// A usage is what a command and its children took of the machine.
+type usage struct {
+	largest int64         // bytes of memory of the largest process, 0 where that is not known
+	cpu     time.Duration // of all processors
+}
+
+// measure is run, and returns what it took as well.
+func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []byte, used usage, err error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(slices.Clip(env), c.Env...)
@@ -67,16 +72,19 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		killGroup(cmd.Process) // whatever of the group outlived its leader
-		return nil, nil, 0, context.Cause(ctx)
+		return nil, nil, used, context.Cause(ctx)
 	}
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, nil, 0, fmt.Errorf("running %s: %w", c.Args[0], err)
+		return nil, nil, used, fmt.Errorf("running %s: %w", c.Args[0], err)
+	}
+	if state := cmd.ProcessState; state != nil {
+		used = usage{largestProcess(state), state.UserTime() + state.SystemTime()}
 	}
 	if err != nil {
 		output := strings.TrimSpace(errs.String() + "\n" + out.String())
-		return nil, nil, largestProcess(cmd.ProcessState), &CommandError{Args: c.Args, Output: output, Err: err}
+		return nil, nil, used, &CommandError{Args: c.Args, Output: output, Err: err}
 	}
-	return out.Bytes(), []byte(errs.String()), largestProcess(cmd.ProcessState), nil
+	return out.Bytes(), []byte(errs.String()), used, nil
 }
 
 // A tail keeps the end of what is written to it.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Binary is one compiled main package.
@@ -50,8 +51,9 @@ func (p *Plan) Command(b Build, out string) Command {
 // A Compilation is what became of building one target.
 type Compilation struct {
 	Binaries []Binary
-	Output   string // of the go command: warnings, downloads
-	Largest  int64  // bytes of memory, of its largest process; 0 where that is not known
+	Output   string        // of the go command: warnings, downloads
+	Largest  int64         // bytes of memory, of its largest process; 0 where that is not known
+	CPU      time.Duration // of all processors
 }
 
 // Compile builds every main package of one target into the empty directory out, an
@@ -75,24 +77,26 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string, alone bool, gc 
 	if !slices.ContainsFunc(p.env, func(kv string) bool { return strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=") }) {
 		cmd.Env = append(cmd.Env, gc...)
 	}
-	_, stderr, largest, err := cmd.measure(ctx, p.env)
+	_, stderr, used, err := cmd.measure(ctx, p.env)
 	dirs := map[string]string{out: "$OUT", p.dir: "."}
 	var failed *CommandError
 	if errors.As(err, &failed) {
 		failed.Output = shorten(failed.Output, dirs)
 	}
+	c := Compilation{Largest: used.largest, CPU: used.cpu}
 	if err != nil {
-		return Compilation{Largest: largest}, p.withoutC(ctx, b, err)
+		return c, p.withoutC(ctx, b, err)
 	}
 	loads := glibcLoads(string(stderr))
 	bins := make([]Binary, len(b.Mains))
 	for i, m := range b.Mains {
 		if bins[i], err = findOutput(out, m, b.Target); err != nil {
-			return Compilation{Largest: largest}, err
+			return c, err
 		}
 		bins[i].Loads = loads[m.ImportPath]
 	}
-	return Compilation{bins, shorten(strings.TrimSpace(string(stderr)), dirs), largest}, nil
+	c.Binaries, c.Output = bins, shorten(strings.TrimSpace(string(stderr)), dirs)
+	return c, nil
 }
 
 // killed is how the go command says that the system has killed one of its compilers, of

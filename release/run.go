@@ -130,6 +130,7 @@ func (r *run) compileOnce(ctx context.Context, b build.Build, t *report.Target, 
 	defer clock(&t.Seconds.Compile)()
 	built, err = r.plan.Compile(ctx, b, out, alone, r.compilers.Env())
 	t.Output, t.Memory = built.Output, max(t.Memory, built.Largest)
+	t.Seconds.CPU += built.CPU.Seconds()
 	return built.Binaries, err
 }
 

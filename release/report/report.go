@@ -80,10 +80,11 @@ type Target struct {
 	Seconds Seconds         `json:"seconds"`
 }
 
-// Seconds are the wall times of a lane's parts.
+// Seconds are the wall times of a lane's parts, and the processor time of its compilers.
 type Seconds struct {
 	Wait    float64 `json:"wait"` // for a free compiler slot
 	Compile float64 `json:"compile"`
+	CPU     float64 `json:"cpu"` // of all processors, while compiling
 	Prove   float64 `json:"prove"`
 	Smoke   float64 `json:"smoke,omitempty"`
 	Pack    float64 `json:"pack"`

@@ -1,0 +1,131 @@
+// Command benchmarks compares whole releases: this program, the loops that everybody
+// writes around go build, and GoReleaser if it is on PATH.
+//
+//	go run ./release/benchmarks                    # age, ten targets, three rounds
+//	go run ./release/benchmarks -targets 1,5,20 -rounds 1
+//	go run ./release/benchmarks -project . -against parallel
+//
+// Every contestant makes the same files of the same commit: all programs for all
+// targets, an archive for each target, a list of digests. In each round all of them run
+// one after the other, in another order each time, from an empty build cache (cold); again
+// with the cache they filled, on a commit with a new version (warm); and once more on the
+// same commit (again). What is printed are ratios between runs of one round, the median of
+// the rounds and the least and greatest: on a machine that others use too, seconds of
+// two rounds cannot be compared.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A benchmark is what was asked for.
+type benchmark struct {
+	project string
+	counts  []int // of targets
+	rounds  int
+	against []string
+	states  []string
+	work    string // directory for everything; removed at the end
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) (err error) {
+	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
+	project := flags.String("project", "filippo.io/age@v1.3.1", "what is released: a module at a version, or a directory")
+	targets := flags.String("targets", "10", "how many targets, several numbers for several comparisons")
+	rounds := flags.Int("rounds", 3, "how often everything runs")
+	against := flags.String("against", "sequential,parallel,goreleaser", "whom to compare with")
+	states := flags.String("states", "cold,warm,again", "of the build cache")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	b := &benchmark{project: *project, rounds: *rounds, against: list(*against), states: list(*states)}
+	for _, word := range list(*targets) {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-targets: %q is no number of targets", word)
+		}
+		b.counts = append(b.counts, n)
+	}
+	if b.work, err = os.MkdirTemp("", "benchmarks-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
+	everyone, err := b.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s, %d processors, %s\n", b.project, runtime.GOMAXPROCS(0), runtime.Version())
+	for _, n := range b.counts {
+		results, err := b.compare(ctx, everyone, n)
+		if err != nil {
+			return fmt.Errorf("%d targets: %w", n, err)
+		}
+		b.print(os.Stdout, n, results)
+	}
+	return nil
+}
+
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// results are the measures by state, contestant and round.
+type results map[string]map[string][]measure
+
+// compare lets everyone release for n targets, in every round.
+func (b *benchmark) compare(ctx context.Context, everyone []contestant, n int) (results, error) {
+	r := results{}
+	targets, err := firstTargets(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	for round := range b.rounds {
+		order := slices.Clone(everyone)
+		for range round { // the first of one round is the last of the next
+			order = append(order[1:], order[0])
+		}
+		for _, state := range b.states {
+			if state != "again" {
+				if err := b.newVersion(ctx); err != nil {
+					return nil, err
+				}
+			}
+			for _, c := range order {
+				m, err := b.measure(ctx, c, state, targets)
+				if err != nil {
+					return nil, fmt.Errorf("%s, %s: %w", c.name, state, err)
+				}
+				if r[state] == nil {
+					r[state] = map[string][]measure{}
+				}
+				r[state][c.name] = append(r[state][c.name], m)
+				fmt.Fprintf(os.Stderr, "  round %d, %d targets, %s, %s: %.1f s, %.1f CPU seconds, %d MB\n", round+1, n, state, c.name, m.wall, m.cpu, m.memory>>20)
+			}
+		}
+		for _, c := range everyone { // a cache for ten targets is a gigabyte
+			if err := os.RemoveAll(b.cache(c)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return r, nil
+}

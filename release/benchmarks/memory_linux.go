@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ownSession puts a command into a session of its own, by which its children are found.
+func ownSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+// watchMemory looks twenty times a second at the resident memory of all processes of a
+// session, until stop. Pages that two processes share count twice. Source: proc_pid_stat(5).
+func watchMemory(session int) (stop func() (all, leader int64)) {
+	type most struct{ all, leader int64 }
+	ended, result := make(chan struct{}), make(chan most)
+	go func() {
+		var m most
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				result <- m
+				return
+			case <-tick.C:
+				all, leader := resident(session)
+				m.all, m.leader = max(m.all, all), max(m.leader, leader)
+			}
+		}
+	}()
+	return func() (int64, int64) {
+		close(ended)
+		m := <-result
+		return m.all, m.leader
+	}
+}
+
+func resident(session int) (all, leader int64) {
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, 0
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file) // a process may be gone by now
+		if err != nil {
+			continue
+		}
+		// PID (NAME) STATE PPID PGRP SESSION ... RSS is the 24th field; NAME may have anything in it.
+		fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
+		if len(fields) < 22 || string(fields[3]) != strconv.Itoa(session) {
+			continue
+		}
+		pages, err := strconv.ParseInt(string(fields[21]), 10, 64)
+		if err != nil {
+			continue
+		}
+		all += pages * int64(os.Getpagesize())
+		if filepath.Base(filepath.Dir(file)) == strconv.Itoa(session) {
+			leader = pages * int64(os.Getpagesize())
+		}
+	}
+	return all, leader
+}
