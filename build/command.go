@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -120,7 +122,7 @@ var ambientVars = []string{
 	"CC", "CXX", "FC", "AR", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS", // so with these; -trimpath keeps them out of the binary, so nobody would know
 	"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", // gcc(1), ENVIRONMENT
 	"GO_EXTLINK_ENABLED",                         // would force the external linker on a build without cgo
-	"GOFLAGS",                                    // -buildvcs=false, -mod=mod, -toolexec: the plan's command line says all there is
+	"GOFLAGS",                                    // -buildvcs=false, -mod=mod, -toolexec: the plan's command line says all there is, but for -p (processesOf)
 	"GO111MODULE",                                // off would hide the module
 	"GOBIN",                                      // of no use to a cross build, and go refuses some uses of it
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", // set inside git hooks; they name another repository
@@ -150,6 +152,22 @@ func childEnv(ambient, secrets []string) []string {
 	// `go env -w` saves settings in a file that an empty variable does not
 	// override; a value that says nothing new does.
 	return append(keep, "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0")
+}
+
+// processFlag is the only flag of GOFLAGS that changes nothing of what is built.
+var processFlag = regexp.MustCompile(`(?:^|\s)--?p=([1-9][0-9]{0,5})(?:\s|$)`)
+
+// processesOf is the -p in GOFLAGS of an environment, 0 if there is none.
+func processesOf(environ []string) (n int) {
+	for _, kv := range environ {
+		if flags, ok := strings.CutPrefix(kv, "GOFLAGS="); ok {
+			n = 0 // the last value of a name wins
+			if m := processFlag.FindStringSubmatch(flags); m != nil {
+				n, _ = strconv.Atoi(m[1]) // digits only
+			}
+		}
+	}
+	return n
 }
 
 // holds reports whether a value has the secret in it. A word that is too short to be a

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,11 +58,10 @@ type Compilation struct {
 }
 
 // Compile builds every main package of one target into the empty directory out, an
-// absolute path that git must ignore if it lies in the checkout. alone makes it take as
-// little memory as it can; else gc says how the compilers collect garbage, unless the
-// ambient environment does. On an error no binary is returned: go build writes the programs
-// that do compile even when another does not.
-func (p *Plan) Compile(ctx context.Context, b Build, out string, alone bool, gc []string) (Compilation, error) {
+// absolute path that git must ignore if it lies in the checkout, with its share of the
+// machine; what the ambient environment says of that wins. On an error no binary is
+// returned: go build writes the programs that do compile even when another does not.
+func (p *Plan) Compile(ctx context.Context, b Build, out string, share Share) (Compilation, error) {
 	cmd := p.Command(b, out)
 	// The go command's own temporary files: should they lie in the checkout, they would
 	// dirty the tree that it is about to stamp. The caller removes out's parent. With cgo
@@ -70,12 +70,9 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string, alone bool, gc 
 	if b.CC == nil {
 		cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
 	}
-	if alone {
-		cmd.Env = append(cmd.Env, "GOFLAGS=-mod="+p.Mod+" -p=1")
-		gc = []string{"GOGC=50"}
-	}
+	cmd.Env = append(cmd.Env, fmt.Sprintf("GOFLAGS=-mod=%s -p=%d", p.Mod, cmp.Or(p.processes, share.Processes)))
 	if !slices.ContainsFunc(p.env, func(kv string) bool { return strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=") }) {
-		cmd.Env = append(cmd.Env, gc...)
+		cmd.Env = append(cmd.Env, share.Env...)
 	}
 	_, stderr, used, err := cmd.measure(ctx, p.env)
 	dirs := map[string]string{out: "$OUT", p.dir: "."}
@@ -151,11 +148,19 @@ func glibcLoads(output string) map[string][]string {
 	return loads
 }
 
+// OutputName is the name that go build gives the program of m: wasm has no suffix there.
+func OutputName(m Main, t Target) string {
+	if t.Arch == "wasm" {
+		return m.Name
+	}
+	return t.Exe(m.Name)
+}
+
 // findOutput finds what go build wrote for m.
 func findOutput(out string, m Main, t Target) (Binary, error) {
 	bin := Binary{Main: m, Target: t, Path: filepath.Join(out, t.Exe(m.Name))}
-	if !isFile(bin.Path) { // go build gives wasm programs no suffix
-		if err := os.Rename(filepath.Join(out, m.Name), bin.Path); err != nil {
+	if name := OutputName(m, t); name != t.Exe(m.Name) {
+		if err := os.Rename(filepath.Join(out, name), bin.Path); err != nil {
 			return bin, fmt.Errorf("finding what go build wrote: %w", err)
 		}
 	}

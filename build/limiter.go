@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -11,16 +12,16 @@ import (
 // which knows the limits of a container.
 func ThisMachine() Machine { return Machine{runtime.GOMAXPROCS(0), freeMemory()} }
 
-// A Limiter lets builds run side by side: so many at a time, and only as many as their
-// memory allows. What a build needs is not known before one has ended; where memory is
-// short the first one therefore runs alone.
+// A Limiter lets builds run side by side: so many at a time, in the order in which they
+// came, and only as many as their memory allows. What a build needs is not known before
+// one has ended; where memory is short the first one therefore runs alone.
 type Limiter struct {
-	most   int      // builds at a time
-	memory int64    // bytes that they may take together; 0: not limited
-	env    []string // for each of them
+	most       int // builds at a time
+	processors int
+	memory     int64 // bytes that they may take together; 0: not limited
 
 	mu      sync.Mutex
-	changed chan struct{} // closed, and made anew, when what follows has changed
+	queue   []*Turn // who waits
 	running int
 	alone   bool  // what runs is not to have company
 	held    int64 // bytes set aside for what runs
@@ -35,86 +36,150 @@ const (
 	// experience: linking a program of 56 MB takes 0.9 GB (Go 1.26).
 	ample = 2 << 30
 	// plenty is the memory for each build from which its compilers need not collect
-	// garbage: most of them end before they have taken a tenth of it. It saves an eighth of
+	// garbage: most of them end before they have taken a tenth of it. It saves a fifth of
 	// the processor time of a build from nothing.
 	plenty = 4 << 30
+	// usual is what a compiler takes at most, but for a few large packages.
+	usual = 512 << 20
 )
 
 // NewLimiter returns a limiter for a machine, with at most so many builds at a time.
 func NewLimiter(m Machine, most int) *Limiter {
-	l := &Limiter{most: max(1, most), memory: m.Memory / 100 * (100 - spare), changed: make(chan struct{})}
-	if share := l.memory / int64(l.most); share >= plenty {
-		// Half, because several compilers of one build may grow at a time.
-		l.env = []string{"GOGC=off", fmt.Sprintf("GOMEMLIMIT=%d", share/2)}
+	return &Limiter{most: max(1, most), processors: max(1, m.Processors), memory: m.Memory / 100 * (100 - spare)}
+}
+
+// A Share is the part of the machine that a build may use.
+type Share struct {
+	Processes int      // at a time: the -p of go build
+	Env       []string // how its compilers collect garbage, unless the user says it
+}
+
+// A Turn is a build's place in the queue, and then its place among those that run.
+type Turn struct {
+	l     *Limiter
+	links int // programs that it links
+	alone bool
+	ready chan struct{} // closed when it may run
+	share Share
+	need  int64 // bytes set aside for it
+}
+
+// Queue puts a build at the end of the queue. links is how many programs it links.
+func (l *Limiter) Queue(links int) *Turn { return l.join(&Turn{l: l, links: links}) }
+
+// Alone puts a build at the head of the queue, which is to take as little memory as it
+// can, and to run while no other one does.
+func (l *Limiter) Alone() *Turn { return l.join(&Turn{l: l, alone: true}) }
+
+func (l *Limiter) join(t *Turn) *Turn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.ready = make(chan struct{})
+	if t.alone {
+		l.queue = slices.Insert(l.queue, 0, t)
+	} else {
+		l.queue = append(l.queue, t)
 	}
-	return l
+	return t
 }
 
-// Env is the environment by which compilers use the memory there is.
-func (l *Limiter) Env() []string { return l.env }
-
-// Acquire waits until a build may run whose links may run side by side. The function that
-// it returns must be called at the end, with the largest process of the build in bytes, 0
-// if that is not known.
-func (l *Limiter) Acquire(ctx context.Context, links int) (done func(largest int64), err error) {
-	return l.wait(ctx, func() (need int64, ok bool) {
-		need = l.need(links)
-		return need, l.running == 0 || !l.alone && l.running < l.most && (l.memory == 0 || l.held+need <= l.memory)
-	})
-}
-
-// Alone waits until a build may run while no other one does.
-func (l *Limiter) Alone(ctx context.Context) (done func(largest int64), err error) {
-	return l.wait(ctx, func() (int64, bool) {
-		if l.running > 0 {
-			return 0, false
-		}
-		l.alone = true
-		return 0, true
-	})
-}
-
-// need is what a build is expected to take, in bytes.
-func (l *Limiter) need(links int) int64 {
-	switch {
-	case l.memory == 0:
-		return 0
-	case l.largest > 0:
-		return l.largest * int64(max(1, links))
-	case l.memory/int64(l.most) < ample:
-		return l.memory
-	}
-	return 0
-}
-
-// wait waits until may says yes, and sets aside what it says is needed.
-func (l *Limiter) wait(ctx context.Context, may func() (need int64, ok bool)) (done func(largest int64), err error) {
-	for {
-		l.mu.Lock()
-		need, ok := may()
-		if ok {
-			l.running++
-			l.held += need
-			l.mu.Unlock()
-			return func(largest int64) { l.release(need, largest) }, nil
-		}
-		changed := l.changed
-		l.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+// Wait waits until the build may run. Unless it returns an error, Done must be called.
+func (t *Turn) Wait(ctx context.Context) (Share, error) {
+	t.l.mu.Lock()
+	t.l.admit()
+	t.l.mu.Unlock()
+	select {
+	case <-t.ready:
+		return t.share, nil
+	case <-ctx.Done():
+		t.leave()
+		return Share{}, context.Cause(ctx)
 	}
 }
 
-func (l *Limiter) release(need, largest int64) {
+// leave gives the place back, whether it was one in the queue or not.
+func (t *Turn) leave() {
+	t.l.mu.Lock()
+	i := slices.Index(t.l.queue, t)
+	if i >= 0 {
+		t.l.queue = slices.Delete(t.l.queue, i, i+1)
+		t.l.admit()
+	}
+	t.l.mu.Unlock()
+	if i < 0 {
+		t.Done(0)
+	}
+}
+
+// Done says that the build has ended. largest is its largest process in bytes, 0 if that
+// is not known.
+func (t *Turn) Done(largest int64) {
+	l := t.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running--
 	l.alone = false // whoever asked for it was all that ran
-	l.held -= need
+	l.held -= t.need
 	l.largest = max(l.largest, largest)
-	close(l.changed)
-	l.changed = make(chan struct{})
+	l.admit()
+}
+
+// admit lets the first of the queue run, and the next, as long as there is room: nobody
+// overtakes, so that a large build gets its turn. The lock is held.
+func (l *Limiter) admit() {
+	for len(l.queue) > 0 {
+		t := l.queue[0]
+		share := l.share(t)
+		need := l.need(t, share)
+		room := !l.alone && !t.alone && l.running < l.most && (l.memory == 0 || l.held+need <= l.memory)
+		if l.running > 0 && !room {
+			return
+		}
+		l.queue = l.queue[1:]
+		l.running++
+		l.held += need
+		l.alone = t.alone
+		t.share, t.need = share, need
+		close(t.ready)
+	}
+}
+
+// share is what a build may use now. Its processes are twice its part of the processors,
+// since linking keeps only some of them busy, and no more than its memory holds.
+func (l *Limiter) share(t *Turn) Share {
+	if t.alone {
+		return Share{1, []string{"GOGC=50"}}
+	}
+	sharing := l.sharing()
+	s := Share{Processes: min(l.processors, 2*((l.processors+sharing-1)/sharing))}
+	if l.memory == 0 {
+		return s
+	}
+	mine := l.memory / int64(sharing)
+	process := int64(usual)
+	if l.largest > 0 {
+		process = l.largest
+	}
+	s.Processes = max(1, min(s.Processes, int(mine/process)))
+	if mine >= plenty {
+		// Half, because several compilers of one build may grow at a time.
+		s.Env = []string{"GOGC=off", fmt.Sprintf("GOMEMLIMIT=%d", mine/2)}
+	}
+	return s
+}
+
+// sharing is how many builds will run at a time, while there are as many.
+func (l *Limiter) sharing() int { return min(l.most, l.running+len(l.queue)) }
+
+// need is what a build is expected to take, in bytes.
+func (l *Limiter) need(t *Turn, s Share) int64 {
+	switch {
+	case l.memory == 0 || t.alone:
+		return 0
+	case l.largest > 0:
+		return l.largest * int64(max(1, min(t.links, s.Processes)))
+	case l.memory/int64(l.sharing()) < ample:
+		return l.memory
+	}
+	return 0
 }

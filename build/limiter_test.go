@@ -51,9 +51,9 @@ func together(t *testing.T, l *Limiter, n, links int, largest int64) int {
 	var running, most atomic.Int64
 	var wg sync.WaitGroup
 	for range n {
+		turn := l.Queue(links)
 		wg.Go(func() {
-			done, err := l.Acquire(t.Context(), links)
-			if err != nil {
+			if _, err := turn.Wait(t.Context()); err != nil {
 				t.Error(err)
 				return
 			}
@@ -62,7 +62,7 @@ func together(t *testing.T, l *Limiter, n, links int, largest int64) int {
 			}
 			time.Sleep(2 * time.Millisecond)
 			running.Add(-1)
-			done(largest)
+			turn.Done(largest)
 		})
 	}
 	wg.Wait()
@@ -82,7 +82,8 @@ func TestLimiter(t *testing.T) {
 		"ample":                     {64 * gib, 4, 1, gib, 4},
 		"short: one at a time":      {2 * gib, 4, 1, gib, 1},
 		"short: some":               {4 * gib, 4, 1, gib, 3},
-		"several links each":        {7 * gib, 8, 2, gib, 2},
+		"several links each":        {40 * gib, 8, 2, 2 * gib, 8},
+		"several links, few fit":    {20 * gib, 8, 2, 2 * gib, 8}, // one link at a time each
 		"one is more than there is": {gib, 4, 1, 5 * gib, 1},
 		"small programs":            {2 * gib, 4, 1, gib / 8, 4},
 		"nothing was measured":      {2 * gib, 4, 1, 0, 1},
@@ -93,59 +94,147 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-// Compilers leave garbage alone where there is plenty of memory, within a limit.
-func TestLimiterEnv(t *testing.T) {
+// What each build may use of a machine, while so many run and wait.
+func TestShare(t *testing.T) {
 	const gib = 1 << 30
 	for name, test := range map[string]struct {
-		memory int64
-		most   int
-		want   string
+		processors int
+		memory     int64
+		most       int
+		builds     int   // in the queue
+		largest    int64 // that was measured before
+		want       string
 	}{
-		"a laptop":       {24 * gib, 2, "[GOGC=off GOMEMLIMIT=5476083286]"},
-		"a small runner": {7 * gib, 2, "[]"},
-		"not known":      {0, 2, "[]"},
+		"a laptop":                     {2, 24 * gib, 2, 10, 0, "{2 [GOGC=off GOMEMLIMIT=5476083286]}"},
+		"a small runner":               {2, 7 * gib, 2, 10, 0, "{2 []}"},
+		"a runner":                     {4, 16 * gib, 4, 6, 0, "{2 []}"},
+		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=off GOMEMLIMIT=7301444367]}"},
+		"memory is not known":          {4, 0, 4, 10, 0, "{2 []}"},
+		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{22 [GOGC=off GOMEMLIMIT=38941036810]}"},
+		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{1 []}"},
+		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{1 []}"},
+		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9e8, "{1 []}"},
+		"2 GiB, small programs":        {2, 2 * gib, 2, 20, 2e8, "{2 []}"},
 	} {
-		if got := fmt.Sprint(NewLimiter(Machine{2, test.memory}, test.most).Env()); got != test.want {
-			t.Errorf("%s: %s, want %s", name, got, test.want)
+		l := NewLimiter(Machine{test.processors, test.memory}, test.most)
+		if test.largest > 0 {
+			turn := l.Queue(1)
+			if _, err := turn.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			turn.Done(test.largest)
+		}
+		first := l.Queue(4)
+		for range test.builds - 1 {
+			l.Queue(4)
+		}
+		share, err := first.Wait(t.Context())
+		if got := fmt.Sprint(share); err != nil || got != test.want {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, test.want)
 		}
 	}
 }
 
-// Alone is alone, and what waits ends with its context.
+// Builds run in the order of the queue, whoever asks first.
+func TestQueue(t *testing.T) {
+	l := NewLimiter(Machine{4, 64 << 30}, 1)
+	turns := make([]*Turn, 5)
+	for i := range turns {
+		turns[i] = l.Queue(1)
+	}
+	order := make(chan int, len(turns))
+	var wg sync.WaitGroup
+	for i := len(turns) - 1; i >= 0; i-- {
+		wg.Go(func() {
+			if _, err := turns[i].Wait(t.Context()); err != nil {
+				t.Error(err)
+				return
+			}
+			order <- i
+			turns[i].Done(0)
+		})
+	}
+	wg.Wait()
+	for want := range turns {
+		if i := <-order; i != want {
+			t.Errorf("build %d was number %d", i, want)
+		}
+	}
+}
+
+// Alone is alone and next, and what waits ends with its context and holds up nobody.
 func TestAlone(t *testing.T) {
 	l := NewLimiter(Machine{4, 64 << 30}, 4)
-	first, err := l.Acquire(t.Context(), 1)
-	if err != nil {
+	first, second := l.Queue(1), l.Queue(1)
+	if _, err := first.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)
-	if _, err := l.Alone(ctx); !errors.Is(err, stop) {
+	if _, err := l.Alone().Wait(ctx); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
-	alone := make(chan func(int64))
+	if _, err := second.Wait(t.Context()); err != nil { // is not held up by the one that left
+		t.Fatal(err)
+	}
+	last, alone := l.Queue(1), l.Alone()
+	waiting := make(chan Share)
 	go func() {
-		done, err := l.Alone(t.Context())
+		share, err := alone.Wait(t.Context())
 		if err != nil {
 			t.Error(err)
 		}
-		alone <- done
+		waiting <- share
 	}()
-	select {
-	case <-alone:
-		t.Fatal("not alone")
-	case <-time.After(20 * time.Millisecond):
+	for _, turn := range []*Turn{first, second} {
+		select {
+		case <-waiting:
+			t.Fatal("not alone")
+		case <-time.After(20 * time.Millisecond):
+		}
+		turn.Done(0)
 	}
-	first(0)
-	done := <-alone
+	if share := <-waiting; share.Processes != 1 || len(share.Env) != 1 {
+		t.Errorf("a share of %v", share)
+	}
 	ctx, cancelLate := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancelLate()
-	if _, err := l.Acquire(ctx, 1); err == nil {
+	if _, err := last.Wait(ctx); err == nil {
 		t.Error("another one beside")
 	}
-	done(0)
-	if _, err := l.Acquire(t.Context(), 1); err != nil {
+	alone.Done(0)
+	if _, err := l.Queue(1).Wait(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A turn that is given in the very moment in which its context ends is given back.
+func TestTurnAfterEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l := NewLimiter(Machine{2, 0}, 1)
+	for range 100 {
+		turn := l.Queue(1)
+		if _, err := turn.Wait(ctx); err == nil {
+			turn.Done(0)
+		}
+	}
+	if _, err := l.Queue(1).Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if l.running != 1 || len(l.queue) != 0 {
+		t.Errorf("%d run, %d wait", l.running, len(l.queue))
+	}
+}
+
+// Of GOFLAGS only the number of processes is taken.
+func TestProcessesOf(t *testing.T) {
+	for flags, want := range map[string]int{
+		"": 0, "-p=3": 3, "-mod=mod -p=12 -v": 12, "--p=4": 4, "-p=0": 0, "-p": 0, "-parallel=3": 0, "-ldflags=-p=3": 0, "-p=1x": 0,
+	} {
+		if got := processesOf([]string{"GOFLAGS=-p=77", "GOFLAGS=" + flags}); got != want {
+			t.Errorf("%q: %d, want %d", flags, got, want)
+		}
 	}
 }

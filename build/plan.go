@@ -61,6 +61,8 @@ type Plan struct {
 	Builds  []Build   `json:"builds"`
 	Skipped []Skipped `json:"skipped,omitempty"`
 
+	processes int // the -p of the user's GOFLAGS, 0 if there is none
+
 	cgo   bool     // packages may need C
 	hasC  bool     // some source file of the module has C in it
 	dir   string   // of the module, on disk
@@ -89,7 +91,8 @@ func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // NewPlan resolves spec. When it is wrong, the error is a Problems with everything
 // that could be found, and the plan, unless nil, holds what was decided all the same.
 func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
-	p := &Plan{Tags: spec.Tags, GCFlags: spec.GCFlags, cgo: spec.Cgo, env: childEnv(spec.Environ, spec.Secrets)}
+	p := &Plan{Tags: spec.Tags, GCFlags: spec.GCFlags, cgo: spec.Cgo, env: childEnv(spec.Environ, spec.Secrets),
+		processes: processesOf(spec.Environ)}
 	var ps Problems
 	if !ps.keep("directory", p.locate(ctx, spec)) {
 		return nil, ps

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"crypto/sha256"
 	"debug/buildinfo"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type Proof struct {
 	Claim       string   `json:"claim"`                 // what was proved, or should have been: "static", "system libraries only"
 	Format      string   `json:"format"`                // "ELF"
 	Arch        string   `json:"arch"`                  // GOARCH of the file's header
+	SHA256      string   `json:"sha256"`                // of the whole file, in hex
 	Interpreter string   `json:"interpreter,omitempty"` // the loader it asks for
 	Needed      []string `json:"needed,omitempty"`      // libraries it asks for
 	Go          string   `json:"go,omitempty"`          // toolchain in the build info; "" where it cannot be read: wasm, XCOFF, Plan 9
@@ -82,6 +84,10 @@ func (p *Plan) Verify(b Build, bin Binary) (*Proof, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
 	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(f, 0, bin.Size)); err != nil {
+		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+	}
 	info, err := buildinfo.Read(f)
 	switch {
 	case err == nil:
@@ -97,7 +103,7 @@ func (p *Plan) Verify(b Build, bin Binary) (*Proof, error) {
 		linkage, advice = append(verdict.Reasons, loadsReason(bin.Loads)), adviceForLoads(bin, info)
 	}
 	proof := &Proof{
-		Static: verdict.OK && len(linkage) == 0, Claim: verdict.Claim, Format: file.Format, Arch: file.Arch,
+		Static: verdict.OK && len(linkage) == 0, Claim: verdict.Claim, Format: file.Format, Arch: file.Arch, SHA256: fmt.Sprintf("%x", h.Sum(nil)),
 		Interpreter: file.Interpreter, Needed: file.Needed, Differences: append(linkage, wrong...),
 	}
 	if info != nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
@@ -49,7 +50,7 @@ func checkDist(dir string) error {
 	return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}
 }
 
-// openDist makes dir ours alone until unlock, and empty. When another run has it, it waits.
+// openDist makes dir ours alone until unlock. When another run has it, it waits.
 func openDist(ctx context.Context, dir string) (unlock func(), err error) {
 	if err := checkDist(dir); err != nil { // again: planning took a while
 		return nil, err
@@ -60,15 +61,7 @@ func openDist(ctx context.Context, dir string) (unlock func(), err error) {
 	if _, err := writeDist(dir, ".gitignore", []byte(distMark)); err != nil {
 		return nil, err
 	}
-	unlock, err = lockDist(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := emptyDist(dir); err != nil {
-		unlock()
-		return nil, err
-	}
-	return unlock, nil
+	return lockDist(ctx, dir)
 }
 
 // lockDist waits for other runs in dir. The operating system frees the lock of a run
@@ -94,13 +87,14 @@ func lockDist(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 }
 
-func emptyDist(dir string) error {
+// emptyDist removes everything in dir but what is kept, and what makes it ours.
+func emptyDist(dir string, keep ...string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("emptying %s: %w", dir, err)
 	}
 	for _, e := range entries {
-		if e.Name() == ".gitignore" || e.Name() == lockName {
+		if e.Name() == ".gitignore" || e.Name() == lockName || slices.Contains(keep, e.Name()) {
 			continue
 		}
 		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {

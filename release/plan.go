@@ -3,6 +3,7 @@ package release
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -184,7 +185,7 @@ func (p *Plan) readExtra(ctx context.Context, c *Config) error {
 		if err := pack.CheckName(f.Name); err != nil {
 			errs = append(errs, &build.Problem{Setting: "files", Err: err})
 		}
-		p.extra = append(p.extra, pack.File{Name: f.Name, Executable: f.Executable, Size: int64(len(data)),
+		p.extra = append(p.extra, pack.File{Name: f.Name, Executable: f.Executable, Size: int64(len(data)), SHA256: fmt.Sprintf("%x", sha256.Sum256(data)),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }})
 		for _, b := range p.Builds {
 			if slices.ContainsFunc(b.Mains, func(m build.Main) bool { return strings.EqualFold(b.Target.Exe(m.Name), f.Name) }) {

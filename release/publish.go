@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/semver"
@@ -31,9 +32,12 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 	for i, b := range p.Builds {
 		rep.Targets[i].Target, rep.Targets[i].CC = b.Target.String(), b.CC
 	}
+	machine := build.ThisMachine()
 	return &run{
 		cfg: c, plan: p, rep: rep, web: web,
-		compilers: build.NewLimiter(build.ThisMachine(), c.Parallelism),
+		compilers: build.NewLimiter(machine, c.Parallelism),
+		self:      sync.OnceValues(digestOfSelf),
+		packers:   pack.NewCompressors(machine.Processors),
 		uploads:   semaphore.NewWeighted(maxUploads),
 	}
 }
@@ -102,6 +106,10 @@ func (r *run) makeRoom(ctx context.Context) (unlock func(), err error) {
 		return nil, fmt.Errorf("locating %s: %w", r.cfg.Dist, err)
 	}
 	if unlock, err = openDist(ctx, r.cfg.Dist); err != nil {
+		return nil, err
+	}
+	if r.earlier, err = putAside(r.cfg.Dist); err != nil {
+		unlock()
 		return nil, err
 	}
 	if r.temp, err = os.MkdirTemp(dist, pack.TempPrefix+"build-"); err != nil {

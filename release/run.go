@@ -39,7 +39,10 @@ type run struct {
 	late      bool            // files are sent when every lane is done: a public release is compared or replaced as a whole
 	web       page
 	compilers *build.Limiter
+	packers   *pack.Compressors
 	uploads   *semaphore.Weighted
+	earlier   earlier // what an earlier run left
+	self      func() (digest string, err error)
 	temp      string  // where compilers write
 	cause     error   // why the run was cancelled, if it was
 	errs      []error // that belong to no target
@@ -53,10 +56,14 @@ var errFailFast = errors.New("another target failed")
 // the report, in plan order.
 func (r *run) lanes(ctx context.Context) {
 	g, ctx := errgroup.WithContext(ctx)
+	turns := make([]*build.Turn, len(r.plan.Builds))
+	for _, i := range r.earlier.order(r.rep.Targets) {
+		turns[i] = r.compilers.Queue(len(r.plan.Builds[i].Mains))
+	}
 	for i := range r.plan.Builds {
 		g.Go(func() error {
 			t := &r.rep.Targets[i] // written by this goroutine only
-			err := r.lane(ctx, i, t)
+			err := r.lane(ctx, i, turns[i], t)
 			t.Finish(err, ctx.Err() != nil && errors.Is(err, context.Cause(ctx)))
 			r.done(t)
 			if r.cfg.FailFast && err != nil {
@@ -69,8 +76,8 @@ func (r *run) lanes(ctx context.Context) {
 }
 
 // lane takes one target from source to server.
-func (r *run) lane(ctx context.Context, i int, t *report.Target) error {
-	bins, err := r.compile(ctx, r.plan.Builds[i], t)
+func (r *run) lane(ctx context.Context, i int, turn *build.Turn, t *report.Target) error {
+	bins, err := r.compile(ctx, r.plan.Builds[i], turn, t)
 	if err != nil {
 		return err
 	}
@@ -95,40 +102,39 @@ func (r *run) lane(ctx context.Context, i int, t *report.Target) error {
 // compile builds all programs of the target, holding a place among the compilers. When
 // the system kills one, which it does when memory is short, the build is done once more
 // with no other beside it.
-func (r *run) compile(ctx context.Context, b build.Build, t *report.Target) ([]build.Binary, error) {
-	bins, err := r.compileOnce(ctx, b, t, false)
+func (r *run) compile(ctx context.Context, b build.Build, turn *build.Turn, t *report.Target) ([]build.Binary, error) {
+	bins, err := r.compileOnce(ctx, b, turn, t)
 	if !build.ShortOfMemory(err) || ctx.Err() != nil {
 		return bins, err
 	}
 	t.Again = true
-	bins, err = r.compileOnce(ctx, b, t, true)
+	bins, err = r.compileOnce(ctx, b, r.compilers.Alone(), t)
 	if build.ShortOfMemory(err) {
 		err = hinted("use a machine with more memory, or fewer programs at a time: --packages ./cmd/NAME", fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err))
 	}
 	return bins, err
 }
 
-func (r *run) compileOnce(ctx context.Context, b build.Build, t *report.Target, alone bool) ([]build.Binary, error) {
+func (r *run) compileOnce(ctx context.Context, b build.Build, turn *build.Turn, t *report.Target) ([]build.Binary, error) {
 	waited := clock(&t.Seconds.Wait)
-	wait := func(ctx context.Context) (func(int64), error) {
-		if alone {
-			return r.compilers.Alone(ctx)
-		}
-		return r.compilers.Acquire(ctx, min(len(b.Mains), r.cfg.Parallelism))
-	}
-	done, err := wait(ctx)
+	share, err := turn.Wait(ctx)
 	if err != nil {
 		return nil, err
 	}
 	waited()
 	var built build.Compilation
-	defer func() { done(built.Largest) }()
+	defer func() { turn.Done(built.Largest) }()
 	out := filepath.Join(r.temp, b.Target.Dir())
 	if err := errors.Join(os.RemoveAll(out), os.Mkdir(out, 0o755)); err != nil {
 		return nil, fmt.Errorf("making room to compile: %w", err)
 	}
+	if !t.Again {
+		if err := r.earlier.lend(b, out); err != nil {
+			return nil, err
+		}
+	}
 	defer clock(&t.Seconds.Compile)()
-	built, err = r.plan.Compile(ctx, b, out, alone, r.compilers.Env())
+	built, err = r.plan.Compile(ctx, b, out, share)
 	t.Output, t.Memory = built.Output, max(t.Memory, built.Largest)
 	t.Seconds.CPU += built.CPU.Seconds()
 	return built.Binaries, err
@@ -195,13 +201,19 @@ func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Ta
 			return context.Cause(ctx)
 		}
 		artifact := pack.Artifact{Name: planned.Name, Kind: "archive", Target: t.Target}
-		write := func(w io.Writer) error { return r.archive(bins).Write(planned.Format, w) }
+		content := r.archive(bins, t)
+		write := func(w io.Writer) error { return content.Write(planned.Format, w) }
 		if planned.Format == binaryFormat {
 			artifact.Kind = "binary"
 			program := slices.IndexFunc(bins, func(b build.Binary) bool { return b.Main.Name == planned.Main })
+			content.Files = programs(bins[program:program+1], t)
 			write = func(w io.Writer) error { return copyFile(w, bins[program].Path) }
 		}
-		artifact, err := pack.WriteFile(r.cfg.Dist, artifact, r.cfg.Checksums, write)
+		artifact.Inputs = r.inputs(content, planned.Format)
+		artifact, kept, err := r.earlier.keep(r.cfg.Dist, artifact, r.cfg.Checksums)
+		if err == nil && !kept {
+			artifact, err = pack.WriteFile(r.cfg.Dist, artifact, r.cfg.Checksums, write)
+		}
 		if err != nil {
 			return err
 		}
@@ -211,13 +223,18 @@ func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Ta
 }
 
 // archive describes the archive of a target: its programs and what travels along.
-func (r *run) archive(bins []build.Binary) pack.Archive {
-	a := pack.Archive{Time: r.plan.Source.Time, Files: append([]pack.File(nil), r.plan.extra...)}
+func (r *run) archive(bins []build.Binary, t *report.Target) pack.Archive {
+	return pack.Archive{Time: r.plan.Source.Time, Compressors: r.packers, Files: append(programs(bins, t), r.plan.extra...)}
+}
+
+// programs are the proven programs of a target as files to pack.
+func programs(bins []build.Binary, t *report.Target) (files []pack.File) {
 	for _, bin := range bins {
-		a.Files = append(a.Files, pack.File{Name: bin.Exe(), Executable: true, Size: bin.Size,
+		proved := slices.IndexFunc(t.Binaries, func(b report.Binary) bool { return b.Name == bin.Exe() })
+		files = append(files, pack.File{Name: bin.Exe(), Executable: true, Size: bin.Size, SHA256: t.Binaries[proved].Proof.SHA256,
 			Open: func() (io.ReadCloser, error) { return os.Open(bin.Path) }})
 	}
-	return a
+	return files
 }
 
 // upload attaches files to the release, holding an upload slot for each.

@@ -11,7 +11,7 @@ import (
 )
 
 // times are the fields of report.json that may differ between two runs.
-var times = regexp.MustCompile(`"(seconds|wait|compile|prove|smoke|pack|upload|memory)": [0-9.]+`)
+var times = regexp.MustCompile(`"(seconds|wait|compile|cpu|prove|smoke|pack|upload|memory)": [0-9.]+`)
 
 // diffTrees names every difference between the files of two directories, but for
 // the times in report.json.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ type Artifact struct {
 	Target string            `json:"target,omitempty"` // "linux/amd64"; "" if it is for all of them
 	Size   int64             `json:"size"`             // bytes
 	Sums   map[string]string `json:"sums"`             // algorithm -> hex digest
+	Inputs string            `json:"inputs,omitempty"` // digest of all that it is made of: the same inputs give the same bytes
 	Path   string            `json:"-"`                // on disk
 }
 
@@ -71,6 +73,38 @@ func WriteFile(dir string, a Artifact, algorithms []string, write func(io.Writer
 		return a, fmt.Errorf("writing %s: %w", a.Name, err)
 	}
 	return a, nil
+}
+
+// HasSums reports whether sums are those that WriteFile computes for algorithms.
+func HasSums(sums map[string]string, algorithms []string) bool {
+	wanted := append([]string{"sha256"}, algorithms...)
+	return !slices.ContainsFunc(wanted, func(name string) bool { return sums[name] == "" }) &&
+		!slices.ContainsFunc(slices.Collect(maps.Keys(sums)), func(name string) bool { return !slices.Contains(wanted, name) })
+}
+
+// Holds reports whether a file has the digests: algorithm -> hex.
+func Holds(path string, sums map[string]string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, fmt.Errorf("reading %s again: %w", filepath.Base(path), err)
+	}
+	defer f.Close()
+	w := &counter{w: io.Discard, sums: map[string]hash.Hash{}}
+	for name := range sums {
+		if newHash[name] == nil {
+			return false, nil
+		}
+		w.sums[name] = newHash[name]()
+	}
+	if _, err := io.Copy(w, f); err != nil {
+		return false, fmt.Errorf("reading %s again: %w", filepath.Base(path), err)
+	}
+	for name, want := range sums {
+		if fmt.Sprintf("%x", w.sums[name].Sum(nil)) != want {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // A counter passes bytes on, counting and hashing them.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -22,14 +23,14 @@ var commitTime = time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("here", 3600
 
 // file is a File with its content in memory.
 func file(name, content string, executable bool) File {
-	return File{name, executable, int64(len(content)), func() (io.ReadCloser, error) {
+	return File{Name: name, Executable: executable, Size: int64(len(content)), Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(content)), nil
 	}}
 }
 
 func testArchive() Archive {
 	long := strings.Repeat("a-long-directory/", 12) + "name" // more than a ustar header holds
-	return Archive{commitTime, []File{
+	return Archive{Time: commitTime, Compressors: NewCompressors(2), Files: []File{
 		file("tool", strings.Repeat("\x7fELF tool ", 50000), true),
 		file("LICENSE", "do anything\n", false),
 		file("docs/ünï.md", "text\n", false),
@@ -162,7 +163,7 @@ func TestRealTools(t *testing.T) {
 
 func TestRefusedNames(t *testing.T) {
 	for _, name := range []string{"../out", "/root", "a/../../b", "", `a\b`, "tool"} {
-		a := Archive{commitTime, []File{file("tool", "x", true), file(name, "y", false)}}
+		a := Archive{Time: commitTime, Compressors: NewCompressors(1), Files: []File{file("tool", "x", true), file(name, "y", false)}}
 		if err := a.Write("zip", io.Discard); err == nil {
 			t.Errorf("%q was packed", name)
 		}
@@ -236,12 +237,21 @@ func BenchmarkArchive(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	a := Archive{commitTime, []File{{"tool", true, int64(len(exe)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(exe)), nil }}}}
+	a := Archive{Time: commitTime, Compressors: NewCompressors(1), Files: []File{
+		{Name: "tool", Executable: true, Size: int64(len(exe)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(exe)), nil }},
+	}}
 	writers := map[string]func(io.Writer) error{
-		"tar.gz_of_the_standard_library": func(w io.Writer) error {
-			z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
-			return a.tarInto(z, err)
+		"tar.gz_of_all_processors": func(w io.Writer) error {
+			all := a
+			all.Compressors = NewCompressors(runtime.GOMAXPROCS(0))
+			return all.Write("tar.gz", w)
 		},
+	}
+	for _, level := range []int{gzip.DefaultCompression, gzip.BestCompression} {
+		writers[fmt.Sprintf("tar.gz_of_the_standard_library_%d", level)] = func(w io.Writer) error {
+			z, err := gzip.NewWriterLevel(w, level)
+			return a.tarInto(z, err)
+		}
 	}
 	for _, format := range Formats() {
 		writers[format] = func(w io.Writer) error { return a.Write(format, w) }

@@ -1,0 +1,170 @@
+package release
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/org/go-static-release/release/github/githubtest"
+	"github.com/org/go-static-release/release/report"
+)
+
+const earlierSource = "package main\n\nvar version = \"none\"\n\nfunc main() { println(version) }\n"
+
+// earlierFiles are files of a run of newWorkshop for linux/amd64, in dist.
+var earlierFiles = []string{"hello_1.2.3_linux_amd64.tar.gz", "hello_1.2.3_windows_amd64.zip", "bin/linux_amd64/hello", "bin/windows_amd64/hello.exe"}
+
+// flip changes a byte in the middle of a file, and neither its size nor its time.
+func flip(t *testing.T, path string) {
+	t.Helper()
+	fi, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 0xff
+	if err := os.WriteFile(path, data, fi.Mode()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, fi.ModTime(), fi.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A second run makes nothing again that it need not, whatever happened to the files of the
+// first, and ends with the same bytes as a run from nothing.
+func TestSecondRun(t *testing.T) {
+	w := newWorkshop(t, earlierSource, githubtest.Options{})
+	at := func(name string) string { return filepath.Join(w.dist, filepath.FromSlash(name)) }
+	elsewhere := filepath.Join(t.TempDir(), "victim")
+	for name, test := range map[string]struct {
+		change func()
+		env    []string
+		made   []string // files that are new; nil: none
+	}{
+		"nothing changed":            {func() {}, nil, nil},
+		"an archive is damaged":      {func() { flip(t, at(earlierFiles[0])) }, nil, earlierFiles[:1]},
+		"an archive is gone":         {func() { remove(t, at(earlierFiles[1])) }, nil, earlierFiles[1:2]},
+		"a program is damaged":       {func() { flip(t, at(earlierFiles[2])) }, nil, earlierFiles[2:3]},
+		"a program is gone":          {func() { remove(t, at(earlierFiles[3])) }, nil, earlierFiles[3:]},
+		"there is no report":         {func() { remove(t, at(reportJSON)) }, nil, earlierFiles},
+		"the report is of another":   {func() { replace(t, at(reportJSON), `"schema": 1`, `"schema": 99`) }, nil, earlierFiles},
+		"the report is no report":    {func() { replace(t, at(reportJSON), `"schema"`, `schema`) }, nil, earlierFiles},
+		"made of something else":     {func() { replace(t, at(reportJSON), `"inputs": "`, `"inputs": "0`) }, nil, earlierFiles[:2]},
+		"other digests are asked":    {func() {}, []string{"INPUT_CHECKSUMS=sha256 sha512"}, earlierFiles[:2]},
+		"no file beside the program": {func() {}, []string{"INPUT_FILES=go.mod"}, earlierFiles[:2]},
+		"other flags of the linker":  {func() {}, []string{"INPUT_LDFLAGS=-s -w -X main.version=x"}, earlierFiles},
+		"a program is a link": {func() {
+			if err := os.Rename(at(earlierFiles[2]), elsewhere); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(elsewhere, at(earlierFiles[2])); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, earlierFiles[2:3]},
+		"the report names a file elsewhere": {func() {
+			replace(t, at(reportJSON), `"name": "hello_1.2.3_linux_amd64.tar.gz"`, `"name": "../victim"`)
+		}, nil, earlierFiles[:1]},
+	} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(w.dist), "victim"), []byte("not ours"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dry := []string{"INPUT_DRY_RUN=true"}
+		w.run(t.Context(), exitOK, append(dry, "INPUT_DIST="+w.dist)...)
+		before := map[string]os.FileInfo{}
+		for _, file := range earlierFiles {
+			before[file] = stat(t, at(file))
+			if err := os.Link(at(file), filepath.Join(t.TempDir(), "held")); err != nil { // its inode is not given to a new file
+				t.Fatal(err)
+			}
+		}
+		test.change()
+		w.run(t.Context(), exitOK, append(dry, test.env...)...)
+		for _, file := range earlierFiles {
+			if same := os.SameFile(before[file], stat(t, at(file))); same == slices.Contains(test.made, file) {
+				t.Errorf("%s: %s is the earlier file: %v", name, file, same)
+			}
+		}
+		have := w.dist
+		w.dist = filepath.Join(t.TempDir(), "dist")
+		w.run(t.Context(), exitOK, slices.Concat(dry, test.env, []string{"INPUT_DIST=" + w.dist})...)
+		if diff := diffTrees(have, w.dist); diff != "" {
+			t.Errorf("%s: against a run from nothing: %s", name, diff)
+		}
+		w.dist = have
+		if data, err := os.ReadFile(filepath.Join(filepath.Dir(w.dist), "victim")); err != nil || string(data) != "not ours" {
+			t.Errorf("%s: a file beside dist: %v, %q", name, err, data)
+		}
+	}
+}
+
+func stat(t *testing.T, path string) os.FileInfo {
+	t.Helper()
+	fi, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fi
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func replace(t *testing.T, path, old, new string) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(data, []byte(old)) {
+		t.Fatalf("%s: %v, without %s", path, err, old)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), old, new)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Targets of which nothing is known come first, then the longest.
+func TestOrder(t *testing.T) {
+	targets := func(seconds ...float64) (all []report.Target) {
+		for i, s := range seconds {
+			all = append(all, report.Target{Target: string(rune('a' + i)), Status: report.OK, Seconds: report.Seconds{CPU: s}})
+		}
+		return all
+	}
+	known := earlier{targets: map[string]*report.Target{}}
+	for i, was := range targets(3, 5, 4, 9, 5) {
+		if i == 3 {
+			was.Status = report.Failed
+		}
+		known.targets[was.Target] = &was
+	}
+	for _, test := range []struct {
+		earlier earlier
+		now     []report.Target
+		want    []int
+	}{
+		{earlier{}, targets(0, 0, 0), []int{0, 1, 2}},
+		{known, targets(0, 0, 0, 0, 0, 0), []int{3, 5, 1, 4, 2, 0}},
+	} {
+		if got := test.earlier.order(test.now); !slices.Equal(got, test.want) {
+			t.Errorf("%v, want %v", got, test.want)
+		}
+	}
+}
+
+// The digest of the program itself is one of the ingredients.
+func TestDigestOfSelf(t *testing.T) {
+	digest, err := digestOfSelf()
+	if err != nil || len(digest) != 64 {
+		t.Errorf("%s: %q, %v", runtime.GOOS, digest, err)
+	}
+}

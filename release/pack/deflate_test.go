@@ -1,0 +1,128 @@
+package pack
+
+import (
+	"bytes"
+	"errors"
+	"hash/crc32"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	stdflate "compress/flate"
+	stdgzip "compress/gzip"
+)
+
+// contents are what is hard for a stream of blocks: no byte, less than a block, exactly
+// one, a byte more, several, with matches across their ends, and what cannot be compressed.
+func contents(t *testing.T) map[string][]byte {
+	t.Helper()
+	exe, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	noise := make([]byte, blockSize+3)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	words := []byte(strings.Repeat("the same words, across the end of a block. ", 3*blockSize/40))
+	return map[string][]byte{
+		"nothing": nil, "a byte": {7}, "a block": words[:blockSize], "a block and a byte": words[:blockSize+1],
+		"two blocks": words[:2*blockSize], "words": words, "noise": noise, "a program": exe,
+	}
+}
+
+func deflated(t *testing.T, c *Compressors, data []byte, piece int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	d := &deflater{w: &b, c: c}
+	for rest := data; len(rest) > 0; {
+		n := min(piece, len(rest))
+		if _, err := d.Write(rest[:n]); err != nil {
+			t.Error(err)
+		}
+		rest = rest[n:]
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	return b.Bytes()
+}
+
+// One compressor or several, new or used for something else before, many files at a time,
+// small writes or large ones: the bytes are the same, and the standard library reads them.
+func TestDeflateSameBytes(t *testing.T) {
+	several := NewCompressors(4)
+	var wg sync.WaitGroup
+	for name, data := range contents(t) {
+		wg.Go(func() {
+			want := deflated(t, NewCompressors(1), data, len(data))
+			for _, piece := range []int{len(data), 4096, blockSize - 1} {
+				if have := deflated(t, several, data, piece); !bytes.Equal(have, want) {
+					t.Errorf("%s, written in pieces of %d: %d other bytes than the %d of one compressor", name, piece, len(have), len(want))
+				}
+			}
+			back, err := io.ReadAll(stdflate.NewReader(bytes.NewReader(want)))
+			if err != nil || !bytes.Equal(back, data) {
+				t.Errorf("%s: %v, %d bytes read back of %d", name, err, len(back), len(data))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestGzipRoundTrip(t *testing.T) {
+	for name, data := range contents(t) {
+		var b bytes.Buffer
+		g := &gzipper{deflater: deflater{w: &b, c: NewCompressors(2)}}
+		if _, err := g.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Close(); err != nil {
+			t.Fatal(err)
+		}
+		z, err := stdgzip.NewReader(&b)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		back, err := io.ReadAll(z) // checks the digest and the size
+		if err != nil || crc32.ChecksumIEEE(back) != crc32.ChecksumIEEE(data) {
+			t.Errorf("%s: %v, %d bytes read back of %d", name, err, len(back), len(data))
+		}
+	}
+}
+
+// full fails as a disk does.
+type full struct{ left int }
+
+var errFull = errors.New("no space left on device")
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.left -= len(p); f.left < 0 {
+		return 0, errFull
+	}
+	return len(p), nil
+}
+
+// An error of writing is returned, wherever it comes about, and the compressors are free
+// for others afterwards.
+func TestDeflateDiskFull(t *testing.T) {
+	data := contents(t)["noise"]
+	c := NewCompressors(2)
+	for _, left := range []int{0, 9, 100, blockSize, blockSize + 12} {
+		g := &gzipper{deflater: deflater{w: &full{left}, c: c}}
+		_, err := g.Write(data)
+		if err == nil {
+			err = g.Close()
+		}
+		if !errors.Is(err, errFull) {
+			t.Errorf("room for %d bytes: %v, expected %v", left, err, errFull)
+		}
+	}
+	if out := deflated(t, c, data, len(data)); len(out) < blockSize {
+		t.Errorf("%d bytes", len(out))
+	}
+}
