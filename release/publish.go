@@ -37,6 +37,7 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 		cfg: c, plan: p, rep: rep, web: web,
 		compilers: build.NewLimiter(machine, c.Parallelism),
 		self:      sync.OnceValues(digestOfSelf),
+		packs:     semaphore.NewWeighted(int64(machine.Processors)),
 		packers:   pack.NewCompressors(machine.Processors),
 		uploads:   semaphore.NewWeighted(maxUploads),
 	}

@@ -2,8 +2,8 @@
 // which is the way of one target from source to server; read it first.
 //
 // One goroutine per target runs its lane from start to end. There are no phases: a
-// small target is on the server while a large one still compiles. Two limits, on
-// compilers and on uploads, are the only things lanes wait for. Three joins need all
+// small target is on the server while a large one still compiles. Three limits, on
+// compilers, packing and uploads, are the only things lanes wait for. Three joins need all
 // lanes: the checksum file, the check of everything on the server, and publication.
 package release
 
@@ -39,6 +39,7 @@ type run struct {
 	late      bool            // files are sent when every lane is done: a public release is compared or replaced as a whole
 	web       page
 	compilers *build.Limiter
+	packs     *semaphore.Weighted // lanes that may pack: each needs some megabytes
 	packers   *pack.Compressors
 	uploads   *semaphore.Weighted
 	earlier   earlier // what an earlier run left
@@ -195,6 +196,10 @@ func (r *run) keep(bins []build.Binary) ([]build.Binary, error) {
 
 // pack writes the files of the target.
 func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Target) error {
+	if err := r.packs.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	defer r.packs.Release(1)
 	defer clock(&t.Seconds.Pack)()
 	for _, planned := range r.plan.Files[i] {
 		if ctx.Err() != nil {
