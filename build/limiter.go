@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -33,14 +34,16 @@ const (
 	// process, the system, and what processes take beyond their largest one.
 	spare = 15
 	// ample is the memory for each build from which no build waits for another one's
-	// experience: linking a program of 56 MB takes 0.9 GB (Go 1.26).
+	// experience.
 	ample = 2 << 30
 	// plenty is the memory for each build from which its compilers need not collect
 	// garbage: most of them end before they have taken a tenth of it. It saves a fifth of
 	// the processor time of a build from nothing.
 	plenty = 4 << 30
-	// usual is what a compiler takes at most, but for a few large packages.
-	usual = 512 << 20
+	// compiler and linker are what they take at most, as long as nothing was measured, but
+	// for a few large packages: linking a program of 56 MB takes 0.9 GB (Go 1.26).
+	compiler = 512 << 20
+	linker   = 1 << 30
 )
 
 // NewLimiter returns a limiter for a machine, with at most so many builds at a time.
@@ -144,32 +147,42 @@ func (l *Limiter) admit() {
 	}
 }
 
+// together is how many builds like the largest so far will run at a time.
+func (l *Limiter) together() int {
+	n := min(l.most, l.running+len(l.queue))
+	switch {
+	case l.memory == 0:
+		return n
+	case l.largest > 0:
+		return max(1, min(n, int(l.memory/l.largest)))
+	case l.memory/int64(n) < ample:
+		return 1
+	}
+	return n
+}
+
 // share is what a build may use now. Its processes are twice its part of the processors,
 // since linking keeps only some of them busy, and no more than its memory holds.
 func (l *Limiter) share(t *Turn) Share {
 	if t.alone {
 		return Share{1, []string{"GOGC=50"}}
 	}
-	sharing := l.sharing()
-	s := Share{Processes: min(l.processors, 2*((l.processors+sharing-1)/sharing))}
+	together := l.together()
+	s := Share{Processes: min(l.processors, 2*((l.processors+together-1)/together))}
 	if l.memory == 0 {
 		return s
 	}
-	mine := l.memory / int64(sharing)
-	process := int64(usual)
-	if l.largest > 0 {
-		process = l.largest
+	mine := l.memory / int64(together)
+	s.Processes = max(1, min(s.Processes, int(mine/min(compiler, cmp.Or(l.largest, compiler)))))
+	if t.links > 1 { // they may be linked at the same time
+		s.Processes = max(1, min(s.Processes, int(mine/cmp.Or(l.largest, linker))))
 	}
-	s.Processes = max(1, min(s.Processes, int(mine/process)))
 	if mine >= plenty {
 		// Half, because several compilers of one build may grow at a time.
 		s.Env = []string{"GOGC=off", fmt.Sprintf("GOMEMLIMIT=%d", mine/2)}
 	}
 	return s
 }
-
-// sharing is how many builds will run at a time, while there are as many.
-func (l *Limiter) sharing() int { return min(l.most, l.running+len(l.queue)) }
 
 // need is what a build is expected to take, in bytes.
 func (l *Limiter) need(t *Turn, s Share) int64 {
@@ -178,7 +191,7 @@ func (l *Limiter) need(t *Turn, s Share) int64 {
 		return 0
 	case l.largest > 0:
 		return l.largest * int64(max(1, min(t.links, s.Processes)))
-	case l.memory/int64(l.sharing()) < ample:
+	case l.together() == 1:
 		return l.memory
 	}
 	return 0

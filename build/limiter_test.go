@@ -101,7 +101,7 @@ func TestShare(t *testing.T) {
 		processors int
 		memory     int64
 		most       int
-		builds     int   // in the queue
+		builds     int   // in the queue; below zero, of several programs each
 		largest    int64 // that was measured before
 		want       string
 	}{
@@ -111,9 +111,12 @@ func TestShare(t *testing.T) {
 		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=off GOMEMLIMIT=7301444367]}"},
 		"memory is not known":          {4, 0, 4, 10, 0, "{2 []}"},
 		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{22 [GOGC=off GOMEMLIMIT=38941036810]}"},
-		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{1 []}"},
-		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{1 []}"},
-		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9e8, "{1 []}"},
+		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{64 [GOGC=off GOMEMLIMIT=29205777597]}"}, // the first, alone
+		"many processors, measured":    {64, 64 * gib, 64, 90, 5e8, "{1 []}"},
+		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{2 []}"},     // the first, alone
+		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9.5e8, "{2 []}"}, // one after the other
+		"2 GiB, links of 0.8 GB":       {2, 2 * gib, 2, 20, 8e8, "{1 []}"},   // two at a time
+		"2 GiB, several of 0.9 GB":     {2, 2 * gib, 2, -20, 9e8, "{1 []}"},
 		"2 GiB, small programs":        {2, 2 * gib, 2, 20, 2e8, "{2 []}"},
 	} {
 		l := NewLimiter(Machine{test.processors, test.memory}, test.most)
@@ -124,9 +127,13 @@ func TestShare(t *testing.T) {
 			}
 			turn.Done(test.largest)
 		}
-		first := l.Queue(4)
+		links := 1
+		if test.builds < 0 {
+			test.builds, links = -test.builds, 4
+		}
+		first := l.Queue(links)
 		for range test.builds - 1 {
-			l.Queue(4)
+			l.Queue(links)
 		}
 		share, err := first.Wait(t.Context())
 		if got := fmt.Sprint(share); err != nil || got != test.want {
