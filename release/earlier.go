@@ -23,25 +23,33 @@ import (
 // to link it anew; a file whose ingredients have the same digests, and that has its own,
 // stays as it is. Where anything is missing or in doubt it is made again. Everything is
 // proved again.
+//
+// What is published is made anew: of the files of an earlier run it is not known who wrote
+// them, only that they belong to the report beside them.
 type earlier struct {
-	dir     string // where its files are now, "" if there was no such run
+	dir     string // where its files are now, "" if they are not used
 	targets map[string]*report.Target
 }
 
 // putAside makes dist empty. The files of an earlier run are moved to a directory in it,
-// which is removed with all that is unfinished.
-func putAside(dist string) (e earlier, err error) {
+// which is removed with all that is unfinished, or are removed now if they are not used.
+func putAside(dist string, use bool) (e earlier, err error) {
 	data, err := os.ReadFile(filepath.Join(dist, reportJSON))
 	var rep report.Report
 	if err != nil || json.Unmarshal(data, &rep) != nil || rep.Schema != report.Schema {
 		return e, emptyDist(dist) // there was no run, or it did not come to its end, or another program made it
 	}
-	if e.dir, err = os.MkdirTemp(dist, pack.TempPrefix+"earlier-"); err != nil {
-		return e, fmt.Errorf("putting earlier files aside: %w", err)
-	}
 	e.targets = map[string]*report.Target{}
 	for i, t := range rep.Targets {
 		e.targets[t.Target] = &rep.Targets[i]
+	}
+	if !use {
+		return e, emptyDist(dist)
+	}
+	if e.dir, err = os.MkdirTemp(dist, pack.TempPrefix+"earlier-"); err != nil {
+		return e, fmt.Errorf("putting earlier files aside: %w", err)
+	}
+	for _, t := range rep.Targets {
 		for _, f := range t.Files {
 			if err := e.move(dist, f.Name); err != nil {
 				return e, err
@@ -99,7 +107,7 @@ func (e earlier) order(targets []report.Target) []int {
 func (e earlier) lend(b build.Build, out string) error {
 	t := e.targets[b.Target.String()]
 	// What a compiler or a linker said is said only when it runs.
-	if t == nil || t.Output != "" || b.CC != nil || t.CC != nil {
+	if e.dir == "" || t == nil || t.Output != "" || b.CC != nil || t.CC != nil {
 		return nil
 	}
 	for _, m := range b.Mains {
@@ -119,7 +127,7 @@ func (e earlier) lend(b build.Build, out string) error {
 // keep moves a file back to dist, if it was made of the same ingredients and is unharmed.
 func (e earlier) keep(dist string, a pack.Artifact, algorithms []string) (pack.Artifact, bool, error) {
 	t := e.targets[a.Target]
-	if t == nil || a.Inputs == "" {
+	if e.dir == "" || t == nil || a.Inputs == "" {
 		return a, false, nil
 	}
 	for _, f := range t.Files {

@@ -105,6 +105,27 @@ func TestSecondRun(t *testing.T) {
 	}
 }
 
+// What is published is made anew, whatever lies in dist.
+func TestPublishedIsMadeAnew(t *testing.T) {
+	w := newWorkshop(t, earlierSource, githubtest.Options{})
+	w.run(t.Context(), exitOK, "INPUT_DRY_RUN=true")
+	var held []os.FileInfo
+	for _, file := range earlierFiles {
+		path := filepath.Join(w.dist, filepath.FromSlash(file))
+		held = append(held, stat(t, path))
+		if err := os.Link(path, filepath.Join(t.TempDir(), "held")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.run(t.Context(), exitOK)
+	for i, file := range earlierFiles {
+		if os.SameFile(held[i], stat(t, filepath.Join(w.dist, filepath.FromSlash(file)))) {
+			t.Errorf("%s is the file of an earlier run", file)
+		}
+	}
+	w.published()
+}
+
 func stat(t *testing.T, path string) os.FileInfo {
 	t.Helper()
 	fi, err := os.Lstat(path)

@@ -109,7 +109,7 @@ func (r *run) makeRoom(ctx context.Context) (unlock func(), err error) {
 	if unlock, err = openDist(ctx, r.cfg.Dist); err != nil {
 		return nil, err
 	}
-	if r.earlier, err = putAside(r.cfg.Dist); err != nil {
+	if r.earlier, err = putAside(r.cfg.Dist, !r.plan.Publish); err != nil {
 		unlock()
 		return nil, err
 	}
