@@ -32,11 +32,11 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 	var ps Problems
 	found := map[string]string{} // path in the repository -> name
 	for _, pattern := range patterns {
-		matches, err := globFiles(p.dir, pattern)
+		matches, err := globFiles(os.DirFS(p.dir), pattern)
 		dir := p.Source.Dir
 		if err == nil && len(matches) == 0 && optional {
 			dir = "."
-			matches, err = globFiles(p.Source.top, pattern)
+			matches, err = globFiles(os.DirFS(p.Source.top), pattern)
 		}
 		switch {
 		case err != nil:
@@ -77,9 +77,8 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 	return files, nil
 }
 
-// globFiles matches pattern against the regular files in dir.
-func globFiles(dir, pattern string) (files []string, err error) {
-	tree := os.DirFS(dir)
+// globFiles matches pattern against the regular files of tree.
+func globFiles(tree fs.FS, pattern string) (files []string, err error) {
 	matches, err := fs.Glob(tree, pattern)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,8 @@ type Plan struct {
 	Publish bool
 	Why     string
 	Files   [][]PlannedFile // of each build, in the order of Builds
-	extra   []pack.File     // packed into every archive
+	Attach  []build.AttachedFile
+	extra   []pack.File // packed into every archive
 }
 
 // A PlannedFile is a file that will be written.
@@ -52,7 +53,7 @@ func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why
 	if nameErr := github.CheckName(b.Name); nameErr != nil { // once, not for every file with it
 		return p, errors.Join(err, &build.Problem{Setting: "name", Err: nameErr})
 	}
-	errs := []error{err, p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
+	errs := []error{err, p.findAttached(c), p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
 		errs = append(errs, &build.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
 	}
@@ -127,7 +128,7 @@ func (p *Plan) checkNames(c *Config) error {
 		taken[pack.ChecksumFiles[algorithm]] = "the checksums"
 	}
 	var errs []error
-	total := len(c.Checksums)
+	total := len(c.Checksums) + len(p.Attach)
 	for i, files := range p.Files {
 		target := p.Builds[i].Target.String()
 		for _, f := range files {
@@ -144,6 +145,7 @@ func (p *Plan) checkNames(c *Config) error {
 			taken[key] = target
 		}
 	}
+	errs = append(errs, p.checkAttached(taken))
 	if total > github.MaxAssets {
 		errs = append(errs, &build.Problem{Setting: "targets", Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
 	}
@@ -160,6 +162,9 @@ func (p *Plan) fileNames(c *Config) (names []string) {
 		for _, f := range files {
 			names = append(names, f.Name)
 		}
+	}
+	for _, f := range p.Attach {
+		names = append(names, f.Name())
 	}
 	for _, algorithm := range c.Checksums {
 		names = append(names, pack.ChecksumFiles[algorithm])
@@ -221,8 +226,9 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 		DryRun bool   `json:"dryRun"`
 		Why    string `json:"why"`
 		*build.Plan
-		Builds []plannedBuild `json:"builds"`
-	}{schema, !p.Publish, p.Why, p.Plan, builds}, "", "  ")
+		Builds []plannedBuild       `json:"builds"`
+		Attach []build.AttachedFile `json:"attach,omitempty"`
+	}{schema, !p.Publish, p.Why, p.Plan, builds, p.Attach}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the plan: %w", err)
 	}
@@ -256,6 +262,12 @@ func (p *Plan) Text() string {
 		names = append(names, f.Name)
 	}
 	fmt.Fprintf(&b, "packed with each: %s\n", strings.Join(names, " "))
+	if len(p.Attach) > 0 {
+		fmt.Fprintf(&b, "attached as they are:\n")
+	}
+	for _, f := range p.Attach {
+		fmt.Fprintf(&b, "  %s\n", f.Path)
+	}
 	if len(p.Builds) > 0 {
 		cmd := p.Command(p.Builds[0], "$OUT")
 		fmt.Fprintf(&b, "command for %s:\n  %s \\\n  %s\n", p.Builds[0].Target, shellWords(cmd.Env), shellWords(cmd.Args))

@@ -57,6 +57,9 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 		return errors.Join(err, r.undo(ctx))
 	}
 	defer unlock()
+	if err := r.attach(); err != nil {
+		return errors.Join(err, r.undo(ctx))
+	}
 	r.lanes(ctx)
 	r.failed(sweep(r.cfg.Dist))
 	if r.rep.Err() == nil {
@@ -146,6 +149,9 @@ func (r *run) finish(ctx context.Context, client *github.Client) error {
 		return err
 	}
 	var seconds float64
+	if err := r.upload(ctx, r.rep.Attached, &seconds); err != nil {
+		return err
+	}
 	if err := r.upload(ctx, r.rep.Checksums, &seconds); err != nil {
 		return err
 	}
@@ -192,6 +198,7 @@ func (r *run) publish(ctx context.Context, client *github.Client) error {
 	for i := range r.rep.Targets {
 		setURLs(r.rep.Targets[i].Files, urls)
 	}
+	setURLs(r.rep.Attached, urls)
 	setURLs(r.rep.Checksums, urls)
 	return nil
 }

@@ -29,6 +29,7 @@ type workshop struct {
 	dir    string // of the project
 	dist   string
 	commit string
+	attach []string // names of files that are attached as they are
 	gh     *githubtest.Server
 	env    []string
 	before func(*http.Request) // called before the fake handles a request
@@ -149,7 +150,7 @@ func (w *workshop) published() githubtest.Release {
 // complete fails the test unless the release has every file with the bytes of dist/.
 func (w *workshop) complete(rel githubtest.Release) {
 	w.t.Helper()
-	want := []string{"hello_1.2.3_linux_amd64.tar.gz", "hello_1.2.3_windows_amd64.zip", "checksums.txt"}
+	want := append([]string{"hello_1.2.3_linux_amd64.tar.gz", "hello_1.2.3_windows_amd64.zip", "checksums.txt"}, w.attach...)
 	if len(rel.Assets) != len(want) {
 		w.t.Errorf("%d files, expected %d", len(rel.Assets), len(want))
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Archives    []string
 	ArchiveName string
 	Files       []string
+	Attach      []string
 	Checksums   []string
 	Token       string
 	ReleaseName string
@@ -107,6 +108,8 @@ var settings = []setting{
 		set:  text(func(c *Config) *string { return &c.ArchiveName })},
 	{name: "files", def: "LICENSE* README* CHANGELOG*", help: "also packed, relative to the module",
 		set: list(func(c *Config) *[]string { return &c.Files })},
+	{name: "attach", auto: "none", help: "files to attach to the release as they are, relative to the module",
+		set: list(func(c *Config) *[]string { return &c.Attach })},
 	{name: "checksums", def: "sha256", help: "digests to list: sha256 (checksums.txt), sha512 (checksums-sha512.txt)",
 		set: setChecksums},
 	{name: "token", auto: "none", help: "token that may write contents; in a workflow, that of the job",

@@ -16,7 +16,7 @@ import (
 // An Artifact is one finished file of a release.
 type Artifact struct {
 	Name   string            `json:"name"`
-	Kind   string            `json:"kind"`             // "archive", "binary" or "checksums"
+	Kind   string            `json:"kind"`             // "archive", "binary", "attached" or "checksums"
 	Target string            `json:"target,omitempty"` // "linux/amd64"; "" if it is for all of them
 	Size   int64             `json:"size"`             // bytes
 	Sums   map[string]string `json:"sums"`             // algorithm -> hex digest

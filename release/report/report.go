@@ -46,6 +46,7 @@ type Report struct {
 	Go        string          `json:"go"`
 	Targets   []Target        `json:"targets"` // in plan order
 	Skipped   []build.Skipped `json:"skipped,omitempty"`
+	Attached  []File          `json:"attached,omitempty"` // as they were
 	Checksums []File          `json:"checksums,omitempty"`
 	Release   *Release        `json:"release,omitempty"`
 	Notices   []string        `json:"notices,omitempty"`
@@ -132,7 +133,7 @@ func (r *Report) Files() []File {
 	for _, t := range r.Targets {
 		all = append(all, t.Files...)
 	}
-	return append(all, r.Checksums...)
+	return append(append(all, r.Attached...), r.Checksums...)
 }
 
 // A Failure is what one or several targets failed with.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -32,7 +33,7 @@ func (r *Report) Markdown() string {
 			row(&b, target, claim, f)
 		}
 	}
-	for _, f := range r.Checksums {
+	for _, f := range append(slices.Clip(r.Attached), r.Checksums...) {
 		row(&b, "", "", f)
 	}
 	for _, e := range r.Errors {
