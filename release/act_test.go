@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -40,6 +41,7 @@ func TestAct(t *testing.T) {
 		{"dry run sends nothing", actDryRun},
 		{"mistake is named", actMistake},
 		{"read-only token is refused", actReadOnly},
+		{"prebuilt program is fetched", actPrebuilt},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newActUser(t, act, action)) })
 	}
@@ -146,6 +148,40 @@ func actReadOnly(t *testing.T, u *actUser) {
 	}
 }
 
+// actPrebuilt: the action is a commit that was released. Its source does not even compile.
+func actPrebuilt(t *testing.T, u *actUser) {
+	program := filepath.Join(t.TempDir(), "program")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-X "+modulePath+"/release.version=9.8.7", "-o", program, "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var err error
+	if u.prebuilt, err = os.ReadFile(program); err != nil {
+		t.Fatal(err)
+	}
+	u.action = copyAction(t)
+	for name, content := range map[string]string{
+		"VERSION":    "9.8.7\n",
+		"SHA256SUMS": fmt.Sprintf("%x  %s\n", sha256.Sum256(u.prebuilt), actPrebuiltFile()),
+		"main.go":    "this is not Go\n",
+	} {
+		if err := os.WriteFile(filepath.Join(u.action, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u.write()
+	u.commit("v1.2.3")
+	job := u.push(actToken)
+	job.ended(t, true)
+	job.said(t, "fetched and checked: http://127.0.0.1:")
+	u.complete(u.gh.Releases()[0])
+	if report := u.kept("dist", "report.json"); !bytes.Contains(report, []byte(`"program": "9.8.7"`)) {
+		t.Errorf("not made by the program that was fetched:\n%s", report)
+	}
+}
+
+func actPrebuiltFile() string { return "go-static-release_9.8.7_linux_" + runtime.GOARCH }
+
 // findAct returns the path of act, and skips the test where there is none.
 func findAct(t *testing.T) string {
 	t.Helper()
@@ -183,7 +219,7 @@ func copyAction(t *testing.T) string {
 			return err
 		}
 		if d.IsDir() {
-			if name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "dist" || d.Name() == "testdata") {
+			if name != "." && (strings.HasPrefix(d.Name(), ".") && name != ".ci" || name == filepath.Join(".ci", "tools") || d.Name() == "dist" || d.Name() == "testdata") {
 				return filepath.SkipDir
 			}
 			return os.MkdirAll(filepath.Join(to, name), 0o755)
@@ -226,6 +262,7 @@ type actUser struct {
 	keep        string // where the job leaves what is gone when it ends
 	targets     string // lines of the input
 	gh          *githubtest.Server
+	prebuilt    []byte // the program of the action's own release
 }
 
 func newActUser(t *testing.T, act, action string) *actUser {
@@ -328,7 +365,13 @@ func (u *actUser) git(args ...string) string {
 // push lets act do what GitHub does after a push.
 func (u *actUser) push(token string) *actJob {
 	u.t.Helper()
-	srv := httptest.NewServer(u.gh)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u.prebuilt != nil && r.URL.Path == "/org/go-static-release/releases/download/v9.8.7/"+actPrebuiltFile() {
+			_, _ = w.Write(u.prebuilt) // curl says what it did not get
+			return
+		}
+		u.gh.ServeHTTP(w, r)
+	}))
 	defer srv.Close()
 	empty := filepath.Join(u.t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -338,7 +381,7 @@ func (u *actUser) push(token string) *actJob {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, u.act, "push", "--json", "--no-cache-server", "--env-file", empty,
 		"-P", "ubuntu-latest=-self-hosted", "--local-repository", "org/go-static-release@v1="+u.action,
-		"--env", "GITHUB_API_URL="+srv.URL, "--env", "KEEP="+u.keep,
+		"--env", "GITHUB_API_URL="+srv.URL, "--env", "GITHUB_SERVER_URL="+srv.URL, "--env", "KEEP="+u.keep,
 		"--env", "GOOS=js", "--env", "GOARCH=wasm", "--env", "GOFLAGS=-mod=vendor", // of the user's job: they must not reach the action
 		"-s", "GITHUB_TOKEN="+token)
 	cmd.Dir, cmd.Env = u.dir, actEnviron(u.t)

@@ -323,8 +323,15 @@ func (r *run) outputs() ([]github.Output, error) {
 	return outputs, nil
 }
 
-// programVersion is the version of this program as Go stamped it.
+// version is that of a prebuilt program, set by the linker (.ci/prebuilt): its digest is
+// part of the commit, so that it cannot be stamped with that.
+var version string
+
+// programVersion is the version of this program: as it was released, else as Go stamped it.
 func programVersion() string {
+	if version != "" {
+		return version
+	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
 	}

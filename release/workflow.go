@@ -20,8 +20,9 @@ type given struct{ value, from string }
 const actionName = "go-static-release"
 
 // Settings of a workflow that mean nothing on a laptop: the command is the first
-// argument here, and a laptop publishes only when its own command line says so.
-var workflowOnly = []string{"command", "dry-run", "token"}
+// argument here, a laptop publishes only when its own command line says so, and what is
+// attached was made by earlier steps of the workflow.
+var workflowOnly = []string{"command", "dry-run", "token", "attach"}
 
 // readWorkflow returns the `with:` block of the workflow step that uses this action,
 // for the repository around dir: the workflow is the configuration. Expressions

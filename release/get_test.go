@@ -1,0 +1,366 @@
+package release
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A getter is one run of .ci/get, the first step of the action: a shell, the tools it
+// finds, a server, and a go command that says how it was called.
+type getter struct {
+	t       *testing.T
+	shell   []string
+	action  string // the action's directory
+	temp    string // RUNNER_TEMP
+	bin     string // all that is on PATH
+	server  *httptest.Server
+	proxied bool     // something was asked of another server
+	env     []string // the last value of a name wins
+
+	mu    sync.Mutex
+	asked []string
+	serve http.HandlerFunc
+}
+
+const (
+	getFile    = "go-static-release_1.2.3_linux_amd64"
+	getFetched = "#!/bin/sh\necho fetched\n"
+	getBuilt   = "#!/bin/sh\necho built\n"
+)
+
+// getGo is a go command that builds getBuilt.
+const getGo = `#!/bin/sh
+echo "go $*" >>"$GO_CALLED"
+echo "$GOFLAGS $GOWORK $GOTOOLCHAIN $CGO_ENABLED ${GOOS-} ${GOARCH-} in $PWD" >>"$GO_CALLED"
+while [ $# -gt 0 ]; do
+  if [ "$1" = -o ]; then printf '#!/bin/sh\necho built\n' >"$2"; fi
+  shift
+done
+exit "${GO_STATUS:-0}"
+`
+
+func newGetter(t *testing.T, shell string) *getter {
+	t.Helper()
+	g := &getter{t: t, shell: strings.Fields(shell), temp: t.TempDir(), bin: t.TempDir(), action: filepath.Join(t.TempDir(), "act ion")}
+	if _, err := exec.LookPath(g.shell[0]); err != nil {
+		t.Skipf("THE FIRST STEP OF THE ACTION IS NOT TESTED WITH %s, which is not on PATH", shell)
+	}
+	g.serve = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, getFetched) }
+	g.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if r.Method == http.MethodConnect { // it is the proxy for all that goes to https
+			g.proxied = true
+			http.Error(w, "nobody is to leave this machine", http.StatusForbidden)
+			return
+		}
+		g.asked = append(g.asked, r.URL.Path)
+		g.serve(w, r)
+	}))
+	t.Cleanup(g.server.Close)
+	for _, tool := range []string{"cat", "chmod", "curl", "cut", "mv", "rm", "sed", "sha256sum", "shasum", "tr"} {
+		g.tool(tool)
+	}
+	g.file(filepath.Join(g.bin, "go"), getGo, 0o755)
+	script, err := os.ReadFile(filepath.Join("..", ".ci", "get"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.file(filepath.Join(g.action, ".ci", "get"), string(script), 0o755)
+	g.release(getFetched)
+	return g
+}
+
+// tool puts a command on PATH: the shell's own, if it has commands in it.
+func (g *getter) tool(name string) {
+	g.t.Helper()
+	path, err := exec.LookPath(name)
+	if g.shell[0] == "busybox" && name != "curl" && name != "shasum" {
+		path, err = exec.LookPath("busybox")
+	}
+	if err != nil {
+		return // macOS has one of sha256sum and shasum
+	}
+	if err := os.Symlink(path, filepath.Join(g.bin, name)); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// without takes commands off PATH.
+func (g *getter) without(tools ...string) {
+	g.t.Helper()
+	if g.shell[0] == "busybox" && !slices.Contains([]string{"curl", "go"}, tools[0]) {
+		g.t.Skip("busybox has it in itself")
+	}
+	for _, tool := range tools {
+		if err := os.Remove(filepath.Join(g.bin, tool)); err != nil && !os.IsNotExist(err) {
+			g.t.Fatal(err)
+		}
+	}
+}
+
+func (g *getter) file(path, content string, mode fs.FileMode) {
+	g.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// release makes the action one whose program has this content.
+func (g *getter) release(content string) {
+	g.t.Helper()
+	other := strings.Repeat("0", 64)
+	g.file(filepath.Join(g.action, "VERSION"), "1.2.3\n", 0o644)
+	g.file(filepath.Join(g.action, "SHA256SUMS"), fmt.Sprintf("%s  go-static-release_1.2.3_darwin_amd64\n%x  %s\n%s  %s.exe\n",
+		other, sha256.Sum256([]byte(content)), getFile, other, getFile), 0o644)
+}
+
+// run runs the step and returns what it said, with how the go command was called.
+func (g *getter) run(status int) (said, called string) {
+	g.t.Helper()
+	log := filepath.Join(g.t.TempDir(), "called")
+	cmd := exec.Command(g.shell[0], append(g.shell[1:], filepath.Join(g.action, ".ci", "get"))...)
+	cmd.Env = append([]string{
+		"PATH=" + g.bin, "RUNNER_TEMP=" + g.temp, "GITHUB_ACTION_PATH=" + g.action, "GITHUB_SERVER_URL=" + g.server.URL,
+		"RUNNER_OS=Linux", "RUNNER_ARCH=X64", "https_proxy=" + g.server.URL, "GO_CALLED=" + log,
+		"GOOS=js", "GOARCH=wasm", "GOFLAGS=-mod=vendor", "GOTOOLCHAIN=local",
+	}, g.env...)
+	out, err := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != status {
+		g.t.Fatalf("exit status %d (%v), expected %d:\n%s", got, err, status, out)
+	}
+	data, err := os.ReadFile(log)
+	if err != nil && !os.IsNotExist(err) {
+		g.t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(g.temp, "*.part")); err != nil || len(left) > 0 {
+		g.t.Errorf("left: %q, %v", left, err)
+	}
+	return string(out), string(data)
+}
+
+// fetched runs the step, which must leave the fetched program, and no compiler run.
+func (g *getter) fetched() (said string) {
+	g.t.Helper()
+	said, called := g.run(0)
+	g.t.Log(said)
+	g.has(getFetched)
+	if called != "" || strings.Contains(said, "::") {
+		g.t.Errorf("go was called, or a warning given: %q\n%s", called, said)
+	}
+	return said
+}
+
+// built runs the step, which must build the program from source, and say so if there
+// is a program that could not be had.
+func (g *getter) built(warnings ...string) {
+	g.t.Helper()
+	said, called := g.run(0)
+	g.has(getBuilt)
+	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "-mod=readonly off auto 0   in "+g.action) {
+		g.t.Errorf("go was called so: %s", called)
+	}
+	for _, w := range warnings {
+		if !strings.Contains(said, "::warning title=go-static-release::"+w) {
+			g.t.Errorf("no warning %q:\n%s", w, said)
+		}
+	}
+	if n := strings.Count(said, "::warning"); n != len(warnings) {
+		g.t.Errorf("%d warnings, expected %d:\n%s", n, len(warnings), said)
+	}
+}
+
+func (g *getter) has(content string) {
+	g.t.Helper()
+	path := filepath.Join(g.temp, "go-static-release.exe")
+	data, err := os.ReadFile(path)
+	if err != nil || string(data) != content {
+		g.t.Fatalf("the program is %q, %v, expected %q", data, err, content)
+	}
+	if fi, err := os.Stat(path); content == getFetched && (err != nil || fi.Mode().Perm() != 0o755) {
+		g.t.Errorf("the program has the mode %v, %v", fi.Mode(), err)
+	}
+}
+
+// The step runs in the shells that runners and containers have, with their tools.
+func TestActionGet(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the workflow ci runs the action itself here")
+	}
+	for _, shell := range []string{"sh", "dash", "busybox sh", "bash --posix"} {
+		t.Run(shell, func(t *testing.T) {
+			for name, test := range getTests {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					test(newGetter(t, shell))
+				})
+			}
+		})
+	}
+}
+
+const notFetched = getFile + " could not be fetched. It is built from source.\n"
+
+var getTests = map[string]func(*getter){
+	"right bytes": func(g *getter) {
+		g.fetched()
+		if want := "/org/go-static-release/releases/download/v1.2.3/" + getFile; !slices.Equal(g.asked, []string{want}) {
+			g.t.Errorf("asked for %q, expected %q", g.asked, want)
+		}
+		g.fetched() // a second step of the same job
+		if len(g.asked) != 1 {
+			g.t.Errorf("asked again: %q", g.asked)
+		}
+	},
+	"another program is there": func(g *getter) {
+		g.file(filepath.Join(g.temp, "go-static-release.exe"), "an older one", 0o644)
+		g.fetched()
+	},
+	"the repository is that of the path": func(g *getter) {
+		to := filepath.Join(g.t.TempDir(), "_actions", "me", "fork", "v1")
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			g.t.Fatal(err)
+		}
+		if err := os.Rename(g.action, to); err != nil {
+			g.t.Fatal(err)
+		}
+		g.action, g.env = to, []string{"GITHUB_ACTION_REPOSITORY=some/other"}
+		g.fetched()
+		if want := "/me/fork/releases/download/v1.2.3/" + getFile; !slices.Equal(g.asked, []string{want}) {
+			g.t.Errorf("asked for %q, expected %q", g.asked, want)
+		}
+	},
+	"checked out on Windows": func(g *getter) {
+		for _, name := range []string{"VERSION", "SHA256SUMS"} {
+			data, err := os.ReadFile(filepath.Join(g.action, name))
+			if err != nil {
+				g.t.Fatal(err)
+			}
+			g.file(filepath.Join(g.action, name), string(bytes.ReplaceAll(data, []byte("\n"), []byte("\r\n"))), 0o644)
+		}
+		g.fetched()
+	},
+	"the server has a bad moment": func(g *getter) {
+		g.serve = func(w http.ResponseWriter, _ *http.Request) {
+			if len(g.asked) == 1 {
+				http.Error(w, "later", http.StatusServiceUnavailable)
+				return
+			}
+			fmt.Fprint(w, getFetched)
+		}
+		g.fetched()
+	},
+	"wget": func(g *getter) {
+		g.without("curl")
+		g.tool("wget")
+		g.tool("timeout")
+		if _, err := os.Stat(filepath.Join(g.bin, "wget")); err != nil {
+			g.t.Skip("there is no wget")
+		}
+		g.fetched()
+	},
+	"wrong bytes": func(g *getter) {
+		g.serve = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "#!/bin/sh\necho wrong\n") }
+		g.built(getFile+" does not have the digest in SHA256SUMS. What was fetched is removed, and nothing of it was run.\n", notFetched)
+		if !g.proxied {
+			g.t.Error("the home of the action was not asked")
+		}
+	},
+	"not there": func(g *getter) {
+		g.serve = http.NotFound
+		g.built(notFetched)
+		if !g.proxied || len(g.asked) != 1 {
+			g.t.Errorf("home was asked: %v; the server: %q", g.proxied, g.asked)
+		}
+	},
+	"cut off": func(g *getter) {
+		g.serve = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "4711")
+			fmt.Fprint(w, getFetched)
+		}
+		g.built(notFetched)
+	},
+	"no server": func(g *getter) {
+		g.env = []string{"GITHUB_SERVER_URL=http://127.0.0.1:1"}
+		g.built(notFetched)
+	},
+	"neither curl nor wget": func(g *getter) {
+		g.without("wget", "curl")
+		g.built("There is no curl to fetch " + getFile + " with. It is built from source.\n")
+	},
+	"no sha256sum": func(g *getter) {
+		g.without("sha256sum", "shasum")
+		g.built("There is no sha256sum to check " + getFile + " with. It is built from source.\n")
+	},
+	"an older macOS": func(g *getter) {
+		g.without("sha256sum")
+		if _, err := os.Stat(filepath.Join(g.bin, "shasum")); err != nil {
+			g.t.Skip("there is no shasum")
+		}
+		g.tool("perl")
+		g.env = []string{"LC_ALL=C"}
+		g.fetched()
+	},
+	"another architecture": func(g *getter) {
+		g.env = []string{"RUNNER_ARCH=ARM"}
+		g.built()
+	},
+	"another system": func(g *getter) {
+		g.env = []string{"RUNNER_OS=Plan9"}
+		g.built()
+	},
+	"nothing is known of the runner": func(g *getter) {
+		g.env = []string{"RUNNER_OS=", "RUNNER_ARCH="}
+		g.built()
+	},
+	"between two releases": func(g *getter) {
+		for _, name := range []string{"VERSION", "SHA256SUMS"} {
+			if err := os.Remove(filepath.Join(g.action, name)); err != nil {
+				g.t.Fatal(err)
+			}
+		}
+		g.built()
+		if len(g.asked) > 0 {
+			g.t.Errorf("asked for %q", g.asked)
+		}
+	},
+	"no digests": func(g *getter) {
+		g.file(filepath.Join(g.action, "SHA256SUMS"), "", 0o644)
+		said, called := g.run(0)
+		if want := "-X github.com/org/go-static-release/release.version=1.2.3 -o "; !strings.Contains(called, want) || len(g.asked) > 0 {
+			g.t.Errorf("go was called so: %q, and asked was for %q\n%s", called, g.asked, said)
+		}
+	},
+	"no version": func(g *getter) {
+		g.file(filepath.Join(g.action, "VERSION"), "1.2.3 -X other\n", 0o644)
+		if said, called := g.run(2); called != "" || !strings.Contains(said, "::error title=go-static-release::VERSION is not a version\n") {
+			g.t.Errorf("go was called: %q\n%s", called, said)
+		}
+	},
+	"Go is not installed": func(g *getter) {
+		g.without("go")
+		if said, _ := g.run(2); len(g.asked) > 0 || !strings.HasPrefix(said, "::error title=go-static-release::Go is not installed. Add a step before this one: uses: actions/setup-go@v7") {
+			g.t.Errorf("asked for %q:\n%s", g.asked, said)
+		}
+	},
+	"the source does not build": func(g *getter) {
+		g.without("curl")
+		g.env = []string{"GO_STATUS=1"}
+		g.run(1)
+	},
+}
