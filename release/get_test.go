@@ -231,20 +231,8 @@ var getTests = map[string]func(*getter){
 		g.file(filepath.Join(g.temp, "go-static-release.exe"), "an older one", 0o644)
 		g.fetched()
 	},
-	"the repository is that of the path": func(g *getter) {
-		to := filepath.Join(g.t.TempDir(), "_actions", "me", "fork", "v1")
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			g.t.Fatal(err)
-		}
-		if err := os.Rename(g.action, to); err != nil {
-			g.t.Fatal(err)
-		}
-		g.action, g.env = to, []string{"GITHUB_ACTION_REPOSITORY=some/other"}
-		g.fetched()
-		if want := "/me/fork/releases/download/v1.2.3/" + getFile; !slices.Equal(g.asked, []string{want}) {
-			g.t.Errorf("asked for %q, expected %q", g.asked, want)
-		}
-	},
+	"the repository is that of the path":            actionPath("_actions/me/fork/v1"),
+	"the repository is that of the path on Windows": actionPath(`D:\a\_actions\me\fork\v1`), // here one strange name
 	"checked out on Windows": func(g *getter) {
 		for _, name := range []string{"VERSION", "SHA256SUMS"} {
 			data, err := os.ReadFile(filepath.Join(g.action, name))
@@ -363,4 +351,21 @@ var getTests = map[string]func(*getter){
 		g.env = []string{"GO_STATUS=1"}
 		g.run(1)
 	},
+}
+
+func actionPath(path string) func(*getter) {
+	return func(g *getter) {
+		to := filepath.Join(g.t.TempDir(), filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			g.t.Fatal(err)
+		}
+		if err := os.Rename(g.action, to); err != nil {
+			g.t.Fatal(err)
+		}
+		g.action, g.env = to, []string{"GITHUB_ACTION_REPOSITORY=some/other"}
+		g.fetched()
+		if want := "/me/fork/releases/download/v1.2.3/" + getFile; !slices.Equal(g.asked, []string{want}) {
+			g.t.Errorf("asked for %q, expected %q", g.asked, want)
+		}
+	}
 }
