@@ -70,6 +70,7 @@ type Plan struct {
 	cgo   bool     // packages may need C
 	hasC  bool     // some source file of the module has C in it
 	dir   string   // of the module, on disk
+	work  string   // the go.work of the repository, "" if there is none
 	local []string // directories of this machine whose names have no place in a binary
 	env   []string // of every child
 }
@@ -199,7 +200,7 @@ func (p *Plan) readModule(gomod, gowork string) error {
 	modDir := p.dir
 	if gowork != "" && gowork != "off" {
 		if rel, err := filepath.Rel(p.Source.top, gowork); err == nil && filepath.IsLocal(rel) {
-			modDir = filepath.Dir(gowork)
+			p.work, modDir = gowork, filepath.Dir(gowork)
 		} else {
 			p.env = append(p.env, "GOWORK=off") // a workspace around the repository is not part of the commit
 		}

@@ -42,6 +42,7 @@ func TestAct(t *testing.T) {
 		{"mistake is named", actMistake},
 		{"read-only token is refused", actReadOnly},
 		{"prebuilt program is fetched", actPrebuilt},
+		{"build cache is kept", actCache},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newActUser(t, act, action)) })
 	}
@@ -148,40 +149,6 @@ func actReadOnly(t *testing.T, u *actUser) {
 	}
 }
 
-// actPrebuilt: the action is a commit that was released. Its source does not even compile.
-func actPrebuilt(t *testing.T, u *actUser) {
-	program := filepath.Join(t.TempDir(), "program")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-X "+modulePath+"/release.version=9.8.7", "-o", program, "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	var err error
-	if u.prebuilt, err = os.ReadFile(program); err != nil {
-		t.Fatal(err)
-	}
-	u.action = copyAction(t)
-	for name, content := range map[string]string{
-		"VERSION":    "9.8.7\n",
-		"SHA256SUMS": fmt.Sprintf("%x  %s\n", sha256.Sum256(u.prebuilt), actPrebuiltFile()),
-		"main.go":    "this is not Go\n",
-	} {
-		if err := os.WriteFile(filepath.Join(u.action, name), []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	u.write()
-	u.commit("v1.2.3")
-	job := u.push(actToken)
-	job.ended(t, true)
-	job.said(t, "fetched and checked: http://127.0.0.1:")
-	u.complete(u.gh.Releases()[0])
-	if report := u.kept("dist", "report.json"); !bytes.Contains(report, []byte(`"program": "9.8.7"`)) {
-		t.Errorf("not made by the program that was fetched:\n%s", report)
-	}
-}
-
-func actPrebuiltFile() string { return "go-static-release_9.8.7_linux_" + runtime.GOARCH }
-
 // findAct returns the path of act, and skips the test where there is none.
 func findAct(t *testing.T) string {
 	t.Helper()
@@ -258,6 +225,8 @@ const (
 type actUser struct {
 	t           *testing.T
 	act, action string // act; what org/go-static-release@v1 is
+	caches      string // what actions/cache would have at GitHub: a directory for each key, and a log
+	ownCache    bool   // the job names no GOCACHE, so that the action keeps one
 	dir         string // the repository
 	keep        string // where the job leaves what is gone when it ends
 	targets     string // lines of the input
@@ -267,7 +236,7 @@ type actUser struct {
 
 func newActUser(t *testing.T, act, action string) *actUser {
 	t.Helper()
-	u := &actUser{t: t, act: act, action: action, dir: t.TempDir(), keep: t.TempDir(), targets: "linux/amd64\nwindows/amd64"}
+	u := &actUser{t: t, act: act, action: action, dir: t.TempDir(), keep: t.TempDir(), caches: t.TempDir(), targets: "linux/amd64\nwindows/amd64"}
 	source := "package main\n\nvar version string\n\nfunc main() { print(\"%s \", version, \"\\n\") }\n"
 	for name, content := range map[string]string{
 		"go.mod":             "module github.com/octo/hello\n\ngo 1.24\n",
@@ -334,7 +303,7 @@ func (u *actUser) write(inputs ...string) {
 func (u *actUser) commit(tag string) {
 	u.t.Helper()
 	u.git("init", "--quiet", "--initial-branch=main")
-	u.git("remote", "add", "origin", "https://github.com/octo/hello") // whence act has GITHUB_REPOSITORY
+	u.git("config", "remote.origin.url", "https://github.com/octo/hello") // whence act has GITHUB_REPOSITORY
 	u.git("add", "--all")
 	u.git("commit", "--quiet", "--message=first")
 	head := u.git("rev-parse", "HEAD")
@@ -366,7 +335,7 @@ func (u *actUser) git(args ...string) string {
 func (u *actUser) push(token string) *actJob {
 	u.t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if u.prebuilt != nil && r.URL.Path == "/org/go-static-release/releases/download/v9.8.7/"+actPrebuiltFile() {
+		if u.prebuilt != nil && r.URL.Path == actPrebuiltPath+actPrebuiltFile() {
 			_, _ = w.Write(u.prebuilt) // curl says what it did not get
 			return
 		}
@@ -381,10 +350,14 @@ func (u *actUser) push(token string) *actJob {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, u.act, "push", "--json", "--no-cache-server", "--env-file", empty,
 		"-P", "ubuntu-latest=-self-hosted", "--local-repository", "org/go-static-release@v1="+u.action,
+		"--local-repository", actionsCache+"="+actCaches(u.t), "--env", "CACHES="+u.caches, "--eventpath", u.event(),
 		"--env", "GITHUB_API_URL="+srv.URL, "--env", "GITHUB_SERVER_URL="+srv.URL, "--env", "KEEP="+u.keep,
 		"--env", "GOOS=js", "--env", "GOARCH=wasm", "--env", "GOFLAGS=-mod=vendor", // of the user's job: they must not reach the action
 		"-s", "GITHUB_TOKEN="+token)
 	cmd.Dir, cmd.Env = u.dir, actEnviron(u.t)
+	if u.ownCache {
+		cmd.Env = slices.DeleteFunc(cmd.Env, func(kv string) bool { return strings.HasPrefix(kv, "GOCACHE=") })
+	}
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError

@@ -39,12 +39,15 @@ var commands = []struct{ name, help string }{
 	{"release", "everything; publishes only in a workflow, on a tag (default)"},
 	{"plan", "decide everything and print it; --json for machines"},
 	{"verify", "verify PATH...: say what executables need to run, in files, folders,\n            archives, packages, OCI layouts, images (ghcr.io/OWNER/IMAGE:TAG),\n            or the release OWNER/REPO@TAG; without a PATH, in dist; --json\n            for machines"},
+	{cacheKeyCommand, "for the action: where its build cache is, and what it is called"},
 }
 
-func commandNames() []string {
-	names := make([]string, len(commands))
-	for i, c := range commands {
-		names[i] = c.name
+// commandNames are the commands that people give.
+func commandNames() (names []string) {
+	for _, c := range commands {
+		if c.name != cacheKeyCommand {
+			names = append(names, c.name)
+		}
 	}
 	return names
 }
@@ -102,6 +105,9 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 	}
 	c, notices, err := readConfig(values, opts.noWorkflow, p.runner)
 	p.fill(c, getenv)
+	if c.Command == cacheKeyCommand {
+		return c, p.cacheKey(ctx, c, err)
+	}
 	if err != nil { // what is wrong with the rest is told as well
 		_, planErr := newPlan(ctx, c, p.environ, false, "", "")
 		return c, &requestError{errors.Join(err, planErr)}
@@ -173,6 +179,7 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 	if opts.json {
 		return &requestError{hinted("go-static-release plan --json", errors.New("--json is for the commands plan and verify"))}
 	}
+	cache := p.openCache()
 	plan, err := p.decide(ctx, c)
 	if err != nil {
 		return err
@@ -191,10 +198,15 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 		}
 		return err
 	}
-	if err := p.tell(r); err != nil || !c.Verify || r.rep.Status != report.Published {
+	if err := p.tell(r); err != nil {
 		return err
 	}
-	return p.verifyPublished(ctx, c, plan.Source.Tag)
+	if c.Verify && r.rep.Status == report.Published {
+		if err := p.verifyPublished(ctx, c, plan.Source.Tag); err != nil {
+			return err
+		}
+	}
+	return p.keepCache(cache)
 }
 
 // announce says what will happen, and why, before it does.

@@ -44,6 +44,7 @@ type Config struct {
 	Verify      bool
 	DryRun      *bool // nil: as the surroundings say
 	FailFast    bool
+	Cache       bool
 	Parallelism int // 0: as many as there are processors
 	Dist        string
 	Timeout     time.Duration
@@ -74,7 +75,7 @@ func (s setting) defaults() string {
 
 var settings = []setting{
 	{name: "command", def: "release", help: "what to do: release, plan or verify",
-		set: func(c *Config, v string) error { return oneOf(&c.Command, v, commandNames()...) }},
+		set: setCommand},
 	{name: "directory", auto: "the one the tag names, else .", path: true, help: "directory of the Go module",
 		set: text(func(c *Config) *string { return &c.Directory })},
 	{name: "packages", auto: "the root and ./cmd/..., else the only one", help: "main packages to release, as go build takes them",
@@ -136,6 +137,8 @@ var settings = []setting{
 		set: boolean(func(c *Config) *bool { return &c.FailFast })},
 	{name: "parallelism", auto: "number of processors", help: "how many targets compile at a time",
 		set: setParallelism},
+	{name: "cache", def: "true", flag: true, help: "keep what was compiled from one run of the workflow to the next; on a machine of your own go does so by itself",
+		set: boolean(func(c *Config) *bool { return &c.Cache })},
 	{name: "dist", def: "dist", path: true, help: "directory for the files",
 		set: text(func(c *Config) *string { return &c.Dist })},
 	{name: "timeout", def: "1h", help: "give up after this long (90s, 30m, 2h)",
@@ -186,6 +189,14 @@ func oneOf(field *string, v string, words ...string) error {
 	}
 	*field = v
 	return nil
+}
+
+func setCommand(c *Config, v string) error {
+	if v == cacheKeyCommand {
+		c.Command = v
+		return nil
+	}
+	return oneOf(&c.Command, v, commandNames()...)
 }
 
 func setArchives(c *Config, v string) error {

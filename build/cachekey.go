@@ -1,0 +1,82 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+// A CacheKey names the build cache of a request.
+type CacheKey struct {
+	Key     string // the same for the same request over the same dependencies
+	Restore string // how the keys of the same request over other dependencies begin
+}
+
+// NewCacheKey names the build cache of spec. Everything is in it that decides which
+// packages are compiled and how; the versions of dependencies are its last part. What
+// only the linker sees is not: its results are in no cache.
+func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
+	p := &Plan{env: childEnv(spec.Environ, spec.Secrets)}
+	if err := p.locate(ctx, spec); err != nil {
+		return CacheKey{}, err
+	}
+	sums, err := p.sums()
+	if err != nil {
+		return CacheKey{}, err
+	}
+	var experiments []string // the last value of a name wins
+	for _, kv := range p.env {
+		if strings.HasPrefix(kv, "GOEXPERIMENT=") || strings.HasPrefix(kv, "GOFIPS140=") {
+			experiments = append(experiments, kv)
+		}
+	}
+	request := sha256.Sum256(fmt.Appendf(nil, "%q", []any{
+		p.Source.Dir, p.Mod, slices.Sorted(slices.Values(spec.Targets)), slices.Sorted(slices.Values(spec.Packages)),
+		spec.Tags, spec.GCFlags, fmt.Sprint(spec.Cgo), fmt.Sprint(spec.CC), experiments,
+	}))
+	key := CacheKey{Restore: fmt.Sprintf("go-static-release-%s-%s-%s-%.8x-", runtime.GOOS, runtime.GOARCH, p.Go, request)}
+	key.Key = key.Restore + sums
+	return key, nil
+}
+
+// sums returns a digest over the files that name the dependencies of the module, or of
+// all modules of its workspace.
+func (p *Plan) sums() (string, error) {
+	dirs, top := []string{p.dir}, p.dir
+	if p.work != "" {
+		data, err := os.ReadFile(p.work)
+		if err != nil {
+			return "", fmt.Errorf("reading go.work: %w", err)
+		}
+		work, err := modfile.ParseWork(p.work, data, nil)
+		if err != nil {
+			return "", fmt.Errorf("reading go.work: %w", err)
+		}
+		top = filepath.Dir(p.work)
+		for _, use := range work.Use {
+			dirs = append(dirs, filepath.Join(top, filepath.FromSlash(use.Path)))
+		}
+	}
+	files := []string{filepath.Join(top, "go.work.sum"), filepath.Join(top, "vendor", "modules.txt")}
+	for _, dir := range dirs {
+		files = append(files, filepath.Join(dir, "go.sum"))
+	}
+	h := sha256.New()
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // many modules have no dependencies
+			return "", fmt.Errorf("reading the dependencies: %w", err)
+		}
+		fmt.Fprintf(h, "%x\n", sha256.Sum256(data))
+	}
+	return fmt.Sprintf("%.8x", h.Sum(nil)), nil
+}
