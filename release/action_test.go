@@ -19,9 +19,8 @@ type actionFile struct {
 	Runs    struct {
 		Using string
 		Steps []struct {
-			ID  string
-			Env map[string]string
-			Run string
+			ID, Uses, Run string
+			Env           map[string]string
 		}
 	}
 }
@@ -115,6 +114,20 @@ func TestActionHandsOverEveryInput(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("environment of the step (-want +have):\n%s", diff)
+	}
+}
+
+// A policy that asks for full commits holds for what an action uses, too: one tag in here,
+// and such organisations cannot use it.
+func TestActionUsesFullCommits(t *testing.T) {
+	pinned := regexp.MustCompile(`^actions/[a-z/-]+@[0-9a-f]{40}$`)
+	for _, step := range readAction(t).Runs.Steps {
+		if step.Uses != "" && !pinned.MatchString(step.Uses) {
+			t.Errorf("not an action of GitHub's at a full commit: %s", step.Uses)
+		}
+		if cache, _, ok := strings.Cut(step.Uses, "@"); ok && !strings.HasSuffix(actionsCache, strings.TrimPrefix(step.Uses, cache)) {
+			t.Errorf("%s is another commit than that of %s", step.Uses, actionsCache)
+		}
 	}
 }
 

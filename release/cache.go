@@ -92,9 +92,11 @@ func (p *program) openCache() *build.Cache {
 }
 
 // keepCache is called after a run that did what it set out to. It takes out of the
-// cache what the run did not use, and has it saved.
-func (p *program) keepCache(cache *build.Cache) error {
-	if cache == nil || !p.worthSaving() {
+// cache what the run did not use, and has it saved; not after a run that began with the
+// programs of an earlier one (whole is false), since that may have compiled nothing, and
+// a cache that is saved is never replaced.
+func (p *program) keepCache(cache *build.Cache, whole bool) error {
+	if cache == nil || !whole || !p.worthSaving() {
 		return nil
 	}
 	t, err := cache.Trim()

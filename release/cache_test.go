@@ -109,6 +109,13 @@ func TestCacheOfARun(t *testing.T) {
 	if strings.Contains(w.out, "to save") {
 		t.Errorf("what is saved already is saved again:\n%s", w.out)
 	}
+	w.run(t.Context(), 0, append(env, output)...)
+	if strings.Contains(w.out, "to save") {
+		t.Errorf("saved after a run that had the programs of an earlier one:\n%s", w.out)
+	}
+	if err := os.RemoveAll(w.dist); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(w.dir, "main.go"), []byte("package main\n\nfunc main() { wrong }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
