@@ -22,16 +22,28 @@ import (
 type getter struct {
 	t       *testing.T
 	shell   []string
-	action  string // the action's directory
-	temp    string // RUNNER_TEMP
-	bin     string // all that is on PATH
-	server  *httptest.Server
+	action  string   // the action's directory
+	temp    string   // RUNNER_TEMP
+	bin     string   // all that is on PATH
 	proxied bool     // something was asked of another server
 	env     []string // the last value of a name wins
 
-	mu    sync.Mutex
-	asked []string
+	mu    sync.Mutex // held by a request
+	asked []string   // paths
 	serve http.HandlerFunc
+}
+
+// ServeHTTP is GitHub, and the proxy for all that goes to https.
+func (g *getter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if r.Method == http.MethodConnect {
+		g.proxied = true
+		http.Error(w, "nobody is to leave this machine", http.StatusForbidden)
+		return
+	}
+	g.asked = append(g.asked, r.URL.Path)
+	g.serve(w, r)
 }
 
 const (
@@ -58,18 +70,6 @@ func newGetter(t *testing.T, shell string) *getter {
 		t.Skipf("THE FIRST STEP OF THE ACTION IS NOT TESTED WITH %s, which is not on PATH", shell)
 	}
 	g.serve = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, getFetched) }
-	g.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if r.Method == http.MethodConnect { // it is the proxy for all that goes to https
-			g.proxied = true
-			http.Error(w, "nobody is to leave this machine", http.StatusForbidden)
-			return
-		}
-		g.asked = append(g.asked, r.URL.Path)
-		g.serve(w, r)
-	}))
-	t.Cleanup(g.server.Close)
 	for _, tool := range []string{"cat", "chmod", "curl", "cut", "mv", "rm", "sed", "sha256sum", "shasum", "tr"} {
 		g.tool(tool)
 	}
@@ -134,13 +134,15 @@ func (g *getter) release(content string) {
 func (g *getter) run(status int) (said, called string) {
 	g.t.Helper()
 	log := filepath.Join(g.t.TempDir(), "called")
+	server := httptest.NewServer(g)
 	cmd := exec.Command(g.shell[0], append(g.shell[1:], filepath.Join(g.action, ".ci", "get"))...)
 	cmd.Env = append([]string{
-		"PATH=" + g.bin, "RUNNER_TEMP=" + g.temp, "GITHUB_ACTION_PATH=" + g.action, "GITHUB_SERVER_URL=" + g.server.URL,
-		"RUNNER_OS=Linux", "RUNNER_ARCH=X64", "https_proxy=" + g.server.URL, "GO_CALLED=" + log,
+		"PATH=" + g.bin, "RUNNER_TEMP=" + g.temp, "GITHUB_ACTION_PATH=" + g.action, "GITHUB_SERVER_URL=" + server.URL,
+		"RUNNER_OS=Linux", "RUNNER_ARCH=X64", "https_proxy=" + server.URL, "GO_CALLED=" + log,
 		"GOOS=js", "GOARCH=wasm", "GOFLAGS=-mod=vendor", "GOTOOLCHAIN=local",
 	}, g.env...)
 	out, err := cmd.CombinedOutput()
+	server.Close() // waits for the last request
 	if got := cmd.ProcessState.ExitCode(); got != status {
 		g.t.Fatalf("exit status %d (%v), expected %d:\n%s", got, err, status, out)
 	}
