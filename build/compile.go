@@ -71,8 +71,10 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string, share Share) (C
 		cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
 	}
 	cmd.Env = append(cmd.Env, fmt.Sprintf("GOFLAGS=-mod=%s -p=%d", p.Mod, cmp.Or(p.processes, share.Processes)))
-	if !slices.ContainsFunc(p.env, func(kv string) bool { return strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=") }) {
-		cmd.Env = append(cmd.Env, share.Env...)
+	for _, kv := range share.Env {
+		if name, _, _ := strings.Cut(kv, "="); !p.userSets(name) {
+			cmd.Env = append(cmd.Env, kv)
+		}
 	}
 	_, stderr, used, err := cmd.measure(ctx, p.env)
 	dirs := map[string]string{out: "$OUT", p.dir: "."}
@@ -94,6 +96,15 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string, share Share) (C
 	}
 	c.Binaries, c.Output = bins, shorten(strings.TrimSpace(string(stderr)), dirs)
 	return c, nil
+}
+
+// userSets reports whether the ambient environment sets a variable of the Go runtime. Who
+// sets one of the two that bound memory means both.
+func (p *Plan) userSets(name string) bool {
+	return slices.ContainsFunc(p.env, func(kv string) bool {
+		set, _, _ := strings.Cut(kv, "=")
+		return set == name || name != "GOMAXPROCS" && (set == "GOGC" || set == "GOMEMLIMIT")
+	})
 }
 
 // killed is how the go command says that the system has killed one of its compilers, of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -105,19 +106,19 @@ func TestShare(t *testing.T) {
 		largest    int64 // that was measured before
 		want       string
 	}{
-		"a laptop":                     {2, 24 * gib, 2, 10, 0, "{2 [GOGC=off GOMEMLIMIT=5476083286]}"},
-		"a small runner":               {2, 7 * gib, 2, 10, 0, "{2 []}"},
-		"a runner":                     {4, 16 * gib, 4, 6, 0, "{2 []}"},
-		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=off GOMEMLIMIT=7301444367]}"},
-		"memory is not known":          {4, 0, 4, 10, 0, "{2 []}"},
-		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{22 [GOGC=off GOMEMLIMIT=38941036810]}"},
-		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{64 [GOGC=off GOMEMLIMIT=29205777597]}"}, // the first, alone
-		"many processors, measured":    {64, 64 * gib, 64, 90, 5e8, "{1 []}"},
-		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{2 []}"},     // the first, alone
-		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9.5e8, "{2 []}"}, // one after the other
-		"2 GiB, links of 0.8 GB":       {2, 2 * gib, 2, 20, 8e8, "{1 []}"},   // two at a time
-		"2 GiB, several of 0.9 GB":     {2, 2 * gib, 2, -20, 9e8, "{1 []}"},
-		"2 GiB, small programs":        {2, 2 * gib, 2, 20, 2e8, "{2 []}"},
+		"a laptop":                     {2, 24 * gib, 2, 10, 0, "{1 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=5476083286]}"},
+		"a small runner":               {2, 7 * gib, 2, 10, 0, "{1 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=1597190948]}"},
+		"a runner":                     {4, 16 * gib, 4, 6, 0, "{1 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=1825361091]}"},
+		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=800 GOMEMLIMIT=7301444367]}"},
+		"memory is not known":          {4, 0, 4, 10, 0, "{1 [GOMAXPROCS=1]}"},
+		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{11 [GOMAXPROCS=11 GOGC=800 GOMEMLIMIT=38941036810]}"},
+		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{64 [GOGC=800 GOMEMLIMIT=29205777597]}"}, // the first, alone
+		"many processors, measured":    {64, 64 * gib, 64, 90, 5e8, "{1 [GOMAXPROCS=1]}"},
+		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{2 []}"},               // the first, alone
+		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9.5e8, "{2 []}"},           // one after the other
+		"2 GiB, links of 0.8 GB":       {2, 2 * gib, 2, 20, 8e8, "{1 [GOMAXPROCS=1]}"}, // two at a time
+		"2 GiB, several of 0.9 GB":     {2, 2 * gib, 2, -20, 9e8, "{1 [GOMAXPROCS=1]}"},
+		"2 GiB, small programs":        {2, 2 * gib, 2, 20, 2e8, "{1 [GOMAXPROCS=1]}"},
 	} {
 		l := NewLimiter(Machine{test.processors, test.memory}, test.most)
 		if test.largest > 0 {
@@ -242,6 +243,22 @@ func TestProcessesOf(t *testing.T) {
 	} {
 		if got := processesOf([]string{"GOFLAGS=-p=77", "GOFLAGS=" + flags}); got != want {
 			t.Errorf("%q: %d, want %d", flags, got, want)
+		}
+	}
+}
+
+// What the user says of the Go runtime is not overruled.
+func TestUserSets(t *testing.T) {
+	for env, want := range map[string]string{"": "", "GOGC=50": "GOGC GOMEMLIMIT", "GOMEMLIMIT=1GiB": "GOGC GOMEMLIMIT", "GOMAXPROCS=1": "GOMAXPROCS", "GOGCX=1": ""} {
+		p := &Plan{env: []string{"HOME=/", env}}
+		var sets []string
+		for _, name := range []string{"GOMAXPROCS", "GOGC", "GOMEMLIMIT"} {
+			if p.userSets(name) {
+				sets = append(sets, name)
+			}
+		}
+		if got := strings.Join(sets, " "); got != want {
+			t.Errorf("%s: %q, want %q", env, got, want)
 		}
 	}
 }

@@ -142,7 +142,8 @@ func (b *benchmark) checkout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all"}, commitArgs("first")} {
+	// GoReleaser wants a remote, and asks it nothing.
+	for _, args := range [][]string{{"init", "--quiet"}, {"remote", "add", "origin", "https://github.com/octo/project"}, {"add", "--all"}, commitArgs("first")} {
 		if _, err := output(ctx, b.source(), "git", args...); err != nil {
 			return err
 		}

@@ -13,14 +13,14 @@ import (
 // ownSession puts a command into a session of its own, by which its children are found.
 func ownSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
-// watchMemory looks twenty times a second at the resident memory of all processes of a
+// watchMemory looks four times a second at the resident memory of all processes of a
 // session, until stop. Pages that two processes share count twice. Source: proc_pid_stat(5).
 func watchMemory(session int) (stop func() (all, leader int64)) {
 	type most struct{ all, leader int64 }
 	ended, result := make(chan struct{}), make(chan most)
 	go func() {
 		var m most
-		tick := time.NewTicker(50 * time.Millisecond)
+		tick := time.NewTicker(250 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {
