@@ -23,9 +23,7 @@ type Limiter struct {
 
 	mu      sync.Mutex
 	queue   []*Turn // who waits
-	running int
-	alone   bool  // what runs is not to have company
-	held    int64 // bytes set aside for what runs
+	running []*Turn
 	largest int64 // bytes, the largest process of a build that has ended; 0: none has
 }
 
@@ -33,10 +31,10 @@ const (
 	// spare is the part of the free memory that is left to others, in percent: this
 	// process, the system, and what processes take beyond their largest one.
 	spare = 15
-	// ample is the memory for each build from which no build waits for another one's
-	// experience, and from which its compilers collect garbage rarely (Share.Env).
+	// ample is what a build is taken to need as long as none was measured, and the memory
+	// from which its compilers collect garbage rarely (Share.Env).
 	ample = 2 << 30
-	// compiler and linker are what they take at most, as long as nothing was measured, but
+	// compiler and linker are what one takes at most, as long as nothing was measured, but
 	// for a few large packages: linking a program of 56 MB takes 0.9 GB (Go 1.26).
 	compiler = 512 << 20
 	linker   = 1 << 30
@@ -44,7 +42,11 @@ const (
 
 // NewLimiter returns a limiter for a machine, with at most so many builds at a time.
 func NewLimiter(m Machine, most int) *Limiter {
-	return &Limiter{most: max(1, most), processors: max(1, m.Processors), memory: m.Memory / 100 * (100 - spare)}
+	l := &Limiter{most: max(1, most), processors: max(1, m.Processors)}
+	if m.Memory > 0 { // a group that is full has one byte, and no memory is no limit
+		l.memory = max(1, m.Memory/100*(100-spare))
+	}
+	return l
 }
 
 // A Share is the part of the machine that a build may use.
@@ -66,7 +68,6 @@ type Turn struct {
 	alone bool
 	ready chan struct{} // closed when it may run
 	share Share
-	need  int64 // bytes set aside for it
 }
 
 // Queue puts a build at the end of the queue. links is how many programs it links.
@@ -122,9 +123,7 @@ func (t *Turn) Done(largest int64) {
 	l := t.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.running--
-	l.alone = false // whoever asked for it was all that ran
-	l.held -= t.need
+	l.running = slices.DeleteFunc(l.running, func(x *Turn) bool { return x == t })
 	l.largest = max(l.largest, largest)
 	l.admit()
 }
@@ -134,33 +133,44 @@ func (t *Turn) Done(largest int64) {
 func (l *Limiter) admit() {
 	for len(l.queue) > 0 {
 		t := l.queue[0]
-		share := l.share(t)
-		need := l.need(t, share)
-		room := !l.alone && !t.alone && l.running < l.most && (l.memory == 0 || l.held+need <= l.memory)
-		if l.running > 0 && !room {
+		t.share = l.share(t)
+		if len(l.running) > 0 && !l.room(t) {
 			return
 		}
 		l.queue = l.queue[1:]
-		l.running++
-		l.held += need
-		l.alone = t.alone
-		t.share, t.need = share, need
+		l.running = append(l.running, t)
 		close(t.ready)
 	}
 }
 
-// together is how many builds like the largest so far will run at a time.
-func (l *Limiter) together() int {
-	n := min(l.most, l.running+len(l.queue))
-	switch {
-	case l.memory == 0:
-		return n
-	case l.largest > 0:
-		return max(1, min(n, int(l.memory/l.largest)))
-	case l.memory/int64(n) < ample:
-		return 1
+// room reports whether a build may run beside those that do. What they need is counted
+// anew each time: it is known better the more of them have ended.
+func (l *Limiter) room(t *Turn) bool {
+	if t.alone || l.running[0].alone || len(l.running) >= l.most {
+		return false
 	}
-	return n
+	needed := l.need(t)
+	for _, r := range l.running {
+		needed += l.need(r)
+	}
+	return l.memory == 0 || needed <= l.memory
+}
+
+// need is what a build is expected to take, in bytes, with its share.
+func (l *Limiter) need(t *Turn) int64 {
+	if l.largest == 0 {
+		return ample
+	}
+	return l.largest * int64(max(1, min(t.links, t.share.Processes)))
+}
+
+// together is how many builds will run at a time.
+func (l *Limiter) together() int {
+	n := min(l.most, len(l.running)+len(l.queue))
+	if l.memory == 0 {
+		return n
+	}
+	return max(1, min(n, int(l.memory/cmp.Or(l.largest, ample))))
 }
 
 // share is what a build may use now: its part of the processors, and no more processes
@@ -183,21 +193,8 @@ func (l *Limiter) share(t *Turn) Share {
 		s.Processes = max(1, min(s.Processes, int(mine/cmp.Or(l.largest, linker))))
 	}
 	if mine >= ample {
-		// Half, because several compilers of one build may grow at a time.
-		s.Env = append(s.Env, "GOGC=800", fmt.Sprintf("GOMEMLIMIT=%d", mine/2))
+		// Half at most, because several compilers of one build may grow at a time.
+		s.Env = append(s.Env, "GOGC=800", fmt.Sprintf("GOMEMLIMIT=%d", mine/int64(max(2, min(t.links, s.Processes)))))
 	}
 	return s
-}
-
-// need is what a build is expected to take, in bytes.
-func (l *Limiter) need(t *Turn, s Share) int64 {
-	switch {
-	case l.memory == 0 || t.alone:
-		return 0
-	case l.largest > 0:
-		return l.largest * int64(max(1, min(t.links, s.Processes)))
-	case l.together() == 1:
-		return l.memory
-	}
-	return 0
 }

@@ -88,6 +88,8 @@ func TestLimiter(t *testing.T) {
 		"one is more than there is": {gib, 4, 1, 5 * gib, 1},
 		"small programs":            {2 * gib, 4, 1, gib / 8, 4},
 		"nothing was measured":      {2 * gib, 4, 1, 0, 1},
+		"not measured, some fit":    {8 * gib, 4, 1, 0, 3},
+		"a full group":              {1, 4, 1, gib, 1},
 	} {
 		if got := together(t, NewLimiter(Machine{4, test.memory}, test.most), 30, test.links, test.largest); got != test.want {
 			t.Errorf("%s: %d at a time, want %d", name, got, test.want)
@@ -112,7 +114,7 @@ func TestShare(t *testing.T) {
 		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=800 GOMEMLIMIT=7301444367]}"},
 		"memory is not known":          {4, 0, 4, 10, 0, "{1 [GOMAXPROCS=1]}"},
 		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{11 [GOMAXPROCS=11 GOGC=800 GOMEMLIMIT=38941036810]}"},
-		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{64 [GOGC=800 GOMEMLIMIT=29205777597]}"}, // the first, alone
+		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{3 [GOMAXPROCS=3 GOGC=800 GOMEMLIMIT=1081695466]}"},
 		"many processors, measured":    {64, 64 * gib, 64, 90, 5e8, "{1 [GOMAXPROCS=1]}"},
 		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{2 []}"},               // the first, alone
 		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9.5e8, "{2 []}"},           // one after the other
@@ -167,6 +169,33 @@ func TestQueue(t *testing.T) {
 		if i := <-order; i != want {
 			t.Errorf("build %d was number %d", i, want)
 		}
+	}
+}
+
+// What runs is counted by the largest that is known now, not by what was known when it
+// began.
+func TestLimiterLearns(t *testing.T) {
+	const gib = 1 << 30
+	l := NewLimiter(Machine{4, 10 * gib}, 4) // 8.5 GiB
+	turns := make([]*Turn, 6)
+	for i := range turns {
+		turns[i] = l.Queue(1)
+	}
+	if _, err := turns[0].Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.running) != 4 { // 2 GiB each
+		t.Fatalf("%d run", len(l.running))
+	}
+	turns[0].Done(3 * gib)
+	turns[1].Done(gib)
+	if len(l.running) != 2 {
+		t.Errorf("%d run, of 3 GiB each in 8.5", len(l.running))
+	}
+	turns[2].Done(0)
+	turns[3].Done(0)
+	if len(l.running) != 2 || len(l.queue) != 0 {
+		t.Errorf("%d run, %d wait", len(l.running), len(l.queue))
 	}
 }
 
@@ -231,8 +260,8 @@ func TestTurnAfterEnd(t *testing.T) {
 	if _, err := l.Queue(1).Wait(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if l.running != 1 || len(l.queue) != 0 {
-		t.Errorf("%d run, %d wait", l.running, len(l.queue))
+	if len(l.running) != 1 || len(l.queue) != 0 {
+		t.Errorf("%d run, %d wait", len(l.running), len(l.queue))
 	}
 }
 

@@ -43,7 +43,6 @@ type Spec struct {
 	Cgo       bool            // with static C compilers, where a package outside the standard library needs C
 	CC        []GivenCompiler // instead of those that are found
 	Publish   bool            // the result will be public: the tree must be clean and the tag on HEAD
-	Fetch     bool            // it will be compiled: download what is missing meanwhile
 	Environ   []string        // the ambient environment
 	Secrets   []string        // values that no child may see
 	Jobs      int             // how many go commands may run at a time while planning
@@ -63,9 +62,6 @@ type Plan struct {
 	Skipped []Skipped `json:"skipped,omitempty"`
 
 	processes int // the -p of the user's GOFLAGS, 0 if there is none
-
-	requires *modfile.File
-	modCache string // GOMODCACHE
 
 	cgo   bool     // packages may need C
 	hasC  bool     // some source file of the module has C in it
@@ -106,7 +102,6 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 	if p.Name == "" {
 		p.Name = moduleName(p.Module)
 	}
-	defer p.fetch(ctx, spec)()
 	r := repo{p.dir, p.env}
 	changes, err := r.changes(ctx)
 	ps.keep("directory", err)
@@ -161,7 +156,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	if len(lines) != 6 {
 		return fmt.Errorf("reading the output of go env: %q", out)
 	}
-	p.local, p.modCache = append(lines[3:], p.Source.top), lines[4]
+	p.local = append(lines[3:], p.Source.top)
 	p.Go, _, _ = strings.Cut(lines[0], " ") // "go1.26.8 X:experiment"
 	if dir := filepath.Dir(lines[1]); spec.Dir != "" && isFile(lines[1]) && dir != p.dir {
 		return &Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s; the module around it is in %s", spec.Dir, dir), Remedy: "--directory " + dir}
@@ -192,7 +187,7 @@ func (p *Plan) readModule(gomod, gowork string) error {
 	if file.Module == nil {
 		return &Problem{Setting: "directory", Err: fmt.Errorf("%s has no module line", gomod), Remedy: "go mod edit -module example.com/name"}
 	}
-	p.Module, p.requires = file.Module.Mod.Path, file
+	p.Module = file.Module.Mod.Path
 	if file.Go != nil && version.Compare("go"+file.Go.Version, p.Go) > 0 {
 		return &Problem{Err: fmt.Errorf("module %s needs go%s, and this is %s", p.Module, file.Go.Version, p.Go),
 			Remedy: "GOTOOLCHAIN=auto, or in a workflow: uses: actions/setup-go@v7, with: {go-version-file: go.mod}"}

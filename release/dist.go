@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
@@ -118,9 +119,11 @@ func removeAll(path string) (err error) {
 
 // sweep removes what such compilers have written since the directory was emptied.
 func sweep(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, pack.TempPrefix+"*"))
-	for _, path := range left {
-		err = errors.Join(err, removeAll(path))
+	left, err := os.ReadDir(dir)
+	for _, e := range left {
+		if strings.HasPrefix(e.Name(), pack.TempPrefix) {
+			err = errors.Join(err, removeAll(filepath.Join(dir, e.Name())))
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("removing what is unfinished: %w", err)

@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/pack"
@@ -27,7 +28,7 @@ import (
 // What is published is made anew: of the files of an earlier run it is not known who wrote
 // them, only that they belong to the report beside them.
 type earlier struct {
-	dir     string // where its files are now, "" if they are not used
+	files   *os.Root // where its files are now, nil if they are not used
 	targets map[string]*report.Target
 }
 
@@ -35,7 +36,10 @@ type earlier struct {
 // which is removed with all that is unfinished, or are removed now if they are not used.
 func putAside(dist string, use bool) (e earlier, err error) {
 	data, err := os.ReadFile(filepath.Join(dist, reportJSON))
-	var rep report.Report
+	var rep struct { // what is used of it
+		Schema  int
+		Targets []report.Target
+	}
 	if err != nil || json.Unmarshal(data, &rep) != nil || rep.Schema != report.Schema {
 		return e, emptyDist(dist) // there was no run, or it did not come to its end, or another program made it
 	}
@@ -46,32 +50,32 @@ func putAside(dist string, use bool) (e earlier, err error) {
 	if !use {
 		return e, emptyDist(dist)
 	}
-	if e.dir, err = os.MkdirTemp(dist, pack.TempPrefix+"earlier-"); err != nil {
+	aside, err := os.MkdirTemp(dist, pack.TempPrefix+"earlier-")
+	if err != nil {
 		return e, fmt.Errorf("putting earlier files aside: %w", err)
 	}
-	for _, t := range rep.Targets {
-		for _, f := range t.Files {
-			if err := e.move(dist, f.Name); err != nil {
-				return e, err
-			}
+	entries, err := os.ReadDir(dist)
+	if err != nil {
+		return e, fmt.Errorf("putting earlier files aside: %w", err)
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); !strings.HasPrefix(name, ".") {
+			// What cannot be moved is removed below, or says there why it cannot be.
+			_ = os.Rename(filepath.Join(dist, name), filepath.Join(aside, name))
 		}
 	}
-	if err := e.move(dist, binDir); err != nil {
-		return e, err
+	if e.files, err = os.OpenRoot(aside); err != nil {
+		return e, fmt.Errorf("putting earlier files aside: %w", err)
 	}
-	return e, emptyDist(dist, filepath.Base(e.dir))
+	return e, emptyDist(dist, filepath.Base(aside))
 }
 
-// move moves a file of dist, if it is still there.
-func (e earlier) move(dist, name string) error {
-	if !filepath.IsLocal(name) || name != filepath.Base(name) { // a report is a file like others
+// close lets go of the directory, so that it can be removed.
+func (e earlier) close() error {
+	if e.files == nil {
 		return nil
 	}
-	err := os.Rename(filepath.Join(dist, name), filepath.Join(e.dir, name))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("putting earlier files aside: %w", err)
-	}
-	return nil
+	return e.files.Close()
 }
 
 // order is that in which targets are compiled: first those of which no time is known, for
@@ -104,53 +108,52 @@ func (e earlier) order(targets []report.Target) []int {
 }
 
 // lend puts the programs of the target where the go command writes them.
-func (e earlier) lend(b build.Build, out string) error {
+func (e earlier) lend(b build.Build, out string) {
 	t := e.targets[b.Target.String()]
 	// What a compiler or a linker said is said only when it runs.
-	if e.dir == "" || t == nil || t.Output != "" || b.CC != nil || t.CC != nil {
-		return nil
+	if e.files == nil || t == nil || t.Output != "" || b.CC != nil || t.CC != nil {
+		return
 	}
 	for _, m := range b.Mains {
 		exe := b.Target.Exe(m.Name)
 		i := slices.IndexFunc(t.Binaries, func(x report.Binary) bool { return x.Name == exe })
-		path := filepath.Join(e.dir, binDir, b.Target.Dir(), exe)
-		if i < 0 || t.Binaries[i].Proof == nil || !has(path, map[string]string{"sha256": t.Binaries[i].Proof.SHA256}) {
+		if i < 0 || t.Binaries[i].Proof == nil {
 			continue
 		}
-		if err := os.Rename(path, filepath.Join(out, build.OutputName(m, b.Target))); err != nil {
-			return fmt.Errorf("keeping %s: %w", exe, err)
-		}
+		sums := map[string]string{"sha256": t.Binaries[i].Proof.SHA256}
+		e.take(path.Join(binDir, b.Target.Dir(), exe), sums, filepath.Join(out, build.OutputName(m, b.Target)), 0o755)
 	}
-	return nil
 }
 
 // keep moves a file back to dist, if it was made of the same ingredients and is unharmed.
-func (e earlier) keep(dist string, a pack.Artifact, algorithms []string) (pack.Artifact, bool, error) {
+func (e earlier) keep(dist string, a pack.Artifact, algorithms []string) (kept pack.Artifact, ok bool) {
 	t := e.targets[a.Target]
-	if e.dir == "" || t == nil || a.Inputs == "" {
-		return a, false, nil
+	if e.files == nil || t == nil || a.Inputs == "" {
+		return a, false
 	}
 	for _, f := range t.Files {
-		path := filepath.Join(e.dir, f.Name)
-		if f.Name != a.Name || f.Kind != a.Kind || f.Inputs != a.Inputs || !pack.HasSums(f.Sums, algorithms) || !has(path, f.Sums) {
-			continue
-		}
 		a.Size, a.Sums, a.Path = f.Size, f.Sums, filepath.Join(dist, a.Name)
-		if err := os.Rename(path, a.Path); err != nil {
-			return a, false, fmt.Errorf("keeping %s: %w", a.Name, err)
+		if f.Name == a.Name && f.Kind == a.Kind && f.Inputs == a.Inputs && pack.HasSums(f.Sums, algorithms) && e.take(f.Name, f.Sums, a.Path, 0o644) {
+			return a, true
 		}
-		return a, true, nil
 	}
-	return a, false, nil
+	return a, false
 }
 
-// has reports whether there is a regular file with these digests.
-func has(path string, sums map[string]string) bool {
-	if fi, err := os.Lstat(path); err != nil || !fi.Mode().IsRegular() || len(sums) == 0 {
+// take moves a file to its place if it has these digests. It reports whether it did: what
+// it does not, for whatever reason, is made again.
+func (e earlier) take(name string, sums map[string]string, to string, mode fs.FileMode) bool {
+	for dir := name; dir != "."; dir = path.Dir(dir) { // no link, nor anything behind one
+		fi, err := e.files.Lstat(dir)
+		if err != nil || dir == name && !fi.Mode().IsRegular() || dir != name && !fi.IsDir() {
+			return false
+		}
+	}
+	from := filepath.Join(e.files.Name(), filepath.FromSlash(name))
+	if holds, err := pack.Holds(from, sums); err != nil || !holds {
 		return false
 	}
-	holds, err := pack.Holds(path, sums)
-	return err == nil && holds // what cannot be read is made again
+	return os.Chmod(from, mode) == nil && os.Rename(from, to) == nil
 }
 
 // inputs is the digest of all that decides the bytes of a file: this very program, the
@@ -163,6 +166,9 @@ func (r *run) inputs(a pack.Archive, format string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%d\n", self, format, a.Time.Unix())
 	for _, f := range a.Files {
+		if f.SHA256 == "" {
+			return ""
+		}
 		fmt.Fprintf(h, "%q %v %s\n", f.Name, f.Executable, f.SHA256)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))

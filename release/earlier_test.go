@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/org/go-static-release/release/github/githubtest"
+	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -60,6 +62,11 @@ func TestSecondRun(t *testing.T) {
 		"made of something else":     {func() { replace(t, at(reportJSON), `"inputs": "`, `"inputs": "0`) }, nil, earlierFiles[:2]},
 		"other digests are asked":    {func() {}, []string{"INPUT_CHECKSUMS=sha256 sha512"}, earlierFiles[:2]},
 		"no file beside the program": {func() {}, []string{"INPUT_FILES=go.mod"}, earlierFiles[:2]},
+		"a target is left out":       {func() {}, []string{"INPUT_TARGETS=linux/amd64 windows/amd64 ios/*"}, nil},
+		"another program":            {func() { replace(t, at(reportJSON), `"inputs": "`, `"inputs": "f`) }, nil, earlierFiles[:2]},
+		"another mode":               {func() { chmod(t, at(earlierFiles[0]), 0o600) }, nil, nil},
+		"the report names dist":      {func() { replace(t, at(reportJSON), `"name": "hello_1.2.3_linux_amd64.tar.gz"`, `"name": "."`) }, nil, earlierFiles[:1]},
+		"the report names the mark":  {func() { replace(t, at(reportJSON), `"name": "hello_1.2.3_linux_amd64.tar.gz"`, `"name": ".gitignore"`) }, nil, earlierFiles[:1]},
 		"other flags of the linker":  {func() {}, []string{"INPUT_LDFLAGS=-s -w -X main.version=x"}, earlierFiles},
 		"a program is a link": {func() {
 			if err := os.Rename(at(earlierFiles[2]), elsewhere); err != nil {
@@ -69,6 +76,14 @@ func TestSecondRun(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, nil, earlierFiles[2:3]},
+		"the programs are behind a link": {func() {
+			if err := os.Rename(at("bin"), elsewhere+"-bin"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(elsewhere+"-bin", at("bin")); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, earlierFiles[2:]},
 		"the report names a file elsewhere": {func() {
 			replace(t, at(reportJSON), `"name": "hello_1.2.3_linux_amd64.tar.gz"`, `"name": "../victim"`)
 		}, nil, earlierFiles[:1]},
@@ -86,6 +101,9 @@ func TestSecondRun(t *testing.T) {
 			}
 		}
 		test.change()
+		if name == "a target is left out" { // in both runs
+			w.run(t.Context(), exitOK, append(dry, test.env...)...)
+		}
 		w.run(t.Context(), exitOK, append(dry, test.env...)...)
 		for _, file := range earlierFiles {
 			if same := os.SameFile(before[file], stat(t, at(file))); same == slices.Contains(test.made, file) {
@@ -135,6 +153,13 @@ func stat(t *testing.T, path string) os.FileInfo {
 	return fi
 }
 
+func chmod(t *testing.T, path string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func remove(t *testing.T, path string) {
 	t.Helper()
 	if err := os.Remove(path); err != nil {
@@ -182,8 +207,37 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// The digest of the program itself is one of the ingredients.
-func TestDigestOfSelf(t *testing.T) {
+// Everything that decides the bytes of an archive changes the digest of its inputs.
+func TestInputs(t *testing.T) {
+	content := func() pack.Archive {
+		return pack.Archive{Time: time.Unix(1, 0), Files: []pack.File{{Name: "a", SHA256: "1"}, {Name: "b", Executable: true, SHA256: "2"}}}
+	}
+	by := func(self string, change func(*pack.Archive)) string {
+		r := &run{self: func() (string, error) { return self, nil }}
+		a := content()
+		change(&a)
+		return r.inputs(a, "zip")
+	}
+	nothing := func(*pack.Archive) {}
+	same := by("program", nothing)
+	if len(same) != 64 || same != by("program", nothing) {
+		t.Fatalf("%q is not the same twice", same)
+	}
+	for name, other := range map[string]string{
+		"another program": by("other", nothing),
+		"another time":    by("program", func(a *pack.Archive) { a.Time = time.Unix(2, 0) }),
+		"another mode":    by("program", func(a *pack.Archive) { a.Files[0].Executable = true }),
+		"another name":    by("program", func(a *pack.Archive) { a.Files[0].Name = "c" }),
+		"other bytes":     by("program", func(a *pack.Archive) { a.Files[1].SHA256 = "3" }),
+		"a file less":     by("program", func(a *pack.Archive) { a.Files = a.Files[:1] }),
+	} {
+		if other == same || len(other) != 64 {
+			t.Errorf("%s: %q", name, other)
+		}
+	}
+	if unknown := by("program", func(a *pack.Archive) { a.Files[0].SHA256 = "" }); unknown != "" {
+		t.Errorf("bytes that are not known: %q", unknown)
+	}
 	digest, err := digestOfSelf()
 	if err != nil || len(digest) != 64 {
 		t.Errorf("%s: %q, %v", runtime.GOOS, digest, err)

@@ -206,7 +206,7 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 			return err
 		}
 	}
-	return p.keepCache(cache, r.earlier.dir == "")
+	return p.keepCache(cache, r.earlier.files == nil)
 }
 
 // announce says what will happen, and why, before it does.

@@ -37,7 +37,7 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 		cfg: c, plan: p, rep: rep, web: web,
 		compilers: build.NewLimiter(machine, c.Parallelism),
 		self:      sync.OnceValues(digestOfSelf),
-		packs:     semaphore.NewWeighted(int64(machine.Processors)),
+		packs:     semaphore.NewWeighted(maxPacks),
 		packers:   pack.NewCompressors(machine.Processors),
 		uploads:   semaphore.NewWeighted(maxUploads),
 	}
@@ -61,7 +61,7 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 		return errors.Join(err, r.undo(ctx))
 	}
 	r.lanes(ctx)
-	r.failed(sweep(r.cfg.Dist))
+	r.failed(errors.Join(r.earlier.close(), sweep(r.cfg.Dist)))
 	if r.rep.Err() == nil {
 		r.failed(r.finish(ctx, client))
 	}

@@ -73,7 +73,6 @@ const loop = `set -eu
 at=$1 out=$2 packages=$3
 shift 3
 version=$(git describe --tags)
-rm -rf "$out"
 mkdir -p "$out"
 printf '%s\n' "$@" | xargs -P "$at" -I TARGET sh -euc '
   t=TARGET out=$0

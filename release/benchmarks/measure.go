@@ -84,7 +84,7 @@ func (b *benchmark) added(c contestant, cpu float64) (float64, error) {
 func (b *benchmark) print(w io.Writer, n int, r results) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "\n%d targets\tagainst\ttime\tCPU\tmemory\n", n)
-	for _, state := range b.states {
+	for _, state := range states {
 		mine := r[state][ours]
 		for _, other := range b.against {
 			theirs := r[state][other]

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -60,9 +61,24 @@ func resident(session int) (all, leader int64) {
 			continue
 		}
 		all += pages * int64(os.Getpagesize())
-		if filepath.Base(filepath.Dir(file)) == strconv.Itoa(session) {
-			leader = pages * int64(os.Getpagesize())
-		}
 	}
-	return all, leader
+	return all, peak(session)
+}
+
+// peak is the most memory that a process had so far (proc_pid_status(5)), 0 if it is gone.
+func peak(pid int) int64 {
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(data), "VmHWM:")
+	words := strings.Fields(rest)
+	if len(words) == 0 {
+		return 0
+	}
+	kilobytes, err := strconv.ParseInt(words[0], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kilobytes << 10
 }

@@ -104,8 +104,17 @@ func (d *deflater) send(last bool) error {
 		d.in = append(make([]byte, 0, windowSize+blockSize), window...)
 		d.window = len(window)
 	}
-	for len(d.pending) > cap(d.c.free) || last && len(d.pending) > 0 {
-		b := <-d.pending[0]
+	for len(d.pending) > 0 {
+		var b block
+		if last || len(d.pending) > cap(d.c.free) {
+			b = <-d.pending[0]
+		} else {
+			select {
+			case b = <-d.pending[0]: // what is ready need not wait in memory
+			default:
+				return nil
+			}
+		}
 		d.pending = d.pending[1:]
 		if b.err != nil {
 			return fmt.Errorf("compressing: %w", b.err)

@@ -13,6 +13,8 @@ import (
 
 	stdflate "compress/flate"
 	stdgzip "compress/gzip"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // contents are what is hard for a stream of blocks: no byte, less than a block, exactly
@@ -92,6 +94,44 @@ func TestGzipRoundTrip(t *testing.T) {
 		if err != nil || crc32.ChecksumIEEE(back) != crc32.ChecksumIEEE(data) {
 			t.Errorf("%s: %v, %d bytes read back of %d", name, err, len(back), len(data))
 		}
+	}
+}
+
+// A block knows what was before it: in pieces, words are hardly larger than in one.
+func TestDeflateWindow(t *testing.T) {
+	data := bytes.Repeat(contents(t)["noise"][:windowSize-300], 3*blockSize/windowSize)
+	var whole bytes.Buffer
+	w, err := flate.NewWriter(&whole, deflateLevel)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(deflated(t, NewCompressors(1), data, len(data))); n > whole.Len()+2000 {
+		t.Errorf("%d bytes in blocks, %d in one piece", n, whole.Len())
+	}
+}
+
+// However fast it is fed, a file has no more blocks in memory than there are compressors,
+// and one.
+func TestDeflateMemory(t *testing.T) {
+	c := NewCompressors(2)
+	d := &deflater{w: io.Discard, c: c}
+	data := contents(t)["noise"][:blockSize]
+	for range 20 {
+		if _, err := d.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if len(d.pending) > 3 {
+			t.Fatalf("%d blocks are under way", len(d.pending))
+		}
+	}
+	if err := d.Close(); err != nil || len(d.pending) > 0 {
+		t.Errorf("%v, %d blocks are left", err, len(d.pending))
 	}
 }
 
