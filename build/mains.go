@@ -168,7 +168,11 @@ func (p *Plan) chooseMains(all []Main) ([]Main, error) {
 
 // mainsFor decides what one target builds.
 func (p *Plan) mainsFor(ctx context.Context, t Target, patterns []string) ([]Main, error) {
-	mains, err := p.listMains(ctx, t, patterns)
+	list := p.everywhere
+	if list == nil {
+		list = func() ([]Main, error) { return p.listMains(ctx, t, patterns) }
+	}
+	mains, err := list()
 	if err == nil && len(patterns) == 0 {
 		mains, err = p.chooseMains(mains)
 	}
@@ -184,6 +188,7 @@ func (p *Plan) mainsFor(ctx context.Context, t Target, patterns []string) ([]Mai
 				Remedy: "--cgo static, or name the others: --packages ./cmd/NAME"}
 		}
 	}
+	mains = slices.Clone(mains)
 	slices.SortFunc(mains, func(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) })
 	return mains, nil
 }

@@ -24,6 +24,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/sync/errgroup"
@@ -63,12 +64,13 @@ type Plan struct {
 
 	processes int // the -p of the user's GOFLAGS, 0 if there is none
 
-	cgo   bool     // packages may need C
-	hasC  bool     // some source file of the module has C in it
-	dir   string   // of the module, on disk
-	work  string   // the go.work of the repository, "" if there is none
-	local []string // directories of this machine whose names have no place in a binary
-	env   []string // of every child
+	cgo        bool                   // packages may need C
+	hasC       bool                   // some source file of the module has C in it
+	everywhere func() ([]Main, error) // the main packages, where they are the same for every target; else nil
+	dir        string                 // of the module, on disk
+	work       string                 // the go.work of the repository, "" if there is none
+	local      []string               // directories of this machine whose names have no place in a binary
+	env        []string               // of every child
 }
 
 // A Build is what one target compiles.
@@ -228,6 +230,11 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
 
 	p.hasC, err = repo{p.dir, p.env}.hasC(ctx)
 	ps.keep("directory", err)
+	alike, err := p.mainsAlike()
+	ps.keep("directory", err)
+	if alike && len(targets) > 0 {
+		p.everywhere = sync.OnceValues(func() ([]Main, error) { return p.listMains(ctx, targets[0], spec.Packages) })
+	}
 	builds := make([]Build, len(targets))
 	errs := make([]error, len(targets))
 	var g errgroup.Group

@@ -1,0 +1,49 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestMainsAlike(t *testing.T) {
+	for name, test := range map[string]struct {
+		files map[string]string
+		tags  string
+		want  bool
+	}{
+		"nothing special":           {map[string]string{"main.go": "package main\n", "x/x.go": "package x\n"}, "", true},
+		"a system in a name":        {map[string]string{"main.go": "package main\n", "main_windows.go": "package main\n"}, "", false},
+		"an architecture in a name": {map[string]string{"main.go": "package main\n", "main_x_arm64.go": "package main\n"}, "", false},
+		"another word in a name":    {map[string]string{"main.go": "package main\n", "some_keys.go": "package main\n", "linux.go": "package main\n"}, "", true},
+		"a line":                    {map[string]string{"cmd/a/a.go": "// Text.\n\n//go:build !windows\n\npackage main // import \"x\"\n"}, "", false},
+		"an old line":               {map[string]string{"cmd/a/a.go": "//  +build linux\n\npackage main\n"}, "", false},
+		"Windows' ends of lines":    {map[string]string{"a.go": "//go:build linux\r\n\r\npackage main\r\n"}, "", false},
+		"a library for some":        {map[string]string{"main.go": "package main\n", "x/x_windows.go": "package x\n", "x/y.go": "//go:build linux\n\npackage x\n"}, "", true},
+		"a generator":               {map[string]string{"main.go": "package main\n", "gen.go": "//go:build ignore\n\npackage main\n"}, "", true},
+		"a generator that is built": {map[string]string{"main.go": "package main\n", "gen.go": "//go:build ignore\n\npackage main\n"}, "x,ignore", false},
+		"a test":                    {map[string]string{"main.go": "package main\n", "main_windows_test.go": "//go:build windows\n\npackage main\n"}, "", true},
+		"what is no package":        {map[string]string{"main.go": "package main\n", "testdata/a_linux.go": "package main\n", "_x/a_linux.go": "package main\n", ".x/a_linux.go": "package main\n", "_a_linux.go": "package main\n"}, "", true},
+		"no clause":                 {map[string]string{"main.go": "//go:build linux\n"}, "", false},
+	} {
+		dir := t.TempDir()
+		for file, content := range test.files {
+			path := filepath.Join(dir, filepath.FromSlash(file))
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := &Plan{dir: dir, Tags: test.tags}
+		if got, err := p.mainsAlike(); err != nil || got != test.want {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, test.want)
+		}
+		for _, p := range []*Plan{{dir: dir, hasC: true}, {dir: dir, cgo: true}} {
+			if got, err := p.mainsAlike(); err != nil || got {
+				t.Errorf("%s, with C: %v, %v", name, got, err)
+			}
+		}
+	}
+}
