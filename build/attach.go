@@ -16,6 +16,7 @@ import (
 // be of the commit, and may be large.
 type AttachedFile struct {
 	Path string // relative to the module, slashes
+	Size int64  // bytes, when the plan was made
 }
 
 // Name is the file's name in the release.
@@ -25,8 +26,9 @@ func (f AttachedFile) Name() string { return path.Base(f.Path) }
 func (f AttachedFile) MarshalText() ([]byte, error) { return []byte(f.Path), nil }
 
 // AttachedFiles finds the regular files that match patterns, relative to the module,
-// sorted, each once. A pattern without a file is a mistake, and so is a file in the
-// directory without, which will be emptied. A symbolic link that leads out of the
+// sorted, each once. Wildcards match no name that begins with a dot. A pattern without a
+// file is a mistake, and so is a file that cannot be read, one of git's own, and one in
+// the directory without, which will be emptied. A symbolic link that leads out of the
 // module is refused.
 func (p *Plan) AttachedFiles(patterns []string, without string) ([]AttachedFile, error) {
 	if len(patterns) == 0 {
@@ -41,6 +43,7 @@ func (p *Plan) AttachedFiles(patterns []string, without string) ([]AttachedFile,
 	var files []AttachedFile
 	for _, pattern := range patterns {
 		matches, err := globFiles(root.FS(), pattern)
+		matches = slices.DeleteFunc(matches, func(m string) bool { return hidden(m, pattern) })
 		switch {
 		case err != nil:
 			ps.add("attach", "", "reading pattern %q: %w", pattern, err)
@@ -48,20 +51,49 @@ func (p *Plan) AttachedFiles(patterns []string, without string) ([]AttachedFile,
 			ps.add("attach", "", "no file matches %q in %s", pattern, p.Source.Dir)
 		}
 		for _, m := range matches {
-			full := filepath.Join(p.dir, filepath.FromSlash(m))
-			if rel, err := filepath.Rel(without, full); err == nil && filepath.IsLocal(rel) {
-				ps.add("attach", "", "%s is in the directory for the files, which is emptied first", m)
-				continue
+			f, err := p.attached(root, m, without)
+			if ps.keep("attach", err) {
+				files = append(files, f)
 			}
-			if slices.Contains(strings.Split(m, "/"), ".git") {
-				ps.add("attach", "", "%s is git's own", m) // its config can hold a token
-				continue
-			}
-			files = append(files, AttachedFile{m})
 		}
 	}
 	slices.SortFunc(files, func(a, b AttachedFile) int { return strings.Compare(a.Path, b.Path) })
-	return slices.Compact(files), ps.Err()
+	return slices.CompactFunc(files, func(a, b AttachedFile) bool { return a.Path == b.Path }), ps.Err()
+}
+
+// attached looks at one file.
+func (p *Plan) attached(root *os.Root, name, without string) (AttachedFile, error) {
+	owner, err := p.ownerOf(filepath.Join(p.dir, filepath.FromSlash(name)), without)
+	switch {
+	case err != nil:
+		return AttachedFile{}, fmt.Errorf("locating %s: %w", name, err)
+	case owner == inWithout:
+		return AttachedFile{}, fmt.Errorf("%s is in the directory for the files, which is emptied first", name)
+	case owner == inGit:
+		return AttachedFile{}, fmt.Errorf("%s is git's own", name) // its config can hold a token
+	}
+	f, err := root.Open(filepath.FromSlash(name)) // now: later it has cost a compilation
+	if err != nil {
+		return AttachedFile{}, fmt.Errorf("reading %s: %w", name, err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return AttachedFile{}, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return AttachedFile{name, fi.Size()}, nil
+}
+
+// hidden reports whether a wildcard of pattern matches a name in file that begins with a
+// dot, which it does in no shell.
+func hidden(file, pattern string) bool {
+	patterns := strings.Split(pattern, "/")
+	for i, name := range strings.Split(file, "/") {
+		if strings.HasPrefix(name, ".") && (i >= len(patterns) || !strings.HasPrefix(strings.TrimPrefix(patterns[i], `\`), ".")) {
+			return true
+		}
+	}
+	return false
 }
 
 // CopyAttached writes the bytes of f to w.

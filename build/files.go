@@ -45,8 +45,11 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 			ps.add("files", "", "no file matches %q in %s", pattern, p.Source.Dir)
 		}
 		for _, m := range matches {
-			full := filepath.Join(p.Source.top, filepath.FromSlash(path.Join(dir, m)))
-			if rel, err := filepath.Rel(without, full); err == nil && filepath.IsLocal(rel) || slices.Contains(strings.Split(m, "/"), ".git") {
+			owner, err := p.ownerOf(filepath.Join(p.Source.top, filepath.FromSlash(path.Join(dir, m))), without)
+			if err != nil {
+				ps.add("files", "", "locating %s: %w", m, err)
+			}
+			if err != nil || owner != nobody {
 				continue
 			}
 			found[path.Join(dir, m)] = m
@@ -75,6 +78,49 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 	}
 	slices.SortFunc(files, func(a, b ExtraFile) int { return strings.Compare(a.Name, b.Name) })
 	return files, nil
+}
+
+// An owner is whose directory a file is in, if it is not to be released.
+type owner int
+
+const (
+	nobody    owner = iota
+	inGit           // git's own directory, of this repository or another one
+	inWithout       // the directory that was asked for
+)
+
+// ownerOf says in whose directory the file is, or the one that it is a link to.
+// Directories are compared as the file system does: a name can be written in several ways.
+func (p *Plan) ownerOf(file, without string) (owner, error) {
+	target, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return nobody, err
+	}
+	git, err := os.Stat(filepath.Join(p.Source.top, ".git")) // may be a link
+	if err != nil {
+		return nobody, err
+	}
+	dist, _ := os.Stat(without) // nil: nothing can be in it; whether it can be made is another question
+	for _, path := range []string{file, target} {
+		above := false // the repository: a directory of that name there is not git's
+		for path != filepath.Dir(path) {
+			above = above || path == p.Source.top
+			if !above && strings.EqualFold(filepath.Base(path), ".git") {
+				return inGit, nil
+			}
+			path = filepath.Dir(path)
+			fi, err := os.Stat(path)
+			switch {
+			case err != nil:
+				return nobody, err
+			case os.SameFile(fi, git):
+				return inGit, nil
+			case dist != nil && os.SameFile(fi, dist):
+				return inWithout, nil
+			}
+		}
+	}
+	return nobody, nil
 }
 
 // globFiles matches pattern against the regular files of tree.
