@@ -24,12 +24,15 @@ func (p *Plan) findAttached(c *Config) (err error) {
 	return err
 }
 
-// checkAttached finds attached files that GitHub would rename, and those that would be
-// written over another file; taken says what has a name already.
+// checkAttached finds attached files that GitHub would refuse or rename, and those that
+// would be written over another file; taken says what has a name already.
 func (p *Plan) checkAttached(taken map[string]string) error {
 	var errs []error
 	for _, f := range p.Attach {
 		if err := github.CheckName(f.Name()); err != nil {
+			errs = append(errs, &build.Problem{Setting: "attach", Err: err})
+		}
+		if err := github.CheckSize(f.Path, f.Size); err != nil {
 			errs = append(errs, &build.Problem{Setting: "attach", Err: err})
 		}
 		key := strings.ToLower(f.Name())

@@ -95,18 +95,20 @@ func (p *program) openCache() *build.Cache {
 // cache what the run did not use, and has it saved; not after a run that began with the
 // programs of an earlier one (whole is false), since that may have compiled nothing, and
 // a cache that is saved is never replaced.
-func (p *program) keepCache(cache *build.Cache, whole bool) error {
+func (p *program) keepCache(cache *build.Cache, whole bool) {
 	if cache == nil || !whole || !p.worthSaving() {
-		return nil
+		return
 	}
 	t, err := cache.Trim()
 	if err != nil {
 		fmt.Fprintf(p.log, "note: the build cache is not saved: %v\n", err)
-		return nil
+		return
 	}
 	fmt.Fprintf(p.log, "build cache: %s in %s to save; %s in %s removed, which this run did not use\n",
 		report.Bytes(t.KeptBytes), report.Count(t.Kept, "file"), report.Bytes(t.RemovedBytes), report.Count(t.Removed, "file"))
-	return p.runner.Outputs([]github.Output{{Name: cacheSaveOutput, Value: "true"}})
+	if err := p.runner.Outputs([]github.Output{{Name: cacheSaveOutput, Value: "true"}}); err != nil {
+		fmt.Fprintf(p.log, "note: the build cache is not saved: %v\n", err)
+	}
 }
 
 // worthSaving reports whether a saved cache would be of use: the default branch's can be

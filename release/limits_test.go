@@ -1,6 +1,7 @@
 package release
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,27 @@ import (
 
 	"github.com/org/go-static-release/build"
 )
+
+// The setting that is blamed is the one to change.
+func TestTooManyAttached(t *testing.T) {
+	for _, test := range []struct {
+		targets, attached int
+		want              string
+	}{{1, 999, "attach"}, {999, 1, "attach"}, {1000, 1, "targets"}} {
+		p := &Plan{Plan: &build.Plan{Name: "tool"}}
+		for i := range test.targets {
+			p.Builds = append(p.Builds, build.Build{Target: build.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
+			p.Files = append(p.Files, []PlannedFile{{Name: fmt.Sprint("tool_", i, ".zip"), Format: "zip"}})
+		}
+		for i := range test.attached {
+			p.Attach = append(p.Attach, build.AttachedFile{Path: fmt.Sprint("manual_", i), Size: 1})
+		}
+		var problem *build.Problem
+		if err := p.checkNames(&Config{Checksums: []string{"sha256"}, Timeout: time.Hour}); !errors.As(err, &problem) || problem.Setting != test.want {
+			t.Errorf("%d targets, %d attached: %v, expected %s", test.targets, test.attached, err, test.want)
+		}
+	}
+}
 
 // More files than a release takes, or than GitHub takes within the timeout, are refused
 // before anything is compiled or sent.

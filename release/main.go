@@ -202,11 +202,12 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 		return err
 	}
 	if c.Verify && r.rep.Status == report.Published {
-		if err := p.verifyPublished(ctx, c, plan.Source.Tag); err != nil {
+		if err := p.verifyPublished(ctx, c, plan.Source.Tag, r.rep.Attached); err != nil {
 			return err
 		}
 	}
-	return p.keepCache(cache, r.earlier.files == nil)
+	p.keepCache(cache, r.earlier.files == nil)
+	return nil
 }
 
 // announce says what will happen, and why, before it does.

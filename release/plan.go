@@ -147,7 +147,11 @@ func (p *Plan) checkNames(c *Config) error {
 	}
 	errs = append(errs, p.checkAttached(taken))
 	if total > github.MaxAssets {
-		errs = append(errs, &build.Problem{Setting: "targets", Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
+		setting := "targets"
+		if total-len(p.Attach) <= github.MaxAssets {
+			setting = "attach"
+		}
+		errs = append(errs, &build.Problem{Setting: setting, Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
 	}
 	if least := github.LeastTime(total, c.Overwrite); p.Publish && least > c.Timeout {
 		errs = append(errs, &build.Problem{Setting: "timeout", Remedy: fmt.Sprintf("--timeout %.0fh", least.Hours()+1),

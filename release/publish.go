@@ -58,7 +58,7 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 	}
 	defer unlock()
 	if err := r.attach(); err != nil {
-		return errors.Join(err, r.undo(ctx))
+		return errors.Join(err, sweep(r.cfg.Dist), r.undo(ctx))
 	}
 	r.lanes(ctx)
 	r.failed(errors.Join(r.earlier.close(), sweep(r.cfg.Dist)))

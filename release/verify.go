@@ -27,7 +27,8 @@ type verification struct {
 	total int
 	bad   int
 
-	nowhere bool // a path does not exist
+	nowhere  bool              // a path does not exist
+	attached map[string]string // SHA-256 of files that are not proved, by name
 }
 
 // verify proves what lies at the paths, whoever built it. It is the ldd that runs
@@ -68,9 +69,13 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 	return nil
 }
 
-// verifyPublished proves what everybody can download now, at the end of a release.
-func (p *program) verifyPublished(ctx context.Context, c *Config, tag string) error {
-	v := &verification{p: p, c: c, out: p.log}
+// verifyPublished proves what everybody can download now, at the end of a release. What
+// was attached as it is, is compared and not proved: this program did not make it.
+func (p *program) verifyPublished(ctx context.Context, c *Config, tag string, attached []report.File) error {
+	v := &verification{p: p, c: c, out: p.log, attached: map[string]string{}}
+	for _, f := range attached {
+		v.attached[f.Name] = f.SHA256()
+	}
 	if err := v.release(ctx, p.event.Repository, tag); err != nil {
 		return fmt.Errorf("verifying the published release: %w", err)
 	}
@@ -161,6 +166,12 @@ func (v *verification) asset(ctx context.Context, rel *github.Release, name stri
 	info, err := f.Stat()
 	if err != nil {
 		return "", 0, fmt.Errorf("downloading %s: %w", inspect.Printable(name), err)
+	}
+	if want, ok := v.attached[name]; ok {
+		if sum != want {
+			return sum, info.Size(), fmt.Errorf("%s has SHA-256 %s, and that of the attached file is %s", name, sum, want)
+		}
+		return sum, info.Size(), nil
 	}
 	return sum, info.Size(), inspect.Reader(ctx, shown, f, info.Size(), v.visit)
 }

@@ -59,6 +59,17 @@ const (
 	MaxAssetSize = 2<<30 - 1
 )
 
+// CheckSize says why GitHub would refuse a file of that size, nil if it takes it.
+func CheckSize(name string, size int64) error {
+	switch {
+	case size == 0:
+		return fmt.Errorf("%s is empty, and GitHub takes no empty files", name)
+	case size > MaxAssetSize:
+		return fmt.Errorf("%s has %d bytes, and GitHub takes files below 2 GiB", name, size)
+	}
+	return nil
+}
+
 func (r *Release) asset(name string) *github.ReleaseAsset {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,8 +81,8 @@ func (r *Release) asset(name string) *github.ReleaseAsset {
 // published release a difference is refused, or makes it a draft again if it may be
 // overwritten.
 func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err error) {
-	if a.Size > MaxAssetSize {
-		return "", &Refusal{fmt.Errorf("uploading %s: %d bytes, and GitHub takes files below 2 GiB", a.Name, a.Size)}
+	if err := CheckSize(a.Name, a.Size); err != nil {
+		return "", &Refusal{fmt.Errorf("uploading: %w", err)}
 	}
 	outcome = Uploaded
 	first := true
