@@ -271,13 +271,16 @@ func TestCacheKey(t *testing.T) {
 		}
 		seen[got] = name
 	}
+	write("other/go.sum", "example.com/other v1.0.0/go.mod h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")
+	if got := key(nil); got != first {
+		t.Errorf("go.sum of a module that is not used: %+v, expected %+v", got, first)
+	}
 	for _, name := range []string{"go.sum", "go.work", "go.work.sum", "other/go.sum", "vendor/modules.txt"} {
 		before := key(nil)
 		content := "example.com/dependency v1.0.0/go.mod h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
 		switch name {
 		case "go.work":
-			write(name, "go 1.24\n\nuse (\n\t.\n\t./other\n)\n") // no sums of its own: nothing changes but what is looked at
-			continue
+			content = "go 1.24\n\nuse (\n\t.\n\t./other\n)\n" // no sums of its own: the other module's are looked at now
 		case "vendor/modules.txt":
 			content = "## workspace\n"
 		}

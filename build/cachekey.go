@@ -21,6 +21,11 @@ type CacheKey struct {
 	Restore string // how the keys of the same request over other dependencies begin
 }
 
+// cacheVersion is part of every key. It must be raised with a change of this program that
+// makes the packages of a request others, or compiles them with other flags: what is
+// saved under a key is never replaced, and would be cold from then on.
+const cacheVersion = "v1"
+
 // NewCacheKey names the build cache of spec. Everything is in it that decides which
 // packages are compiled and how; the versions of dependencies are its last part. What
 // only the linker sees is not: its results are in no cache.
@@ -28,6 +33,12 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 	p := &Plan{env: childEnv(spec.Environ, spec.Secrets)}
 	if err := p.locate(ctx, spec); err != nil {
 		return CacheKey{}, err
+	}
+	// Not always a variable: go env -w saves it, too. With it nothing is in GOCACHE.
+	if prog, err := p.goCommand(ctx, nil, "env", "GOCACHEPROG"); err != nil {
+		return CacheKey{}, explainGo(err)
+	} else if prog != "" {
+		return CacheKey{}, errors.New("the go command keeps what it compiles elsewhere, with GOCACHEPROG")
 	}
 	sums, err := p.sums()
 	if err != nil {
@@ -40,7 +51,7 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 		}
 	}
 	request := sha256.Sum256(fmt.Appendf(nil, "%q", []any{
-		p.Source.Dir, p.Mod, slices.Sorted(slices.Values(spec.Targets)), slices.Sorted(slices.Values(spec.Packages)),
+		cacheVersion, p.Source.Dir, p.Mod, slices.Sorted(slices.Values(spec.Targets)), slices.Sorted(slices.Values(spec.Packages)),
 		spec.Tags, spec.GCFlags, fmt.Sprint(spec.Cgo), fmt.Sprint(spec.CC), experiments,
 	}))
 	key := CacheKey{Restore: fmt.Sprintf("go-static-release-%s-%s-%s-%.8x-", runtime.GOOS, runtime.GOARCH, p.Go, request)}

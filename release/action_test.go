@@ -19,8 +19,9 @@ type actionFile struct {
 	Runs    struct {
 		Using string
 		Steps []struct {
-			ID, Uses, Run string
-			Env           map[string]string
+			ID, Name, Uses, Run string
+			ContinueOnError     bool `yaml:"continue-on-error"`
+			Env                 map[string]string
 		}
 	}
 }
@@ -127,6 +128,16 @@ func TestActionUsesFullCommits(t *testing.T) {
 		}
 		if cache, _, ok := strings.Cut(step.Uses, "@"); ok && !strings.HasSuffix(actionsCache, strings.TrimPrefix(step.Uses, cache)) {
 			t.Errorf("%s is another commit than that of %s", step.Uses, actionsCache)
+		}
+	}
+}
+
+// The cache can only make a run faster: what goes wrong with it fails no run. What goes
+// wrong with the program or the release does.
+func TestActionCacheFailsNoRun(t *testing.T) {
+	for _, step := range readAction(t).Runs.Steps {
+		if cache := strings.HasSuffix(step.Name, "the build cache"); step.ContinueOnError != cache {
+			t.Errorf("%s: continue-on-error is %v", step.Name, step.ContinueOnError)
 		}
 	}
 }

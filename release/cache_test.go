@@ -9,9 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -64,9 +67,15 @@ func TestCacheKeyCommand(t *testing.T) {
 	if other := w.cacheKey("INPUT_TARGETS=linux/arm64"); other["path"] == first["path"] || other["key"] == first["key"] {
 		t.Errorf("another request has the same cache: %v", other)
 	}
+	saved := filepath.Join(t.TempDir(), "env") // what go env -w writes
+	if err := os.WriteFile(saved, []byte("GOCACHEPROG=keeper\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct{ env, said string }{
 		{"INPUT_CACHE=false", "no build cache is kept: cache is false (input cache)\n"},
 		{"GOCACHE=" + t.TempDir(), "no build cache is kept: the job has its own, named by GOCACHE\n"},
+		{"GOCACHEPROG=keeper --fast", "no build cache is kept: the go command keeps what it compiles elsewhere, with GOCACHEPROG\n"},
+		{"GOENV=" + saved, "no build cache is kept: the go command keeps what it compiles elsewhere, with GOCACHEPROG\n"},
 		{"RUNNER_TEMP=", "no build cache is kept: RUNNER_TEMP is not set\n"},
 		{"INPUT_ARCHIVE=rar", "no build cache is kept: the settings are wrong\n"},
 		{"INPUT_DIRECTORY=missing", "no build cache is kept: directory missing does not exist\n"},
@@ -128,6 +137,25 @@ func TestCacheOfARun(t *testing.T) {
 	w.said("note: going on without the action's build cache: ")
 	if data, err := os.ReadFile(strings.TrimPrefix(output, "GITHUB_OUTPUT=")); err != nil || bytes.Contains(data, []byte("cache-save")) {
 		t.Errorf("%v: %s", err, data)
+	}
+}
+
+// What was published is not undone by a cache that cannot be saved.
+func TestCacheNotSaved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	if err := build.MakeCache(dir); err != nil {
+		t.Fatal(err)
+	}
+	cache, err := build.OpenCache(dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	environ := []string{"GITHUB_ACTIONS=true", "GITHUB_OUTPUT=" + t.TempDir(), cacheKeyVar + "=k"}
+	p := &program{environ: environ, log: &log, runner: github.NewRunner(getenvOf(environ), &log), event: &githubactions.GitHubContext{}}
+	p.keepCache(cache, true)
+	if !strings.Contains(log.String(), "note: the build cache is not saved: writing GITHUB_OUTPUT: ") {
+		t.Errorf("said: %s", &log)
 	}
 }
 
