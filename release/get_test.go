@@ -55,7 +55,7 @@ const (
 // getGo is a go command that builds getBuilt.
 const getGo = `#!/bin/sh
 echo "go $*" >>"$GO_CALLED"
-echo "$GOFLAGS $GOWORK $GOTOOLCHAIN $CGO_ENABLED ${GOOS-} ${GOARCH-} in $PWD" >>"$GO_CALLED"
+echo "$GO111MODULE $GOFLAGS $GOWORK $GOTOOLCHAIN $CGO_ENABLED ${GOOS-} ${GOARCH-} in $PWD" >>"$GO_CALLED"
 while [ $# -gt 0 ]; do
   if [ "$1" = -o ]; then printf '#!/bin/sh\necho built\n' >"$2"; fi
   shift
@@ -139,7 +139,7 @@ func (g *getter) run(status int) (said, called string) {
 	cmd.Env = append([]string{
 		"PATH=" + g.bin, "RUNNER_TEMP=" + g.temp, "GITHUB_ACTION_PATH=" + g.action, "GITHUB_SERVER_URL=" + server.URL,
 		"RUNNER_OS=Linux", "RUNNER_ARCH=X64", "https_proxy=" + server.URL, "GO_CALLED=" + log,
-		"GOOS=js", "GOARCH=wasm", "GOFLAGS=-mod=vendor", "GOTOOLCHAIN=local",
+		"GOOS=js", "GOARCH=wasm", "GOFLAGS=-mod=vendor", "GOTOOLCHAIN=local", "GO111MODULE=off",
 	}, g.env...)
 	out, err := cmd.CombinedOutput()
 	server.Close() // waits for the last request
@@ -174,7 +174,7 @@ func (g *getter) built(warnings ...string) {
 	g.t.Helper()
 	said, called := g.run(0)
 	g.has(getBuilt)
-	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "-mod=readonly off auto 0   in "+g.action) {
+	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "\non -mod=readonly off auto 0   in "+g.action) {
 		g.t.Errorf("go was called so: %s", called)
 	}
 	for _, w := range warnings {
