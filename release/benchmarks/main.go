@@ -4,6 +4,7 @@
 //	go run ./release/benchmarks                    # age, ten targets, three rounds
 //	go run ./release/benchmarks -targets 1,5,20 -rounds 1
 //	go run ./release/benchmarks -project . -against parallel
+//	go run ./release/benchmarks -warm -rounds 5    # nothing from an empty cache: minutes
 //
 // Every contestant makes the same files of the same commit: all programs for all
 // targets, an archive for each target, a list of digests. In each round all of them run
@@ -36,6 +37,7 @@ type benchmark struct {
 	counts  []int // of targets
 	rounds  int
 	against []string
+	warm    bool   // with this machine's own build cache only
 	work    string // directory for everything; removed at the end
 }
 
@@ -55,10 +57,11 @@ func run(ctx context.Context, args []string) (err error) {
 	targets := flags.String("targets", "10", "how many targets, several numbers for several comparisons")
 	rounds := flags.Int("rounds", 3, "how often everything runs")
 	against := flags.String("against", "sequential,parallel,goreleaser", "whom to compare with")
+	warm := flags.Bool("warm", false, "only with the build cache of this machine, filled by a run that is not measured: a round takes seconds")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b := &benchmark{project: *project, rounds: *rounds, against: list(*against)}
+	b := &benchmark{project: *project, rounds: *rounds, against: list(*against), warm: *warm}
 	for _, word := range list(*targets) {
 		n, err := strconv.Atoi(word)
 		if err != nil || n < 1 {
@@ -89,8 +92,13 @@ func list(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// states of the build cache, in the order in which they come about.
-var states = []string{"cold", "warm", "again"}
+// states are those of the build cache, in the order in which they come about.
+func (b *benchmark) states() []string {
+	if b.warm {
+		return []string{"warm", "again"}
+	}
+	return []string{"cold", "warm", "again"}
+}
 
 // results are the measures by state, contestant and round.
 type results map[string]map[string][]measure
@@ -102,12 +110,22 @@ func (b *benchmark) compare(ctx context.Context, everyone []contestant, n int) (
 	if err != nil {
 		return nil, err
 	}
+	if b.warm {
+		for _, c := range everyone {
+			if err := b.newVersion(ctx); err != nil {
+				return nil, err
+			}
+			if _, err := b.measure(ctx, c, "cold", targets); err != nil {
+				return nil, fmt.Errorf("%s, filling the cache: %w", c.name, err)
+			}
+		}
+	}
 	for round := range b.rounds {
 		order := slices.Clone(everyone)
 		for range round { // the first of one round is the last of the next
 			order = append(order[1:], order[0])
 		}
-		for _, state := range states {
+		for _, state := range b.states() {
 			if state != "again" {
 				if err := b.newVersion(ctx); err != nil {
 					return nil, err
@@ -125,7 +143,7 @@ func (b *benchmark) compare(ctx context.Context, everyone []contestant, n int) (
 				fmt.Fprintf(os.Stderr, "  round %d, %d targets, %s, %s: %.1f s, %.1f CPU seconds, %d MB\n", round+1, n, state, c.name, m.wall, m.cpu, m.memory>>20)
 			}
 		}
-		for _, c := range everyone { // a cache for ten targets is a gigabyte
+		for _, c := range everyone { // a cache for ten targets is a gigabyte; with warm there is none
 			if err := os.RemoveAll(b.cache(c)); err != nil {
 				return nil, err
 			}

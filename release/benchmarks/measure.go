@@ -38,7 +38,10 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 	// What a contestant does to its compilers is its own: nothing of this machine's settings.
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		return strings.HasPrefix(kv, "GOFLAGS=") || strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=")
-	}), "GOCACHE="+b.cache(c), "GITHUB_TOKEN=", "GITHUB_ACTIONS=")
+	}), "GITHUB_TOKEN=", "GITHUB_ACTIONS=")
+	if !b.warm {
+		cmd.Env = append(cmd.Env, "GOCACHE="+b.cache(c))
+	}
 	ownSession(cmd)
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -84,7 +87,7 @@ func (b *benchmark) added(c contestant, cpu float64) (float64, error) {
 func (b *benchmark) print(w io.Writer, n int, r results) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "\n%d targets\tagainst\ttime\tCPU\tmemory\n", n)
-	for _, state := range states {
+	for _, state := range b.states() {
 		mine := r[state][ours]
 		for _, other := range b.against {
 			theirs := r[state][other]
