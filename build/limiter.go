@@ -15,7 +15,8 @@ func ThisMachine() Machine { return Machine{runtime.GOMAXPROCS(0), freeMemory()}
 
 // A Limiter lets builds run side by side: so many at a time, in the order in which they
 // came, and only as many as their memory allows. What a build needs is not known before
-// one has ended; where memory is short the first one therefore runs alone.
+// one has ended; until then it is taken for ample, so that where memory is short the
+// first one runs alone.
 type Limiter struct {
 	most       int // builds at a time
 	processors int

@@ -30,8 +30,8 @@ import (
 // GitHub's limit for concurrent requests.
 const maxUploads = 5
 
-// maxPacks is how many lanes pack at a time. Two keep all processors busy, since blocks
-// of one file are compressed side by side, but for the ends of small files.
+// maxPacks is how many lanes pack at a time: few, because each holds some megabytes, and
+// enough, because the blocks of one file are compressed side by side.
 const maxPacks = 4
 
 // A run is one release in the making.
