@@ -57,10 +57,12 @@ type Compilation struct {
 	CPU      time.Duration // of all processors
 }
 
-// Compile builds every main package of one target into the empty directory out, an
-// absolute path that git must ignore if it lies in the checkout, with its share of the
-// machine; what the ambient environment says of that wins. On an error no binary is
-// returned: go build writes the programs that do compile even when another does not.
+// Compile builds every main package of one target into the directory out, an absolute
+// path that git must ignore if it lies in the checkout, with its share of the machine;
+// what the ambient environment says of that wins. Nothing is in out but what an earlier
+// Compile of the target made: the go command leaves what is up to date by its build ID. On
+// an error no binary is returned: go build writes the programs that do compile even when
+// another does not.
 func (p *Plan) Compile(ctx context.Context, b Build, out string, share Share) (Compilation, error) {
 	cmd := p.Command(b, out)
 	// The go command's own temporary files: should they lie in the checkout, they would
