@@ -35,7 +35,7 @@ func (b *benchmark) prepare(ctx context.Context) ([]contestant, error) {
 		return nil, err
 	}
 	everyone := []contestant{{ours, func(targets []string, out string) []string {
-		return []string{program, "--no-workflow", "--archive=tar.gz", "--dist=" + out, "--targets=" + strings.Join(targets, ",")}
+		return []string{program, "--no-workflow", "--archive=tar.gz", "--dist=" + out, "--packages=" + b.pattern, "--targets=" + strings.Join(targets, ",")}
 	}}}
 	for _, name := range b.against {
 		switch name {
@@ -168,7 +168,7 @@ func (b *benchmark) newVersion(ctx context.Context) error {
 
 // packages are those that this program releases, as the others take them: "./cmd/age".
 func (b *benchmark) packages(ctx context.Context, program string) ([]string, error) {
-	out, err := output(ctx, b.source(), program, "plan", "--json", "--no-workflow", "--targets=linux/amd64", "--tag=v1.0.0")
+	out, err := output(ctx, b.source(), program, "plan", "--json", "--no-workflow", "--packages="+b.pattern, "--targets=linux/amd64", "--tag=v1.0.0")
 	if err != nil {
 		return nil, err
 	}

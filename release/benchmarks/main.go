@@ -4,6 +4,7 @@
 //	go run ./release/benchmarks                    # age, ten targets, three rounds
 //	go run ./release/benchmarks -targets 1,5,20 -rounds 1
 //	go run ./release/benchmarks -project . -against parallel
+//	go run ./release/benchmarks -packages ./...    # all eight programs of age
 //	go run ./release/benchmarks -warm -rounds 5    # nothing from an empty cache: minutes
 //
 // Every contestant makes the same files of the same commit: all programs for all
@@ -34,7 +35,8 @@ import (
 // A benchmark is what was asked for.
 type benchmark struct {
 	project string
-	counts  []int // of targets
+	pattern string // of the programs; "" for those that this program takes by itself
+	counts  []int  // of targets
 	rounds  int
 	against []string
 	warm    bool   // with this machine's own build cache only
@@ -54,6 +56,7 @@ func main() {
 func run(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	project := flags.String("project", "filippo.io/age@v1.3.1", "what is released: a module at a version, or a directory")
+	pattern := flags.String("packages", "", "which programs (default those that this program takes by itself)")
 	targets := flags.String("targets", "10", "how many targets, several numbers for several comparisons")
 	rounds := flags.Int("rounds", 3, "how often everything runs")
 	against := flags.String("against", "sequential,parallel,goreleaser", "whom to compare with")
@@ -61,7 +64,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b := &benchmark{project: *project, rounds: *rounds, against: list(*against), warm: *warm}
+	b := &benchmark{project: *project, pattern: *pattern, rounds: *rounds, against: list(*against), warm: *warm}
 	for _, word := range list(*targets) {
 		n, err := strconv.Atoi(word)
 		if err != nil || n < 1 {

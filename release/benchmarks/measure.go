@@ -36,9 +36,11 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.source(), &said, &said
 	// What a contestant does to its compilers is its own: nothing of this machine's settings.
+	// GOFLAGS is the go command's default, said aloud: an empty one is that of go env -w,
+	// and without the commit's stamp the loops would compile no main package again.
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return strings.HasPrefix(kv, "GOFLAGS=") || strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=")
-	}), "GITHUB_TOKEN=", "GITHUB_ACTIONS=")
+		return strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=")
+	}), "GOFLAGS=-buildvcs=auto", "GITHUB_TOKEN=", "GITHUB_ACTIONS=")
 	if !b.warm {
 		cmd.Env = append(cmd.Env, "GOCACHE="+b.cache(c))
 	}
