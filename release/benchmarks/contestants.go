@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +15,7 @@ import (
 // A contestant is a way to make a release of the directory it is run in.
 type contestant struct {
 	name    string
-	command func(targets []string, out string) []string
+	command func(targets []string, out string) ([]string, error)
 }
 
 const ours = "go-static-release"
@@ -34,8 +33,8 @@ func (b *benchmark) prepare(ctx context.Context) ([]contestant, error) {
 	if err != nil {
 		return nil, err
 	}
-	everyone := []contestant{{ours, func(targets []string, out string) []string {
-		return []string{program, "--no-workflow", "--archive=tar.gz", "--dist=" + out, "--packages=" + b.pattern, "--targets=" + strings.Join(targets, ",")}
+	everyone := []contestant{{ours, func(targets []string, out string) ([]string, error) {
+		return []string{program, "--no-workflow", "--archive=tar.gz", "--dist=" + out, "--packages=" + b.pattern, "--targets=" + strings.Join(targets, ",")}, nil
 	}}}
 	for _, name := range b.against {
 		switch name {
@@ -44,8 +43,8 @@ func (b *benchmark) prepare(ctx context.Context) ([]contestant, error) {
 			if name == "parallel" {
 				at = fmt.Sprint(runtime.GOMAXPROCS(0))
 			}
-			everyone = append(everyone, contestant{name, func(targets []string, out string) []string {
-				return slices.Concat([]string{"sh", b.path("loop.sh"), at, out, strings.Join(packages, " ")}, targets)
+			everyone = append(everyone, contestant{name, func(targets []string, out string) ([]string, error) {
+				return slices.Concat([]string{"sh", b.path("loop.sh"), at, out, strings.Join(packages, " ")}, targets), nil
 			}})
 		case "goreleaser":
 			path, err := exec.LookPath(name)
@@ -53,15 +52,11 @@ func (b *benchmark) prepare(ctx context.Context) ([]contestant, error) {
 				fmt.Fprintln(os.Stderr, "goreleaser is not on PATH: nothing is compared with it")
 				continue
 			}
-			everyone = append(everyone, contestant{name, func(targets []string, out string) []string {
-				config := goreleaserConfig(packages, targets, out)
-				if err := os.WriteFile(b.path("goreleaser.yaml"), config, 0o644); err != nil {
-					return []string{"false"} // and its run fails
-				}
-				return []string{path, "release", "--clean", "--skip=publish,announce,validate", "--config=" + b.path("goreleaser.yaml")}
+			everyone = append(everyone, contestant{name, func(targets []string, out string) ([]string, error) {
+				config := b.path("goreleaser.yaml")
+				err := os.WriteFile(config, goreleaserConfig(packages, targets, out), 0o644)
+				return []string{path, "release", "--clean", "--skip=publish,announce,validate", "--config=" + config}, err
 			}})
-		default:
-			return nil, fmt.Errorf("-against: %q is none of sequential, parallel, goreleaser", name)
 		}
 	}
 	return everyone, os.WriteFile(b.path("loop.sh"), []byte(loop), 0o644)
@@ -104,7 +99,7 @@ func goreleaserConfig(packages, targets []string, out string) []byte {
 func (b *benchmark) path(name string) string { return filepath.Join(b.work, name) }
 
 // source is the checkout, out where a contestant writes, cache its build cache.
-func (b *benchmark) source() string            { return b.path("project") }
+func (b *benchmark) source() string            { return filepath.Join(b.path("project"), b.module) }
 func (b *benchmark) out(c contestant) string   { return b.path("out-" + c.name) }
 func (b *benchmark) cache(c contestant) string { return b.path("cache-" + c.name) }
 
@@ -126,19 +121,13 @@ func (b *benchmark) checkout(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, err = output(ctx, b.work, "git", "clone", "--quiet", "--no-tags", top, b.source())
+		if _, err = output(ctx, b.work, "git", "clone", "--quiet", "--no-tags", top, b.source()); err != nil {
+			return err
+		}
+		b.module, err = output(ctx, dir, "git", "rev-parse", "--show-prefix")
 		return err
 	}
 	if err := os.CopyFS(b.source(), os.DirFS(dir)); err != nil {
-		return err
-	}
-	err := filepath.WalkDir(b.source(), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			err = os.Chmod(path, 0o755) // those of the module cache cannot be written to
-		}
-		return err
-	})
-	if err != nil {
 		return err
 	}
 	// GoReleaser wants a remote, and asks it nothing.

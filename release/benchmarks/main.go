@@ -7,11 +7,12 @@
 //	go run ./release/benchmarks -packages ./...    # all eight programs of age
 //	go run ./release/benchmarks -warm -rounds 5    # nothing from an empty cache: minutes
 //
-// Every contestant makes the same files of the same commit: all programs for all
-// targets, an archive for each target, a list of digests. In each round all of them run
-// one after the other, in another order each time, from an empty build cache (cold); again
-// with the cache they filled, on a commit with a new version (warm); and once more on the
-// same commit, with the files they made still there (again; GoReleaser removes its own).
+// Every contestant makes the same files of the same sources: all programs for all
+// targets, an archive for each target, a list of digests. In each round one after the
+// other, in another order each time, runs from an empty build cache (cold); again with the
+// cache it filled, on a commit with a new version (warm); and once more on the same commit,
+// with the files it made still there (again; GoReleaser removes its own). A version is new
+// for everyone: the commit is stamped into main packages, which are then compiled anew.
 // What is printed are ratios between runs of one round, the median of the rounds and the
 // least and greatest: on a machine that others use too, seconds of two rounds cannot be
 // compared.
@@ -41,7 +42,11 @@ type benchmark struct {
 	against []string
 	warm    bool   // with this machine's own build cache only
 	work    string // directory for everything; removed at the end
+	module  string // where it is in the repository
 }
+
+// others are those that this program can be compared with.
+var others = []string{"sequential", "parallel", "goreleaser"}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -59,10 +64,13 @@ func run(ctx context.Context, args []string) (err error) {
 	pattern := flags.String("packages", "", "which programs (default those that this program takes by itself)")
 	targets := flags.String("targets", "10", "how many targets, several numbers for several comparisons")
 	rounds := flags.Int("rounds", 3, "how often everything runs")
-	against := flags.String("against", "sequential,parallel,goreleaser", "whom to compare with")
+	against := flags.String("against", strings.Join(others, ","), "whom to compare with")
 	warm := flags.Bool("warm", false, "only with the build cache of this machine, filled by a run that is not measured: a round takes seconds")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *rounds < 1 {
+		return fmt.Errorf("-rounds: %d is no number of rounds", *rounds)
 	}
 	b := &benchmark{project: *project, pattern: *pattern, rounds: *rounds, against: list(*against), warm: *warm}
 	for _, word := range list(*targets) {
@@ -71,6 +79,11 @@ func run(ctx context.Context, args []string) (err error) {
 			return fmt.Errorf("-targets: %q is no number of targets", word)
 		}
 		b.counts = append(b.counts, n)
+	}
+	for _, name := range b.against {
+		if !slices.Contains(others, name) {
+			return fmt.Errorf("-against: %q is none of %s", name, strings.Join(others, ", "))
+		}
 	}
 	if b.work, err = os.MkdirTemp("", "benchmarks-"); err != nil {
 		return err
@@ -113,14 +126,9 @@ func (b *benchmark) compare(ctx context.Context, everyone []contestant, n int) (
 	if err != nil {
 		return nil, err
 	}
-	if b.warm {
-		for _, c := range everyone {
-			if err := b.newVersion(ctx); err != nil {
-				return nil, err
-			}
-			if _, err := b.measure(ctx, c, "cold", targets); err != nil {
-				return nil, fmt.Errorf("%s, filling the cache: %w", c.name, err)
-			}
+	if b.warm { // one run fills what all have in common
+		if _, err := b.measure(ctx, everyone[0], "cold", targets); err != nil {
+			return nil, fmt.Errorf("filling the cache: %w", err)
 		}
 	}
 	for round := range b.rounds {
@@ -128,29 +136,32 @@ func (b *benchmark) compare(ctx context.Context, everyone []contestant, n int) (
 		for range round { // the first of one round is the last of the next
 			order = append(order[1:], order[0])
 		}
-		for _, state := range b.states() {
-			if state != "again" {
-				if err := b.newVersion(ctx); err != nil {
-					return nil, err
-				}
-			}
-			for _, c := range order {
-				m, err := b.measure(ctx, c, state, targets)
-				if err != nil {
-					return nil, fmt.Errorf("%s, %s: %w", c.name, state, err)
-				}
-				if r[state] == nil {
-					r[state] = map[string][]measure{}
-				}
-				r[state][c.name] = append(r[state][c.name], m)
-				fmt.Fprintf(os.Stderr, "  round %d, %d targets, %s, %s: %.1f s, %.1f CPU seconds, %d MB\n", round+1, n, state, c.name, m.wall, m.cpu, m.memory>>20)
-			}
-		}
-		for _, c := range everyone { // a cache for ten targets is a gigabyte; with warm there is none
-			if err := os.RemoveAll(b.cache(c)); err != nil {
+		for _, c := range order {
+			if err := b.round(ctx, c, round+1, targets, r); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return r, nil
+}
+
+// round lets one contestant release from every state of the cache.
+func (b *benchmark) round(ctx context.Context, c contestant, round int, targets []string, r results) error {
+	for _, state := range b.states() {
+		if state != "again" {
+			if err := b.newVersion(ctx); err != nil {
+				return err
+			}
+		}
+		m, err := b.measure(ctx, c, state, targets)
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", c.name, state, err)
+		}
+		if r[state] == nil {
+			r[state] = map[string][]measure{}
+		}
+		r[state][c.name] = append(r[state][c.name], m)
+		fmt.Fprintf(os.Stderr, "  round %d, %d targets, %s, %s: %.1f s, %.1f CPU seconds, %d MB\n", round, len(targets), state, c.name, m.wall, m.cpu, m.memory>>20)
+	}
+	return os.RemoveAll(b.cache(c)) // that for ten targets is a gigabyte; with warm there is none
 }

@@ -32,14 +32,18 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 		}
 	}
 	var said bytes.Buffer
-	args := c.command(targets, b.out(c))
+	args, err := c.command(targets, b.out(c))
+	if err != nil {
+		return m, err
+	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.source(), &said, &said
 	// What a contestant does to its compilers is its own: nothing of this machine's settings.
 	// GOFLAGS is the go command's default, said aloud: an empty one is that of go env -w,
 	// and without the commit's stamp the loops would compile no main package again.
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		return strings.HasPrefix(kv, "GOGC=") || strings.HasPrefix(kv, "GOMEMLIMIT=")
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains([]string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS"}, name)
 	}), "GOFLAGS=-buildvcs=auto", "GITHUB_TOKEN=", "GITHUB_ACTIONS=")
 	if !b.warm {
 		cmd.Env = append(cmd.Env, "GOCACHE="+b.cache(c))
@@ -111,7 +115,7 @@ func (b *benchmark) print(w io.Writer, n int, r results) {
 func ratio(mine, theirs []measure, of func(measure) float64) string {
 	ratios := make([]float64, len(mine))
 	for i := range mine {
-		if of(theirs[i]) == 0 {
+		if of(mine[i]) == 0 || of(theirs[i]) == 0 {
 			return "not known"
 		}
 		ratios[i] = of(mine[i]) / of(theirs[i])

@@ -11,8 +11,13 @@ import (
 	"time"
 )
 
-// ownSession puts a command into a session of its own, by which its children are found.
-func ownSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+// ownSession puts a command into a session of its own, by which its children are found,
+// and ended with it.
+func ownSession(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 10 * time.Second
+}
 
 // watchMemory looks four times a second at the resident memory of all processes of a
 // session, until stop. Pages that two processes share count twice. Source: proc_pid_stat(5).
