@@ -2,7 +2,6 @@ package build
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"go/build"
 	"io"
@@ -17,24 +16,28 @@ import (
 // target, so that the go command need be asked only once: no file of a package main is
 // for some platforms only. It may say no where they are all the same.
 //
-// With cgo, and in a workspace, which has other modules, it says no.
+// With cgo, and in a workspace, which has other modules, it says no; and where packages
+// are named that no wildcard matches.
 //
 // Source: go.dev/cmd/go, "Build constraints" and "Package lists and patterns".
-func (p *Plan) mainsAlike() (alike bool, err error) {
-	if p.hasC || p.cgo || p.work != "" {
+func (p *Plan) mainsAlike(patterns []string) (alike bool, err error) {
+	if p.hasC || p.cgo || p.work != "" || slices.ContainsFunc(patterns, unmatched) {
 		return false, nil
 	}
 	alike = true
 	err = filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
-		name := d.Name()
-		hidden := strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case d.IsDir() && path != p.dir && (hidden || name == "testdata" || name == "vendor"):
+		}
+		name := d.Name()
+		switch {
+		case d.IsDir() && path != p.dir && unmatched(name):
 			return fs.SkipDir
-		case d.IsDir() || hidden || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+		case d.IsDir() || hiddenGo(name) || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
+		}
+		if fi, err := os.Stat(path); err != nil || !fi.Mode().IsRegular() {
+			return nil // a link that leads nowhere or to a directory, which the go command leaves out too
 		}
 		if constrained, err := p.constrainedMain(path); err != nil || !constrained {
 			return err
@@ -48,22 +51,33 @@ func (p *Plan) mainsAlike() (alike bool, err error) {
 	return alike, nil
 }
 
+// hiddenGo reports whether the go command sees no file or directory of that name.
+func hiddenGo(name string) bool { return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") }
+
+// unmatched reports whether a directory in a path is one that wildcards do not match.
+func unmatched(path string) bool {
+	return slices.ContainsFunc(strings.Split(filepath.ToSlash(path), "/"), func(name string) bool {
+		return hiddenGo(name) && strings.Trim(name, ".") != "" || name == "testdata" || name == "vendor"
+	})
+}
+
 // constrainedMain reports whether a source file of a package main may be left out for
 // some targets: by its name or by a line before its package clause. The common "ignore"
 // leaves it out for all of them.
 func (p *Plan) constrainedMain(path string) (bool, error) {
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) { // a link that leads nowhere
-		return false, nil
-	}
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	constrained := !forAll(filepath.Base(path))
+	constrained, comment := !forAll(filepath.Base(path)), false
 	for r := bufio.NewReader(f); ; {
 		line, err := r.ReadString('\n')
-		line = strings.TrimSpace(line)
+		line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
+		if comment = comment || strings.HasPrefix(line, "/*"); comment && err == nil {
+			comment = !strings.Contains(line, "*/")
+			continue
+		}
 		if name, ok := strings.CutPrefix(line, "package "); ok {
 			return constrained && strings.HasPrefix(strings.TrimSpace(name), "main"), nil
 		}

@@ -25,6 +25,8 @@ func TestMainsAlike(t *testing.T) {
 		"a test":                    {map[string]string{"main.go": "package main\n", "main_windows_test.go": "//go:build windows\n\npackage main\n"}, "", true},
 		"what is no package":        {map[string]string{"main.go": "package main\n", "testdata/a_linux.go": "package main\n", "_x/a_linux.go": "package main\n", ".x/a_linux.go": "package main\n", "_a_linux.go": "package main\n"}, "", true},
 		"no clause":                 {map[string]string{"main.go": "//go:build linux\n"}, "", false},
+		"a mark of byte order":      {map[string]string{"main.go": "\ufeff//go:build linux\n\npackage main\n"}, "", false},
+		"a comment before the line": {map[string]string{"main.go": "/*\npackage x\n*/\n//go:build linux\n\npackage main\n"}, "", false},
 	} {
 		dir := t.TempDir()
 		for file, content := range test.files {
@@ -36,13 +38,25 @@ func TestMainsAlike(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		// The go command sees neither.
+		if err := os.Symlink(t.TempDir(), filepath.Join(dir, "directory_linux.go")); err != nil {
+			t.Skip("no symbolic links here: ", err)
+		}
+		if err := os.Symlink("nowhere", filepath.Join(dir, "nowhere_linux.go")); err != nil {
+			t.Fatal(err)
+		}
 		p := &Plan{dir: dir, Tags: test.tags}
-		if got, err := p.mainsAlike(); err != nil || got != test.want {
+		if got, err := p.mainsAlike(nil); err != nil || got != test.want {
 			t.Errorf("%s: %v, %v, want %v", name, got, err, test.want)
 		}
 		for _, p := range []*Plan{{dir: dir, hasC: true}, {dir: dir, cgo: true}} {
-			if got, err := p.mainsAlike(); err != nil || got {
+			if got, err := p.mainsAlike([]string{"./...", "."}); err != nil || got {
 				t.Errorf("%s, with C: %v, %v", name, got, err)
+			}
+		}
+		for pattern, named := range map[string]bool{"./cmd/...": false, "../x": false, "./testdata/cli": true, "./_x": true, "./.x/...": true} {
+			if got, err := p.mainsAlike([]string{".", pattern}); err != nil || got != (test.want && !named) {
+				t.Errorf("%s, %s: %v, %v", name, pattern, got, err)
 			}
 		}
 	}

@@ -26,8 +26,7 @@ func (f AttachedFile) Name() string { return path.Base(f.Path) }
 func (f AttachedFile) MarshalText() ([]byte, error) { return []byte(f.Path), nil }
 
 // AttachedFiles finds the regular files that match patterns, relative to the module,
-// sorted, each once. Wildcards match no name that begins with a dot. A pattern without a
-// file is a mistake, and so is a file that cannot be read, one of git's own, and one in
+// sorted, each once. A pattern without a file is a mistake, and so is a file that cannot be read, one of git's own, and one in
 // the directory without, which will be emptied. A symbolic link that leads out of the
 // module is refused.
 func (p *Plan) AttachedFiles(patterns []string, without string) ([]AttachedFile, error) {
@@ -43,7 +42,6 @@ func (p *Plan) AttachedFiles(patterns []string, without string) ([]AttachedFile,
 	var files []AttachedFile
 	for _, pattern := range patterns {
 		matches, err := globFiles(root.FS(), pattern)
-		matches = slices.DeleteFunc(matches, func(m string) bool { return hidden(m, pattern) })
 		switch {
 		case err != nil:
 			ps.add("attach", "", "reading pattern %q: %w", pattern, err)
@@ -82,18 +80,6 @@ func (p *Plan) attached(root *os.Root, name, without string) (AttachedFile, erro
 		return AttachedFile{}, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return AttachedFile{name, fi.Size()}, nil
-}
-
-// hidden reports whether a wildcard of pattern matches a name in file that begins with a
-// dot, which it does in no shell.
-func hidden(file, pattern string) bool {
-	patterns := strings.Split(pattern, "/")
-	for i, name := range strings.Split(file, "/") {
-		if strings.HasPrefix(name, ".") && (i >= len(patterns) || !strings.HasPrefix(strings.TrimPrefix(patterns[i], `\`), ".")) {
-			return true
-		}
-	}
-	return false
 }
 
 // CopyAttached writes the bytes of f to w.

@@ -80,6 +80,9 @@ func OpenCache(dir string, now time.Time) (*Cache, error) {
 	return c, nil
 }
 
+// Dir is where the cache is.
+func (c *Cache) Dir() string { return c.dir }
+
 // Trimmed is what Trim did.
 type Trimmed struct {
 	Kept, Removed           int   // entries

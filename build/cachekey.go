@@ -34,21 +34,18 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 	if err := p.locate(ctx, spec); err != nil {
 		return CacheKey{}, err
 	}
-	// Not always a variable: go env -w saves it, too. With it nothing is in GOCACHE.
-	if prog, err := p.goCommand(ctx, nil, "env", "GOCACHEPROG"); err != nil {
+	// Not always variables: go env -w saves them, too.
+	env, err := p.goCommand(ctx, nil, "env", "GOCACHEPROG", "GOEXPERIMENT", "GOFIPS140")
+	if err != nil {
 		return CacheKey{}, explainGo(err)
-	} else if prog != "" {
+	}
+	prog, experiments, _ := strings.Cut(env, "\n")
+	if prog != "" {
 		return CacheKey{}, errors.New("the go command keeps what it compiles elsewhere, with GOCACHEPROG")
 	}
-	sums, err := p.sums()
+	sums, err := p.sums(ctx)
 	if err != nil {
 		return CacheKey{}, err
-	}
-	var experiments []string // the last value of a name wins
-	for _, kv := range p.env {
-		if strings.HasPrefix(kv, "GOEXPERIMENT=") || strings.HasPrefix(kv, "GOFIPS140=") {
-			experiments = append(experiments, kv)
-		}
 	}
 	request := sha256.Sum256(fmt.Appendf(nil, "%q", []any{
 		cacheVersion, p.Source.Dir, p.Mod, slices.Sorted(slices.Values(spec.Targets)), slices.Sorted(slices.Values(spec.Packages)),
@@ -60,8 +57,9 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 }
 
 // sums returns a digest over the files that name the dependencies of the module, or of
-// all modules of its workspace.
-func (p *Plan) sums() (string, error) {
+// all modules of its workspace, and over the profiles of the repository, for each of which
+// the go command compiles all dependencies anew (go.dev/doc/pgo).
+func (p *Plan) sums(ctx context.Context) (string, error) {
 	dirs, top := []string{p.dir}, p.dir
 	if p.work != "" {
 		data, err := os.ReadFile(p.work)
@@ -81,7 +79,12 @@ func (p *Plan) sums() (string, error) {
 	for _, dir := range dirs {
 		files = append(files, filepath.Join(dir, "go.sum"))
 	}
+	profiles, err := repo{p.Source.top, p.env}.git(ctx, "ls-files", "--stage", "--", ":(glob)**/default.pgo")
+	if err != nil {
+		return "", fmt.Errorf("asking git for profiles: %w", err)
+	}
 	h := sha256.New()
+	fmt.Fprintf(h, "%s\n", profiles)
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // many modules have no dependencies

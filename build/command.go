@@ -54,9 +54,10 @@ func (c Command) run(ctx context.Context, env []string) (stdout, stderr []byte, 
 	return stdout, stderr, err
 }
 
-// A usage is what a command and its children took of the machine.
+// A usage is what a command and its children took of the machine; nothing on Windows,
+// where a process does not know that of its children.
 type usage struct {
-	largest int64         // bytes of memory of the largest process, 0 where that is not known
+	largest int64         // bytes of memory of the largest process
 	cpu     time.Duration // of all processors
 }
 
@@ -80,7 +81,7 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 		return nil, nil, used, fmt.Errorf("running %s: %w", c.Args[0], err)
 	}
 	if state := cmd.ProcessState; state != nil {
-		used = usage{largestProcess(state), state.UserTime() + state.SystemTime()}
+		used = usageOf(state)
 	}
 	if err != nil {
 		output := strings.TrimSpace(errs.String() + "\n" + out.String())
@@ -155,15 +156,17 @@ func childEnv(ambient, secrets []string) []string {
 }
 
 // processFlag is the only flag of GOFLAGS that changes nothing of what is built.
-var processFlag = regexp.MustCompile(`(?:^|\s)--?p=([1-9][0-9]{0,5})(?:\s|$)`)
+var processFlag = regexp.MustCompile(`^--?p=([1-9][0-9]{0,5})$`)
 
 // processesOf is the -p in GOFLAGS of an environment, 0 if there is none.
 func processesOf(environ []string) (n int) {
 	for _, kv := range environ {
 		if flags, ok := strings.CutPrefix(kv, "GOFLAGS="); ok {
 			n = 0 // the last value of a name wins
-			if m := processFlag.FindStringSubmatch(flags); m != nil {
-				n, _ = strconv.Atoi(m[1]) // digits only
+			for _, flag := range strings.Fields(flags) {
+				if m := processFlag.FindStringSubmatch(flag); m != nil {
+					n, _ = strconv.Atoi(m[1]) // digits only; the last one wins here, too
+				}
 			}
 		}
 	}

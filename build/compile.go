@@ -1,7 +1,6 @@
 package build
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +53,7 @@ type Compilation struct {
 	Binaries []Binary
 	Output   string        // of the go command: warnings, downloads
 	Largest  int64         // bytes of memory, of its largest process; 0 where that is not known
-	CPU      time.Duration // of all processors
+	CPU      time.Duration // of all processors; 0 where that is not known
 }
 
 // Compile builds every main package of one target into the directory out, an absolute
@@ -72,7 +71,7 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string, share Share) (C
 	if b.CC == nil {
 		cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
 	}
-	cmd.Env = append(cmd.Env, fmt.Sprintf("GOFLAGS=-mod=%s -p=%d", p.Mod, cmp.Or(p.processes, share.Processes)))
+	cmd.Env = append(cmd.Env, fmt.Sprintf("GOFLAGS=-mod=%s -p=%d", p.Mod, share.Processes))
 	for _, kv := range share.Env {
 		if name, _, _ := strings.Cut(kv, "="); !p.userSets(name) {
 			cmd.Env = append(cmd.Env, kv)
@@ -109,10 +108,10 @@ func (p *Plan) userSets(name string) bool {
 	})
 }
 
-// killed is how the go command says that the system has killed one of its compilers, of
-// which it tells no other way, and how they say that they got no memory
-// (os.ProcessState.String; runtime, malloc.go).
-var killed = regexp.MustCompile(`(?m)signal: killed$|runtime: out of memory|cannot allocate memory`)
+// killed is how the go command and gcc say that the system has killed a compiler or a
+// linker, of which they tell no other way, and how these say that they got no memory
+// (os.ProcessState.String; runtime, malloc.go and mem_windows.go; gcc.cc; collect-utils.cc).
+var killed = regexp.MustCompile(`(?m)signal: killed$|out of memory|cannot allocate memory|Killed signal terminated|terminated with signal 9`)
 
 // ShortOfMemory reports whether a compilation failed because the system had no more
 // memory for it.

@@ -123,13 +123,17 @@ func (p *Plan) ownerOf(file, without string) (owner, error) {
 	return nobody, nil
 }
 
-// globFiles matches pattern against the regular files of tree.
+// globFiles matches pattern against the regular files of tree. Wildcards match no name
+// that begins with a dot, as in a shell.
 func globFiles(tree fs.FS, pattern string) (files []string, err error) {
 	matches, err := fs.Glob(tree, pattern)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range matches {
+		if hidden(m, pattern) {
+			continue
+		}
 		fi, err := fs.Stat(tree, m)
 		if err != nil {
 			return nil, err
@@ -139,6 +143,18 @@ func globFiles(tree fs.FS, pattern string) (files []string, err error) {
 		}
 	}
 	return files, nil
+}
+
+// hidden reports whether a wildcard of pattern matches a name in file that begins with a
+// dot.
+func hidden(file, pattern string) bool {
+	patterns := strings.Split(pattern, "/")
+	for i, name := range strings.Split(file, "/") {
+		if strings.HasPrefix(name, ".") && (i >= len(patterns) || !strings.HasPrefix(strings.TrimPrefix(patterns[i], `\`), ".")) {
+			return true
+		}
+	}
+	return false
 }
 
 // lfsPointer begins what git has of a file that it keeps elsewhere.

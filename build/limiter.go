@@ -19,6 +19,7 @@ func ThisMachine() Machine { return Machine{runtime.GOMAXPROCS(0), freeMemory()}
 // first one runs alone.
 type Limiter struct {
 	most       int // builds at a time
+	processes  int // of each build, as the user wants it; 0: decided here
 	processors int
 	memory     int64 // bytes that they may take together; 0: not limited
 
@@ -41,9 +42,14 @@ const (
 	linker   = 1 << 30
 )
 
-// NewLimiter returns a limiter for a machine, with at most so many builds at a time.
-func NewLimiter(m Machine, most int) *Limiter {
-	l := &Limiter{most: max(1, most), processors: max(1, m.Processors)}
+// NewLimiter returns a limiter for the builds of a plan on a machine, with at most so many
+// at a time.
+func (p *Plan) NewLimiter(m Machine, most int) *Limiter {
+	return newLimiter(m, most, p.processes)
+}
+
+func newLimiter(m Machine, most, processes int) *Limiter {
+	l := &Limiter{most: max(1, most), processes: processes, processors: max(1, m.Processors)}
 	if m.Memory > 0 { // a group that is full has one byte, and no memory is no limit
 		l.memory = max(1, m.Memory/100*(100-spare))
 	}
@@ -56,7 +62,8 @@ func NewLimiter(m Machine, most int) *Limiter {
 // nothing (Go 1.26): GOGC=800 takes 0.8 of the processor time of 100, and 1.6 times the
 // memory of the largest process; off takes as long, and 2.4 times the memory. One process
 // with one thread for each build, where there are as many builds as processors, takes 0.85
-// of two processes with two threads.
+// of two processes with two threads; two with one thread each 0.95 of one, because a
+// processor has something to do while a go command is between two compilers.
 type Share struct {
 	Processes int      // at a time: the -p of go build
 	Env       []string // of its compilers, but for what the user sets: GOMAXPROCS, GOGC, GOMEMLIMIT
@@ -75,7 +82,8 @@ type Turn struct {
 func (l *Limiter) Queue(links int) *Turn { return l.join(&Turn{l: l, links: links}) }
 
 // Alone puts a build at the head of the queue, which is to take as little memory as it
-// can, and to run while no other one does.
+// can, and to run while no other one does. It has been killed: what was known of memory
+// was wrong, and from now on one less runs at a time.
 func (l *Limiter) Alone() *Turn { return l.join(&Turn{l: l, alone: true}) }
 
 func (l *Limiter) join(t *Turn) *Turn {
@@ -83,6 +91,7 @@ func (l *Limiter) join(t *Turn) *Turn {
 	defer l.mu.Unlock()
 	t.ready = make(chan struct{})
 	if t.alone {
+		l.most = max(1, l.most-1)
 		l.queue = slices.Insert(l.queue, 0, t)
 	} else {
 		l.queue = append(l.queue, t)
@@ -119,7 +128,7 @@ func (t *Turn) leave() {
 }
 
 // Done says that the build has ended. largest is its largest process in bytes, 0 if that
-// is not known.
+// is not known, or not what others will take: it has failed, or linked nothing.
 func (t *Turn) Done(largest int64) {
 	l := t.l
 	l.mu.Lock()
@@ -184,8 +193,10 @@ func (l *Limiter) share(t *Turn) Share {
 	s := Share{Processes: (l.processors + together - 1) / together}
 	if s.Processes < l.processors {
 		s.Env = append(s.Env, fmt.Sprintf("GOMAXPROCS=%d", s.Processes))
+		s.Processes++
 	}
 	if l.memory == 0 {
+		s.Processes = cmp.Or(l.processes, s.Processes)
 		return s
 	}
 	mine := l.memory / int64(together)
@@ -193,6 +204,7 @@ func (l *Limiter) share(t *Turn) Share {
 	if t.links > 1 { // they may be linked at the same time
 		s.Processes = max(1, min(s.Processes, int(mine/cmp.Or(l.largest, linker))))
 	}
+	s.Processes = cmp.Or(l.processes, s.Processes)
 	if mine >= ample {
 		// Half at most, because several compilers of one build may grow at a time.
 		s.Env = append(s.Env, "GOGC=800", fmt.Sprintf("GOMEMLIMIT=%d", mine/int64(max(2, min(t.links, s.Processes)))))

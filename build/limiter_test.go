@@ -91,7 +91,7 @@ func TestLimiter(t *testing.T) {
 		"not measured, some fit":    {8 * gib, 4, 1, 0, 3},
 		"a full group":              {1, 4, 1, gib, 1},
 	} {
-		if got := together(t, NewLimiter(Machine{4, test.memory}, test.most), 30, test.links, test.largest); got != test.want {
+		if got := together(t, newLimiter(Machine{4, test.memory}, test.most, 0), 30, test.links, test.largest); got != test.want {
 			t.Errorf("%s: %d at a time, want %d", name, got, test.want)
 		}
 	}
@@ -108,21 +108,21 @@ func TestShare(t *testing.T) {
 		largest    int64 // that was measured before
 		want       string
 	}{
-		"a laptop":                     {2, 24 * gib, 2, 10, 0, "{1 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=5476083286]}"},
-		"a small runner":               {2, 7 * gib, 2, 10, 0, "{1 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=1597190948]}"},
-		"a runner":                     {4, 16 * gib, 4, 6, 0, "{1 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=1825361091]}"},
+		"a laptop":                     {2, 24 * gib, 2, 10, 0, "{2 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=5476083286]}"},
+		"a small runner":               {2, 7 * gib, 2, 10, 0, "{2 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=1597190948]}"},
+		"a runner":                     {4, 16 * gib, 4, 6, 0, "{2 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=1825361091]}"},
 		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=800 GOMEMLIMIT=7301444367]}"},
-		"memory is not known":          {4, 0, 4, 10, 0, "{1 [GOMAXPROCS=1]}"},
-		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{11 [GOMAXPROCS=11 GOGC=800 GOMEMLIMIT=38941036810]}"},
-		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{3 [GOMAXPROCS=3 GOGC=800 GOMEMLIMIT=1081695466]}"},
+		"memory is not known":          {4, 0, 4, 10, 0, "{2 [GOMAXPROCS=1]}"},
+		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{12 [GOMAXPROCS=11 GOGC=800 GOMEMLIMIT=38941036810]}"},
+		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{4 [GOMAXPROCS=3 GOGC=800 GOMEMLIMIT=1081695466]}"},
 		"many processors, measured":    {64, 64 * gib, 64, 90, 5e8, "{1 [GOMAXPROCS=1]}"},
 		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{2 []}"},               // the first, alone
 		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9.5e8, "{2 []}"},           // one after the other
 		"2 GiB, links of 0.8 GB":       {2, 2 * gib, 2, 20, 8e8, "{1 [GOMAXPROCS=1]}"}, // two at a time
 		"2 GiB, several of 0.9 GB":     {2, 2 * gib, 2, -20, 9e8, "{1 [GOMAXPROCS=1]}"},
-		"2 GiB, small programs":        {2, 2 * gib, 2, 20, 2e8, "{1 [GOMAXPROCS=1]}"},
+		"2 GiB, small programs":        {2, 2 * gib, 2, 20, 2e8, "{2 [GOMAXPROCS=1]}"},
 	} {
-		l := NewLimiter(Machine{test.processors, test.memory}, test.most)
+		l := newLimiter(Machine{test.processors, test.memory}, test.most, 0)
 		if test.largest > 0 {
 			turn := l.Queue(1)
 			if _, err := turn.Wait(t.Context()); err != nil {
@@ -147,7 +147,7 @@ func TestShare(t *testing.T) {
 
 // Builds run in the order of the queue, whoever asks first.
 func TestQueue(t *testing.T) {
-	l := NewLimiter(Machine{4, 64 << 30}, 1)
+	l := newLimiter(Machine{4, 64 << 30}, 1, 0)
 	turns := make([]*Turn, 5)
 	for i := range turns {
 		turns[i] = l.Queue(1)
@@ -176,7 +176,7 @@ func TestQueue(t *testing.T) {
 // began.
 func TestLimiterLearns(t *testing.T) {
 	const gib = 1 << 30
-	l := NewLimiter(Machine{4, 10 * gib}, 4) // 8.5 GiB
+	l := newLimiter(Machine{4, 10 * gib}, 4, 0) // 8.5 GiB
 	turns := make([]*Turn, 6)
 	for i := range turns {
 		turns[i] = l.Queue(1)
@@ -201,7 +201,7 @@ func TestLimiterLearns(t *testing.T) {
 
 // Alone is alone and next, and what waits ends with its context and holds up nobody.
 func TestAlone(t *testing.T) {
-	l := NewLimiter(Machine{4, 64 << 30}, 4)
+	l := newLimiter(Machine{4, 64 << 30}, 4, 0)
 	first, second := l.Queue(1), l.Queue(1)
 	if _, err := first.Wait(t.Context()); err != nil {
 		t.Fatal(err)
@@ -246,11 +246,46 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// A build that was killed shows that too many ran: one less from then on. What it does
+// alone, it does with one process, whatever the user wants.
+func TestKilledBuilds(t *testing.T) {
+	l := newLimiter(Machine{4, 64 << 30}, 3, 7)
+	for want := 2; want > 0; want-- {
+		turn := l.Alone()
+		if share, err := turn.Wait(t.Context()); err != nil || share.Processes != 1 {
+			t.Fatal(share, err)
+		}
+		turn.Done(0)
+		if got := together(t, l, 20, 1, 1<<20); got != want {
+			t.Errorf("%d at a time, want %d", got, want)
+		}
+	}
+}
+
+// The number of processes that the user wants is counted in what a build needs.
+func TestProcessesWanted(t *testing.T) {
+	l := newLimiter(Machine{4, 10 << 30}, 4, 8) // 8.5 GiB
+	first := l.Queue(4)
+	if share, err := first.Wait(t.Context()); err != nil || share.Processes != 8 {
+		t.Fatal(share, err)
+	}
+	first.Done(1 << 30)
+	for range 4 {
+		l.Queue(4)
+	}
+	if _, err := l.queue[0].Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.running) != 2 { // 4 links of 1 GiB each
+		t.Errorf("%d run", len(l.running))
+	}
+}
+
 // A turn that is given in the very moment in which its context ends is given back.
 func TestTurnAfterEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l := NewLimiter(Machine{2, 0}, 1)
+	l := newLimiter(Machine{2, 0}, 1, 0)
 	for range 100 {
 		turn := l.Queue(1)
 		if _, err := turn.Wait(ctx); err == nil {
@@ -268,7 +303,7 @@ func TestTurnAfterEnd(t *testing.T) {
 // Of GOFLAGS only the number of processes is taken.
 func TestProcessesOf(t *testing.T) {
 	for flags, want := range map[string]int{
-		"": 0, "-p=3": 3, "-mod=mod -p=12 -v": 12, "--p=4": 4, "-p=0": 0, "-p": 0, "-parallel=3": 0, "-ldflags=-p=3": 0, "-p=1x": 0,
+		"": 0, "-p=3": 3, "-mod=mod -p=12 -v": 12, "--p=4": 4, "-p=0": 0, "-p": 0, "-parallel=3": 0, "-ldflags=-p=3": 0, "-p=1x": 0, "-p=3 -p=4": 4,
 	} {
 		if got := processesOf([]string{"GOFLAGS=-p=77", "GOFLAGS=" + flags}); got != want {
 			t.Errorf("%q: %d, want %d", flags, got, want)

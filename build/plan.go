@@ -230,7 +230,7 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
 
 	p.hasC, err = repo{p.dir, p.env}.hasC(ctx)
 	ps.keep("directory", err)
-	alike, err := p.mainsAlike()
+	alike, err := p.mainsAlike(spec.Packages)
 	ps.keep("directory", err)
 	if alike && len(targets) > 0 {
 		p.everywhere = sync.OnceValues(func() ([]Main, error) { return p.listMains(ctx, targets[0], spec.Packages) })

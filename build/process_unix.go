@@ -21,15 +21,15 @@ func killGroup(p *os.Process) {
 	}
 }
 
-// largestProcess is the most memory that any one process of an ended child had, the child
-// or those it waited for, in bytes (getrusage(2), RUSAGE_CHILDREN).
-func largestProcess(state *os.ProcessState) int64 {
-	usage, ok := state.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return 0
+// usageOf is what an ended child and those it waited for have used. The memory is the most
+// of any one of them (getrusage(2), RUSAGE_CHILDREN).
+func usageOf(state *os.ProcessState) usage {
+	used := usage{cpu: state.UserTime() + state.SystemTime()}
+	if rusage, ok := state.SysUsage().(*syscall.Rusage); ok {
+		used.largest = int64(rusage.Maxrss) // bytes on Darwin, kilobytes elsewhere
+		if runtime.GOOS != "darwin" && runtime.GOOS != "ios" {
+			used.largest *= 1024
+		}
 	}
-	if runtime.GOOS == "darwin" || runtime.GOOS == "ios" {
-		return int64(usage.Maxrss) // bytes there, kilobytes elsewhere
-	}
-	return int64(usage.Maxrss) * 1024
+	return used
 }

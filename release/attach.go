@@ -1,6 +1,7 @@
 package release
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,7 @@ func (p *Plan) checkAttached(taken map[string]string) error {
 	var errs []error
 	for _, f := range p.Attach {
 		if err := github.CheckName(f.Name()); err != nil {
-			errs = append(errs, &build.Problem{Setting: "attach", Err: err})
+			errs = append(errs, &build.Problem{Setting: "attach", Err: fmt.Errorf("%s: %w", f.Path, err)})
 		}
 		if err := github.CheckSize(f.Path, f.Size); err != nil {
 			errs = append(errs, &build.Problem{Setting: "attach", Err: err})
@@ -47,10 +48,10 @@ func (p *Plan) checkAttached(taken map[string]string) error {
 
 // attach copies the files that are attached as they are into dist/. What is sent, and
 // what the checksums list, are the bytes that were copied, whatever becomes of the files.
-func (r *run) attach() error {
+func (r *run) attach(ctx context.Context) error {
 	for _, f := range r.plan.Attach {
 		a, err := pack.WriteFile(r.cfg.Dist, pack.Artifact{Name: f.Name(), Kind: "attached"}, r.cfg.Checksums, func(w io.Writer) error {
-			return r.plan.CopyAttached(w, f)
+			return r.plan.CopyAttached(stoppable{ctx, w}, f)
 		})
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -19,7 +21,7 @@ import (
 // the step that releases, and lets actions/cache/save save it if that step says so.
 //
 // A cache can only make a run faster: whatever is wrong with it is said, and the run
-// goes on without it.
+// goes on without it; action.yml sees to that where the step itself fails.
 
 // cacheKeyCommand is the command that names it.
 const cacheKeyCommand = "cache-key"
@@ -94,12 +96,18 @@ func (p *program) openCache() *build.Cache {
 // keepCache is called after a run that did what it set out to. It takes out of the
 // cache what the run did not use, and has it saved; not after a run that began with the
 // programs of an earlier one (whole is false), since that may have compiled nothing, and
-// a cache that is saved is never replaced.
-func (p *program) keepCache(cache *build.Cache, whole bool) {
+// a cache that is saved is never replaced. The report in dist travels with it: the next
+// run begins with what took longest.
+func (p *program) keepCache(cache *build.Cache, dist string, whole bool) {
 	if cache == nil || !whole || !p.worthSaving() {
 		return
 	}
 	t, err := cache.Trim()
+	if err == nil {
+		_, err = pack.WriteFile(cache.Dir(), pack.Artifact{Name: reportJSON}, nil, func(w io.Writer) error {
+			return copyFile(w, filepath.Join(dist, reportJSON))
+		})
+	}
 	if err != nil {
 		fmt.Fprintf(p.log, "note: the build cache is not saved: %v\n", err)
 		return
@@ -112,12 +120,13 @@ func (p *program) keepCache(cache *build.Cache, whole bool) {
 }
 
 // worthSaving reports whether a saved cache would be of use: the default branch's can be
-// read by every run, that of another branch or a tag only by its own
-// (docs.github.com, "Restrictions for accessing a cache"). One that exists is never replaced.
+// read by every run, that of another branch or a pull request only by its own, and that of
+// a tag by nobody: it is released once (docs.github.com, "Restrictions for accessing a
+// cache"). One that exists is never replaced.
 func (p *program) worthSaving() bool {
 	getenv := getenvOf(p.environ)
 	restored := getenv(cacheRestoredVar)
-	if restored == getenv(cacheKeyVar) {
+	if restored == getenv(cacheKeyVar) || strings.HasPrefix(p.event.Ref, "refs/tags/") {
 		return false
 	}
 	repository, _ := p.event.Event["repository"].(map[string]any)

@@ -22,7 +22,7 @@ import (
 func newCacheShop(t *testing.T) *workshop {
 	t.Helper()
 	w := newWorkshop(t, helloSource, githubtest.Options{})
-	w.env = append(w.env, "GOCACHE=", "RUNNER_TEMP="+t.TempDir(), "INPUT_TARGETS=linux/amd64", "INPUT_CACHE=true", "INPUT_DRY_RUN=true")
+	w.env = append(w.env, "GOCACHE=", "RUNNER_TEMP="+t.TempDir(), "INPUT_TARGETS=linux/amd64", "INPUT_CACHE=true", "GITHUB_REF=refs/heads/main")
 	return w
 }
 
@@ -113,6 +113,10 @@ func TestCacheOfARun(t *testing.T) {
 		t.Errorf("the compiler did not use the cache: %d entries, %v", len(entries), err)
 	}
 
+	if readEarlier(cache["path"])["linux/amd64"] == nil {
+		t.Error("the cache has no report of the run")
+	}
+
 	output := "GITHUB_OUTPUT=" + filepath.Join(t.TempDir(), "output")
 	w.run(t.Context(), 0, append(env, output, "GSR_CACHE_RESTORED="+cache["key"])...)
 	if strings.Contains(w.out, "to save") {
@@ -140,6 +144,20 @@ func TestCacheOfARun(t *testing.T) {
 	}
 }
 
+// What took longest when the cache was filled comes first, in a checkout without dist.
+func TestCacheOrder(t *testing.T) {
+	w := newCacheShop(t)
+	cache := w.cacheKey()
+	earlier := `{"schema": 1, "targets": [{"target": "linux/amd64", "status": "ok", "seconds": {"cpu": 1}}, {"target": "windows/amd64", "status": "ok", "seconds": {"cpu": 2}}]}`
+	if err := os.WriteFile(filepath.Join(cache["path"], reportJSON), []byte(earlier), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t.Context(), 0, "GSR_CACHE="+cache["path"], "INPUT_TARGETS=linux/amd64 windows/amd64", "INPUT_PARALLELISM=1")
+	if i := strings.Index(w.out, "ok         windows/amd64"); i < 0 || i > strings.Index(w.out, "ok         linux/amd64") {
+		t.Errorf("the shortest first:\n%s", w.out)
+	}
+}
+
 // What was published is not undone by a cache that cannot be saved.
 func TestCacheNotSaved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
@@ -153,7 +171,11 @@ func TestCacheNotSaved(t *testing.T) {
 	var log bytes.Buffer
 	environ := []string{"GITHUB_ACTIONS=true", "GITHUB_OUTPUT=" + t.TempDir(), cacheKeyVar + "=k"}
 	p := &program{environ: environ, log: &log, runner: github.NewRunner(getenvOf(environ), &log), event: &githubactions.GitHubContext{}}
-	p.keepCache(cache, true)
+	dist := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dist, reportJSON), []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.keepCache(cache, dist, true)
 	if !strings.Contains(log.String(), "note: the build cache is not saved: writing GITHUB_OUTPUT: ") {
 		t.Errorf("said: %s", &log)
 	}
@@ -167,10 +189,12 @@ func TestCacheWorthSaving(t *testing.T) {
 		{"default branch, nothing was there", "refs/heads/main", "main", "", true},
 		{"default branch, other dependencies", "refs/heads/main", "main", "k-1", true},
 		{"default branch, the very one", "refs/heads/main", "main", "k-2", false},
-		{"tag, nothing was there", "refs/tags/v1.0.0", "main", "", true},
+		{"tag, nothing was there", "refs/tags/v1.0.0", "main", "", false},
 		{"tag, other dependencies", "refs/tags/v1.0.0", "main", "k-1", false},
 		{"tag of that name", "refs/tags/main", "main", "k-1", false},
 		{"other branch", "refs/heads/feature", "main", "k-1", false},
+		{"other branch, nothing was there", "refs/heads/feature", "main", "", true},
+		{"pull request, nothing was there", "refs/pull/7/merge", "main", "", true},
 		{"event without a repository", "refs/heads/", "", "k-1", false},
 	} {
 		event := map[string]any{}

@@ -44,11 +44,15 @@ func checkDist(dir string) error {
 	if err != nil {
 		return &build.Problem{Setting: "dist", Err: fmt.Errorf("looking into the directory for the files: %w", err)}
 	}
-	mark, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
-	if err == nil && bytes.Equal(mark, []byte(distMark)) {
+	if isOurs(dir) {
 		return nil
 	}
 	return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}
+}
+
+func isOurs(dir string) bool {
+	mark, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
+	return err == nil && bytes.Equal(mark, []byte(distMark))
 }
 
 // openDist makes dir ours alone until unlock. When another run has it, it waits.
@@ -59,8 +63,10 @@ func openDist(ctx context.Context, dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making %s: %w", dir, err)
 	}
-	if _, err := writeDist(dir, ".gitignore", []byte(distMark)); err != nil {
-		return nil, err
+	if !isOurs(dir) { // another run there may be sweeping up
+		if _, err := writeDist(dir, ".gitignore", []byte(distMark)); err != nil {
+			return nil, err
+		}
 	}
 	return lockDist(ctx, dir)
 }
@@ -157,6 +163,19 @@ func keepBinary(dist string, b build.Binary) (build.Binary, error) {
 	}
 	b.Path = to
 	return b, nil
+}
+
+// A stoppable writer fails when its context has ended, in the middle of a large file.
+type stoppable struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (s stoppable) Write(b []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, context.Cause(s.ctx)
+	}
+	return s.w.Write(b)
 }
 
 func copyFile(w io.Writer, path string) error {

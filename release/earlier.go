@@ -35,19 +35,7 @@ type earlier struct {
 // putAside makes dist empty. The files of an earlier run are moved to a directory in it,
 // which is removed with all that is unfinished, or are removed now if they are not used.
 func putAside(dist string, use bool) (e earlier, err error) {
-	data, err := os.ReadFile(filepath.Join(dist, reportJSON))
-	var rep struct { // what is used of it
-		Schema  int
-		Targets []report.Target
-	}
-	if err != nil || json.Unmarshal(data, &rep) != nil || rep.Schema != report.Schema {
-		return e, emptyDist(dist) // there was no run, or it did not come to its end, or another program made it
-	}
-	e.targets = map[string]*report.Target{}
-	for i, t := range rep.Targets {
-		e.targets[t.Target] = &rep.Targets[i]
-	}
-	if !use {
+	if e.targets = readEarlier(dist); e.targets == nil || !use {
 		return e, emptyDist(dist)
 	}
 	aside, err := os.MkdirTemp(dist, pack.TempPrefix+"earlier-")
@@ -68,6 +56,24 @@ func putAside(dist string, use bool) (e earlier, err error) {
 		return e, fmt.Errorf("putting earlier files aside: %w", err)
 	}
 	return e, emptyDist(dist, filepath.Base(aside))
+}
+
+// readEarlier reads what a report says of each target; nil if there was no run, or it did
+// not come to its end, or another program wrote the report.
+func readEarlier(dir string) map[string]*report.Target {
+	data, err := os.ReadFile(filepath.Join(dir, reportJSON))
+	var rep struct { // what is used of it
+		Schema  int
+		Targets []report.Target
+	}
+	if err != nil || json.Unmarshal(data, &rep) != nil || rep.Schema != report.Schema {
+		return nil
+	}
+	targets := map[string]*report.Target{}
+	for i, t := range rep.Targets {
+		targets[t.Target] = &rep.Targets[i]
+	}
+	return targets
 }
 
 // close lets go of the directory, so that it can be removed.
@@ -95,8 +101,8 @@ func (e earlier) order(targets []report.Target) []int {
 	slices.SortStableFunc(order, func(i, j int) int {
 		a, b := known(i), known(j)
 		switch {
-		case a != nil && b != nil:
-			return cmp.Compare(b.Seconds.CPU, a.Seconds.CPU)
+		case a != nil && b != nil: // by CPU where it is known, which does not depend on what ran beside it
+			return cmp.Or(cmp.Compare(b.Seconds.CPU, a.Seconds.CPU), cmp.Compare(b.Seconds.Compile, a.Seconds.Compile))
 		case a != nil:
 			return 1
 		case b != nil:
@@ -107,12 +113,13 @@ func (e earlier) order(targets []report.Target) []int {
 	return order
 }
 
-// lend puts the programs of the target where the go command writes them.
-func (e earlier) lend(b build.Build, out string) {
+// lend puts the programs of the target where the go command writes them. It reports
+// whether there was one.
+func (e earlier) lend(b build.Build, out string) (lent bool) {
 	t := e.targets[b.Target.String()]
 	// What a compiler or a linker said is said only when it runs.
 	if e.files == nil || t == nil || t.Output != "" || b.CC != nil || t.CC != nil {
-		return
+		return false
 	}
 	for _, m := range b.Mains {
 		exe := b.Target.Exe(m.Name)
@@ -121,8 +128,9 @@ func (e earlier) lend(b build.Build, out string) {
 			continue
 		}
 		sums := map[string]string{"sha256": t.Binaries[i].Proof.SHA256}
-		e.take(path.Join(binDir, b.Target.Dir(), exe), sums, filepath.Join(out, build.OutputName(m, b.Target)), 0o755)
+		lent = e.take(path.Join(binDir, b.Target.Dir(), exe), sums, filepath.Join(out, build.OutputName(m, b.Target)), 0o755) || lent
 	}
+	return lent
 }
 
 // keep moves a file back to dist, if it was made of the same ingredients and is unharmed.
@@ -134,7 +142,8 @@ func (e earlier) keep(dist string, a pack.Artifact, algorithms []string) (kept p
 	for _, f := range t.Files {
 		a.Size, a.Sums, a.Path = f.Size, f.Sums, filepath.Join(dist, a.Name)
 		if f.Name == a.Name && f.Kind == a.Kind && f.Inputs == a.Inputs && pack.HasSums(f.Sums, algorithms) && e.take(f.Name, f.Sums, a.Path, 0o644) {
-			return a, true
+			fi, err := os.Stat(a.Path)
+			return a, err == nil && fi.Size() == a.Size
 		}
 	}
 	return a, false

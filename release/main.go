@@ -191,6 +191,9 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 	p.announce(plan, c)
 	r := newRun(c, plan, page{p.event.ServerURL, p.event.Repository}, programVersion())
 	r.done = p.targetDone
+	if cache != nil {
+		r.filled = cache.Dir()
+	}
 	if err := r.execute(ctx, client); err != nil {
 		var refusal *github.Refusal
 		if errors.As(err, &refusal) {
@@ -206,7 +209,7 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 			return err
 		}
 	}
-	p.keepCache(cache, r.earlier.files == nil)
+	p.keepCache(cache, c.Dist, r.earlier.files == nil)
 	return nil
 }
 

@@ -32,14 +32,11 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 	for i, b := range p.Builds {
 		rep.Targets[i].Target, rep.Targets[i].CC = b.Target.String(), b.CC
 	}
-	machine := build.ThisMachine()
 	return &run{
 		cfg: c, plan: p, rep: rep, web: web,
-		compilers: build.NewLimiter(machine, c.Parallelism),
-		self:      sync.OnceValues(digestOfSelf),
-		packs:     semaphore.NewWeighted(maxPacks),
-		packers:   pack.NewCompressors(machine.Processors),
-		uploads:   semaphore.NewWeighted(maxUploads),
+		self:    sync.OnceValues(digestOfSelf),
+		packs:   semaphore.NewWeighted(maxPacks),
+		uploads: semaphore.NewWeighted(maxUploads),
 	}
 }
 
@@ -47,6 +44,7 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 // the report; the error is only that of a start that did not come about.
 func (r *run) execute(ctx context.Context, client *github.Client) error {
 	start := time.Now()
+	go r.self() // now: the file may be replaced by another version while compilers run
 	if client != nil {
 		if err := r.openRelease(ctx, client); err != nil {
 			return err
@@ -57,8 +55,10 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 		return errors.Join(err, r.undo(ctx))
 	}
 	defer unlock()
-	if err := r.attach(); err != nil {
-		return errors.Join(err, sweep(r.cfg.Dist), r.undo(ctx))
+	machine := build.ThisMachine() // now that no other run is in dist, with what memory it took
+	r.compilers, r.packers = r.plan.NewLimiter(machine, r.cfg.Parallelism), pack.NewCompressors(machine.Processors)
+	if err := r.attach(ctx); err != nil {
+		return errors.Join(err, r.earlier.close(), sweep(r.cfg.Dist), r.undo(ctx))
 	}
 	r.lanes(ctx)
 	r.failed(errors.Join(r.earlier.close(), sweep(r.cfg.Dist)))
@@ -112,13 +112,19 @@ func (r *run) makeRoom(ctx context.Context) (unlock func(), err error) {
 	if unlock, err = openDist(ctx, r.cfg.Dist); err != nil {
 		return nil, err
 	}
-	if r.earlier, err = putAside(r.cfg.Dist, !r.plan.Publish); err != nil {
+	r.earlier, err = putAside(r.cfg.Dist, !r.plan.Publish)
+	if r.earlier.targets == nil && r.filled != "" { // as in every workflow: the times are known all the same
+		r.earlier.targets = readEarlier(r.filled)
+	}
+	if err == nil {
+		if r.temp, err = os.MkdirTemp(dist, pack.TempPrefix+"build-"); err != nil {
+			err = fmt.Errorf("making room to compile: %w", err)
+		}
+	}
+	if err != nil {
+		err = errors.Join(err, r.earlier.close(), sweep(r.cfg.Dist))
 		unlock()
 		return nil, err
-	}
-	if r.temp, err = os.MkdirTemp(dist, pack.TempPrefix+"build-"); err != nil {
-		unlock()
-		return nil, fmt.Errorf("making room to compile: %w", err)
 	}
 	return unlock, nil
 }

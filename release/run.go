@@ -47,6 +47,7 @@ type run struct {
 	packers   *pack.Compressors
 	uploads   *semaphore.Weighted
 	earlier   earlier // what an earlier run left
+	filled    string  // where the report of the run is that filled the build cache, "" if there is none
 	self      func() (digest string, err error)
 	temp      string  // where compilers write
 	cause     error   // why the run was cancelled, if it was
@@ -127,17 +128,18 @@ func (r *run) compileOnce(ctx context.Context, b build.Build, turn *build.Turn, 
 		return nil, err
 	}
 	waited()
-	var built build.Compilation
-	defer func() { turn.Done(built.Largest) }()
+	var largest int64
+	defer func() { turn.Done(largest) }()
 	out := filepath.Join(r.temp, b.Target.Dir())
 	if err := errors.Join(os.RemoveAll(out), os.Mkdir(out, 0o755)); err != nil {
 		return nil, fmt.Errorf("making room to compile: %w", err)
 	}
-	if !t.Again {
-		r.earlier.lend(b, out)
-	}
+	lent := !t.Again && r.earlier.lend(b, out)
 	defer clock(&t.Seconds.Compile)()
-	built, err = r.plan.Compile(ctx, b, out, share)
+	built, err := r.plan.Compile(ctx, b, out, share)
+	if err == nil && !lent { // else it may have linked nothing
+		largest = built.Largest
+	}
 	t.Output, t.Memory = built.Output, max(t.Memory, built.Largest)
 	t.Seconds.CPU += built.CPU.Seconds()
 	return built.Binaries, err
@@ -209,12 +211,12 @@ func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Ta
 		}
 		artifact := pack.Artifact{Name: planned.Name, Kind: "archive", Target: t.Target}
 		content := r.archive(bins, t)
-		write := func(w io.Writer) error { return content.Write(planned.Format, w) }
+		write := func(w io.Writer) error { return content.Write(planned.Format, stoppable{ctx, w}) }
 		if planned.Format == binaryFormat {
 			artifact.Kind = "binary"
 			program := slices.IndexFunc(bins, func(b build.Binary) bool { return b.Main.Name == planned.Main })
 			content.Files = programs(bins[program:program+1], t)
-			write = func(w io.Writer) error { return copyFile(w, bins[program].Path) }
+			write = func(w io.Writer) error { return copyFile(stoppable{ctx, w}, bins[program].Path) }
 		}
 		artifact.Inputs = r.inputs(content, planned.Format)
 		kept, ok := r.earlier.keep(r.cfg.Dist, artifact, r.cfg.Checksums)
