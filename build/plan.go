@@ -192,7 +192,7 @@ func (p *Plan) readModule(gomod, gowork string) error {
 	p.Module = file.Module.Mod.Path
 	if file.Go != nil && version.Compare("go"+file.Go.Version, p.Go) > 0 {
 		return &Problem{Err: fmt.Errorf("module %s needs go%s, and this is %s", p.Module, file.Go.Version, p.Go),
-			Remedy: "GOTOOLCHAIN=auto, or in a workflow: uses: actions/setup-go@v7, with: {go-version-file: go.mod}"}
+			Remedy: "GOTOOLCHAIN=auto, or in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version-file: go.mod}}"}
 	}
 	modDir := p.dir
 	if gowork != "" && gowork != "off" {
@@ -336,7 +336,7 @@ func (p *Plan) goCommand(ctx context.Context, env []string, args ...string) (str
 
 func explainGo(err error) error {
 	if strings.Contains(err.Error(), "executable file not found") {
-		return &Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow: uses: actions/setup-go@v7, with: {go-version-file: go.mod}"}
+		return &Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version-file: go.mod}}"}
 	}
 	return fmt.Errorf("asking go about the module: %w", err)
 }

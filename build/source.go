@@ -112,7 +112,7 @@ func explainGit(dir string, err error) error {
 			Remedy: "git config --global --add safe.directory " + dir}
 	case strings.Contains(text, "not a git repository"):
 		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is not in a git repository", dir),
-			Remedy: "git init && git add -A && git commit -m 'first commit'; in a workflow, before this step: uses: actions/checkout@v7"}
+			Remedy: "git init && git add -A && git commit -m 'first commit'; in a workflow, before this step: - uses: actions/checkout@v7"}
 	case strings.Contains(text, "ambiguous argument 'HEAD'"), strings.Contains(text, "unknown revision"):
 		return &Problem{Setting: "directory", Err: fmt.Errorf("the repository of %s has no commit yet", dir),
 			Remedy: "git add -A && git commit -m 'first commit'"}
