@@ -13,10 +13,11 @@ import (
 
 // actionFile is the part of action.yml that must follow the tables in Go.
 type actionFile struct {
-	Name    string
-	Inputs  yaml.Node
-	Outputs map[string]struct{ Description, Value string }
-	Runs    struct {
+	Name        string
+	Description string
+	Inputs      yaml.Node
+	Outputs     map[string]struct{ Description, Value string }
+	Runs        struct {
 		Using string
 		Steps []struct {
 			ID, Name, Uses, Run string
@@ -78,6 +79,13 @@ func TestActionInputsAreTheSettings(t *testing.T) {
 	}
 	if a.Name != actionName {
 		t.Errorf("name: %s, expected %s", a.Name, actionName)
+	}
+}
+
+// The Marketplace takes no longer description.
+func TestActionDescriptionIsShort(t *testing.T) {
+	if d := readAction(t).Description; d == "" || len(d) >= 125 {
+		t.Errorf("%d characters, expected less than 125: %q", len(d), d)
 	}
 }
 

@@ -54,6 +54,10 @@ const (
 
 // getGo is a go command that builds getBuilt.
 const getGo = `#!/bin/sh
+if [ "$1" = env ]; then
+  echo "host of $2" | tr -d ' '
+  exit
+fi
 echo "go $*" >>"$GO_CALLED"
 echo "$GO111MODULE $GOFLAGS $GOWORK $GOTOOLCHAIN $CGO_ENABLED ${GOOS-} ${GOARCH-} in $PWD" >>"$GO_CALLED"
 while [ $# -gt 0 ]; do
@@ -174,7 +178,7 @@ func (g *getter) built(warnings ...string) {
 	g.t.Helper()
 	said, called := g.run(0)
 	g.has(getBuilt)
-	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "\non -mod=readonly off auto 0   in "+g.action) {
+	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "\non -mod=readonly off auto 0 hostofGOHOSTOS hostofGOHOSTARCH in "+g.action) {
 		g.t.Errorf("go was called so: %s", called)
 	}
 	for _, w := range warnings {
@@ -202,7 +206,7 @@ func (g *getter) has(content string) {
 // The step runs in the shells that runners and containers have, with their tools.
 func TestActionGet(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the workflow ci runs the action itself here")
+		t.Skip("the workflow ci builds the program here, and the workflow release fetches it here")
 	}
 	for _, shell := range []string{"sh", "dash", "busybox sh", "bash --posix"} {
 		t.Run(shell, func(t *testing.T) {
@@ -216,7 +220,7 @@ func TestActionGet(t *testing.T) {
 	}
 }
 
-const notFetched = getFile + " could not be fetched. It is built from source.\n"
+const notFetched = getFile + " could not be fetched; it is built from source\n"
 
 var getTests = map[string]func(*getter){
 	"right bytes": func(g *getter) {
@@ -266,17 +270,39 @@ var getTests = map[string]func(*getter){
 	},
 	"wrong bytes": func(g *getter) {
 		g.serve = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "#!/bin/sh\necho wrong\n") }
-		g.built(getFile+" does not have the digest in SHA256SUMS. What was fetched is removed, and nothing of it was run.\n", notFetched)
+		g.built("what was fetched for " + getFile + " does not have the digest in SHA256SUMS: it is removed, and nothing of it was run; the program is built from source\n")
 		if !g.proxied {
 			g.t.Error("the home of the action was not asked")
+		}
+	},
+	// A private server of an enterprise answers so, without being asked who one is.
+	"a login page, then the right bytes": func(g *getter) {
+		g.serve = func(w http.ResponseWriter, _ *http.Request) {
+			if len(g.asked) == 1 {
+				fmt.Fprint(w, "<html>who are you?</html>")
+				return
+			}
+			fmt.Fprint(w, getFetched)
+		}
+		if said := g.fetched(); !strings.Contains(said, "not what SHA256SUMS says, and removed: ") {
+			g.t.Errorf("the page is not told:\n%s", said)
 		}
 	},
 	"not there": func(g *getter) {
 		g.serve = http.NotFound
 		g.built(notFetched)
-		if !g.proxied || len(g.asked) != 1 {
+		if !g.proxied || len(g.asked) != 2 {
 			g.t.Errorf("home was asked: %v; the server: %q", g.proxied, g.asked)
 		}
+	},
+	"cut off once": func(g *getter) {
+		g.serve = func(w http.ResponseWriter, _ *http.Request) {
+			if len(g.asked) == 1 {
+				w.Header().Set("Content-Length", "4711")
+			}
+			fmt.Fprint(w, getFetched)
+		}
+		g.fetched()
 	},
 	"cut off": func(g *getter) {
 		g.serve = func(w http.ResponseWriter, _ *http.Request) {
@@ -291,11 +317,11 @@ var getTests = map[string]func(*getter){
 	},
 	"neither curl nor wget": func(g *getter) {
 		g.without("wget", "curl")
-		g.built("There is no curl to fetch " + getFile + " with. It is built from source.\n")
+		g.built("there is no curl to fetch " + getFile + " with; it is built from source\n")
 	},
 	"no sha256sum": func(g *getter) {
 		g.without("sha256sum", "shasum")
-		g.built("There is no sha256sum to check " + getFile + " with. It is built from source.\n")
+		g.built("there is no sha256sum to check " + getFile + " with; it is built from source\n")
 	},
 	"an older macOS": func(g *getter) {
 		g.without("sha256sum")
@@ -344,8 +370,14 @@ var getTests = map[string]func(*getter){
 	},
 	"Go is not installed": func(g *getter) {
 		g.without("go")
-		if said, _ := g.run(2); len(g.asked) > 0 || !strings.HasPrefix(said, "::error title=go-static-release::Go is not installed. Add a step before this one: uses: actions/setup-go@v7") {
-			g.t.Errorf("asked for %q:\n%s", g.asked, said)
+		g.fetched()
+	},
+	"Go is not installed, and it has to be built": func(g *getter) {
+		g.without("go")
+		g.serve = http.NotFound
+		said, _ := g.run(2)
+		if want := "%0A- {uses: actions/setup-go@v7, with: {go-version-file: go.mod}}\n"; !strings.Contains(said, "\n::error title=go-static-release::go is not installed") || !strings.HasSuffix(said, want) {
+			g.t.Errorf("expected a step to paste:\n%s", said)
 		}
 	},
 	"the source does not build": func(g *getter) {
