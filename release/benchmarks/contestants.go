@@ -98,10 +98,11 @@ func goreleaserConfig(packages, targets []string, out string) []byte {
 
 func (b *benchmark) path(name string) string { return filepath.Join(b.work, name) }
 
-// source is the checkout, out where a contestant writes, cache its build cache.
-func (b *benchmark) source() string            { return filepath.Join(b.path("project"), b.module) }
-func (b *benchmark) out(c contestant) string   { return b.path("out-" + c.name) }
-func (b *benchmark) cache(c contestant) string { return b.path("cache-" + c.name) }
+// source is the checkout, out where a contestant writes, cache a build cache, which is its
+// own as long as its turn lasts.
+func (b *benchmark) source() string          { return filepath.Join(b.path("project"), b.module) }
+func (b *benchmark) out(c contestant) string { return b.path("out-" + c.name) }
+func (b *benchmark) cache() string           { return b.path(fmt.Sprint("cache-", b.caches)) }
 
 // checkout makes a repository of the project, with one commit.
 func (b *benchmark) checkout(ctx context.Context) error {

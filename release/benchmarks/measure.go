@@ -46,7 +46,7 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 		return slices.Contains([]string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS"}, name)
 	}), "GOFLAGS=-buildvcs=auto", "GITHUB_TOKEN=", "GITHUB_ACTIONS=")
 	if !b.warm {
-		cmd.Env = append(cmd.Env, "GOCACHE="+b.cache(c))
+		cmd.Env = append(cmd.Env, "GOCACHE="+b.cache())
 	}
 	ownSession(cmd)
 	start := time.Now()
