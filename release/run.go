@@ -30,8 +30,8 @@ import (
 // GitHub's limit for concurrent requests.
 const maxUploads = 5
 
-// maxPacks is how many lanes pack at a time: few, because each holds some megabytes, and
-// enough, because the blocks of one file are compressed side by side.
+// maxPacks is how many lanes pack at a time: few, because each holds some megabytes for
+// each processor, and enough, because the blocks of one file are compressed side by side.
 const maxPacks = 4
 
 // A run is one release in the making.
