@@ -107,7 +107,13 @@ func (b *benchmark) cache() string           { return b.path(fmt.Sprint("cache-"
 // checkout makes a repository of the project, with one commit.
 func (b *benchmark) checkout(ctx context.Context) error {
 	dir := b.project
-	if strings.Contains(dir, "@") {
+	switch {
+	case dir == small:
+		dir = b.path(small)
+		if err := writeSmall(dir); err != nil {
+			return err
+		}
+	case strings.Contains(dir, "@"):
 		out, err := output(ctx, b.work, "go", "mod", "download", "-json", dir)
 		if err != nil {
 			return err
@@ -117,7 +123,7 @@ func (b *benchmark) checkout(ctx context.Context) error {
 			return fmt.Errorf("reading the output of go mod download: %w", err)
 		}
 		dir = module.Dir
-	} else {
+	default:
 		top, err := output(ctx, dir, "git", "rev-parse", "--show-toplevel")
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@
 //	go run ./release/benchmarks                    # age, ten targets, three rounds
 //	go run ./release/benchmarks -targets 1,5,20 -rounds 1
 //	go run ./release/benchmarks -project . -against parallel
+//	go run ./release/benchmarks -project small
 //	go run ./release/benchmarks -packages ./...    # all eight programs of age
 //	go run ./release/benchmarks -warm -rounds 5    # nothing from an empty cache: minutes
 //
@@ -61,7 +62,7 @@ func main() {
 
 func run(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
-	project := flags.String("project", "filippo.io/age@v1.3.1", "what is released: a module at a version, or a directory")
+	project := flags.String("project", "filippo.io/age@v1.3.1", "what is released: a module at a version, a directory, or small: three programs of this benchmark's")
 	pattern := flags.String("packages", "", "which programs (default those that this program takes by itself)")
 	targets := flags.String("targets", "10", "how many targets, several numbers for several comparisons")
 	rounds := flags.Int("rounds", 3, "how often everything runs")
