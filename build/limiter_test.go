@@ -108,13 +108,13 @@ func TestShare(t *testing.T) {
 		largest    int64 // that was measured before
 		want       string
 	}{
-		"a laptop":                     {2, 24 * gib, 2, 10, 0, "{2 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=5476083286]}"},
-		"a small runner":               {2, 7 * gib, 2, 10, 0, "{2 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=1597190948]}"},
-		"a runner":                     {4, 16 * gib, 4, 6, 0, "{2 [GOMAXPROCS=1 GOGC=800 GOMEMLIMIT=1825361091]}"},
-		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=800 GOMEMLIMIT=7301444367]}"},
+		"a laptop":                     {2, 24 * gib, 2, 10, 0, "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=5476083286]}"},
+		"a small runner":               {2, 7 * gib, 2, 10, 0, "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=1597190948]}"},
+		"a runner":                     {4, 16 * gib, 4, 6, 0, "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=1825361091]}"},
+		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=off GOMEMLIMIT=7301444367]}"},
 		"memory is not known":          {4, 0, 4, 10, 0, "{2 [GOMAXPROCS=1]}"},
-		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{12 [GOMAXPROCS=11 GOGC=800 GOMEMLIMIT=38941036810]}"},
-		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{4 [GOMAXPROCS=3 GOGC=800 GOMEMLIMIT=1081695466]}"},
+		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{12 [GOMAXPROCS=11 GOGC=off GOMEMLIMIT=38941036810]}"},
+		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{4 [GOMAXPROCS=3 GOGC=off GOMEMLIMIT=1081695466]}"},
 		"many processors, measured":    {64, 64 * gib, 64, 90, 5e8, "{1 [GOMAXPROCS=1]}"},
 		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{2 []}"},               // the first, alone
 		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9.5e8, "{2 []}"},           // one after the other

@@ -60,6 +60,9 @@ type listing struct {
 	notMain error // a package that was named by itself and is no program
 }
 
+// matchedNothing is how the go command warns of a pattern (modload/load.go).
+var matchedNothing = regexp.MustCompile(`(?m)^go: warning: (".*") matched no packages$`)
+
 // list lists packages in an environment.
 func (p *Plan) list(ctx context.Context, t Target, env, patterns []string) (found listing, err error) {
 	args := []string{"go", "list", "-find", "-e", "-tags=" + p.cgoTags(t), "-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Module"}
@@ -72,8 +75,11 @@ func (p *Plan) list(ctx context.Context, t Target, env, patterns []string) (foun
 	if err != nil {
 		return found, err
 	}
-	if warning := string(stderr); strings.Contains(warning, "matched no packages") {
-		return found, errNoMain
+	if m := matchedNothing.FindSubmatch(stderr); m != nil {
+		if len(out) == 0 {
+			return found, errNoMain
+		}
+		return found, &Problem{Setting: "packages", Err: fmt.Errorf("no package matches %s", m[1]), Remedy: "go list ./..."}
 	}
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var pkg struct {
