@@ -26,9 +26,9 @@ func (f AttachedFile) Name() string { return path.Base(f.Path) }
 func (f AttachedFile) MarshalText() ([]byte, error) { return []byte(f.Path), nil }
 
 // AttachedFiles finds the regular files that match patterns, relative to the module,
-// sorted, each once. A pattern without a file is a mistake, and so is a file that cannot be read, one of git's own, and one in
-// the directory without, which will be emptied. A symbolic link that leads out of the
-// module is refused.
+// sorted, each once. A pattern without a file is a mistake, and so is a file that cannot be
+// read, one of git's own, and one in the directory without, which will be emptied. A
+// symbolic link that leads out of the module is refused.
 func (p *Plan) AttachedFiles(patterns []string, without string) ([]AttachedFile, error) {
 	if len(patterns) == 0 {
 		return nil, nil

@@ -326,3 +326,21 @@ func TestUserSets(t *testing.T) {
 		}
 	}
 }
+
+// How compilers and linkers say that there is no memory for them; and what says no such thing.
+func TestShortOfMemory(t *testing.T) {
+	for output, want := range map[string]bool{
+		"# example.com/x\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed":                true,
+		"runtime: VirtualAlloc of 65536 bytes failed with errno=1455\nfatal error: out of memory": true,
+		"fatal error: runtime: out of memory":                                                     true,
+		"fork/exec /usr/local/go/pkg/tool/linux_amd64/compile: cannot allocate memory":            true,
+		"gcc: fatal error: Killed signal terminated program cc1\ncompilation terminated.":         true,
+		"collect2: fatal error: ld terminated with signal 9 [Killed]":                             true,
+		"cc1: out of memory allocating 65536 bytes after a total of 1 bytes":                      true,
+		"./main.go:3:2: undefined: killed":                                                        false,
+	} {
+		if got := ShortOfMemory(&CommandError{Args: []string{"go", "build"}, Output: output, Err: errors.New("exit status 1")}); got != want {
+			t.Errorf("%q: %v", output, got)
+		}
+	}
+}
