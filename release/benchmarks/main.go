@@ -128,9 +128,11 @@ func (b *benchmark) compare(ctx context.Context, everyone []contestant, n int) (
 	if err != nil {
 		return nil, err
 	}
-	if b.warm { // one run fills what all have in common
-		if _, err := b.measure(ctx, everyone[0], "cold", targets); err != nil {
-			return nil, fmt.Errorf("filling the cache: %w", err)
+	if b.warm {
+		for _, c := range everyone { // GoReleaser's linux/arm is another one
+			if _, err := b.measure(ctx, c, "cold", targets); err != nil {
+				return nil, fmt.Errorf("%s, filling the cache: %w", c.name, err)
+			}
 		}
 	}
 	for round := range b.rounds {
