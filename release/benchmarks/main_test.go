@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Ratios are of runs of one round, ours over theirs.
@@ -37,7 +40,7 @@ func TestWatchMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("memory is not known here")
 	}
-	cmd := exec.Command("sh", "-c", "head -c 60000000 /dev/zero | tail -c 60000000 | sleep 1; true")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "head -c 60000000 /dev/zero | tail -c 60000000 | sleep 1; true")
 	ownSession(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -49,6 +52,25 @@ func TestWatchMemory(t *testing.T) {
 	all, own := stop()
 	if all < 50e6 || own == 0 || own > 20e6 {
 		t.Errorf("all processes: %d bytes, the first: %d", all, own)
+	}
+}
+
+// Ctrl-C ends a contestant with all that it has started, which holds its output open.
+func TestOwnSession(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only the first process is ended here")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := exec.CommandContext(ctx, "sh", "-c", "sleep 1000 | sleep 1000; true")
+	cmd.Stdout = &bytes.Buffer{}
+	ownSession(cmd)
+	cmd.WaitDelay = time.Hour // nothing but the interrupt ends it
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if err := cmd.Wait(); err == nil {
+		t.Error("it has ended well")
 	}
 }
 
