@@ -5,6 +5,7 @@
 //	go run ./release/benchmarks -targets 1,5,20 -rounds 1
 //	go run ./release/benchmarks -project . -against parallel
 //	go run ./release/benchmarks -project small
+//	go run ./release/benchmarks -project large -targets 40 -rounds 1 -against ''  # our own memory
 //	go run ./release/benchmarks -packages ./...    # all eight programs of age
 //	go run ./release/benchmarks -warm -rounds 5    # nothing from an empty cache: minutes
 //
@@ -62,7 +63,7 @@ func main() {
 
 func run(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
-	project := flags.String("project", "filippo.io/age@v1.3.1", "what is released: a module at a version, a directory, or small: three programs of this benchmark's")
+	project := flags.String("project", "filippo.io/age@v1.3.1", "what is released: a module at a version, a directory, or what this benchmark has: small (three programs), large (one of 50 MB)")
 	pattern := flags.String("packages", "", "which programs (default those that this program takes by itself)")
 	targets := flags.String("targets", "10", "how many targets, several numbers for several comparisons")
 	rounds := flags.Int("rounds", 3, "how often everything runs")

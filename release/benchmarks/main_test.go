@@ -61,14 +61,23 @@ func TestOwnSession(t *testing.T) {
 		t.Skip("only the first process is ended here")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, "sh", "-c", "sleep 1000 | sleep 1000; true")
-	cmd.Stdout = &bytes.Buffer{}
+	cmd := exec.CommandContext(ctx, "sh", "-c", "sleep 1000 | (echo started >&2; exec sleep 1000); true")
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ownSession(cmd)
 	cmd.WaitDelay = time.Hour // nothing but the interrupt ends it
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
 	cancel()
+	if _, err := io.Copy(io.Discard, out); err != nil { // ends when nobody holds it open
+		t.Error(err)
+	}
 	if err := cmd.Wait(); err == nil {
 		t.Error("it has ended well")
 	}

@@ -62,8 +62,11 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 	}
 	m.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	archives, err := filepath.Glob(filepath.Join(b.out(c), "*.tar.gz"))
-	if err != nil || len(archives) != len(targets) {
-		return m, fmt.Errorf("%d archives for %d targets: %w\n%s", len(archives), len(targets), err, said.Bytes())
+	if err != nil {
+		return m, err
+	}
+	if len(archives) != len(targets) {
+		return m, fmt.Errorf("%d archives for %d targets:\n%s", len(archives), len(targets), said.Bytes())
 	}
 	if c.name == ours {
 		m.added, err = b.added(c, m.cpu)

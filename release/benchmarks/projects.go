@@ -2,13 +2,16 @@ package main
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
 
-// small is the project that needs no network: three programs, as small as programs are that
-// somebody releases.
-const small = "small"
+// Projects of our own, which need no network.
+const (
+	small = "small" // three programs, as small as programs are that somebody releases
+	large = "large" // one program of 50 MB, which no compressor makes smaller: for our own memory
+)
 
 var smallFiles = map[string]string{
 	"go.mod": "module example.com/small\n\ngo 1.24\n",
@@ -68,8 +71,37 @@ func main() {
 `,
 }
 
-func writeSmall(dir string) (err error) {
-	for name, text := range smallFiles {
+// largeFiles are made when they are asked for: so much noise takes its time.
+func largeFiles() map[string]string {
+	return map[string]string{
+		"go.mod": "module example.com/large\n\ngo 1.24\n",
+		"main.go": `package main
+
+import (
+	_ "embed"
+	"fmt"
+)
+
+//go:embed data
+var data string
+
+var version = "none"
+
+func main() { fmt.Println(version, len(data)) }
+`,
+		"data": noise(48 << 20),
+	}
+}
+
+// noise is the same for everyone.
+func noise(size int) string {
+	data := make([]byte, size)
+	rand.NewChaCha8([32]byte{}).Read(data) // never fails
+	return string(data)
+}
+
+func writeFiles(dir string, files map[string]string) (err error) {
+	for name, text := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		err = errors.Join(err, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644))
 	}
