@@ -130,6 +130,9 @@ func (b *benchmark) compare(ctx context.Context, everyone []contestant, n int) (
 		return nil, err
 	}
 	if b.warm {
+		if err := b.newVersion(ctx); err != nil {
+			return nil, err
+		}
 		for _, c := range everyone { // GoReleaser's linux/arm is another one
 			if _, err := b.measure(ctx, c, "cold", targets); err != nil {
 				return nil, fmt.Errorf("%s, filling the cache: %w", c.name, err)

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Ratios are of runs of one round, ours over theirs.
@@ -61,22 +61,23 @@ func TestOwnSession(t *testing.T) {
 		t.Skip("only the first process is ended here")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, "sh", "-c", "sleep 1000 | (echo started >&2; exec sleep 1000); true")
-	out, err := cmd.StderrPipe()
+	const child = `trap 'echo interrupted; exit' INT; echo started; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done`
+	cmd := exec.CommandContext(ctx, "sh", "-c", "true | sh -c \"$0\"; true", child)
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ownSession(cmd)
-	cmd.WaitDelay = time.Hour // nothing but the interrupt ends it
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := out.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
+	said := bufio.NewReader(out)
+	if line, err := said.ReadString('\n'); err != nil || line != "started\n" {
+		t.Fatalf("%q, %v", line, err)
 	}
 	cancel()
-	if _, err := io.Copy(io.Discard, out); err != nil { // ends when nobody holds it open
-		t.Error(err)
+	if rest, err := io.ReadAll(said); err != nil || string(rest) != "interrupted\n" {
+		t.Errorf("the child says %q, %v", rest, err)
 	}
 	if err := cmd.Wait(); err == nil {
 		t.Error("it has ended well")
