@@ -33,11 +33,21 @@ func (p *Plan) mainsAlike(patterns []string) (alike bool, err error) {
 		switch {
 		case d.IsDir() && path != p.dir && unmatched(name):
 			return fs.SkipDir
-		case d.IsDir() || hiddenGo(name) || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+		case d.IsDir():
 			return nil
 		}
-		if fi, err := os.Stat(path); err != nil || !fi.Mode().IsRegular() {
-			return nil // a link that leads nowhere or to a directory, which the go command leaves out too
+		source := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && !hiddenGo(name)
+		if !source && d.Type().IsRegular() {
+			return nil
+		}
+		fi, err := os.Stat(path)
+		if err == nil && fi.IsDir() && len(patterns) > 0 { // a link: no wildcard follows it, but who names it does
+			alike = false
+			return fs.SkipAll
+		}
+		// What cannot be read is named by the go command, if it is asked for it.
+		if !source || err != nil || !fi.Mode().IsRegular() {
+			return nil
 		}
 		if constrained, err := p.constrainedMain(path); err != nil || !constrained {
 			return err

@@ -38,13 +38,6 @@ func TestMainsAlike(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The go command sees neither.
-		if err := os.Symlink(t.TempDir(), filepath.Join(dir, "directory_linux.go")); err != nil {
-			t.Skip("no symbolic links here: ", err)
-		}
-		if err := os.Symlink("nowhere", filepath.Join(dir, "nowhere_linux.go")); err != nil {
-			t.Fatal(err)
-		}
 		p := &Plan{dir: dir, Tags: test.tags}
 		if got, err := p.mainsAlike(nil); err != nil || got != test.want {
 			t.Errorf("%s: %v, %v, want %v", name, got, err, test.want)
@@ -59,5 +52,25 @@ func TestMainsAlike(t *testing.T) {
 				t.Errorf("%s, %s: %v, %v", name, pattern, got, err)
 			}
 		}
+	}
+}
+
+// No wildcard follows a link to a directory, but the go command does if it is named.
+func TestMainsAlikeLinks(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(elsewhere, "a_linux.go"), []byte("package main\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"directory_linux.go": elsewhere, "nowhere_linux.go": "nowhere"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Skip("no symbolic links here: ", err)
+		}
+	}
+	p := &Plan{dir: dir}
+	if got, err := p.mainsAlike(nil); err != nil || !got {
+		t.Errorf("wildcards: %v, %v", got, err)
+	}
+	if got, err := p.mainsAlike([]string{"./directory_linux.go"}); err != nil || got {
+		t.Errorf("named: %v, %v", got, err)
 	}
 }

@@ -43,7 +43,7 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 	if prog != "" {
 		return CacheKey{}, errors.New("the go command keeps what it compiles elsewhere, with GOCACHEPROG")
 	}
-	sums, err := p.sums(ctx)
+	sums, err := p.sums(ctx, spec)
 	if err != nil {
 		return CacheKey{}, err
 	}
@@ -58,8 +58,9 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 
 // sums returns a digest over the files that name the dependencies of the module, or of
 // all modules of its workspace, and over the profiles of the repository, for each of which
-// the go command compiles all dependencies anew (go.dev/doc/pgo).
-func (p *Plan) sums(ctx context.Context) (string, error) {
+// the go command compiles all dependencies anew (go.dev/doc/pgo). With cgo the image of
+// the runner is in it too: it does the same for another C compiler, and those come with it.
+func (p *Plan) sums(ctx context.Context, spec *Spec) (string, error) {
 	dirs, top := []string{p.dir}, p.dir
 	if p.work != "" {
 		data, err := os.ReadFile(p.work)
@@ -85,6 +86,11 @@ func (p *Plan) sums(ctx context.Context) (string, error) {
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", profiles)
+	if spec.Cgo {
+		fmt.Fprintf(h, "%q\n", slices.DeleteFunc(slices.Sorted(slices.Values(spec.Environ)), func(kv string) bool {
+			return !strings.HasPrefix(kv, "ImageOS=") && !strings.HasPrefix(kv, "ImageVersion=")
+		}))
+	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // many modules have no dependencies

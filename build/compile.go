@@ -111,7 +111,8 @@ func (p *Plan) userSets(name string) bool {
 // killed is how the go command and gcc say that the system has killed a compiler or a
 // linker, of which they tell no other way, and how these say that they got no memory
 // (os.ProcessState.String; runtime, malloc.go and mem_windows.go; gcc.cc; collect-utils.cc).
-var killed = regexp.MustCompile(`(?m)signal: killed$|: out of memory|cannot allocate memory|Killed signal terminated|terminated with signal 9`)
+// Windows says it of its paging file, which memory is promised from (ERROR_COMMITMENT_LIMIT).
+var killed = regexp.MustCompile(`(?m)signal: killed$|: out of memory|cannot allocate memory|Killed signal terminated|terminated with signal 9|paging file is too small`)
 
 // ShortOfMemory reports whether a compilation failed because the system had no more
 // memory for it.

@@ -27,6 +27,7 @@ type Limiter struct {
 	queue   []*Turn // who waits
 	running []*Turn
 	largest int64 // bytes, the largest process of a build that has ended; 0: none has
+	killed  bool  // a build was, for memory
 }
 
 const (
@@ -76,27 +77,30 @@ type Turn struct {
 	alone bool
 	ready chan struct{} // closed when it may run
 	share Share
+	most  int // builds that ran at a time while it did, itself included
 }
 
 // Queue puts a build at the end of the queue. links is how many programs it links.
-func (l *Limiter) Queue(links int) *Turn { return l.join(&Turn{l: l, links: links}) }
-
-// Alone puts a build at the head of the queue, which is to take as little memory as it
-// can, and to run while no other one does. It has been killed: what was known of memory
-// was wrong, and from now on one less runs at a time.
-func (l *Limiter) Alone() *Turn { return l.join(&Turn{l: l, alone: true}) }
-
-func (l *Limiter) join(t *Turn) *Turn {
+func (l *Limiter) Queue(links int) *Turn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.ready = make(chan struct{})
-	if t.alone {
-		l.most = max(1, l.most-1)
-		l.queue = slices.Insert(l.queue, 0, t)
-	} else {
-		l.queue = append(l.queue, t)
-	}
+	t := &Turn{l: l, links: links, ready: make(chan struct{})}
+	l.queue = append(l.queue, t)
 	return t
+}
+
+// Alone puts a build whose turn is done at the head of the queue, which is to take as
+// little memory as it can, and to run while no other one does. It has been killed: what
+// was known of memory was wrong, and from now on one less runs at a time than did then,
+// and none without collecting garbage.
+func (t *Turn) Alone() *Turn {
+	l := t.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.most, l.killed = max(1, min(l.most, t.most)-1), true
+	again := &Turn{l: l, links: t.links, alone: true, ready: make(chan struct{})}
+	l.queue = slices.Insert(l.queue, 0, again)
+	return again
 }
 
 // Wait waits until the build may run. Unless it returns an error, Done must be called.
@@ -134,6 +138,9 @@ func (t *Turn) Done(largest int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running = slices.DeleteFunc(l.running, func(x *Turn) bool { return x == t })
+	if t.alone {
+		largest *= 2 // others collect their garbage less often
+	}
 	l.largest = max(l.largest, largest)
 	l.admit()
 }
@@ -149,6 +156,9 @@ func (l *Limiter) admit() {
 		}
 		l.queue = l.queue[1:]
 		l.running = append(l.running, t)
+		for _, r := range l.running {
+			r.most = max(r.most, len(l.running))
+		}
 		close(t.ready)
 	}
 }
@@ -205,7 +215,7 @@ func (l *Limiter) share(t *Turn) Share {
 		s.Processes = max(1, min(s.Processes, int(mine/cmp.Or(l.largest, linker))))
 	}
 	s.Processes = cmp.Or(l.processes, s.Processes)
-	if mine >= ample {
+	if mine >= ample && !l.killed {
 		// Half at most, because several compilers of one build may grow at a time.
 		s.Env = append(s.Env, "GOGC=off", fmt.Sprintf("GOMEMLIMIT=%d", mine/int64(max(2, min(t.links, s.Processes)))))
 	}

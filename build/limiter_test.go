@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -202,20 +203,28 @@ func TestLimiterLearns(t *testing.T) {
 // Alone is alone and next, and what waits ends with its context and holds up nobody.
 func TestAlone(t *testing.T) {
 	l := newLimiter(Machine{4, 64 << 30}, 4, 0)
-	first, second := l.Queue(1), l.Queue(1)
-	if _, err := first.Wait(t.Context()); err != nil {
-		t.Fatal(err)
+	var running []*Turn
+	for range 4 {
+		turn := l.Queue(1)
+		if _, err := turn.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		running = append(running, turn)
+	}
+	for _, killed := range running[2:] {
+		killed.Done(0)
 	}
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)
-	if _, err := l.Alone().Wait(ctx); !errors.Is(err, stop) {
+	if _, err := running[2].Alone().Wait(ctx); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := second.Wait(t.Context()); err != nil { // is not held up by the one that left
+	next := l.Queue(1)
+	if _, err := next.Wait(t.Context()); err != nil { // is not held up by the one that left
 		t.Fatal(err)
 	}
-	last, alone := l.Queue(1), l.Alone()
+	last, alone := l.Queue(1), running[3].Alone()
 	waiting := make(chan Share)
 	go func() {
 		share, err := alone.Wait(t.Context())
@@ -224,7 +233,7 @@ func TestAlone(t *testing.T) {
 		}
 		waiting <- share
 	}()
-	for _, turn := range []*Turn{first, second} {
+	for _, turn := range []*Turn{running[0], running[1], next} {
 		select {
 		case <-waiting:
 			t.Fatal("not alone")
@@ -246,18 +255,54 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// A build that was killed shows that too many ran: one less from then on. What it does
-// alone, it does with one process, whatever the user wants.
+// A build that was killed shows that too many ran: one less from then on than did, even
+// if it takes less alone, and all of them collect garbage. What it does alone, it does
+// with one process, whatever the user wants.
 func TestKilledBuilds(t *testing.T) {
-	l := newLimiter(Machine{4, 64 << 30}, 3, 7)
-	for want := 2; want > 0; want-- {
-		turn := l.Alone()
-		if share, err := turn.Wait(t.Context()); err != nil || share.Processes != 1 {
-			t.Fatal(share, err)
+	for _, test := range []struct {
+		machine          Machine
+		most, beside     int
+		measured         int64 // of the build alone
+		want, afterwards int   // at a time, and after another kill
+	}{
+		{Machine{4, 64 << 30}, 3, 3, 0, 2, 1},
+		{Machine{16, 64 << 30}, 16, 3, 0, 2, 1},      // fewer ran than could
+		{Machine{4, 4 << 30}, 4, 1, 700 << 20, 1, 1}, // one was too much
+		{Machine{4, 8 << 30}, 4, 4, 2 << 30, 1, 1},   // 6.8 GiB for builds that take 4
+	} {
+		l := newLimiter(test.machine, test.most, 7)
+		l.largest = 1 // as if one had ended, that took nothing
+		var last *Turn
+		for range test.beside {
+			last = l.Queue(1)
+			if _, err := last.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 		}
-		turn.Done(0)
-		if got := together(t, l, 20, 1, 1<<20); got != want {
-			t.Errorf("%d at a time, want %d", got, want)
+		for _, r := range slices.Clone(l.running) {
+			r.Done(0)
+		}
+		for _, want := range []int{test.want, test.afterwards} {
+			turn := last.Alone()
+			if share, err := turn.Wait(t.Context()); err != nil || share.Processes != 1 {
+				t.Fatal(share, err)
+			}
+			turn.Done(test.measured)
+			for range 20 {
+				last = l.Queue(1)
+			}
+			share, err := l.queue[0].Wait(t.Context())
+			if err != nil || slices.Contains(share.Env, "GOGC=off") {
+				t.Fatal(share, err)
+			}
+			if got := len(l.running); got != want {
+				t.Errorf("%v: %d at a time, want %d", test, got, want)
+			}
+			last = l.running[0]
+			l.queue = nil
+			for _, r := range slices.Clone(l.running) {
+				r.Done(0)
+			}
 		}
 	}
 }
@@ -330,14 +375,15 @@ func TestUserSets(t *testing.T) {
 // How compilers and linkers say that there is no memory for them; and what says no such thing.
 func TestShortOfMemory(t *testing.T) {
 	for output, want := range map[string]bool{
-		"# example.com/x\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed":                true,
-		"runtime: VirtualAlloc of 65536 bytes failed with errno=1455\nfatal error: out of memory": true,
-		"fatal error: runtime: out of memory":                                                     true,
-		"fork/exec /usr/local/go/pkg/tool/linux_amd64/compile: cannot allocate memory":            true,
-		"gcc: fatal error: Killed signal terminated program cc1\ncompilation terminated.":         true,
-		"collect2: fatal error: ld terminated with signal 9 [Killed]":                             true,
-		"cc1: out of memory allocating 65536 bytes after a total of 1 bytes":                      true,
-		"./main.go:3:2: undefined: killed":                                                        false,
+		"# example.com/x\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed":                           true,
+		"runtime: VirtualAlloc of 65536 bytes failed with errno=1455\nfatal error: out of memory":            true,
+		"fatal error: runtime: out of memory":                                                                true,
+		"fork/exec /usr/local/go/pkg/tool/linux_amd64/compile: cannot allocate memory":                       true,
+		`fork/exec C:\go\pkg\tool\compile.exe: The paging file is too small for this operation to complete.`: true,
+		"gcc: fatal error: Killed signal terminated program cc1\ncompilation terminated.":                    true,
+		"collect2: fatal error: ld terminated with signal 9 [Killed]":                                        true,
+		"cc1: out of memory allocating 65536 bytes after a total of 1 bytes":                                 true,
+		"./main.go:3:2: undefined: killed":                                                                   false,
 	} {
 		if got := ShortOfMemory(&CommandError{Args: []string{"go", "build"}, Output: output, Err: errors.New("exit status 1")}); got != want {
 			t.Errorf("%q: %v", output, got)

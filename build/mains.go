@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/module"
 )
@@ -24,6 +26,41 @@ type Main struct {
 	allC       bool // every file of it has C in it, and cgo is off
 }
 
+// A warnings counts of which patterns the go command warns that they match nothing. One
+// that does so in every listing is a mistake; others are for some platforms only.
+type warnings struct {
+	mu       sync.Mutex
+	listings int
+	of       map[string]int // pattern in quotes -> listings
+}
+
+// matchesNothing is how the go command warns of a pattern (modload/load.go).
+var matchesNothing = regexp.MustCompile(`(?m)^go: warning: (".*") matched no packages$`)
+
+// add counts the warnings of a listing.
+func (w *warnings) add(stderr []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listings++
+	for _, m := range matchesNothing.FindAllSubmatch(stderr, -1) {
+		if w.of == nil {
+			w.of = map[string]int{}
+		}
+		w.of[string(m[1])]++
+	}
+}
+
+// always returns the patterns, sorted, that matched nothing in any listing.
+func (w *warnings) always() (patterns []string) {
+	for pattern, n := range w.of {
+		if n == w.listings {
+			patterns = append(patterns, pattern)
+		}
+	}
+	slices.Sort(patterns)
+	return patterns
+}
+
 // errNoMain is the answer of a target for which every main package is excluded by build constraints.
 var errNoMain = errors.New("no main package")
 
@@ -32,23 +69,16 @@ var errNoMain = errors.New("no main package")
 // constraints exclude for the target are not listed.
 func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Main, error) {
 	found, err := p.list(ctx, t, p.listEnv(t), patterns)
-	if err == nil {
-		err = found.notMain
-	}
-	if err != nil && !errors.Is(err, errNoMain) || p.cgo || !p.hasC {
+	if err = cmp.Or(err, found.notMain); err != nil || p.cgo || !p.hasC {
 		return found.mains, err
 	}
 	// go list says nothing of packages that it excludes, and may have excluded some only
 	// because cgo is off.
-	withC, errC := p.list(ctx, t, append(t.env(), "CGO_ENABLED=1"), patterns)
-	if errC != nil && !errors.Is(errC, errNoMain) {
-		return nil, errC
-	}
+	withC, err := p.list(ctx, t, append(t.env(), "CGO_ENABLED=1"), patterns)
 	for _, m := range withC.mains {
 		if !slices.ContainsFunc(found.mains, func(have Main) bool { return have.ImportPath == m.ImportPath }) {
 			m.allC = true
 			found.mains = append(found.mains, m)
-			err = nil
 		}
 	}
 	return found.mains, err
@@ -60,14 +90,12 @@ type listing struct {
 	notMain error // a package that was named by itself and is no program
 }
 
-// matchedNothing is how the go command warns of a pattern (modload/load.go).
-var matchedNothing = regexp.MustCompile(`(?m)^go: warning: (".*") matched no packages$`)
-
 // list lists packages in an environment.
 func (p *Plan) list(ctx context.Context, t Target, env, patterns []string) (found listing, err error) {
 	args := []string{"go", "list", "-find", "-e", "-tags=" + p.cgoTags(t), "-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Module"}
 	args = append(args, "--")
-	if len(patterns) == 0 {
+	named := len(patterns) > 0
+	if !named {
 		patterns = []string{"./..."}
 	}
 	cmd := Command{Args: append(args, patterns...), Env: env, Dir: p.dir}
@@ -75,11 +103,8 @@ func (p *Plan) list(ctx context.Context, t Target, env, patterns []string) (foun
 	if err != nil {
 		return found, err
 	}
-	if m := matchedNothing.FindSubmatch(stderr); m != nil {
-		if len(out) == 0 {
-			return found, errNoMain
-		}
-		return found, &Problem{Setting: "packages", Err: fmt.Errorf("no package matches %s", m[1]), Remedy: "go list ./..."}
+	if named {
+		p.warned.add(stderr)
 	}
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var pkg struct {

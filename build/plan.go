@@ -67,6 +67,7 @@ type Plan struct {
 	cgo        bool                   // packages may need C
 	hasC       bool                   // some source file of the module has C in it
 	everywhere func() ([]Main, error) // the main packages, where they are the same for every target; else nil
+	warned     *warnings              // of patterns that match nothing
 	dir        string                 // of the module, on disk
 	work       string                 // the go.work of the repository, "" if there is none
 	local      []string               // directories of this machine whose names have no place in a binary
@@ -95,7 +96,7 @@ func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // that could be found, and the plan, unless nil, holds what was decided all the same.
 func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 	p := &Plan{Tags: spec.Tags, GCFlags: spec.GCFlags, cgo: spec.Cgo, env: childEnv(spec.Environ, spec.Secrets),
-		processes: processesOf(spec.Environ)}
+		processes: processesOf(spec.Environ), warned: &warnings{}}
 	var ps Problems
 	if !ps.keep("directory", p.locate(ctx, spec)) {
 		return nil, ps
@@ -192,7 +193,7 @@ func (p *Plan) readModule(gomod, gowork string) error {
 	p.Module = file.Module.Mod.Path
 	if file.Go != nil && version.Compare("go"+file.Go.Version, p.Go) > 0 {
 		return &Problem{Err: fmt.Errorf("module %s needs go%s, and this is %s", p.Module, file.Go.Version, p.Go),
-			Remedy: "GOTOOLCHAIN=auto, or in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version-file: go.mod}}"}
+			Remedy: "GOTOOLCHAIN=auto, or in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
 	}
 	modDir := p.dir
 	if gowork != "" && gowork != "off" {
@@ -306,10 +307,14 @@ func (p *Plan) addBuilds(builds []Build, errs []error, named map[Target]bool) (p
 		}
 	}
 	ps = append(ps, noCompilers(missing)...)
+	none := p.warned.always()
+	if len(none) > 0 {
+		ps.add("packages", "go list ./...", "no package matches %s", strings.Join(none, ", "))
+	}
 	switch {
 	case len(p.Builds) == 0 && len(ps) == 0 && len(builds) > 0:
 		ps.add("packages", "go list -f '{{.Name}} {{.ImportPath}}' ./...", "module %s has no main package to release", p.Module)
-	case len(without) > 0:
+	case len(without) > 0 && (len(p.Builds) > 0 || len(none) == 0):
 		ps.add("targets", "", "no main package of %s builds for %s", p.Module, strings.Join(without, " "))
 	}
 	return ps
@@ -336,7 +341,7 @@ func (p *Plan) goCommand(ctx context.Context, env []string, args ...string) (str
 
 func explainGo(err error) error {
 	if strings.Contains(err.Error(), "executable file not found") {
-		return &Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version-file: go.mod}}"}
+		return &Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
 	}
 	return fmt.Errorf("asking go about the module: %w", err)
 }

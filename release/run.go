@@ -114,7 +114,7 @@ func (r *run) compile(ctx context.Context, b build.Build, turn *build.Turn, t *r
 		return bins, err
 	}
 	t.Again = true
-	bins, err = r.compileOnce(ctx, b, r.compilers.Alone(), t)
+	bins, err = r.compileOnce(ctx, b, turn.Alone(), t)
 	if build.ShortOfMemory(err) {
 		err = hinted("use a machine with more memory, or fewer programs at a time: --packages ./cmd/NAME", fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err))
 	}
@@ -216,7 +216,7 @@ func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Ta
 			artifact.Kind = "binary"
 			program := slices.IndexFunc(bins, func(b build.Binary) bool { return b.Main.Name == planned.Main })
 			content.Files = programs(bins[program:program+1], t)
-			write = func(w io.Writer) error { return copyFile(stoppable{ctx, w}, bins[program].Path) }
+			write = func(w io.Writer) error { return content.Files[0].Copy(stoppable{ctx, w}) }
 		}
 		artifact.Inputs = r.inputs(content, planned.Format)
 		kept, ok := r.earlier.keep(r.cfg.Dist, artifact, r.cfg.Checksums)

@@ -11,6 +11,7 @@ package pack
 import (
 	"archive/tar"
 	"archive/zip"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -41,17 +42,24 @@ func (f File) mode() fs.FileMode {
 	return 0o644
 }
 
-// copyTo writes the file's content, which must be Size bytes long.
-func (f File) copyTo(w io.Writer) error {
+// Copy writes the file's content. It fails if that is not what Size and SHA256 say: a file
+// that was changed after it was proved, by itself or by somebody else, is not packed.
+func (f File) Copy(w io.Writer) error {
 	r, err := f.Open()
 	if err != nil {
 		return fmt.Errorf("packing %s: %w", f.Name, err)
 	}
 	defer r.Close()
-	if n, err := io.Copy(w, r); err != nil {
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(w, sum), r)
+	if err != nil {
 		return fmt.Errorf("packing %s: %w", f.Name, err)
-	} else if n != f.Size {
+	}
+	if n != f.Size {
 		return fmt.Errorf("packing %s: expected %d bytes, found %d", f.Name, f.Size, n)
+	}
+	if got := fmt.Sprintf("%x", sum.Sum(nil)); f.SHA256 != "" && got != f.SHA256 {
+		return fmt.Errorf("packing %s: its SHA-256 was %s and is %s", f.Name, f.SHA256, got)
 	}
 	return nil
 }
@@ -126,7 +134,7 @@ func (a Archive) tarInto(z io.WriteCloser, err error) error {
 		if err := tw.WriteHeader(header); err != nil {
 			return fmt.Errorf("packing %s: %w", f.Name, err)
 		}
-		if err := f.copyTo(tw); err != nil {
+		if err := f.Copy(tw); err != nil {
 			return err
 		}
 	}
@@ -149,7 +157,7 @@ func (a Archive) zip(w io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("packing %s: %w", f.Name, err)
 		}
-		if err := f.copyTo(fw); err != nil {
+		if err := f.Copy(fw); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -179,7 +180,9 @@ func TestNothingHalfWritten(t *testing.T) {
 	short.Size = 5
 	broken := file("broken", "", false)
 	broken.Open = func() (io.ReadCloser, error) { return nil, errors.New("disk on fire") }
-	for _, bad := range []File{short, broken} {
+	changed := file("changed", "other", false)
+	changed.SHA256 = fmt.Sprintf("%x", sha256.Sum256([]byte("proved")))
+	for _, bad := range []File{short, broken, changed} {
 		for _, format := range Formats() {
 			dir := t.TempDir()
 			a := testArchive()
