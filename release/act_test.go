@@ -195,7 +195,8 @@ func copyAction(t *testing.T) string {
 			}
 			return os.MkdirAll(filepath.Join(to, name), 0o755)
 		}
-		if !d.Type().IsRegular() || strings.HasSuffix(name, "_test.go") {
+		// In a commit to be tagged there are digests of programs that nobody can fetch yet.
+		if !d.Type().IsRegular() || strings.HasSuffix(name, "_test.go") || name == "VERSION" || name == "SHA256SUMS" {
 			return nil
 		}
 		data, err := os.ReadFile(path)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,10 +109,14 @@ func TestActionHandsOverEveryInput(t *testing.T) {
 		want["INPUT_"+strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))] = "${{ inputs." + s.name + " }}"
 	}
 	have := map[string]string{}
+	var key []string // what decides where the cache is, and what it is called
 	for _, step := range a.Runs.Steps {
 		for name, value := range step.Env {
 			if strings.HasPrefix(name, "INPUT_") && step.ID == "release" {
 				have[name] = value
+			}
+			if step.ID == "cache" {
+				key = append(key, strings.TrimPrefix(name, "INPUT_"))
 			}
 			if strings.HasPrefix(name, "INPUT_") && value != want[name] {
 				t.Errorf("step %s: %s is %s, expected %s", step.ID, name, value, want[name])
@@ -123,6 +128,10 @@ func TestActionHandsOverEveryInput(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("environment of the step (-want +have):\n%s", diff)
+	}
+	slices.Sort(key)
+	if diff := cmp.Diff([]string{"CACHE", "CC", "CGO", "DIRECTORY", "GCFLAGS", "PACKAGES", "TAG", "TAGS", "TARGETS"}, key); diff != "" {
+		t.Errorf("environment of the step that finds the cache (-want +have):\n%s", diff)
 	}
 }
 

@@ -117,6 +117,9 @@ func TestCacheOfARun(t *testing.T) {
 		t.Error("the cache has no report of the run")
 	}
 
+	if err := os.RemoveAll(w.dist); err != nil {
+		t.Fatal(err)
+	}
 	output := "GITHUB_OUTPUT=" + filepath.Join(t.TempDir(), "output")
 	w.run(t.Context(), 0, append(env, output, "GSR_CACHE_RESTORED="+cache["key"])...)
 	if strings.Contains(w.out, "to save") {

@@ -11,7 +11,8 @@ import (
 // trustCheckout lets git read the repository that the workflow has checked out. In the
 // container of a job it belongs to another user, and what actions/checkout says about
 // that is forgotten before the next step (its issue 766). Of a repository outside of the
-// workspace git still judges by itself.
+// workspace git still judges by itself; so does a git before 2.38 of all of them, which
+// takes this from files only (git-config(1) of 2.37).
 func (p *program) trustCheckout(dir string, getenv func(string) string) {
 	if !p.runner.Active() || getenv("GITHUB_WORKSPACE") == "" {
 		return

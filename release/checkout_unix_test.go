@@ -27,6 +27,9 @@ func TestCheckoutOfAnotherUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(w.dir, "cmd"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	env := []string{"SUDO_UID=", "INPUT_DRY_RUN=true", "INPUT_TARGETS=linux/amd64"}
 	for _, workspace := range []string{w.dir, filepath.Dir(w.dir)} {
 		w.run(t.Context(), exitOK, append(env, "GITHUB_WORKSPACE="+workspace, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=c")...)

@@ -64,7 +64,7 @@ func openDist(ctx context.Context, dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("making %s: %w", dir, err)
 	}
 	if !isOurs(dir) { // another run there may be sweeping up
-		if _, err := writeDist(dir, ".gitignore", []byte(distMark)); err != nil {
+		if _, err := writeDist(dir, ".gitignore", []byte(distMark)); err != nil && !isOurs(dir) { // it has swept up ours, and has one
 			return nil, err
 		}
 	}

@@ -60,6 +60,7 @@ func TestSecondRun(t *testing.T) {
 		"the report is of another":   {func() { replace(t, at(reportJSON), `"schema": 1`, `"schema": 99`) }, nil, earlierFiles},
 		"the report is no report":    {func() { replace(t, at(reportJSON), `"schema"`, `schema`) }, nil, earlierFiles},
 		"made of something else":     {func() { replace(t, at(reportJSON), `"inputs": "`, `"inputs": "0`) }, nil, earlierFiles[:2]},
+		"another size":               {func() { replace(t, at(reportJSON), `"size": `, `"size": 1`) }, nil, earlierFiles[:2]},
 		"other digests are asked":    {func() {}, []string{"INPUT_CHECKSUMS=sha256 sha512"}, earlierFiles[:2]},
 		"no file beside the program": {func() {}, []string{"INPUT_FILES=go.mod"}, earlierFiles[:2]},
 		"a target is left out":       {func() {}, []string{"INPUT_TARGETS=linux/amd64 windows/amd64 ios/*"}, nil},

@@ -376,7 +376,7 @@ var getTests = map[string]func(*getter){
 		g.without("go")
 		g.serve = http.NotFound
 		said, _ := g.run(2)
-		if want := "%0A- {uses: actions/setup-go@v7, with: {go-version-file: go.mod}}\n"; !strings.Contains(said, "\n::error title=go-static-release::go is not installed") || !strings.HasSuffix(said, want) {
+		if want := "%0A- {uses: actions/setup-go@v7, with: {go-version: stable}}\n"; !strings.Contains(said, "\n::error title=go-static-release::go is not installed") || !strings.HasSuffix(said, want) {
 			g.t.Errorf("expected a step to paste:\n%s", said)
 		}
 	},

@@ -85,7 +85,7 @@ type Target struct {
 type Seconds struct {
 	Wait    float64 `json:"wait"` // for a free compiler slot
 	Compile float64 `json:"compile"`
-	CPU     float64 `json:"cpu"` // of all processors, while compiling
+	CPU     float64 `json:"cpu"` // of all processors, while compiling; 0 where that is not known (Windows)
 	Prove   float64 `json:"prove"`
 	Smoke   float64 `json:"smoke,omitempty"`
 	Pack    float64 `json:"pack"`
