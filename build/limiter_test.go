@@ -289,7 +289,7 @@ func TestKilledBuilds(t *testing.T) {
 			}
 			turn.Done(test.measured)
 			for range 20 {
-				last = l.Queue(1)
+				l.Queue(1)
 			}
 			share, err := l.queue[0].Wait(t.Context())
 			if err != nil || slices.Contains(share.Env, "GOGC=off") {
