@@ -91,8 +91,8 @@ func (l *Limiter) Queue(links int) *Turn {
 
 // Alone puts a build whose turn is done at the head of the queue, which is to take as
 // little memory as it can, and to run while no other one does. It has been killed: what
-// was known of memory was wrong, and from now on one less runs at a time than did then,
-// and none without collecting garbage.
+// was known of memory was wrong, and from now on one less for each such build runs at a
+// time than did then, and none without collecting garbage.
 func (t *Turn) Alone() *Turn {
 	l := t.l
 	l.mu.Lock()

@@ -27,14 +27,14 @@ type Main struct {
 }
 
 // A warnings counts of which patterns the go command warns that they match nothing. One
-// that does so in every listing is a mistake; others are for some platforms only.
+// that does so for every target is refused; others are for some platforms only.
 type warnings struct {
 	mu       sync.Mutex
 	listings int
 	of       map[string]int // pattern in quotes -> listings
 }
 
-// matchesNothing is how the go command warns of a pattern (modload/load.go).
+// matchesNothing is how the go command warns of a pattern (search.WarnUnmatched).
 var matchesNothing = regexp.MustCompile(`(?m)^go: warning: (".*") matched no packages$`)
 
 // add counts the warnings of a listing.
@@ -42,11 +42,15 @@ func (w *warnings) add(stderr []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.listings++
+	if w.of == nil {
+		w.of = map[string]int{}
+	}
+	seen := map[string]bool{} // one may be given twice
 	for _, m := range matchesNothing.FindAllSubmatch(stderr, -1) {
-		if w.of == nil {
-			w.of = map[string]int{}
+		if pattern := string(m[1]); !seen[pattern] {
+			seen[pattern] = true
+			w.of[pattern]++
 		}
-		w.of[string(m[1])]++
 	}
 }
 

@@ -309,7 +309,7 @@ func (p *Plan) addBuilds(builds []Build, errs []error, named map[Target]bool) (p
 	ps = append(ps, noCompilers(missing)...)
 	none := p.warned.always()
 	if len(none) > 0 {
-		ps.add("packages", "go list ./...", "no package matches %s", strings.Join(none, ", "))
+		ps.add("packages", "go list ./...", "no package matches %s for any of the targets", strings.Join(none, ", "))
 	}
 	switch {
 	case len(p.Builds) == 0 && len(ps) == 0 && len(builds) > 0:

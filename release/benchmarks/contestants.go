@@ -60,7 +60,7 @@ func (b *benchmark) prepare(ctx context.Context) ([]contestant, error) {
 		}
 	}
 	// Nobody is to download for the others.
-	if _, err := output(ctx, b.source(), "go", "mod", "download"); err != nil {
+	if _, err := output(ctx, b.source(), "go", append([]string{"list", "-deps"}, packages...)...); err != nil {
 		return nil, err
 	}
 	return everyone, os.WriteFile(b.path("loop.sh"), []byte(loop), 0o644)
