@@ -35,16 +35,18 @@ const distMark = "# Made by go-static-release, which replaces everything in this
 // checkDist makes sure that dir can be used: it is missing, empty or ours.
 func checkDist(dir string) error {
 	entries, err := os.ReadDir(dir)
-	if _, linkErr := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) && linkErr == nil {
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", dir)}
-	}
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, linkErr := os.Readlink(dir); linkErr == nil {
+			return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", dir)}
+		}
 		return nil
 	}
 	if err != nil {
 		return &build.Problem{Setting: "dist", Err: fmt.Errorf("looking into the directory for the files: %w", err)}
 	}
-	if isOurs(dir) {
+	// The unfinished mark of another run is no one's file: it is there before the mark.
+	foreign := func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), pack.TempPrefix) }
+	if !slices.ContainsFunc(entries, foreign) || isOurs(dir) {
 		return nil
 	}
 	return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}

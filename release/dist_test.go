@@ -1,0 +1,67 @@
+package release
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/org/go-static-release/release/pack"
+)
+
+// Runs that begin at once make the directory together: none takes what another one is
+// writing for a project's own files.
+func TestOpenDistAtOnce(t *testing.T) {
+	for range 100 {
+		dir := filepath.Join(t.TempDir(), "dist")
+		var g errgroup.Group
+		for range 8 {
+			g.Go(func() error {
+				unlock, err := openDist(t.Context(), dir)
+				if err == nil {
+					unlock()
+				}
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCheckDist(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		ok    bool
+	}{
+		{"empty", nil, true},
+		{"ours", map[string]string{".gitignore": distMark, "checksums.txt": ""}, true},
+		{"mark unfinished", map[string]string{pack.TempPrefix + "1": distMark[:9]}, true},
+		{"a project's", map[string]string{"index.js": ""}, false},
+		{"a project's that ignores itself", map[string]string{".gitignore": "*\n"}, false},
+		{"a project's, mark unfinished", map[string]string{pack.TempPrefix + "1": distMark, "index.js": ""}, false},
+	} {
+		dir := t.TempDir()
+		for name, data := range c.files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := checkDist(dir); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestCheckDistLink(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "dist")
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Skip(err) // Windows, without the right to it
+	}
+	if err := checkDist(link); err == nil || err.Error() != link+" is a link that leads nowhere" {
+		t.Error(err)
+	}
+}
