@@ -18,7 +18,7 @@ import (
 // A CacheKey names the build cache of a request.
 type CacheKey struct {
 	Key     string // the same for the same request over the same dependencies
-	Restore string // how the keys of the same request over other dependencies begin
+	Restore string // how the keys of the same request over other dependencies, or on another image, begin
 }
 
 // cacheVersion is part of every key. It must be raised with a change of this program that
@@ -27,7 +27,8 @@ type CacheKey struct {
 const cacheVersion = "v1"
 
 // NewCacheKey names the build cache of spec. Everything is in it that decides which
-// packages are compiled and how; the versions of dependencies are its last part. What
+// packages are compiled and how; the versions of dependencies, and with cgo the image of
+// the runner, are its last part. What
 // only the linker sees is not: its results are in no cache.
 func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 	p := &Plan{env: childEnv(spec.Environ, spec.Secrets)}

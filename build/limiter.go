@@ -89,10 +89,10 @@ func (l *Limiter) Queue(links int) *Turn {
 	return t
 }
 
-// Alone puts a build whose turn is done at the head of the queue, which is to take as
-// little memory as it can, and to run while no other one does. It has been killed: what
-// was known of memory was wrong, and from now on one less for each such build runs at a
-// time than did then, and none without collecting garbage.
+// Alone puts a build that has been killed at the head of the queue once more, to take as
+// little memory as it can, and to run while no other one does. It is called before Done,
+// which lets others run: what was known of memory was wrong, and from now on one less for
+// each such build runs at a time than did then, and none without collecting garbage.
 func (t *Turn) Alone() *Turn {
 	l := t.l
 	l.mu.Lock()
@@ -139,7 +139,7 @@ func (t *Turn) Done(largest int64) {
 	defer l.mu.Unlock()
 	l.running = slices.DeleteFunc(l.running, func(x *Turn) bool { return x == t })
 	if t.alone {
-		largest *= 2 // others collect their garbage less often
+		largest *= 2 // others collect their garbage less often, if the user does not say how often
 	}
 	l.largest = max(l.largest, largest)
 	l.admit()

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -50,7 +49,7 @@ func TestLinuxMemory(t *testing.T) {
 // ran at a time at most.
 func together(t *testing.T, l *Limiter, n, links int, largest int64) int {
 	t.Helper()
-	var running, most atomic.Int64
+	most := 0
 	var wg sync.WaitGroup
 	for range n {
 		turn := l.Queue(links)
@@ -59,16 +58,15 @@ func together(t *testing.T, l *Limiter, n, links int, largest int64) int {
 				t.Error(err)
 				return
 			}
-			now := running.Add(1)
-			for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
-			}
-			time.Sleep(2 * time.Millisecond)
-			running.Add(-1)
+			time.Sleep(time.Millisecond)
+			l.mu.Lock()
+			most = max(most, turn.most)
+			l.mu.Unlock()
 			turn.Done(largest)
 		})
 	}
 	wg.Wait()
-	return int(most.Load())
+	return most
 }
 
 func TestLimiter(t *testing.T) {
@@ -211,15 +209,15 @@ func TestAlone(t *testing.T) {
 		}
 		running = append(running, turn)
 	}
-	for _, killed := range running[2:] {
-		killed.Done(0)
-	}
 	stop := errors.New("stop")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stop)
-	if _, err := running[2].Alone().Wait(ctx); !errors.Is(err, stop) {
+	gone := running[2].Alone()
+	running[2].Done(0)
+	if _, err := gone.Wait(ctx); !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}
+	running[3].Done(0)
 	next := l.Queue(1)
 	if _, err := next.Wait(t.Context()); err != nil { // is not held up by the one that left
 		t.Fatal(err)
@@ -279,14 +277,19 @@ func TestKilledBuilds(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, r := range slices.Clone(l.running) {
-			r.Done(0)
-		}
 		for _, want := range []int{test.want, test.afterwards} {
+			others := l.Queue(1)
 			turn := last.Alone()
+			for _, r := range slices.Clone(l.running) {
+				r.Done(0)
+			}
+			if slices.Contains(l.running, others) {
+				t.Errorf("%v: another one runs before the killed one", test)
+			}
 			if share, err := turn.Wait(t.Context()); err != nil || share.Processes != 1 {
 				t.Fatal(share, err)
 			}
+			l.queue = nil
 			turn.Done(test.measured)
 			for range 20 {
 				l.Queue(1)
@@ -300,9 +303,6 @@ func TestKilledBuilds(t *testing.T) {
 			}
 			last = l.running[0]
 			l.queue = nil
-			for _, r := range slices.Clone(l.running) {
-				r.Done(0)
-			}
 		}
 	}
 }

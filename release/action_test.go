@@ -3,6 +3,7 @@ package release
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,6 +146,30 @@ func TestActionUsesFullCommits(t *testing.T) {
 		}
 		if cache, _, ok := strings.Cut(step.Uses, "@"); ok && !strings.HasSuffix(actionsCache, strings.TrimPrefix(step.Uses, cache)) {
 			t.Errorf("%s is another commit than that of %s", step.Uses, actionsCache)
+		}
+	}
+}
+
+// The workflows use the toolchain that the committed digests come from.
+func TestWorkflowsUseTheToolchain(t *testing.T) {
+	script, err := os.ReadFile("../.ci/prebuilt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	toolchain := regexp.MustCompile(`(?m)^toolchain=go(\S+)$`).FindSubmatch(script)
+	workflows, err := filepath.Glob("../.github/workflows/*.yml")
+	if err != nil || len(workflows) == 0 || toolchain == nil {
+		t.Fatal(workflows, err, toolchain)
+	}
+	for _, path := range workflows {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range regexp.MustCompile(`go-version: *([^ }\n]+)`).FindAllSubmatch(data, -1) {
+			if got := strings.Trim(string(v[1]), `'"`); got != string(toolchain[1]) {
+				t.Errorf("%s: go-version %s, want %s", path, got, toolchain[1])
+			}
 		}
 	}
 }

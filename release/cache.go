@@ -96,16 +96,17 @@ func (p *program) openCache() *build.Cache {
 // keepCache is called after a run that did what it set out to. It takes out of the
 // cache what the run did not use, and has it saved; not after a run that began with the
 // programs of an earlier one (whole is false), since that may have compiled nothing, and
-// a cache that is saved is never replaced. The report in dist travels with it: the next
-// run begins with what took longest.
-func (p *program) keepCache(cache *build.Cache, dist string, whole bool) {
+// a cache that is saved is never replaced. data, the report of the run, travels with it:
+// the next run begins with what took longest.
+func (p *program) keepCache(cache *build.Cache, data []byte, whole bool) {
 	if cache == nil || !whole || !p.worthSaving() {
 		return
 	}
 	t, err := cache.Trim()
 	if err == nil {
 		_, err = pack.WriteFile(cache.Dir(), pack.Artifact{Name: reportJSON}, nil, func(w io.Writer) error {
-			return copyFile(w, filepath.Join(dist, reportJSON))
+			_, err := w.Write(data)
+			return err
 		})
 	}
 	if err != nil {

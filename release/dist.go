@@ -53,8 +53,14 @@ func checkDist(dir string) error {
 }
 
 func isOurs(dir string) bool {
-	mark, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
-	return err == nil && bytes.Equal(mark, []byte(distMark))
+	for range 20 {
+		mark, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return bytes.Equal(mark, []byte(distMark))
+		}
+		time.Sleep(10 * time.Millisecond) // on Windows nobody reads what another run is replacing
+	}
+	return false
 }
 
 // openDist makes dir ours alone until unlock. When another run has it, it waits.
@@ -80,10 +86,16 @@ func lockDist(ctx context.Context, dir string) (unlock func(), err error) {
 		unlock func()
 		err    error
 	}
-	locked := make(chan result, 1)
-	go func() { // it may have to be left behind waiting; the process ends soon then
+	locked := make(chan result)
+	go func() { // it may have to be left behind waiting
 		unlock, err := lockedfile.MutexAt(filepath.Join(dir, lockName)).Lock()
-		locked <- result{unlock, err}
+		select {
+		case locked <- result{unlock, err}:
+		case <-ctx.Done():
+			if err == nil {
+				unlock()
+			}
+		}
 	}()
 	select {
 	case r := <-locked:
@@ -106,7 +118,8 @@ func emptyDist(dir string, keep ...string) error {
 		if e.Name() == ".gitignore" || e.Name() == lockName || slices.Contains(keep, e.Name()) {
 			continue
 		}
-		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {
+		err := removeAll(filepath.Join(dir, e.Name()))
+		if err != nil && !strings.HasPrefix(e.Name(), pack.TempPrefix) { // of those, sweep removes what is left
 			return fmt.Errorf("emptying %s: %w", dir, err)
 		}
 	}

@@ -210,7 +210,7 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 			return err
 		}
 	}
-	p.keepCache(cache, c.Dist, r.earlier.files == nil)
+	p.keepCache(cache, r.report, r.earlier.files == nil)
 	return nil
 }
 

@@ -310,6 +310,7 @@ func (r *run) writeReport() error {
 	if err != nil {
 		return err
 	}
+	r.report = data
 	_, err = writeDist(r.cfg.Dist, reportJSON, data)
 	_, err2 := writeDist(r.cfg.Dist, reportHTML, page)
 	return errors.Join(err, err2)

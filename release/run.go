@@ -50,6 +50,7 @@ type run struct {
 	filled    string  // where the report of the run is that filled the build cache, "" if there is none
 	self      func() (digest string, err error)
 	temp      string  // where compilers write
+	report    []byte  // report.json
 	cause     error   // why the run was cancelled, if it was
 	errs      []error // that belong to no target
 	done      func(*report.Target)
@@ -109,30 +110,31 @@ func (r *run) lane(ctx context.Context, i int, turn *build.Turn, t *report.Targe
 // the system kills one, which it does when memory is short, the build is done once more
 // with no other beside it.
 func (r *run) compile(ctx context.Context, b build.Build, turn *build.Turn, t *report.Target) ([]build.Binary, error) {
-	bins, err := r.compileOnce(ctx, b, turn, t)
-	if !build.ShortOfMemory(err) || ctx.Err() != nil {
+	bins, alone, err := r.compileOnce(ctx, b, turn, t)
+	if alone == nil {
 		return bins, err
 	}
 	t.Again = true
-	bins, err = r.compileOnce(ctx, b, turn.Alone(), t)
+	bins, _, err = r.compileOnce(ctx, b, alone, t)
 	if build.ShortOfMemory(err) {
 		err = hinted("use a machine with more memory, or fewer programs at a time: --packages ./cmd/NAME", fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err))
 	}
 	return bins, err
 }
 
-func (r *run) compileOnce(ctx context.Context, b build.Build, turn *build.Turn, t *report.Target) ([]build.Binary, error) {
+// compileOnce returns its next turn if it is to be tried again.
+func (r *run) compileOnce(ctx context.Context, b build.Build, turn *build.Turn, t *report.Target) (bins []build.Binary, alone *build.Turn, err error) {
 	waited := clock(&t.Seconds.Wait)
 	share, err := turn.Wait(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	waited()
 	var largest int64
 	defer func() { turn.Done(largest) }()
 	out := filepath.Join(r.temp, b.Target.Dir())
 	if err := errors.Join(os.RemoveAll(out), os.Mkdir(out, 0o755)); err != nil {
-		return nil, fmt.Errorf("making room to compile: %w", err)
+		return nil, nil, fmt.Errorf("making room to compile: %w", err)
 	}
 	lent := !t.Again && r.earlier.lend(b, out)
 	defer clock(&t.Seconds.Compile)()
@@ -140,9 +142,12 @@ func (r *run) compileOnce(ctx context.Context, b build.Build, turn *build.Turn, 
 	if err == nil && !lent { // else it may have linked nothing
 		largest = built.Largest
 	}
+	if build.ShortOfMemory(err) && !t.Again && ctx.Err() == nil {
+		alone = turn.Alone()
+	}
 	t.Output, t.Memory = built.Output, max(t.Memory, built.Largest)
 	t.Seconds.CPU += built.CPU.Seconds()
-	return built.Binaries, err
+	return built.Binaries, alone, err
 }
 
 // prove reads every program back. All of them are proved before the first failure is

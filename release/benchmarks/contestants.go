@@ -59,7 +59,7 @@ func (b *benchmark) prepare(ctx context.Context) ([]contestant, error) {
 			}})
 		}
 	}
-	// Nobody is to download for the others.
+	// Nobody is to download for the others what this machine needs, too.
 	if _, err := output(ctx, b.source(), "go", append([]string{"list", "-deps"}, packages...)...); err != nil {
 		return nil, err
 	}

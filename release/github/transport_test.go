@@ -163,7 +163,7 @@ func TestWrongServers(t *testing.T) {
 // A connection that stands still is given up, however long it may take; one that is slow
 // but moves is not.
 func TestSlowIsNotStalled(t *testing.T) {
-	content := strings.Repeat("0123456789abcdef", 4096)
+	content := strings.Repeat("0123456789abcdef", 60*256) // 60 times what drips at once
 	slow := file("a.tar.gz", content)
 	slow.Open = func() (io.ReadSeekCloser, error) {
 		return &dripping{bytes.NewReader([]byte(content)), 30 * time.Millisecond}, nil
@@ -173,7 +173,7 @@ func TestSlowIsNotStalled(t *testing.T) {
 	gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
 	srv := httptest.NewServer(gh)
 	defer srv.Close()
-	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond, Stall: 250 * time.Millisecond})
+	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond, Stall: 1500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestSlowIsNotStalled(t *testing.T) {
 			uploads++
 		}
 	}
-	if took := time.Since(start); uploads != 1 || took < 400*time.Millisecond {
+	if took := time.Since(start); uploads != 1 || took < 1700*time.Millisecond {
 		t.Errorf("%d uploads in %s", uploads, took)
 	}
 }
