@@ -31,11 +31,18 @@ func parseArgs(args []string) (values map[string]string, opts options, err error
 	fs.BoolVar(&opts.version, "version", false, "")
 	fs.BoolVar(&opts.json, "json", false, "")
 	fs.BoolVar(&opts.noWorkflow, "no-workflow", false, "")
+	var swallowed error // a flag that was taken for the value of another one
 	for _, s := range settings {
 		if s.name == "command" {
 			continue
 		}
-		set := func(v string) error { values[s.name] = v; return nil }
+		set := func(v string) error {
+			values[s.name] = v
+			if name, ok := strings.CutPrefix(v, "--"); ok && slices.Contains(settingNames(), name) {
+				swallowed = fmt.Errorf("--%s has the value %s", s.name, v)
+			}
+			return nil
+		}
 		if s.flag {
 			fs.BoolFunc(s.name, "", set)
 		} else {
@@ -56,6 +63,9 @@ func parseArgs(args []string) (values map[string]string, opts options, err error
 		}
 		if args[0] == "help" {
 			return nil, opts, errHelp
+		}
+		if swallowed != nil {
+			return nil, opts, hinted("go-static-release --help", fmt.Errorf("%w, and %q is left", swallowed, args[0]))
 		}
 		if values["command"] == "verify" {
 			opts.paths, args = append(opts.paths, args[0]), args[1:]
