@@ -28,8 +28,8 @@ const cacheVersion = "v1"
 
 // NewCacheKey names the build cache of spec. Everything is in it that decides which
 // packages are compiled and how; the versions of dependencies, and with cgo the image of
-// the runner, are its last part. What
-// only the linker sees is not: its results are in no cache.
+// the runner, are its last part. What only the linker sees is not: its results are in no
+// cache.
 func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 	p := &Plan{env: childEnv(spec.Environ, spec.Secrets)}
 	if err := p.locate(ctx, spec); err != nil {

@@ -127,6 +127,7 @@ var ambientVars = []string{
 	"GO111MODULE",                                // off would hide the module
 	"GOBIN",                                      // of no use to a cross build, and go refuses some uses of it
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", // set inside git hooks; they name another repository
+	"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", // git(1): ours would mean something else
 	"PWD", // names our directory, not the child's
 }
 

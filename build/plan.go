@@ -46,7 +46,6 @@ type Spec struct {
 	Publish   bool            // the result will be public: the tree must be clean and the tag on HEAD
 	Environ   []string        // the ambient environment
 	Secrets   []string        // values that no child may see
-	Ignored   string          // how the names of untracked files begin that are no changes: of a killed run
 	Jobs      int             // how many go commands may run at a time while planning
 }
 
@@ -107,7 +106,7 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 		p.Name = moduleName(p.Module)
 	}
 	r := repo{p.dir, p.env}
-	changes, err := r.changes(ctx, spec.Ignored)
+	changes, err := r.changes(ctx)
 	ps.keep("directory", err)
 	p.Source.Dirty = len(changes) > 0
 	ps = append(ps, r.setVersion(ctx, p.Source, spec, p.Module)...)
@@ -308,7 +307,7 @@ func (p *Plan) addBuilds(builds []Build, errs []error, named map[Target]bool) (p
 		}
 	}
 	ps = append(ps, noCompilers(missing)...)
-	none := p.warned.always() // alone, where it may be why a target has no main package
+	none := p.warned.always() // told without the targets that have no main package: it may be why
 	if len(none) > 0 {
 		ps.add("packages", "go list ./...", "no package matches %s for any of the targets", strings.Join(none, ", "))
 	}

@@ -80,14 +80,9 @@ func (r repo) open(ctx context.Context) (*Source, error) {
 }
 
 // changes lists what `git status` has to say, the question the go command asks
-// before it stamps vcs.modified; untracked files count, but for those whose names begin
-// with ignored.
-func (r repo) changes(ctx context.Context, ignored string) ([]string, error) {
-	args := []string{"status", "--porcelain"}
-	if ignored != "" {
-		args = append(args, "--", ":/", ":(exclude,top,glob)**/"+ignored+"*")
-	}
-	out, err := r.git(ctx, args...)
+// before it stamps vcs.modified; untracked files count.
+func (r repo) changes(ctx context.Context) ([]string, error) {
+	out, err := r.git(ctx, "status", "--porcelain")
 	if err != nil {
 		return nil, fmt.Errorf("asking git for changes: %w", err)
 	}

@@ -161,16 +161,21 @@ func TestWorkflowsUseTheToolchain(t *testing.T) {
 	if err != nil || len(workflows) == 0 || toolchain == nil {
 		t.Fatal(workflows, err, toolchain)
 	}
+	found := 0
 	for _, path := range workflows {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, v := range regexp.MustCompile(`go-version: *([^ }\n]+)`).FindAllSubmatch(data, -1) {
+			found++
 			if got := strings.Trim(string(v[1]), `'"`); got != string(toolchain[1]) {
 				t.Errorf("%s: go-version %s, want %s", path, got, toolchain[1])
 			}
 		}
+	}
+	if found == 0 {
+		t.Error("no workflow names a go-version")
 	}
 }
 

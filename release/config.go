@@ -31,14 +31,14 @@ func parseArgs(args []string) (values map[string]string, opts options, err error
 	fs.BoolVar(&opts.version, "version", false, "")
 	fs.BoolVar(&opts.json, "json", false, "")
 	fs.BoolVar(&opts.noWorkflow, "no-workflow", false, "")
-	var swallowed error // a flag that was taken for the value of another one
+	var swallowed error // what looks like a flag was taken for the value of another one
 	for _, s := range settings {
 		if s.name == "command" {
 			continue
 		}
 		set := func(v string) error {
 			values[s.name] = v
-			if name, ok := strings.CutPrefix(v, "--"); ok && slices.Contains(settingNames(), name) {
+			if name := strings.TrimPrefix(strings.TrimPrefix(v, "-"), "-"); name != v && slices.Contains(settingNames(), name) {
 				swallowed = fmt.Errorf("--%s has the value %s", s.name, v)
 			}
 			return nil
@@ -64,7 +64,7 @@ func parseArgs(args []string) (values map[string]string, opts options, err error
 		if args[0] == "help" {
 			return nil, opts, errHelp
 		}
-		if swallowed != nil {
+		if swallowed != nil && !slices.Contains(commandNames(), args[0]) {
 			return nil, opts, hinted("go-static-release --help", fmt.Errorf("%w, and %q is left", swallowed, args[0]))
 		}
 		if values["command"] == "verify" {

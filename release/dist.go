@@ -44,13 +44,15 @@ func checkDist(dir string) error {
 	if err != nil {
 		return &build.Problem{Setting: "dist", Err: fmt.Errorf("looking into the directory for the files: %w", err)}
 	}
-	// The unfinished mark of another run is no one's file: it is there before the mark.
-	foreign := func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), pack.TempPrefix) }
-	if !slices.ContainsFunc(entries, foreign) || isOurs(dir) {
+	if !slices.ContainsFunc(entries, isFinished) || isOurs(dir) {
 		return nil
 	}
 	return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}
 }
+
+// isFinished tells a file from one that another run is writing, or was when it was killed.
+// The first of them, which becomes the mark, is there before the mark.
+func isFinished(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), pack.TempPrefix) }
 
 func isOurs(dir string) bool {
 	for range 20 {
@@ -71,12 +73,34 @@ func openDist(ctx context.Context, dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making %s: %w", dir, err)
 	}
-	if !isOurs(dir) { // another run there may be sweeping up
-		if _, err := writeDist(dir, ".gitignore", []byte(distMark)); err != nil && !isOurs(dir) { // it has swept up ours, and has one
-			return nil, err
-		}
+	if err := markDist(dir); err != nil {
+		return nil, err
 	}
 	return lockDist(ctx, dir)
+}
+
+func markDist(dir string) error {
+	if isOurs(dir) {
+		return nil
+	}
+	_, err := writeDist(dir, ".gitignore", []byte(distMark))
+	if err != nil && isOurs(dir) { // another run has swept up ours, and has one
+		return nil
+	}
+	return err
+}
+
+// healDist marks dir if a run was killed there before it could: git would take what it
+// left for a change.
+func healDist(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) == 0 || slices.ContainsFunc(entries, isFinished) {
+		return nil // checkDist says what is wrong
+	}
+	if err := markDist(dir); err != nil {
+		return &build.Problem{Setting: "dist", Err: err}
+	}
+	return nil
 }
 
 // lockDist waits for other runs in dir. The operating system frees the lock of a run
@@ -118,8 +142,7 @@ func emptyDist(dir string, keep ...string) error {
 		if e.Name() == ".gitignore" || e.Name() == lockName || slices.Contains(keep, e.Name()) {
 			continue
 		}
-		err := removeAll(filepath.Join(dir, e.Name()))
-		if err != nil && !strings.HasPrefix(e.Name(), pack.TempPrefix) { // of those, sweep removes what is left
+		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("emptying %s: %w", dir, err)
 		}
 	}
@@ -142,7 +165,7 @@ func removeAll(path string) (err error) {
 func sweep(dir string) error {
 	left, err := os.ReadDir(dir)
 	for _, e := range left {
-		if strings.HasPrefix(e.Name(), pack.TempPrefix) {
+		if !isFinished(e) {
 			err = errors.Join(err, removeAll(filepath.Join(dir, e.Name())))
 		}
 	}

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,10 +20,11 @@ func TestOpenDistAtOnce(t *testing.T) {
 		for range 8 {
 			g.Go(func() error {
 				unlock, err := openDist(t.Context(), dir)
-				if err == nil {
-					unlock()
+				if err != nil {
+					return err
 				}
-				return err
+				defer unlock()
+				return errors.Join(emptyDist(dir), sweep(dir))
 			})
 		}
 		if err := g.Wait(); err != nil {

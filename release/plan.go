@@ -41,19 +41,20 @@ type PlannedFile struct {
 }
 
 // newPlan resolves the settings. Its error holds every mistake that can be found
-// without compiling; then nothing has been written or sent.
+// without compiling; then nothing has been written or sent, but for what healDist does.
 func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why, commit string) (*Plan, error) {
+	distErr := healDist(c.Dist) // before git is asked for changes
 	spec := c.spec(environ)
 	spec.Publish, spec.TagCommit = publish, commit
 	b, err := build.NewPlan(ctx, spec)
 	if b == nil || ctx.Err() != nil {
-		return nil, err
+		return nil, errors.Join(err, distErr)
 	}
 	p := &Plan{Plan: b, Publish: publish, Why: why}
 	if nameErr := github.CheckName(b.Name); nameErr != nil { // once, not for every file with it
 		return p, errors.Join(err, &build.Problem{Setting: "name", Err: nameErr})
 	}
-	errs := []error{err, p.findAttached(c), p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
+	errs := []error{err, distErr, p.findAttached(c), p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
 		errs = append(errs, &build.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
 	}

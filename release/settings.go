@@ -282,6 +282,6 @@ func (c *Config) spec(environ []string) *build.Spec {
 	return &build.Spec{
 		Dir: c.Directory, Packages: c.Packages, Targets: c.Targets, Name: c.Name, Tag: c.Tag,
 		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC,
-		Environ: environ, Secrets: []string{c.Token}, Jobs: c.Parallelism, Ignored: pack.TempPrefix,
+		Environ: environ, Secrets: []string{c.Token}, Jobs: c.Parallelism,
 	}
 }
