@@ -88,8 +88,8 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 	first := true
 	err = r.c.retry(ctx, "uploading "+a.Name, func() error {
 		// An upload that failed may have left something; and what is about to be replaced may
-		// have become public since it was looked at.
-		if have := r.asset(a.Name); !first || have != nil && have.GetState() == stateUploaded && have.GetDigest() != a.digest() {
+		// have become whole, and public, since it was looked at.
+		if have := r.asset(a.Name); !first || have != nil && (have.GetState() != stateUploaded || have.GetDigest() != a.digest()) {
 			if err := errors.Join(r.refresh(ctx), r.list(ctx)); err != nil {
 				return err
 			}

@@ -73,8 +73,7 @@ func (r *Release) adopt(drafts []*github.RepositoryRelease) {
 	}
 }
 
-// create makes the draft, unless there is a release already. Should another run have made
-// one at the same time, the older one is everybody's.
+// create makes the draft, unless there is a release already.
 func (r *Release) create(ctx context.Context) error {
 	if r.rel != nil {
 		return nil
@@ -116,16 +115,25 @@ func (r *Release) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return r.giveWay(ctx)
+}
+
+// giveWay looks whether another run made a release of the tag while this one did. The
+// older draft, or the one that is public already, is everybody's; ours is deleted.
+func (r *Release) giveWay(ctx context.Context) error {
 	drafts, err := r.patientDrafts(ctx)
 	if err != nil {
 		return err
 	}
-	if len(drafts) > 0 && drafts[0].ID < r.rel.ID {
-		err = r.deleteRelease(ctx, r.rel.ID)
-		r.Created = false
-		r.adopt(slices.DeleteFunc(drafts, func(d *github.RepositoryRelease) bool { return d.ID == r.rel.ID }))
+	own := r.rel
+	if len(drafts) > 0 && drafts[0].ID < own.ID {
+		r.adopt(slices.DeleteFunc(drafts, func(d *github.RepositoryRelease) bool { return d.ID == own.ID }))
+	} else if err := r.findPublished(ctx); err != nil || r.rel == nil || r.rel.ID == own.ID {
+		r.rel = own // public or not: another run may have found it
+		return err
 	}
-	return err
+	r.Created = false
+	return r.deleteRelease(ctx, own.ID)
 }
 
 // maxNotes is the most characters that GitHub takes for the text of a release.

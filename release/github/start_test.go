@@ -93,13 +93,16 @@ func whole(t *testing.T, gh *githubtest.Server) {
 	t.Helper()
 	all := gh.Releases()
 	if len(all) != 1 || all[0].Draft {
-		t.Fatalf("releases: %+v", all)
+		for _, r := range all {
+			t.Errorf("release %d, draft %v, %d files", r.ID, r.Draft, len(r.Assets))
+		}
+		t.Fatalf("%d releases, want one, public", len(all))
 	}
 	states := append(gh.History(), githubtest.Appearance{Release: all[0]})
 	for _, seen := range states {
 		for _, f := range files {
 			if a, ok := seen.Release.Asset(f.Name); !ok || a.State != "uploaded" || a.Digest != "sha256:"+f.SHA256 {
-				t.Errorf("public with %s: %v, %+v", f.Name, ok, a)
+				t.Errorf("public with %s: %v, %s, %s", f.Name, ok, a.State, a.Digest)
 			}
 		}
 	}
