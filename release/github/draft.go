@@ -119,8 +119,12 @@ func (r *Release) create(ctx context.Context) error {
 }
 
 // giveWay looks whether another run made a release of the tag while this one did. The
-// older draft, or the one that is public already, is everybody's; ours is deleted.
+// older draft, or the one that is public already, is everybody's; ours is deleted, unless
+// yet another run has found it.
 func (r *Release) giveWay(ctx context.Context) error {
+	if !r.Created { // adopted
+		return nil
+	}
 	drafts, err := r.patientDrafts(ctx)
 	if err != nil {
 		return err
@@ -128,11 +132,29 @@ func (r *Release) giveWay(ctx context.Context) error {
 	own := r.rel
 	if len(drafts) > 0 && drafts[0].ID < own.ID {
 		r.adopt(slices.DeleteFunc(drafts, func(d *github.RepositoryRelease) bool { return d.ID == own.ID }))
-	} else if err := r.findPublished(ctx); err != nil || r.rel == nil || r.rel.ID == own.ID {
-		r.rel = own // public or not: another run may have found it
+	} else if err := r.findPublished(ctx); err != nil || r.rel == nil {
+		r.rel = own
 		return err
+	} else if r.rel.ID == own.ID {
+		return nil
 	}
 	r.Created = false
+	var now *github.RepositoryRelease
+	err = r.c.retry(ctx, "reading the draft release", func() (err error) {
+		now, _, err = r.c.api.Repositories.GetRelease(ctx, r.c.owner, r.c.repo, own.ID)
+		if status(err) == http.StatusNotFound {
+			now = nil
+			return nil
+		}
+		return given(now, err)
+	})
+	switch {
+	case err != nil || now == nil:
+		return err
+	case !now.Draft || len(now.Assets) > 0:
+		r.Notices = append(r.Notices, fmt.Sprintf("another release of %s, which another run uses, is left alone: %s", r.want.Tag, now.HTMLURL))
+		return nil
+	}
 	return r.deleteRelease(ctx, own.ID)
 }
 

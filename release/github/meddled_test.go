@@ -247,6 +247,31 @@ func TestDraftOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// A run that makes a draft while another one publishes takes what is public, and deletes
+// its draft, unless somebody has put a file into it.
+func TestGiveWay(t *testing.T) {
+	for left, used := range []bool{false, true} {
+		var done atomic.Bool
+		s := newShop(t, githubtest.Options{})
+		s.meddle = func(r *http.Request) {
+			if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/releases") || len(s.gh.Releases()) == 0 || done.Swap(true) {
+				return
+			}
+			own := s.gh.Releases()[0].ID
+			s.hand.send(http.MethodPost, "/repos/octo/hello/releases", `{"tag_name":"v1.0.0","name":"public"}`)
+			if used {
+				s.hand.attach(own, "manual.pdf", "by hand")
+			}
+		}
+		want := wanted
+		want.Files = nil // that it has other files is another matter
+		rel := s.open(want)
+		if !done.Load() || rel.Created || !rel.Published() || len(s.gh.Releases()) != 1+left || len(rel.Notices) != left {
+			t.Errorf("used %v: created %v, published %v, %d releases, %q", used, rel.Created, rel.Published(), len(s.gh.Releases()), rel.Notices)
+		}
+	}
+}
+
 // A draft to which somebody has added a file is not deleted, however often ours failed.
 func TestForeignFileIsKept(t *testing.T) {
 	fails := 0
