@@ -90,6 +90,9 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 		// An upload that failed may have left something; and what is about to be replaced may
 		// have become whole, and public, since it was looked at.
 		if have := r.asset(a.Name); !first || have != nil && (have.GetState() != stateUploaded || have.GetDigest() != a.digest()) {
+			if err := r.c.pace(ctx); err != nil { // now, so that nothing is waited for between look and removal
+				return err
+			}
 			if err := errors.Join(r.refresh(ctx), r.list(ctx)); err != nil {
 				return err
 			}
@@ -192,9 +195,6 @@ func (r *Release) digest(ctx context.Context, have *github.ReleaseAsset) (string
 }
 
 func (r *Release) remove(ctx context.Context, have *github.ReleaseAsset) error {
-	if err := r.c.pace(ctx); err != nil {
-		return err
-	}
 	_, err := r.c.api.Repositories.DeleteReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID())
 	if err != nil && status(err) != http.StatusNotFound {
 		return err
