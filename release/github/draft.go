@@ -120,7 +120,8 @@ func (r *Release) create(ctx context.Context) error {
 
 // giveWay looks whether another run made a release of the tag while this one did. The
 // older draft, or the one that is public already, is everybody's; ours is deleted, unless
-// yet another run has found it.
+// somebody has published it or put a file of their own into it. A third run that found it
+// has to be run again.
 func (r *Release) giveWay(ctx context.Context) error {
 	if !r.Created { // adopted
 		return nil
@@ -151,8 +152,8 @@ func (r *Release) giveWay(ctx context.Context) error {
 	switch {
 	case err != nil || now == nil:
 		return err
-	case !now.Draft || len(now.Assets) > 0:
-		r.Notices = append(r.Notices, fmt.Sprintf("another release of %s, which another run uses, is left alone: %s", r.want.Tag, now.HTMLURL))
+	case !now.Draft || slices.ContainsFunc(now.Assets, func(a *github.ReleaseAsset) bool { return !slices.Contains(r.want.Files, a.GetName()) }):
+		r.Notices = append(r.Notices, fmt.Sprintf("another release of %s, which somebody uses, is left alone: %s", r.want.Tag, now.HTMLURL))
 		return nil
 	}
 	return r.deleteRelease(ctx, own.ID)
