@@ -179,7 +179,7 @@ func (p *Plan) readModule(gomod, gowork string) error {
 		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is outside the repository %s", gomod, p.Source.top)}
 	}
 	p.Source.Dir = filepath.ToSlash(rel)
-	data, err := os.ReadFile(gomod)
+	data, err := p.readText(gomod)
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %w", err)
 	}
