@@ -141,12 +141,9 @@ func (r *workflowReader) workflows() error {
 
 // workflow reads the jobs of one file.
 func (r *workflowReader) workflow(file string) error {
-	doc, data, err := r.parse(file)
-	if err != nil {
+	doc, err := r.parse(file)
+	if doc == nil || err != nil {
 		return err
-	}
-	if !mentionsAction(data) {
-		return nil // whatever it is, it does not use this action
 	}
 
 	jobs, err := doc.lookup(doc.root, "the workflow", "jobs")
@@ -182,20 +179,20 @@ func (r *workflowReader) noteMerge(doc *document) {
 	}
 }
 
-// parse reads a YAML file of the repository.
-func (r *workflowReader) parse(file string) (*document, []byte, error) {
+// parse reads a YAML file of the repository. It returns nil for one that cannot use, or be,
+// this action.
+func (r *workflowReader) parse(file string) (*document, error) {
 	data, err := r.door.ReadFile(file, maxWorkflow)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if !mentionsAction(data) && path.Dir(file) == workflowDir {
-		return nil, data, nil
+	if !mentionsAction(data) {
+		return nil, nil // whatever it is, it does not use this action
 	}
 	if r.left -= len(data); r.left < 0 {
-		return nil, nil, fmt.Errorf("%s: the workflows have more than %d MiB together", file, maxWorkflows>>20)
+		return nil, fmt.Errorf("%s: the workflows have more than %d MiB together", file, maxWorkflows>>20)
 	}
-	doc, err := parseDocument(file, data)
-	return doc, data, err
+	return parseDocument(file, data)
 }
 
 // readSteps finds the uses of this action in a list of steps.
@@ -297,11 +294,11 @@ func (r *workflowReader) readLocal(dir string) (ours bool, err error) {
 	r.local[dir] = false // also against two that use each other
 
 	for _, name := range []string{"action.yml", "action.yaml"} {
-		doc, _, err := r.parse(path.Join(dir, name))
+		doc, err := r.parse(path.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // an earlier step may make it
 		}
-		if err != nil {
+		if doc == nil || err != nil {
 			return false, err
 		}
 
