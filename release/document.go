@@ -1,6 +1,7 @@
 package release
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ import (
 // could fill all memory; how many nodes are visited is bounded.
 type document struct {
 	name   string // of the file
-	root   *yaml.Node
+	root   *yaml.Node // nil if there is nothing in it
 	left   int // nodes that may still be visited
 	depth  int // of mappings that are merged into one another
 	merged int // the line of a merge key, 0 if there is none
@@ -31,22 +32,24 @@ const (
 
 // parseDocument parses the one document of a file.
 func parseDocument(name string, data []byte) (*document, error) {
-	dec := yaml.NewDecoder(strings.NewReader(string(data)))
-	var node, second yaml.Node
-	err := dec.Decode(&node)
+	d := &document{name: name, left: maxNodes}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	err := dec.Decode(&first)
 	if errors.Is(err, io.EOF) {
-		return &document{name: name, root: &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}}, nil
+		return d, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if len(node.Content) != 1 {
+	if len(first.Content) != 1 {
 		return nil, fmt.Errorf("%s: it is no YAML document", name)
 	}
 	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: it has more than one YAML document", name)
 	}
-	return &document{name: name, root: node.Content[0], left: maxNodes}, nil
+	d.root = first.Content[0]
+	return d, nil
 }
 
 func (d *document) errorf(n *yaml.Node, format string, args ...any) error {

@@ -139,13 +139,17 @@ func (r *workflowReader) workflows() error {
 	return nil
 }
 
-// workflow reads the jobs of one file.
+// workflow reads one file.
 func (r *workflowReader) workflow(file string) error {
 	doc, err := r.parse(file)
 	if doc == nil || err != nil {
 		return err
 	}
+	return r.readJobs(doc)
+}
 
+// readJobs reads the jobs of a workflow.
+func (r *workflowReader) readJobs(doc *document) error {
 	jobs, err := doc.lookup(doc.root, "the workflow", "jobs")
 	if err != nil {
 		return err
@@ -154,6 +158,7 @@ func (r *workflowReader) workflow(file string) error {
 	if err != nil {
 		return err
 	}
+
 	for _, job := range all {
 		steps, err := doc.lookup(job.value, "the job "+job.key, "steps")
 		if err == nil {
