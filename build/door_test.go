@@ -11,7 +11,7 @@ import (
 )
 
 // doorFixture is a repository, with a secret in git's directory and another outside.
-func doorFixture(t *testing.T) (top, outside string) {
+func doorFixture(t testing.TB) (top, outside string) {
 	t.Helper()
 	dir := t.TempDir()
 	top, outside = filepath.Join(dir, "top"), filepath.Join(dir, "outside")
@@ -38,14 +38,14 @@ func doorFixture(t *testing.T) (top, outside string) {
 }
 
 // link makes a symbolic link, or skips the test where that is not allowed.
-func link(t *testing.T, target, name string) {
+func link(t testing.TB, target, name string) {
 	t.Helper()
 	if err := os.Symlink(target, name); err != nil {
 		t.Skipf("no symbolic links here: %v", err)
 	}
 }
 
-func openDoor(t *testing.T, top, dist string) *Door {
+func openDoor(t testing.TB, top, dist string) *Door {
 	t.Helper()
 	d, err := OpenDoor(top, dist)
 	if err != nil {
@@ -285,11 +285,11 @@ func FuzzDoor(f *testing.F) {
 	for _, name := range []string{"a.txt", "docs/b.txt", ".git/config", "../outside/secret.txt", "outdir/secret.txt", "g/config", "*/*", "[", "a\x00", "docs/../.git/config", "./.git/./config", ".git//config", ".GIT/config"} {
 		f.Add(name)
 	}
+	top, _ := doorFixture(f)
+	link(f, filepath.FromSlash("../outside"), filepath.Join(top, "outdir"))
+	link(f, ".git", filepath.Join(top, "g"))
+	d := openDoor(f, top, filepath.Join(top, "dist"))
 	f.Fuzz(func(t *testing.T, name string) {
-		top, _ := doorFixture(t)
-		link(t, filepath.FromSlash("../outside"), filepath.Join(top, "outdir"))
-		link(t, ".git", filepath.Join(top, "g"))
-		d := openDoor(t, top, filepath.Join(top, "dist"))
 		if data, err := d.ReadFile(name, 100); err == nil && string(data) == "secret" {
 			t.Errorf("%q gives the secret", name)
 		}

@@ -18,11 +18,11 @@ import (
 // Aliases are followed where something is looked for. They are never written out, which
 // could fill all memory; how many nodes are visited is bounded.
 type document struct {
-	name   string // of the file
+	name   string     // of the file
 	root   *yaml.Node // nil if there is nothing in it
-	left   int // nodes that may still be visited
-	depth  int // of mappings that are merged into one another
-	merged int // the line of a merge key, 0 if there is none
+	left   int        // nodes that may still be visited
+	depth  int        // of mappings that are merged into one another
+	merged int        // the line of a merge key, 0 if there is none
 }
 
 const (
