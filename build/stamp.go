@@ -6,8 +6,10 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
+	"text/template/parse"
 	"time"
 )
 
@@ -33,17 +35,55 @@ func (f Facts) stamps() []struct{ name, value string } {
 	}
 }
 
+// maxExpanded is how many bytes a template may become: a name or a few flags.
+const maxExpanded = 64 << 10
+
 // Expand executes the template text with data. An unknown field is an error.
+//
+// The text may be somebody else's, and nothing stops a template once it runs. So none may
+// repeat anything: there is no list among the fields to go through.
 func Expand(text string, data any) (string, error) {
 	t, err := template.New("").Option("missingkey=error").Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("reading template %q: %s", text, templateError(err))
 	}
-	var b strings.Builder
+	if t.Tree != nil && repeats(t.Root) || len(t.Templates()) > 1 {
+		return "", fmt.Errorf("reading template %q: range, define, block and template are not for this", text)
+	}
+
+	b := limitedText{left: maxExpanded}
 	if err := t.Execute(&b, data); err != nil {
 		return "", fmt.Errorf("expanding template %q: %s", text, templateError(err))
 	}
-	return b.String(), nil
+	return b.text.String(), nil
+}
+
+// repeats reports whether something in a template may be executed more than once.
+func repeats(node parse.Node) bool {
+	switch n := node.(type) {
+	case *parse.ListNode:
+		return n != nil && slices.ContainsFunc(n.Nodes, repeats)
+	case *parse.IfNode:
+		return repeats(n.List) || repeats(n.ElseList)
+	case *parse.WithNode:
+		return repeats(n.List) || repeats(n.ElseList)
+	case *parse.RangeNode, *parse.TemplateNode:
+		return true
+	}
+	return false
+}
+
+// A limitedText takes no more than left bytes.
+type limitedText struct {
+	text strings.Builder
+	left int
+}
+
+func (l *limitedText) Write(p []byte) (int, error) {
+	if l.left -= len(p); l.left < 0 {
+		return 0, fmt.Errorf("it becomes more than %d bytes", maxExpanded)
+	}
+	return l.text.Write(p)
 }
 
 // templateError drops the position within a template that has no name and one line.

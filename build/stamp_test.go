@@ -48,9 +48,28 @@ func TestExpand(t *testing.T) {
 		"{{.Nam}}":  `expanding template "{{.Nam}}": can't evaluate field Nam`,
 		"{{.Name":   `reading template "{{.Name": `,
 		"{{env 1}}": `function "env" not defined`,
+
+		// None of these ends within a lifetime, or in the memory of a machine.
+		"{{range 1000000000000000}}{{end}}":                                    "range, define, block and template are not for this",
+		"{{if .Name}}{{with .Name}}{{range 1000000000}}x{{end}}{{end}}{{end}}": "range, define, block and template are not for this",
+		"{{if .Nam}}{{else}}{{range 1000000000}}x{{end}}{{end}}":               "range, define, block and template are not for this",
+		`{{define "x"}}{{template "x"}}{{end}}`:                                "range, define, block and template are not for this",
+		`{{if .Name}}{{template "" .}}{{template "" .}}{{end}}`:                "range, define, block and template are not for this",
+		`{{block "x" .}}{{end}}`:                                               "range, define, block and template are not for this",
+		`{{printf "%999999s" .Name}}`:                                          "it becomes more than 65536 bytes",
 	} {
 		if _, err := Expand(text, facts); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got error %v, expected %s", text, err, want)
+		}
+	}
+}
+
+// A field in the flags of the linker is a part of one of them, never a flag more.
+func TestFieldsInFlags(t *testing.T) {
+	facts := Facts{Name: "tool", Tag: "it's -extld=evil/v1.0.0", Version: "1.0.0"}
+	for text, ok := range map[string]bool{"-X main.v={{.Version}}": true, "-X main.n={{ .Name}}": true, "-X 'main.t={{.Tag}}'": false} {
+		if err := facts.inOneWord(text); (err == nil) != ok {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

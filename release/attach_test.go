@@ -97,6 +97,22 @@ func TestAttachedVanishes(t *testing.T) {
 	}
 }
 
+// The size that was checked is the one that is sent.
+func TestAttachedGrows(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	manual := w.made("manual.pdf", "read this")
+	w.before = func(*http.Request) {
+		if err := os.Truncate(manual, 3<<30); err != nil {
+			t.Error(err)
+		}
+	}
+	w.run(t.Context(), 1, "INPUT_ATTACH=made/manual.pdf")
+	w.said("reading made/manual.pdf: it had 9 bytes when the plan was made, and has another size")
+	if all := w.gh.Releases(); len(all) > 0 {
+		t.Errorf("left on GitHub: %+v", all)
+	}
+}
+
 // What is attached need not be static. It is what was attached, or the release is wrong.
 func TestVerifyPublishedAttached(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
