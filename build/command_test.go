@@ -95,8 +95,12 @@ func TestChildEnv(t *testing.T) {
 		"INPUT_TOKEN=s3cret-token", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r", "MY_OWN=prefix-s3cret-token-suffix", "SLASH=/",
 	}
 	want := []string{"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2", "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0"}
-	if diff := cmp.Diff(want, childEnv(ambient, []string{"s3cret-token", "", "/"})); diff != "" {
+	got, withheld := childEnv(ambient, []string{"s3cret-token", "", "/"})
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("environment of a child (-want +have):\n%s", diff)
+	}
+	if len(withheld) > 0 {
+		t.Errorf("withheld: %q", withheld)
 	}
 }
 

@@ -58,7 +58,7 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 	if len(ps) > 0 || len(found) == 0 {
 		return nil, ps.Err()
 	}
-	blobs, err := repo{p.Source.top, p.env}.unchanged(ctx, found)
+	blobs, err := p.git.unchanged(ctx, found)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,7 @@ var lfsPointer = []byte("version https://git-lfs.")
 // read returns a file's bytes: those of the blob, if there is one, else those on disk.
 func (p *Plan) read(ctx context.Context, root *os.Root, file, blob string) ([]byte, error) {
 	if blob != "" {
-		data, _, err := Command{Args: []string{"git", "cat-file", "blob", blob}, Dir: p.Source.top}.run(ctx, p.env)
+		data, _, err := Command{Args: []string{"git", "cat-file", "blob", blob}, Dir: p.Source.top}.run(ctx, p.git.env)
 		if err != nil || !bytes.HasPrefix(data, lfsPointer) {
 			return data, err
 		}

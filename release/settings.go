@@ -26,6 +26,7 @@ type Config struct {
 	GCFlags     string
 	Cgo         string
 	CC          []build.GivenCompiler
+	Generated   []string
 	Static      string
 	SmokeTest   []string // words
 	Archives    []string
@@ -98,6 +99,8 @@ var settings = []setting{
 		set: func(c *Config, v string) error { return oneOf(&c.Cgo, v, "off", "static") }},
 	{name: "cc", auto: "found: musl's, zig cc, a cross gcc", help: "C compilers for cgo static, as OS/ARCH=COMMAND: linux/arm64=zig cc -target aarch64-linux-musl",
 		set: setCC},
+	{name: "generated", auto: "none", help: "source files that git ignores because a step before this one makes them, relative to the module, such as web/dist/**; they are compiled although the commit does not have them, and their digests are in the report",
+		set: list(func(c *Config) *[]string { return &c.Generated })},
 	{name: "static", def: "require", help: "a binary that is not static fails the run (require), or is published all the same and said so loudly (report)",
 		set: func(c *Config, v string) error { return oneOf(&c.Static, v, "require", "report") }},
 	{name: "smoke-test", auto: "none", help: "arguments with which every program must start and exit with 0, such as --version; each is started if this machine can: in an empty root without network where Linux allows it (other architectures through qemu-user-static), wasip1 in wazero, windows through wine",
@@ -281,7 +284,7 @@ func (c *Config) where(name string) string {
 func (c *Config) spec(environ []string) *build.Spec {
 	return &build.Spec{
 		Dir: c.Directory, Packages: c.Packages, Targets: c.Targets, Name: c.Name, Tag: c.Tag,
-		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC,
+		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC, Generated: c.Generated,
 		Environ: environ, Secrets: []string{c.Token}, Jobs: c.Parallelism,
 	}
 }
