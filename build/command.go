@@ -81,8 +81,8 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 		killGroup(cmd.Process) // whatever of the group outlived its leader
 		return nil, nil, used, context.Cause(ctx)
 	}
-	if errors.Is(err, errTooMuch) {
-		return nil, nil, used, fmt.Errorf("running %s: %w", strings.Join(c.Args[:min(2, len(c.Args))], " "), err)
+	if out.left < 0 { // the command itself only knows that nobody listens any more
+		return nil, nil, used, fmt.Errorf("running %s: %w", strings.Join(c.Args[:min(2, len(c.Args))], " "), errTooMuch)
 	}
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, nil, used, fmt.Errorf("running %s: %w", c.Args[0], err)
@@ -91,10 +91,10 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 		used = usageOf(state)
 	}
 	if err != nil {
-		output := strings.TrimSpace(errs.String() + "\n" + out.String())
+		output := strings.TrimSpace(errs.String() + "\n" + out.b.String())
 		return nil, nil, used, &CommandError{Args: c.Args, Output: output, Err: err}
 	}
-	return out.Bytes(), []byte(errs.String()), used, nil
+	return out.b.Bytes(), []byte(errs.String()), used, nil
 }
 
 // errTooMuch is the error of a command whose standard output is longer than maxOutput.
@@ -102,15 +102,15 @@ var errTooMuch = errors.New("it wrote more than can be held in memory")
 
 // A bounded buffer refuses what it has no room for.
 type bounded struct {
-	bytes.Buffer
 	left int // bytes
+	b    bytes.Buffer
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.left -= len(p); b.left < 0 {
 		return 0, errTooMuch
 	}
-	return b.Buffer.Write(p)
+	return b.b.Write(p)
 }
 
 // A tail keeps the end of what is written to it.

@@ -213,9 +213,9 @@ func (p *Plan) readsElsewhere() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	file, err := modfile.ParseLax(gomod, data, nil)
+	file, err := modfile.Parse(gomod, data, nil) // ParseLax passes over replace directives
 	if err != nil {
-		return false, err
+		return true, nil // a newer go.mod than this program knows may well have some
 	}
 	return slices.ContainsFunc(file.Replace, func(r *modfile.Replace) bool {
 		return r.New.Version == ""
