@@ -71,18 +71,25 @@ func unmatched(path string) bool {
 	})
 }
 
+// maxHead is how many bytes of a source file are searched for its package clause.
+const maxHead = 1 << 20
+
 // constrainedMain reports whether a source file of a package main may be left out for
 // some targets: by its name or by a line before its package clause. The common "ignore"
 // leaves it out for all of them.
 func (p *Plan) constrainedMain(path string) (bool, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
 	constrained, comment := !forAll(filepath.Base(path)), false
-	for r := bufio.NewReader(f); ; {
+	head := &io.LimitedReader{R: f, N: maxHead}
+	for r := bufio.NewReader(head); ; {
 		line, err := r.ReadString('\n')
+		if err == io.EOF && head.N == 0 {
+			return true, nil // the package clause may follow: let the go command look
+		}
 		line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
 		if comment = comment || strings.HasPrefix(line, "/*"); comment && err == nil {
 			comment = !strings.Contains(line, "*/")

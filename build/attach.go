@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -25,82 +22,78 @@ func (f AttachedFile) Name() string { return path.Base(f.Path) }
 // MarshalText writes the file as its path.
 func (f AttachedFile) MarshalText() ([]byte, error) { return []byte(f.Path), nil }
 
-// AttachedFiles finds the regular files that match patterns, relative to the module,
-// sorted, each once. A pattern without a file is a mistake, and so is a file that cannot be
-// read, one of git's own, and one in the directory without, which will be emptied. A
-// symbolic link that leads out of the module is refused.
-func (p *Plan) AttachedFiles(patterns []string, without string) ([]AttachedFile, error) {
+// AttachedFiles finds the files that match patterns, relative to the module, sorted, each
+// once. A pattern without a file is a mistake, and so is a file that cannot be read, or that
+// a Door with the directory dist refuses.
+func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, err error) {
 	if len(patterns) == 0 {
 		return nil, nil
 	}
-	root, err := os.OpenRoot(p.dir)
+	door, err := OpenDoor(p.Source.top, dist)
 	if err != nil {
-		return nil, fmt.Errorf("opening the module: %w", err)
+		return nil, err
 	}
-	defer root.Close()
+	defer func() { err = errors.Join(err, door.Close()) }()
+
 	var ps Problems
 	var files []AttachedFile
 	for _, pattern := range patterns {
-		matches, err := globFiles(root.FS(), pattern)
-		switch {
-		case err != nil:
+		names, err := door.Glob(p.Source.Dir, pattern)
+		if err != nil {
 			ps.add("attach", "", "reading pattern %q: %w", pattern, err)
-		case len(matches) == 0:
-			ps.add("attach", "", "no file matches %q in %s", pattern, p.Source.Dir)
+			continue
 		}
-		for _, m := range matches {
-			f, err := p.attached(root, m, without)
+
+		matched := false
+		for _, name := range names {
+			f, err := p.attached(door, name)
+			if isPattern(pattern) && refusedFor(err, isDirectory) {
+				continue // as a shell's wildcard does, it matches directories too
+			}
+			matched = true
 			if ps.keep("attach", err) {
 				files = append(files, f)
 			}
+		}
+		if !matched {
+			ps.add("attach", "", "no file matches %q in %s", pattern, p.Source.Dir)
 		}
 	}
 	slices.SortFunc(files, func(a, b AttachedFile) int { return strings.Compare(a.Path, b.Path) })
 	return slices.CompactFunc(files, func(a, b AttachedFile) bool { return a.Path == b.Path }), ps.Err()
 }
 
-// attached looks at one file.
-func (p *Plan) attached(root *os.Root, name, without string) (AttachedFile, error) {
-	owner, err := p.ownerOf(filepath.Join(p.dir, filepath.FromSlash(name)), without)
-	switch {
-	case err != nil:
-		return AttachedFile{}, fmt.Errorf("locating %s: %w", name, err)
-	case owner == inWithout:
-		return AttachedFile{}, fmt.Errorf("%s is in the directory for the files, which is emptied first", name)
-	case owner == inGit:
-		return AttachedFile{}, fmt.Errorf("%s is git's own", name) // its config can hold a token
-	}
-	f, err := root.Open(filepath.FromSlash(name)) // now: later it has cost a compilation
+// attached looks at one file. It is opened, because that it cannot be read would be found
+// out too late otherwise, after a compilation.
+func (p *Plan) attached(door *Door, name string) (AttachedFile, error) {
+	f, fi, err := door.Open(path.Join(p.Source.Dir, name))
 	if err != nil {
-		return AttachedFile{}, fmt.Errorf("reading %s: %w", name, err)
+		return AttachedFile{}, err
 	}
-	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return AttachedFile{}, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return AttachedFile{name, fi.Size()}, nil
+	return AttachedFile{name, fi.Size()}, f.Close()
 }
 
-// CopyAttached writes the bytes of f to w.
-func (p *Plan) CopyAttached(w io.Writer, f AttachedFile) error {
-	root, err := os.OpenRoot(p.dir) // no symbolic link leads out of the module now either
+// CopyAttached writes the bytes of f to w: as many as there were when the plan was made,
+// since it is that size that was checked.
+func (p *Plan) CopyAttached(w io.Writer, f AttachedFile) (err error) {
+	door, err := OpenDoor(p.Source.top, "") // dist was emptied: nothing in it is found
 	if err != nil {
-		return fmt.Errorf("opening the module: %w", err)
+		return err
 	}
-	defer root.Close()
-	file, err := root.Open(filepath.FromSlash(f.Path))
+	defer func() { err = errors.Join(err, door.Close()) }()
+
+	file, _, err := door.Open(path.Join(p.Source.Dir, f.Path))
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	fi, err := file.Stat()
+
+	n, err := io.Copy(w, io.LimitReader(file, f.Size+1))
 	if err != nil {
-		return err
+		return fmt.Errorf("reading %s: %w", f.Path, err)
 	}
-	if !fi.Mode().IsRegular() {
-		return &fs.PathError{Op: "read", Path: f.Path, Err: errors.New("no regular file any more")}
+	if n != f.Size {
+		return fmt.Errorf("reading %s: it had %d bytes when the plan was made, and has another size", f.Path, f.Size)
 	}
-	_, err = io.Copy(w, file)
-	return err
+	return nil
 }

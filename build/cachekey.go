@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -58,6 +57,29 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 	return key, nil
 }
 
+// maxText is how many bytes go.mod, go.work, go.sum and vendor/modules.txt may have.
+const maxText = 16 << 20
+
+// inTop is the name of a file for a door to the repository. One outside has a name that
+// the door refuses.
+func (p *Plan) inTop(file string) string {
+	rel, err := filepath.Rel(p.Source.top, file)
+	if err != nil { // another volume on Windows
+		return file
+	}
+	return filepath.ToSlash(rel)
+}
+
+// readText reads such a file of the repository.
+func (p *Plan) readText(file string) (_ []byte, err error) {
+	door, err := OpenDoor(p.Source.top, "")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, door.Close()) }()
+	return door.ReadFile(p.inTop(file), maxText)
+}
+
 // sums returns a digest over the files that name the dependencies of the module, or of
 // all modules of its workspace, and over the profiles of the repository, for each of which
 // the go command compiles all dependencies anew (go.dev/doc/pgo). With cgo the image of
@@ -65,7 +87,7 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 func (p *Plan) sums(ctx context.Context, spec *Spec) (string, error) {
 	dirs, top := []string{p.dir}, p.dir
 	if p.work != "" {
-		data, err := os.ReadFile(p.work)
+		data, err := p.readText(p.work)
 		if err != nil {
 			return "", fmt.Errorf("reading go.work: %w", err)
 		}
@@ -94,7 +116,7 @@ func (p *Plan) sums(ctx context.Context, spec *Spec) (string, error) {
 		}))
 	}
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := p.readText(file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // many modules have no dependencies
 			return "", fmt.Errorf("reading the dependencies: %w", err)
 		}

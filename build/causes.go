@@ -7,7 +7,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -156,7 +155,7 @@ func (n node) brings() (string, error) {
 	}
 	var libraries []string
 	for _, file := range n.GoFiles {
-		data, err := os.ReadFile(filepath.Join(n.Dir, file))
+		data, err := ReadRegular(filepath.Join(n.Dir, file), maxSource)
 		if err != nil {
 			return "", fmt.Errorf("reading the source of %s: %w", n.ImportPath, err)
 		}
@@ -182,7 +181,7 @@ func (p *Plan) leaves(graph map[string]node, chain []string) (file string, line 
 		}
 		for _, name := range slices.Concat(n.GoFiles, n.CgoFiles) {
 			set := token.NewFileSet()
-			f, err := parser.ParseFile(set, filepath.Join(n.Dir, name), nil, parser.ImportsOnly)
+			f, err := parseSource(set, filepath.Join(n.Dir, name), parser.ImportsOnly)
 			if err != nil { // it compiled: nothing depends on this but where a message points
 				continue
 			}

@@ -5,12 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
+	"maps"
 	"path"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,171 +19,140 @@ type ExtraFile struct {
 	Data       []byte
 }
 
+// maxExtra is how many bytes all extra files may have together. They are held in memory
+// during the whole run, and each archive has them.
+const maxExtra = 64 << 20
+
 // ExtraFiles reads the files that match patterns, relative to the module, sorted by
 // name. With optional set a pattern may match nothing, and is looked for in the root
 // of the repository too, as go does for the LICENSE of a nested module.
 //
 // A file that git tracks and that is unchanged is read from the commit, not from the
 // working tree, where line endings depend on the machine. Its mode is git's.
-// Nothing of git's own directory and nothing below the directory without is packed.
-func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool, without string) ([]ExtraFile, error) {
+//
+// A file that a Door with the directory dist refuses is a mistake. Only files in dist,
+// where an earlier run may have left anything, are passed over if a wildcard matches
+// others as well.
+func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool, dist string) (_ []ExtraFile, err error) {
+	door, err := OpenDoor(p.Source.top, dist)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, door.Close()) }()
+
 	var ps Problems
 	found := map[string]string{} // path in the repository -> name
 	for _, pattern := range patterns {
-		matches, err := globFiles(os.DirFS(p.dir), pattern)
 		dir := p.Source.Dir
-		if err == nil && len(matches) == 0 && optional {
+		names, wrong := door.match(dir, pattern, optional)
+		if len(names) == 0 && len(wrong) == 0 && optional {
 			dir = "."
-			matches, err = globFiles(os.DirFS(p.Source.top), pattern)
+			names, wrong = door.match(dir, pattern, optional)
 		}
-		switch {
-		case err != nil:
-			ps.add("files", "", "reading pattern %q: %w", pattern, err)
-		case len(matches) == 0 && !optional:
-			ps.add("files", "", "no file matches %q in %s", pattern, p.Source.Dir)
-		}
-		for _, m := range matches {
-			owner, err := p.ownerOf(filepath.Join(p.Source.top, filepath.FromSlash(path.Join(dir, m))), without)
-			if err != nil {
-				ps.add("files", "", "locating %s: %w", m, err)
-			}
-			if err != nil || owner != nobody {
-				continue
-			}
-			found[path.Join(dir, m)] = m
+		ps = append(ps, wrong...)
+		for _, name := range names {
+			found[path.Join(dir, name)] = name
 		}
 	}
 	if len(ps) > 0 || len(found) == 0 {
 		return nil, ps.Err()
 	}
+
 	blobs, err := p.git.unchanged(ctx, found)
 	if err != nil {
 		return nil, err
 	}
-	// A Root, so that no symbolic link leads out of the repository.
-	root, err := os.OpenRoot(p.Source.top)
-	if err != nil {
-		return nil, fmt.Errorf("opening the repository: %w", err)
-	}
-	defer root.Close()
+	left := int64(maxExtra)
 	var files []ExtraFile
-	for file, name := range found {
-		f := ExtraFile{Name: name, Executable: blobs[file].mode == "100755"}
-		if f.Data, err = p.read(ctx, root, file, blobs[file].hash); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", file, err)
+	for _, file := range slices.Sorted(maps.Keys(found)) {
+		data, err := p.read(ctx, door, file, blobs[file], left)
+		if refusedFor(err, isTooLarge) {
+			return nil, &Problem{Setting: "files", Remedy: "--attach " + found[file],
+				Err: fmt.Errorf("packing %s: the files packed with the programs may have %d MiB together", file, maxExtra>>20)}
 		}
-		files = append(files, f)
+		if err != nil {
+			return nil, &Problem{Setting: "files", Err: err}
+		}
+		left -= int64(len(data))
+		files = append(files, ExtraFile{Name: found[file], Executable: blobs[file].mode == "100755", Data: data})
 	}
 	slices.SortFunc(files, func(a, b ExtraFile) int { return strings.Compare(a.Name, b.Name) })
 	return files, nil
 }
 
-// An owner is whose directory a file is in, if it is not to be released.
-type owner int
-
-const (
-	nobody    owner = iota
-	inGit           // git's own directory, of this repository or another one
-	inWithout       // the directory that was asked for
-)
-
-// ownerOf says in whose directory the file is, or the one that it is a link to.
-// Directories are compared as the file system does: a name can be written in several ways.
-func (p *Plan) ownerOf(file, without string) (owner, error) {
-	target, err := filepath.EvalSymlinks(file)
+// match returns the names of the files in dir that match a pattern and can be read. What
+// it does not return for an odd reason is a problem, one for each reason.
+func (d *Door) match(dir, pattern string, optional bool) (names []string, ps Problems) {
+	matches, err := d.Glob(dir, pattern)
 	if err != nil {
-		return nobody, err
+		ps.add("files", "", "reading pattern %q: %w", pattern, err)
+		return nil, ps
 	}
-	git, err := os.Stat(filepath.Join(p.Source.top, ".git")) // may be a link
-	if err != nil {
-		return nobody, err
-	}
-	dist, _ := os.Stat(without) // nil: nothing can be in it; whether it can be made is another question
-	for _, path := range []string{file, target} {
-		above := false // the repository: a directory of that name there is not git's
-		for path != filepath.Dir(path) {
-			above = above || path == p.Source.top
-			if !above && strings.EqualFold(filepath.Base(path), ".git") {
-				return inGit, nil
-			}
-			path = filepath.Dir(path)
-			fi, err := os.Stat(path)
-			switch {
-			case err != nil:
-				return nobody, err
-			case os.SameFile(fi, git):
-				return inGit, nil
-			case dist != nil && os.SameFile(fi, dist):
-				return inWithout, nil
-			}
-		}
-	}
-	return nobody, nil
-}
 
-// globFiles matches pattern against the regular files of tree. Wildcards match no name
-// that begins with a dot, as in a shell.
-func globFiles(tree fs.FS, pattern string) (files []string, err error) {
-	matches, err := fs.Glob(tree, pattern)
-	if err != nil {
-		return nil, err
+	told := map[reason]bool{}
+	var inDist error // no mistake where there are other matches
+	for _, name := range matches {
+		err := d.Check(path.Join(dir, name))
+		var refusal *Refusal
+		switch {
+		case err == nil:
+			names = append(names, name)
+		case isPattern(pattern) && refusedFor(err, isDirectory): // as a shell does
+		case isPattern(pattern) && refusedFor(err, isInDist):
+			inDist = err
+		case !errors.As(err, &refusal):
+			ps.keep("files", err)
+		case !told[refusal.why]:
+			told[refusal.why] = true
+			ps.keep("files", err)
+		}
 	}
-	for _, m := range matches {
-		if hidden(m, pattern) {
-			continue
-		}
-		fi, err := fs.Stat(tree, m)
-		if err != nil {
-			return nil, err
-		}
-		if fi.Mode().IsRegular() {
-			files = append(files, m)
-		}
-	}
-	return files, nil
-}
 
-// hidden reports whether a wildcard of pattern matches a name in file that begins with a
-// dot.
-func hidden(file, pattern string) bool {
-	patterns := strings.Split(pattern, "/")
-	for i, name := range strings.Split(file, "/") {
-		if strings.HasPrefix(name, ".") && (i >= len(patterns) || !strings.HasPrefix(strings.TrimPrefix(patterns[i], `\`), ".")) {
-			return true
-		}
+	switch {
+	case len(names) > 0 || len(ps) > 0 || optional:
+	case inDist != nil:
+		ps.keep("files", inDist)
+	default:
+		ps.add("files", "", "no file matches %q in %s", pattern, dir)
 	}
-	return false
+	return names, ps
 }
 
 // lfsPointer begins what git has of a file that it keeps elsewhere.
 var lfsPointer = []byte("version https://git-lfs.")
 
-// read returns a file's bytes: those of the blob, if there is one, else those on disk.
-func (p *Plan) read(ctx context.Context, root *os.Root, file, blob string) ([]byte, error) {
-	if blob != "" {
-		data, _, err := Command{Args: []string{"git", "cat-file", "blob", blob}, Dir: p.Source.top}.run(ctx, p.git.env)
-		if err != nil || !bytes.HasPrefix(data, lfsPointer) {
-			return data, err
+// read returns a file's bytes, at most limit: those of the blob, if there is one, else
+// those on disk. Git is not asked for a blob that is too large.
+func (p *Plan) read(ctx context.Context, door *Door, file string, b blob, limit int64) ([]byte, error) {
+	if b.hash != "" {
+		if b.size > limit {
+			return nil, &Refusal{Name: file, why: isTooLarge}
+		}
+		data, _, err := Command{Args: []string{"git", "cat-file", "blob", b.hash}, Dir: p.Source.top}.run(ctx, p.git.env)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+		if !bytes.HasPrefix(data, lfsPointer) {
+			return data, nil
 		}
 	}
-	f, err := root.Open(filepath.FromSlash(file))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(f)
+	return door.ReadFile(file, limit)
 }
 
-type blob struct{ mode, hash string }
+// A blob is what git has of a file.
+type blob struct {
+	mode, hash string
+	size       int64 // bytes
+}
 
 // unchanged returns the blobs of those files that are regular in the commit and the
-// same in the working tree. The paths are relative to r.dir, the root.
+// same in the working tree. The paths are relative to the root.
 func (r repo) unchanged(ctx context.Context, files map[string]string) (map[string]blob, error) {
 	var paths []string
 	for file := range files {
 		paths = append(paths, ":(literal)"+file)
 	}
-	tree, err := r.git(ctx, append([]string{"ls-tree", "-z", "HEAD", "--"}, strip(paths)...)...)
+	tree, err := r.git(ctx, append([]string{"ls-tree", "-z", "--long", "HEAD", "--"}, strip(paths)...)...)
 	if err != nil {
 		return nil, fmt.Errorf("asking git for files: %w", err)
 	}
@@ -193,20 +160,26 @@ func (r repo) unchanged(ctx context.Context, files map[string]string) (map[strin
 	if err != nil {
 		return nil, fmt.Errorf("asking git for changes: %w", err)
 	}
+
 	changed := strings.Split(diff, "\x00")
 	blobs := map[string]blob{}
-	for _, entry := range strings.Split(tree, "\x00") { // "100644 blob HASH\tPATH"
+	for _, entry := range strings.Split(tree, "\x00") { // "100644 blob HASH    SIZE\tPATH"
 		meta, file, ok := strings.Cut(entry, "\t")
 		if !ok {
 			continue
 		}
 		fields := strings.Fields(meta)
-		if len(fields) != 3 {
-			return nil, errors.New("asking git for files: unexpected answer " + entry)
+		if len(fields) != 4 {
+			return nil, errors.New("asking git for files: unexpected answer " + strconv.Quote(entry))
 		}
-		if strings.HasPrefix(fields[0], "100") && !slices.Contains(changed, file) {
-			blobs[file] = blob{fields[0], fields[2]}
+		if !strings.HasPrefix(fields[0], "100") || slices.Contains(changed, file) {
+			continue
 		}
+		size, err := strconv.ParseInt(fields[3], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("asking git for the size of %s: %w", file, err)
+		}
+		blobs[file] = blob{fields[0], fields[2], size}
 	}
 	return blobs, nil
 }

@@ -61,7 +61,7 @@ func importsC(dir string) (found bool, err error) {
 
 // fileImportsC reads the imports of one Go file. Most are in its first kilobytes.
 func fileImportsC(path string) (bool, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
 	if errors.Is(err, fs.ErrPermission) {
 		return false, nil
 	}

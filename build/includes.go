@@ -55,7 +55,7 @@ func (pkg *sourcePackage) included(cgo bool) (files []string) {
 // includesOf returns the names that a file includes. What cannot be read is the
 // compiler's to complain about.
 func includesOf(path string) (names []string) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
 	if err != nil {
 		return nil
 	}

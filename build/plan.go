@@ -192,7 +192,7 @@ func (p *Plan) readModule(ctx context.Context, spec *Spec, gomod, gowork string)
 		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is outside the repository %s", gomod, p.Source.top)}
 	}
 	p.Source.Dir = filepath.ToSlash(rel)
-	data, err := os.ReadFile(gomod)
+	data, err := p.readText(gomod)
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %w", err)
 	}

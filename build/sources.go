@@ -209,7 +209,7 @@ func (p *Plan) readsElsewhere() (bool, error) {
 		return true, nil
 	}
 	gomod := filepath.Join(p.dir, "go.mod")
-	data, err := os.ReadFile(gomod)
+	data, err := p.readText(gomod)
 	if err != nil {
 		return false, err
 	}

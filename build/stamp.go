@@ -66,6 +66,9 @@ func (p *Plan) linkFlags(template string, b Build) (string, error) {
 		}
 	}
 	if template != "" {
+		if err := p.Facts().inOneWord(template); err != nil {
+			return "", &Problem{Setting: "ldflags", Err: err}
+		}
 		text, err := Expand(template, p.Facts())
 		if err != nil {
 			return "", &Problem{Setting: "ldflags", Err: err}
@@ -81,6 +84,26 @@ func (p *Plan) linkFlags(template string, b Build) (string, error) {
 	return strings.Join(flags, " "), nil
 }
 
+// inOneWord makes sure that a field of the template cannot become several flags. The other
+// fields have a form that does not allow it.
+func (f Facts) inOneWord(template string) error {
+	for _, field := range []struct{ name, value string }{{"Name", f.Name}, {"Tag", f.Tag}} {
+		if strings.Contains(template, "."+field.name) && strings.ContainsAny(field.value, " \t\r\n'\"") {
+			return fmt.Errorf("expanding template %q: {{.%s}} is %q, which has white space or quotes in it", template, field.name, field.value)
+		}
+	}
+	return nil
+}
+
+// parseSource parses a source file.
+func parseSource(set *token.FileSet, path string, mode parser.Mode) (*ast.File, error) {
+	data, err := ReadRegular(path, maxSource)
+	if err != nil {
+		return nil, err
+	}
+	return parser.ParseFile(set, path, data, mode)
+}
+
 // stampable reports whether -X can set main.name: some main package declares it as a
 // string, and none as anything else, for which the linker would fail.
 func stampable(mains []Main, name string) bool {
@@ -88,7 +111,7 @@ func stampable(mains []Main, name string) bool {
 	for _, m := range mains {
 		for _, file := range m.files {
 			// A file that does not parse is the compiler's to complain about.
-			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(m.dir, file), nil, parser.SkipObjectResolution)
+			f, err := parseSource(token.NewFileSet(), filepath.Join(m.dir, file), parser.SkipObjectResolution)
 			if err != nil {
 				continue
 			}

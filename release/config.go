@@ -5,8 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 
@@ -108,11 +107,12 @@ func readConfig(flags map[string]string, noWorkflow bool, runner *github.Runner)
 	var notices []string
 	values := map[string]given{}
 	if !runner.Active() && !noWorkflow {
-		fromWorkflow, more, err := workflowValues(flags["directory"])
+		fromWorkflow, notes, err := workflowValues(flags)
 		if err != nil {
 			errs = append(errs, err)
 		}
-		values, notices = fromWorkflow, more
+		maps.Copy(values, fromWorkflow)
+		notices = notes
 	}
 	for _, s := range settings {
 		if v := runner.Input(s.name); v != "" {
@@ -146,29 +146,45 @@ func readConfig(flags map[string]string, noWorkflow bool, runner *github.Runner)
 		errs = append(errs, hinted("--cgo static", fmt.Errorf("%s: no C compiler is used, because cgo is off", c.where("cc"))))
 	}
 	if c.NotesFile != "" && len(errs) == 0 {
-		data, err := os.ReadFile(c.NotesFile)
+		text, err := readNotes(c.NotesFile, c.Dist)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.where("notes-file"), err))
 		}
-		c.Notes = string(data)
+		c.Notes = text
 	}
 	return c, notices, errors.Join(errs...)
 }
 
-// workflowValues returns what the repository's workflow sets, its paths made absolute.
-func workflowValues(directory string) (map[string]given, []string, error) {
+// settingOf finds a setting by its name.
+func settingOf(name string) (setting, bool) {
+	i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
+	if i < 0 {
+		return setting{}, false
+	}
+	return settings[i], true
+}
+
+// workflowValues returns what the repository's workflow sets, its paths made absolute. It
+// leaves out what counts on a laptop only as a flag, and notes that, unless the flag is
+// there.
+func workflowValues(flags map[string]string) (values map[string]given, notes []string, err error) {
+	directory := flags["directory"]
 	if directory == "" {
 		directory = "."
 	}
-	values, root, skipped, err := readWorkflow(directory)
-	if err != nil || len(values) == 0 && len(skipped) == 0 {
-		return map[string]given{}, nil, err
+	workflow, err := readWorkflow(directory)
+	if err != nil {
+		return nil, nil, err
 	}
-	var notices []string
+
+	values = map[string]given{}
+	notes = workflow.notes
 	var errs []error
-	for name, v := range values {
-		i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
-		if i < 0 {
+	for _, name := range slices.Sorted(maps.Keys(workflow.values)) {
+		v := workflow.values[name]
+		s, known := settingOf(name)
+		_, flag := flags[name]
+		if !known {
 			err := fmt.Errorf("%s: unknown input %q", v.from, name)
 			if near := build.Nearest(name, settingNames()); near != "" {
 				err = hinted("did you mean "+near+"?", err)
@@ -176,15 +192,20 @@ func workflowValues(directory string) (map[string]given, []string, error) {
 			errs = append(errs, err)
 			continue
 		}
-		if settings[i].path && v.value != "" && !filepath.IsAbs(v.value) {
-			values[name] = given{filepath.Join(root, v.value), v.from}
+		if v.value == "" || v.value == s.def || flag {
+			continue
 		}
+
+		if why := s.workflow(workflow.root, v.value); why != "" {
+			notes = append(notes, ignoredNote(s, workflow.root, v, why))
+			continue
+		}
+		if s.path {
+			v.value = inRepository(workflow.root, v.value)
+		}
+		values[name] = v
 	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	if len(skipped) > 0 {
-		notices = append(notices, "the workflow's "+strings.Join(skipped, ", ")+" is an expression that only a runner can evaluate; it is ignored here")
-	}
-	return values, notices, errors.Join(errs...)
+	return values, notes, errors.Join(errs...)
 }
 
 // mode decides whether this run publishes, and says why.

@@ -37,10 +37,12 @@ commands:
 	b.WriteString(`
 flags of the command line alone:
   --json         print the plan for machines
-  --no-workflow  ignore the workflow in .github/workflows that uses this action;
-                 its "with:" block is the configuration otherwise
+  --no-workflow  ignore the workflow in .github/workflows that uses this action
   --version      print the version of this program
 
+`)
+	b.WriteString(wrap(workflowHelp(), ""))
+	b.WriteString(`
 examples:
   go-static-release                             a dry run into dist/
   go-static-release plan --targets 'linux/*'    what that would do
@@ -51,6 +53,16 @@ examples:
 exit status: 0 done, 1 something fell short, 2 the request was wrong
 `)
 	return b.String()
+}
+
+// workflowHelp says what the workflow of a repository may set on a laptop.
+func workflowHelp() string {
+	names := flagOnly()
+	last := len(names) - 1
+	return `Outside of a workflow the "with:" block of the one that uses this action is the configuration. ` +
+		`It may be somebody else's, so it chooses what is built and not what runs on this machine, or where is written: ` +
+		strings.Join(names[:last], ", ") + " and " + names[last] + " count only as flags, " +
+		"and so do compiler and linker flags that could run a program or write a file, and paths outside the repository."
 }
 
 // wrap breaks text into indented lines of at most helpWidth columns.

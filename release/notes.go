@@ -1,13 +1,55 @@
 package release
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
+	"path/filepath"
 	"strings"
 
+	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/pack"
 )
+
+// maxNotes is how many bytes a file with notes may have. GitHub takes 125000 characters,
+// and what is longer is cut.
+const maxNotes = 1 << 20
+
+// readNotes returns the text in the file that notes-file names. In a repository it is a file
+// that could also be packed: no link leads out, and to git's own files neither, which may
+// hold a token. Whoever names a file elsewhere, such as one that an earlier step made in
+// RUNNER_TEMP, means that file; no link leads out of its directory.
+func readNotes(file, dist string) (text string, err error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("locating %s: %w", file, err)
+	}
+
+	top, found := repositoryRoot(filepath.Dir(abs))
+	if !found {
+		// The directory may be a link into a repository.
+		if top, err = filepath.EvalSymlinks(filepath.Dir(abs)); err != nil {
+			return "", fmt.Errorf("reading %s: %w", file, err)
+		}
+		abs = filepath.Join(top, filepath.Base(abs))
+		if root, found := repositoryRoot(top); found {
+			top = root
+		}
+	}
+	name, err := filepath.Rel(top, abs)
+	if err != nil {
+		return "", fmt.Errorf("locating %s: %w", file, err)
+	}
+
+	door, err := build.OpenDoor(top, dist)
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", file, err)
+	}
+	defer func() { err = errors.Join(err, door.Close()) }()
+	data, err := door.ReadFile(filepath.ToSlash(name), maxNotes)
+	return string(data), err
+}
 
 // A page is where the releases of a repository are found by people.
 type page struct{ server, repository string }

@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,7 +46,10 @@ type PlannedFile struct {
 // newPlan resolves the settings. Its error holds every mistake that can be found
 // without compiling; then nothing has been written or sent, but for what healDist does.
 func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why, commit string) (*Plan, error) {
-	distErr := healDist(c.Dist) // before git is asked for changes
+	distErr := distInside(c.Dist)
+	if distErr == nil {
+		distErr = healDist(c.Dist) // before git is asked for changes
+	}
 	spec := c.spec(environ)
 	spec.Publish, spec.TagCommit = publish, commit
 	b, err := build.NewPlan(ctx, spec)
@@ -59,6 +65,45 @@ func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why
 		errs = append(errs, &build.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
 	}
 	return p, errors.Join(errs...)
+}
+
+// distInside refuses a directory for the files that is in a repository by its name and,
+// by a link, is not: the link may be somebody else's. Nor is it in git's own directory.
+func distInside(dist string) error {
+	abs, err := filepath.Abs(dist)
+	if err != nil {
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
+	}
+	root, found := repositoryRoot(filepath.Dir(abs))
+	if !found {
+		return nil
+	}
+	realRoot, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
+	}
+
+	// What does not exist will be made in what does.
+	existing := abs
+	resolved, err := filepath.EvalSymlinks(existing)
+	for errors.Is(err, fs.ErrNotExist) && existing != root {
+		if _, linkErr := os.Lstat(existing); linkErr == nil {
+			return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", existing)}
+		}
+		existing = filepath.Dir(existing)
+		resolved, err = filepath.EvalSymlinks(existing)
+	}
+
+	switch {
+	case err != nil:
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
+	case !isBelow(realRoot, resolved):
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads out of the repository, to %s", dist, resolved),
+			Remedy: "--dist " + shellWord(filepath.Join(resolved, strings.TrimPrefix(abs, existing)))}
+	case isBelow(filepath.Join(realRoot, ".git"), resolved):
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is in git's own directory", dist), Remedy: "--dist dist-release"}
+	}
+	return nil
 }
 
 func (p *Plan) prerelease(c *Config) bool {
@@ -291,12 +336,21 @@ func (p *Plan) Text() string {
 func shellWords(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
-		quoted[i] = a
+		quoted[i] = shellWord(a)
 		if strings.HasPrefix(a, "$OUT") {
 			quoted[i] = `"$OUT"/`
-		} else if a == "" || strings.ContainsAny(a, " \t\n'\"\\&;|<>()*?[]#~{}!") {
-			quoted[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 		}
 	}
 	return strings.Join(quoted, " ")
+}
+
+// plainWord is a word that means itself in every shell.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
+
+// shellWord quotes one argument.
+func shellWord(a string) string {
+	if plainWord.MatchString(a) {
+		return a
+	}
+	return "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 }

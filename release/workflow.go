@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/org/go-static-release/build"
 )
 
 // A given is a value of a setting together with the place where it was given.
@@ -19,45 +23,84 @@ type given struct{ value, from string }
 // actionName is the repository name of this action. A fork keeps it.
 const actionName = "go-static-release"
 
-// Settings of a workflow that mean nothing on a laptop: the command is the first
-// argument here, a laptop publishes only when its own command line says so, and what is
-// attached was made by earlier steps of the workflow.
-var workflowOnly = []string{"command", "dry-run", "token", "attach"}
+// Where GitHub looks for workflows.
+const workflowDir = ".github/workflows"
+
+// A step is one use of the action in a workflow, or in an action of the repository that a
+// workflow uses.
+type step struct {
+	at      string // "FILE:LINE"
+	values  map[string]given
+	skipped []string // names of inputs that are expressions
+}
+
+// A workflowReader finds the steps of a repository that release with this action.
+type workflowReader struct {
+	door  *build.Door
+	steps []step
+	notes []string
+	left  int             // bytes that may still be parsed
+	local map[string]bool // actions of the repository: whether they are this one
+}
+
+// Bounds of what is read. A workflow may have 1 MiB (actions/runner, ParseOptions.cs).
+const (
+	maxWorkflow  = 1 << 20
+	maxWorkflows = 16 << 20 // bytes of all files that are parsed
+)
+
+// A workflowConfig is what the workflows of a repository say.
+type workflowConfig struct {
+	root   string // of the repository
+	values map[string]given
+	notes  []string
+}
 
 // readWorkflow returns the `with:` block of the workflow step that uses this action,
 // for the repository around dir: the workflow is the configuration. Expressions
-// (${{ }}) are left out, since only a runner can evaluate them; their names are
-// returned in skipped.
-func readWorkflow(dir string) (values map[string]given, root string, skipped []string, err error) {
+// (${{ }}) are left out, since only a runner can evaluate them; that is noted.
+func readWorkflow(dir string) (c workflowConfig, err error) {
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil { // the repository that will be built
+		dir = resolved
+	}
 	root, ok := repositoryRoot(dir)
 	if !ok {
-		return nil, "", nil, nil
+		return c, nil
 	}
-	var uses []step
-	for _, pattern := range []string{"*.yml", "*.yaml"} {
-		files, err := filepath.Glob(filepath.Join(root, ".github", "workflows", pattern))
-		if err != nil {
-			return nil, "", nil, fmt.Errorf("looking for workflows: %w", err)
+	c.root = root
+
+	door, err := build.OpenDoor(root, "")
+	if err != nil {
+		return c, fmt.Errorf("reading workflows: %w", err)
+	}
+	defer func() { err = errors.Join(err, door.Close()) }()
+
+	r := &workflowReader{door: door, left: maxWorkflows, local: map[string]bool{}}
+	if err := r.workflows(); err != nil {
+		return c, hinted("--no-workflow", fmt.Errorf("reading workflow %w", err))
+	}
+	c.notes = r.notes
+	if len(r.steps) == 0 {
+		return c, nil
+	}
+
+	first := r.steps[0]
+	skipped := map[string]bool{}
+	for _, s := range r.steps {
+		if !sameValues(first.values, s.values) {
+			return c, hinted("--no-workflow",
+				fmt.Errorf("%s and %s configure this action differently, and only one of them can be meant", first.at, s.at))
 		}
-		slices.Sort(files)
-		for _, file := range files {
-			steps, err := usesIn(root, file)
-			if err != nil {
-				return nil, "", nil, err
-			}
-			uses = append(uses, steps...)
+		for _, name := range s.skipped {
+			skipped[name] = true
 		}
 	}
-	if len(uses) == 0 {
-		return nil, root, nil, nil
+	c.values = first.values
+	if len(skipped) > 0 {
+		names := strings.Join(slices.Sorted(maps.Keys(skipped)), ", ")
+		c.notes = append(c.notes, "the workflow's "+names+" is an expression that only a runner can evaluate; it is ignored here")
 	}
-	for _, other := range uses[1:] {
-		if !sameValues(uses[0].values, other.values) {
-			return nil, root, nil, hinted("--no-workflow",
-				fmt.Errorf("%s and %s configure this action differently, and only one of them can be meant", uses[0].at, other.at))
-		}
-	}
-	return uses[0].values, root, uses[0].skipped, nil
+	return c, nil
 }
 
 // repositoryRoot is the directory at or above dir that has a .git.
@@ -76,83 +119,216 @@ func repositoryRoot(dir string) (string, bool) {
 	return "", false
 }
 
-// A step is one use of the action in a workflow.
-type step struct {
-	at      string // "FILE:LINE"
-	values  map[string]given
-	skipped []string
-}
+// workflows reads all workflows of the repository.
+func (r *workflowReader) workflows() error {
+	names, err := r.door.List(workflowDir)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	slices.SortStableFunc(names, func(a, b string) int { return strings.Compare(path.Ext(b), path.Ext(a)) }) // .yml first
 
-// usesIn finds the steps of one workflow file that release with this action.
-func usesIn(root, file string) ([]step, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading workflow: %w", err)
-	}
-	if !bytes.Contains(data, []byte(actionName)) && !bytes.Contains(data, []byte("./")) {
-		return nil, nil // whatever it is, it does not use this action
-	}
-	name, err := filepath.Rel(root, file)
-	if err != nil {
-		return nil, fmt.Errorf("reading workflow: %w", err)
-	}
-	name = filepath.ToSlash(name)
-	var workflow struct {
-		Jobs map[string]struct {
-			Steps []struct {
-				Uses yaml.Node `yaml:"uses"`
-				With yaml.Node `yaml:"with"`
-			} `yaml:"steps"`
-		} `yaml:"jobs"`
-	}
-	if err := yaml.Unmarshal(data, &workflow); err != nil {
-		return nil, hinted("--no-workflow", fmt.Errorf("reading workflow %s: %w", name, err))
-	}
-	var found []step
-	for _, job := range workflow.Jobs {
-		for _, s := range job.Steps {
-			if !isThisAction(root, s.Uses.Value) {
-				continue
-			}
-			use := step{at: fmt.Sprintf("%s:%d", name, s.Uses.Line), values: map[string]given{}}
-			release := true
-			for i := 0; i+1 < len(s.With.Content); i += 2 {
-				key, value := s.With.Content[i], s.With.Content[i+1]
-				switch {
-				case key.Value == "command":
-					release = value.Value == "release"
-				case slices.Contains(workflowOnly, key.Value):
-				case strings.Contains(value.Value, "${{"):
-					use.skipped = append(use.skipped, key.Value)
-				default:
-					use.values[key.Value] = given{strings.TrimSpace(value.Value), fmt.Sprintf("%s:%d", name, key.Line)}
-				}
-			}
-			if release {
-				found = append(found, use)
-			}
+	for _, name := range names {
+		if ext := path.Ext(name); ext != ".yml" && ext != ".yaml" {
+			continue
+		}
+		if err := r.workflow(path.Join(workflowDir, name)); err != nil {
+			return err
 		}
 	}
-	slices.SortFunc(found, func(a, b step) int { return strings.Compare(a.at, b.at) }) // jobs are a map
-	return found, nil
+	return nil
 }
 
-// isThisAction reports whether `uses:` names this action: OWNER/go-static-release@REF,
-// or ./ in the action's own repository.
-func isThisAction(root, uses string) bool {
-	if path, _, ok := strings.Cut(uses, "@"); ok {
-		_, repo, _ := strings.Cut(path, "/")
-		return repo == actionName
+// workflow reads the jobs of one file.
+func (r *workflowReader) workflow(file string) error {
+	doc, err := r.parse(file)
+	if doc == nil || err != nil {
+		return err
 	}
-	if strings.TrimSuffix(uses, "/") != "." {
-		return false
+
+	jobs, err := doc.lookup(doc.root, "the workflow", "jobs")
+	if err != nil {
+		return err
 	}
-	data, err := os.ReadFile(filepath.Join(root, "action.yml"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
+	all, err := doc.fields(jobs, "jobs")
+	if err != nil {
+		return err
 	}
-	var action struct{ Name string }
-	return err == nil && yaml.Unmarshal(data, &action) == nil && action.Name == actionName
+	for _, job := range all {
+		steps, err := doc.lookup(job.value, "the job "+job.key, "steps")
+		if err == nil {
+			err = r.readSteps(doc, steps)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	r.noteMerge(doc)
+	return nil
+}
+
+// mentionsAction reports whether a file can use this action at all.
+func mentionsAction(data []byte) bool {
+	return bytes.Contains(bytes.ToLower(data), []byte(actionName)) || bytes.Contains(data, []byte("./"))
+}
+
+// noteMerge says what GitHub thinks of a file that is read without complaint here.
+func (r *workflowReader) noteMerge(doc *document) {
+	if doc.merged > 0 {
+		r.notes = append(r.notes, fmt.Sprintf("%s:%d: GitHub takes anchors and aliases, but no merge keys (<<): it will refuse this file", doc.name, doc.merged))
+	}
+}
+
+// parse reads a YAML file of the repository. It returns nil for one that cannot use, or be,
+// this action.
+func (r *workflowReader) parse(file string) (*document, error) {
+	data, err := r.door.ReadFile(file, maxWorkflow)
+	if err != nil {
+		return nil, err
+	}
+	if !mentionsAction(data) {
+		return nil, nil // whatever it is, it does not use this action
+	}
+	if r.left -= len(data); r.left < 0 {
+		return nil, fmt.Errorf("%s: the workflows have more than %d MiB together", file, maxWorkflows>>20)
+	}
+	return parseDocument(file, data)
+}
+
+// readSteps finds the uses of this action in a list of steps.
+func (r *workflowReader) readSteps(doc *document, list *yaml.Node) error {
+	steps, err := doc.list(list, "steps")
+	if err != nil {
+		return err
+	}
+	for _, node := range steps {
+		fields, err := doc.fields(node, "a step")
+		if err != nil {
+			return err
+		}
+		var uses, with field
+		for _, f := range fields {
+			switch f.key {
+			case "uses":
+				uses = f
+			case "with":
+				with = f
+			}
+		}
+		if uses.value == nil {
+			continue
+		}
+
+		action, err := doc.text(uses.value, "uses")
+		if err != nil {
+			return err
+		}
+		ours, err := r.isThisAction(strings.TrimSpace(action))
+		if err != nil {
+			return err
+		}
+		if !ours {
+			continue
+		}
+		if err := r.readStep(doc, uses.line, with.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readStep reads the settings of one step.
+func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) error {
+	use := step{at: fmt.Sprintf("%s:%d", doc.name, line), values: map[string]given{}}
+	inputs, err := doc.fields(with, "with")
+	if err != nil {
+		return err
+	}
+
+	for _, in := range inputs {
+		value, err := doc.text(in.value, in.key)
+		if err != nil {
+			return err
+		}
+		value = strings.TrimSpace(value)
+		name := strings.ToLower(in.key) // GitHub does not tell case apart in names of inputs
+		expression := strings.Contains(value, "${{")
+		switch {
+		case use.values[name].from != "":
+			return fmt.Errorf("%s:%d: the input %q is given twice", doc.name, in.line, name)
+		case name == "command" && value != "" && value != "release" && !expression:
+			return nil // it plans or verifies
+		case expression && !isRunnerOnly(name):
+			use.skipped = append(use.skipped, name)
+		case !isRunnerOnly(name):
+			use.values[name] = given{value, fmt.Sprintf("%s:%d", doc.name, in.line)}
+		}
+	}
+	r.steps = append(r.steps, use)
+	return nil
+}
+
+// isRunnerOnly reports whether a setting means nothing on a laptop.
+func isRunnerOnly(name string) bool {
+	s, ok := settingOf(name)
+	return ok && s.workflow("", "") == meaningless
+}
+
+// isThisAction reports whether `uses:` names this action: OWNER/go-static-release@REF, or
+// a directory of the repository, such as ./, that has it. The steps of another action in
+// the repository are read on the way: they may use this one.
+func (r *workflowReader) isThisAction(uses string) (bool, error) {
+	if dir, ok := strings.CutPrefix(uses, "./"); ok || uses == "." {
+		return r.readLocal(path.Clean(dir))
+	}
+	name, _, ok := strings.Cut(uses, "@")
+	_, repo, _ := strings.Cut(name, "/")
+	return ok && strings.EqualFold(repo, actionName), nil
+}
+
+// readLocal reads an action of the repository.
+func (r *workflowReader) readLocal(dir string) (ours bool, err error) {
+	if ours, known := r.local[dir]; known || !fs.ValidPath(dir) {
+		return ours, nil
+	}
+	r.local[dir] = false // also against two that use each other
+
+	for _, name := range []string{"action.yml", "action.yaml"} {
+		doc, err := r.parse(path.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // an earlier step may make it
+		}
+		if doc == nil || err != nil {
+			return false, err
+		}
+
+		fields, err := doc.fields(doc.root, "the action")
+		if err != nil {
+			return false, err
+		}
+		for _, f := range fields {
+			switch f.key {
+			case "name":
+				text, err := doc.text(f.value, "name")
+				if err != nil {
+					return false, err
+				}
+				ours = text == actionName
+			case "runs":
+				steps, err := doc.lookup(f.value, "runs", "steps")
+				if err == nil {
+					err = r.readSteps(doc, steps)
+				}
+				if err != nil {
+					return false, err
+				}
+			}
+		}
+		r.noteMerge(doc)
+		r.local[dir] = ours
+		return ours, nil
+	}
+	return false, nil
 }
 
 func sameValues(a, b map[string]given) bool {

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package build
+
+// doNotWait is for systems that have pipes among their files. On Windows they have a name
+// space of their own, and os.Root opens no device.
+const doNotWait = 0

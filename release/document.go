@@ -1,0 +1,229 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A document is a YAML file, read as GitHub reads workflows: with anchors and aliases, in
+// the core schema of YAML 1.2, in which "on" and "yes" are words.
+//
+// Aliases are followed where something is looked for. They are never written out, which
+// could fill all memory; how many nodes are visited is bounded.
+type document struct {
+	name   string // of the file
+	root   *yaml.Node
+	left   int // nodes that may still be visited
+	depth  int // of mappings that are merged into one another
+	merged int // the line of a merge key, 0 if there is none
+}
+
+const (
+	maxNodes  = 100_000
+	maxMerges = 50
+)
+
+// parseDocument parses the one document of a file.
+func parseDocument(name string, data []byte) (*document, error) {
+	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	var node, second yaml.Node
+	err := dec.Decode(&node)
+	if errors.Is(err, io.EOF) {
+		return &document{name: name, root: &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(node.Content) != 1 {
+		return nil, fmt.Errorf("%s: it is no YAML document", name)
+	}
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: it has more than one YAML document", name)
+	}
+	return &document{name: name, root: node.Content[0], left: maxNodes}, nil
+}
+
+func (d *document) errorf(n *yaml.Node, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %w", d.name, n.Line, fmt.Errorf(format, args...))
+}
+
+// follow returns the node that n is an alias of, or n.
+func (d *document) follow(n *yaml.Node) (*yaml.Node, error) {
+	if d.left--; d.left < 0 {
+		return nil, d.errorf(n, "its aliases make more than %d nodes", maxNodes)
+	}
+	if n.Kind == yaml.AliasNode {
+		return n.Alias, nil
+	}
+	return n, nil
+}
+
+// A field is one entry of a mapping.
+type field struct {
+	key   string
+	line  int
+	value *yaml.Node
+}
+
+// fields returns the entries of a mapping, in order, none for null or nil. what says what
+// the mapping is, for messages.
+func (d *document) fields(n *yaml.Node, what string) (all []field, err error) {
+	if n, err = d.nonNull(n); n == nil || err != nil {
+		return nil, err
+	}
+	if n.Kind != yaml.MappingNode {
+		return nil, d.errorf(n, "%s is not a mapping", what)
+	}
+
+	seen := map[string]bool{}
+	var merges []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, err := d.follow(n.Content[i])
+		if err != nil {
+			return nil, err
+		}
+		line := n.Content[i].Line
+		value := n.Content[i+1]
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			return nil, d.errorf(n.Content[i], "a key of %s is not a word", what)
+		case seen[key.Value]:
+			return nil, d.errorf(n.Content[i], "%q is given twice", key.Value)
+		case key.Value == "<<" && isPlain(key):
+			d.merged = line
+			merges = append(merges, value)
+		default:
+			all = append(all, field{key.Value, line, value})
+		}
+		seen[key.Value] = true
+	}
+
+	for _, m := range merges {
+		more, err := d.merge(m, what)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range more { // what is there wins, and the first of several
+			if !seen[f.key] {
+				seen[f.key] = true
+				all = append(all, f)
+			}
+		}
+	}
+	return all, nil
+}
+
+// merge returns the entries of the mapping, or the mappings, that a merge key names.
+func (d *document) merge(n *yaml.Node, what string) (all []field, err error) {
+	if d.depth++; d.depth > maxMerges {
+		return nil, d.errorf(n, "more than %d mappings are merged into one another", maxMerges)
+	}
+	defer func() { d.depth-- }()
+
+	target, err := d.follow(n)
+	if err != nil {
+		return nil, err
+	}
+	if target.Kind != yaml.SequenceNode {
+		return d.fields(target, "what is merged into "+what)
+	}
+	for _, item := range target.Content {
+		more, err := d.fields(item, "what is merged into "+what)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// lookup returns the value of a key in a mapping, nil if there is none.
+func (d *document) lookup(n *yaml.Node, what, key string) (*yaml.Node, error) {
+	fields, err := d.fields(n, what)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		if f.key == key {
+			return f.value, nil
+		}
+	}
+	return nil, nil
+}
+
+// list returns the items of a sequence, none for null or nil.
+func (d *document) list(n *yaml.Node, what string) (items []*yaml.Node, err error) {
+	if n, err = d.nonNull(n); n == nil || err != nil {
+		return nil, err
+	}
+	if n.Kind != yaml.SequenceNode {
+		return nil, d.errorf(n, "%s is not a list", what)
+	}
+	return n.Content, nil
+}
+
+// nonNull follows n and returns nil for null.
+func (d *document) nonNull(n *yaml.Node) (*yaml.Node, error) {
+	if n == nil {
+		return nil, nil
+	}
+	n, err := d.follow(n)
+	if err != nil {
+		return nil, err
+	}
+	if n.Kind == yaml.ScalarNode && (n.Tag == "!!null" || isPlain(n) && isNull.MatchString(n.Value)) {
+		return nil, nil
+	}
+	return n, nil
+}
+
+// text returns the text that an action gets for a scalar, "" for null.
+func (d *document) text(n *yaml.Node, what string) (string, error) {
+	target, err := d.nonNull(n)
+	if target == nil || err != nil {
+		return "", err
+	}
+	if target.Kind != yaml.ScalarNode {
+		return "", d.errorf(n, "%s is not text; write a list into one text, as in %s: 'a b'", what, what)
+	}
+	if !isPlain(target) {
+		return target.Value, nil
+	}
+	return plainText(target.Value), nil
+}
+
+// isPlain reports whether a scalar is written without quotes and without a tag.
+func isPlain(n *yaml.Node) bool { return n.Style == 0 }
+
+// The core schema (yaml.org/spec/1.2.2, 10.3.2).
+var (
+	isNull  = regexp.MustCompile(`^(null|Null|NULL|~|)$`)
+	isBool  = regexp.MustCompile(`^(true|True|TRUE|false|False|FALSE)$`)
+	isInt   = regexp.MustCompile(`^(0o[0-7]+|0x[0-9a-fA-F]+)$`)
+	isFloat = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
+)
+
+// plainText is what becomes of a plain scalar on its way to an action: a number is read as
+// one and written with at most 15 digits (actions/runner, NumberToken.cs), so that 1.10 is
+// 1.1.
+func plainText(value string) string {
+	switch {
+	case isBool.MatchString(value):
+		return strings.ToLower(value)
+	case isInt.MatchString(value):
+		if n, err := strconv.ParseUint(value, 0, 63); err == nil {
+			return strconv.FormatUint(n, 10)
+		}
+	case isFloat.MatchString(value):
+		if f, err := strconv.ParseFloat(value, 64); err == nil {
+			return strconv.FormatFloat(f, 'G', 15, 64)
+		}
+	}
+	return value
+}
