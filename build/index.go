@@ -68,13 +68,23 @@ func (r repo) index(ctx context.Context) (*index, error) {
 }
 
 // hasOthers reports whether there is any file in the working tree that the index does not
-// have, ignored or not.
-func (r repo) hasOthers(ctx context.Context) (bool, error) {
+// have, ignored or not. The directory without does not count.
+func (r repo) hasOthers(ctx context.Context, without string) (bool, error) {
 	out, err := r.git(ctx, "ls-files", "-z", "--others", "--directory", "--no-empty-directory")
 	if err != nil {
 		return false, fmt.Errorf("listing files that are not of the commit: %w", err)
 	}
-	return out != "", nil
+
+	ignored := ""
+	if rel, err := filepath.Rel(r.top, without); err == nil && without != "" {
+		ignored = filepath.ToSlash(rel) + "/"
+	}
+	for _, path := range strings.Split(out, "\x00") {
+		if path != "" && path != ignored {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // plain reports whether every entry is a regular file that git compares with the one on

@@ -44,6 +44,7 @@ type Spec struct {
 	Cgo       bool            // with static C compilers, where a package outside the standard library needs C
 	CC        []GivenCompiler // instead of those that are found
 	Generated []string        // patterns of source files, relative to the module, that need not be of the commit
+	Dist      string          // directory for the files of the release: emptied before anything is compiled
 	Publish   bool            // the result will be public: the sources must be those of the commit and the tag on HEAD
 	Environ   []string        // the ambient environment
 	Secrets   []string        // values that no child may see
@@ -67,6 +68,7 @@ type Plan struct {
 	Notes     []string    `json:"notes,omitempty"`     // what was set aside, and what would keep a release from being published
 	Withheld  []string    `json:"-"`                   // variables that no child gets, since they look like secrets
 
+	dist      string   // real path of the directory for the files, "" if it cannot be told
 	generated []string // patterns of sources that need not be of the commit
 	jobs      int      // how many go commands may run at a time while planning
 	processes int      // the -p of the user's GOFLAGS, 0 if there is none
@@ -113,6 +115,9 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 		warned:    &warnings{},
 	}
 	p.env, p.Withheld = childEnv(spec.Environ, spec.Secrets)
+	if spec.Dist != "" {
+		p.dist = futureDir(spec.Dist)
+	}
 	var ps Problems
 	if !ps.keep("directory", p.locate(ctx, spec)) {
 		return nil, ps
@@ -386,6 +391,23 @@ func explainGo(err error) error {
 		return &Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
 	}
 	return fmt.Errorf("asking go about the module: %w", err)
+}
+
+// futureDir is the real path of a directory that may not exist yet, "" if it cannot be
+// made either: what is wrong with it is for its owner to say.
+func futureDir(dir string) string {
+	if real, err := realDir(dir); err == nil {
+		return real
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	parent, err := realDir(filepath.Dir(abs))
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(parent, filepath.Base(abs))
 }
 
 // realDir is dir as an absolute path without symbolic links, as git reports it.

@@ -133,7 +133,7 @@ func (p *Plan) compareSources(ctx context.Context, patterns []string) ([]straySo
 	if err != nil {
 		return nil, nil, err
 	}
-	others, err := p.git.hasOthers(ctx)
+	others, err := p.git.hasOthers(ctx, p.dist)
 	if err != nil {
 		return nil, nil, err
 	}

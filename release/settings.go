@@ -321,7 +321,7 @@ func (c *Config) where(name string) string {
 func (c *Config) spec(environ []string) *build.Spec {
 	return &build.Spec{
 		Dir: c.Directory, Packages: c.Packages, Targets: c.Targets, Name: c.Name, Tag: c.Tag,
-		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC, Generated: c.Generated,
+		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC, Generated: c.Generated, Dist: c.Dist,
 		Environ: environ, Secrets: []string{c.Token}, Jobs: c.Parallelism,
 	}
 }
