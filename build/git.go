@@ -147,6 +147,9 @@ var gitSettings = []gitSetting{
 	{"log.showSignature", "false"},
 	{"safe.bareRepository", "explicit"},
 
+	// No file that it names is read.
+	{"diff.orderFile", os.DevNull},
+
 	// git does not run in a submodule (see ignoreSubmodules).
 	{"diff.ignoreSubmodules", "dirty"},
 

@@ -90,6 +90,33 @@ func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 	}
 }
 
+// What people like to see changes nothing of what is read.
+func TestGitOutputIsPinned(t *testing.T) {
+	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile, "lib/lib.go": "package lib\n"})
+	runGit(t, dir, "tag", "v1.0.0")
+	runGit(t, dir, "tag", "v1.1.0")
+	for key, value := range map[string]string{
+		"submodule.recurse": "true", "diff.relative": "true", "diff.orderFile": "nowhere", "color.ui": "always",
+		"column.ui": "always", "tag.sort": "-version:refname", "status.short": "true", "status.branch": "true",
+		"status.showStash": "true", "log.decorate": "full", "log.showSignature": "true", "diff.noprefix": "true",
+		"diff.mnemonicPrefix": "true", "status.relativePaths": "true", "core.quotePath": "false",
+		"core.abbrev": "4", "format.pretty": "oneline", "log.date": "relative", "grep.patternType": "fixed",
+	} {
+		runGit(t, dir, "config", key, value)
+	}
+
+	for _, change := range []map[string]string{nil, {"main.go": mainFile + "// changed\n"}} {
+		writeFiles(t, dir, change)
+		p, err := NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: plainGit()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Source.Tag != "v1.1.0" || p.Source.Dirty != (change != nil) || len(p.Notes) > 0 {
+			t.Errorf("%+v, notes %q", p.Source, p.Notes)
+		}
+	}
+}
+
 // Every filter of the repository is switched off but the one of Git LFS, as it writes it.
 func TestDisablePrograms(t *testing.T) {
 	lfs := []gitSetting{
