@@ -30,7 +30,8 @@ const cacheVersion = "v1"
 // the runner, are its last part. What only the linker sees is not: its results are in no
 // cache.
 func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
-	p := &Plan{env: childEnv(spec.Environ, spec.Secrets)}
+	p := &Plan{}
+	p.env, p.Withheld = childEnv(spec.Environ, spec.Secrets)
 	if err := p.locate(ctx, spec); err != nil {
 		return CacheKey{}, err
 	}
@@ -103,7 +104,7 @@ func (p *Plan) sums(ctx context.Context, spec *Spec) (string, error) {
 	for _, dir := range dirs {
 		files = append(files, filepath.Join(dir, "go.sum"))
 	}
-	profiles, err := repo{p.Source.top, p.env}.git(ctx, "ls-files", "--stage", "--", ":(glob)**/default.pgo")
+	profiles, err := p.git.git(ctx, "ls-files", "--stage", "--", ":(glob)**/default.pgo")
 	if err != nil {
 		return "", fmt.Errorf("asking git for profiles: %w", err)
 	}

@@ -43,6 +43,10 @@ func (e *CommandError) Unwrap() error { return e.Err }
 // the end.
 const maxMessages = 4 << 20
 
+// maxOutput is how much a command may write to standard output, in bytes: what it says
+// there is data that is held in memory.
+const maxOutput = 256 << 20
+
 // interruptGrace is how long an interrupted child may take to clean up before it is killed.
 const interruptGrace = 5 * time.Second
 
@@ -66,7 +70,7 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(slices.Clip(env), c.Env...)
-	var out bytes.Buffer
+	out := bounded{left: maxOutput}
 	errs := tail{keep: maxMessages}
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	setProcessGroup(cmd)
@@ -77,6 +81,9 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 		killGroup(cmd.Process) // whatever of the group outlived its leader
 		return nil, nil, used, context.Cause(ctx)
 	}
+	if out.left < 0 { // the command itself only knows that nobody listens any more
+		return nil, nil, used, fmt.Errorf("running %s: %w", strings.Join(c.Args[:min(2, len(c.Args))], " "), errTooMuch)
+	}
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, nil, used, fmt.Errorf("running %s: %w", c.Args[0], err)
 	}
@@ -84,10 +91,26 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 		used = usageOf(state)
 	}
 	if err != nil {
-		output := strings.TrimSpace(errs.String() + "\n" + out.String())
+		output := strings.TrimSpace(errs.String() + "\n" + out.b.String())
 		return nil, nil, used, &CommandError{Args: c.Args, Output: output, Err: err}
 	}
-	return out.Bytes(), []byte(errs.String()), used, nil
+	return out.b.Bytes(), []byte(errs.String()), used, nil
+}
+
+// errTooMuch is the error of a command whose standard output is longer than maxOutput.
+var errTooMuch = errors.New("it wrote more than can be held in memory")
+
+// A bounded buffer refuses what it has no room for.
+type bounded struct {
+	left int // bytes
+	b    bytes.Buffer
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errTooMuch
+	}
+	return b.b.Write(p)
 }
 
 // A tail keeps the end of what is written to it.
@@ -110,52 +133,6 @@ func (c Command) output(ctx context.Context, env []string) (string, error) {
 	return strings.TrimRight(string(out), "\r\n"), err
 }
 
-// Variables of ours that no child may see, whatever their value.
-var secretVars = []string{
-	"GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN",
-	"ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
-}
-
-// Variables that would change what is built, or what git is asked, behind our back.
-var ambientVars = []string{
-	"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM", // the target sets them
-	"CGO_ENABLED",                                                                                      // the plan decides
-	"CC", "CXX", "FC", "AR", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS", // so with these; -trimpath keeps them out of the binary, so nobody would know
-	"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", // gcc(1), ENVIRONMENT
-	"GO_EXTLINK_ENABLED",                         // would force the external linker on a build without cgo
-	"GOFLAGS",                                    // -buildvcs=false, -mod=mod, -toolexec: the plan's command line says all there is, but for -p (processesOf)
-	"GO111MODULE",                                // off would hide the module
-	"GOBIN",                                      // of no use to a cross build, and go refuses some uses of it
-	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", // set inside git hooks; they name another repository
-	"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", // git(1): ours would mean something else
-	"PWD", // names our directory, not the child's
-}
-
-// childEnv returns the part of the ambient environment that children get: without
-// the settings that would leak into the build, without the inputs of the action,
-// and without any variable that holds one of the secrets.
-//
-// GOEXPERIMENT, GOFIPS140 and GODEBUG stay: a project may need them, and the
-// binary records them. So do proxy and cache settings.
-func childEnv(ambient, secrets []string) []string {
-	keep := make([]string, 0, len(ambient))
-	for _, kv := range ambient {
-		name, value, _ := strings.Cut(kv, "=")
-		name = strings.ToUpper(name) // Windows names are case-insensitive
-		switch {
-		case strings.HasPrefix(name, "INPUT_"),
-			slices.Contains(secretVars, name),
-			slices.Contains(ambientVars, name),
-			slices.ContainsFunc(secrets, func(s string) bool { return holds(value, s) }):
-			continue
-		}
-		keep = append(keep, kv)
-	}
-	// `go env -w` saves settings in a file that an empty variable does not
-	// override; a value that says nothing new does.
-	return append(keep, "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0")
-}
-
 // processFlag is the only flag of GOFLAGS that changes nothing of what is built.
 var processFlag = regexp.MustCompile(`^--?p=([1-9][0-9]{0,5})$`)
 
@@ -172,15 +149,6 @@ func processesOf(environ []string) (n int) {
 		}
 	}
 	return n
-}
-
-// holds reports whether a value has the secret in it. A word that is too short to be a
-// token is one only by itself: it may be anywhere.
-func holds(value, secret string) bool {
-	if len(secret) < 8 {
-		return secret != "" && value == secret
-	}
-	return strings.Contains(value, secret)
 }
 
 // shorten replaces directories in a command's output, so that the same mistake

@@ -1,6 +1,10 @@
 package build
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -86,20 +90,6 @@ func TestLevelIsAlwaysExplicit(t *testing.T) {
 	}
 }
 
-func TestChildEnv(t *testing.T) {
-	ambient := []string{
-		"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2",
-		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5", "GO111MODULE=off", "GO_EXTLINK_ENABLED=1",
-		"CC=evil", "CGO_LDFLAGS=-levil", "CPATH=/evil",
-		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere",
-		"INPUT_TOKEN=s3cret-token", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r", "MY_OWN=prefix-s3cret-token-suffix", "SLASH=/",
-	}
-	want := []string{"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2", "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0"}
-	if diff := cmp.Diff(want, childEnv(ambient, []string{"s3cret-token", "", "/"})); diff != "" {
-		t.Errorf("environment of a child (-want +have):\n%s", diff)
-	}
-}
-
 func TestCommandErrorIsItsOutput(t *testing.T) {
 	err := &CommandError{Args: []string{"go", "build", "x"}, Output: "main.go:1:1: oops"}
 	if got := err.Error(); got != "main.go:1:1: oops" {
@@ -107,5 +97,23 @@ func TestCommandErrorIsItsOutput(t *testing.T) {
 	}
 	if got := shorten("/tmp/b/x.go:1: a\n/src/y.go:2: b\n", map[string]string{"/tmp/b": "$OUT", "/src": "."}); strings.Contains(got, "/tmp") || !strings.Contains(got, "./y.go:2: b") && !strings.Contains(got, `.\y.go`) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What a command writes is held in memory, so that there is an end to it.
+func TestOutputIsBounded(t *testing.T) {
+	b := bounded{left: 10}
+	if n, err := b.Write(make([]byte, 10)); n != 10 || err != nil {
+		t.Errorf("10 bytes: %d, %v", n, err)
+	}
+	if _, err := b.Write([]byte("x")); !errors.Is(err, errTooMuch) {
+		t.Errorf("one more: %v", err)
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no yes command")
+	}
+	_, _, err := Command{Args: []string{"yes", strings.Repeat("x", 4096)}}.run(t.Context(), os.Environ())
+	if !errors.Is(err, errTooMuch) {
+		t.Errorf("endless output: %.100q", fmt.Sprint(err))
 	}
 }

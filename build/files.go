@@ -30,6 +30,8 @@ const maxExtra = 64 << 20
 // A file that git tracks and that is unchanged is read from the commit, not from the
 // working tree, where line endings depend on the machine. Its mode is git's.
 //
+// A file that is not of the commit is noted, and with optional set it is left out.
+//
 // A file that a Door with the directory dist refuses is a mistake. Only files in dist,
 // where an earlier run may have left anything, are passed over if a wildcard matches
 // others as well.
@@ -58,7 +60,10 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 		return nil, ps.Err()
 	}
 
-	blobs, err := repo{p.Source.top, p.env}.unchanged(ctx, found)
+	if err := p.checkCommitted(ctx, found, optional); err != nil {
+		return nil, err
+	}
+	blobs, err := p.git.unchanged(ctx, found)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +83,32 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 	}
 	slices.SortFunc(files, func(a, b ExtraFile) int { return strings.Compare(a.Name, b.Name) })
 	return files, nil
+}
+
+// checkCommitted notes which of the files are not of the commit. One that nobody asked for
+// is left out: a fresh clone would not have it.
+func (p *Plan) checkCommitted(ctx context.Context, found map[string]string, optional bool) error {
+	args := []string{"ls-files", "-z", "--"}
+	for file := range found {
+		args = append(args, ":(literal)"+file)
+	}
+	out, err := p.git.git(ctx, args...)
+	if err != nil {
+		return fmt.Errorf("asking git for files: %w", err)
+	}
+
+	committed := strings.Split(out, "\x00")
+	for _, file := range slices.Sorted(maps.Keys(found)) {
+		switch {
+		case slices.Contains(committed, file):
+		case optional:
+			p.Notes = append(p.Notes, file+" is not part of the commit and is not packed; --files "+found[file]+" packs it")
+			delete(found, file)
+		default:
+			p.Notes = append(p.Notes, file+" is packed as it is on disk: it is not part of the commit")
+		}
+	}
+	return nil
 }
 
 // match returns the names of the files in dir that match a pattern and can be read. What
@@ -128,7 +159,7 @@ func (p *Plan) read(ctx context.Context, door *Door, file string, b blob, limit 
 		if b.size > limit {
 			return nil, &Refusal{Name: file, why: isTooLarge}
 		}
-		data, _, err := Command{Args: []string{"git", "cat-file", "blob", b.hash}, Dir: p.Source.top}.run(ctx, p.env)
+		data, _, err := Command{Args: []string{"git", "cat-file", "blob", b.hash}, Dir: p.Source.top}.run(ctx, p.git.env)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", file, err)
 		}
@@ -146,7 +177,7 @@ type blob struct {
 }
 
 // unchanged returns the blobs of those files that are regular in the commit and the
-// same in the working tree. The paths are relative to r.dir, the root.
+// same in the working tree. The paths are relative to the root.
 func (r repo) unchanged(ctx context.Context, files map[string]string) (map[string]blob, error) {
 	var paths []string
 	for file := range files {

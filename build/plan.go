@@ -43,7 +43,9 @@ type Spec struct {
 	GCFlags   string
 	Cgo       bool            // with static C compilers, where a package outside the standard library needs C
 	CC        []GivenCompiler // instead of those that are found
-	Publish   bool            // the result will be public: the tree must be clean and the tag on HEAD
+	Generated []string        // patterns of source files, relative to the module, that need not be of the commit
+	Dist      string          // directory for the files of the release: emptied before anything is compiled
+	Publish   bool            // the result will be public: the sources must be those of the commit and the tag on HEAD
 	Environ   []string        // the ambient environment
 	Secrets   []string        // values that no child may see
 	Jobs      int             // how many go commands may run at a time while planning
@@ -62,13 +64,22 @@ type Plan struct {
 	Builds  []Build   `json:"builds"`
 	Skipped []Skipped `json:"skipped,omitempty"`
 
-	processes int // the -p of the user's GOFLAGS, 0 if there is none
+	Generated []Generated `json:"generated,omitempty"` // sources that the commit does not have
+	Notes     []string    `json:"notes,omitempty"`     // what was set aside, and what would keep a release from being published
+	Withheld  []string    `json:"-"`                   // variables that no child gets, since they look like secrets
+
+	dist      string   // real path of the directory for the files, "" if it cannot be told
+	generated []string // patterns of sources that need not be of the commit
+	jobs      int      // how many go commands may run at a time while planning
+	processes int      // the -p of the user's GOFLAGS, 0 if there is none
 
 	cgo        bool                   // packages may need C
 	hasC       bool                   // some source file of the module has C in it
 	everywhere func() ([]Main, error) // the main packages, where they are the same for every target; else nil
 	warned     *warnings              // of patterns that match nothing
+	git        repo                   // the repository of the module
 	dir        string                 // of the module, on disk
+	modCache   string                 // where the go command keeps modules
 	work       string                 // the go.work of the repository, "" if there is none
 	local      []string               // directories of this machine whose names have no place in a binary
 	env        []string               // of every child
@@ -95,8 +106,18 @@ func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // NewPlan resolves spec. When it is wrong, the error is a Problems with everything
 // that could be found, and the plan, unless nil, holds what was decided all the same.
 func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
-	p := &Plan{Tags: spec.Tags, GCFlags: spec.GCFlags, cgo: spec.Cgo, env: childEnv(spec.Environ, spec.Secrets),
-		processes: processesOf(spec.Environ), warned: &warnings{}}
+	p := &Plan{
+		Tags:      spec.Tags,
+		GCFlags:   spec.GCFlags,
+		cgo:       spec.Cgo,
+		jobs:      spec.Jobs,
+		processes: processesOf(spec.Environ),
+		warned:    &warnings{},
+	}
+	p.env, p.Withheld = childEnv(spec.Environ, spec.Secrets)
+	if spec.Dist != "" {
+		p.dist = futureDir(spec.Dist)
+	}
 	var ps Problems
 	if !ps.keep("directory", p.locate(ctx, spec)) {
 		return nil, ps
@@ -105,15 +126,17 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 	if p.Name == "" {
 		p.Name = moduleName(p.Module)
 	}
-	r := repo{p.dir, p.env}
-	changes, err := r.changes(ctx)
+	changes, err := p.git.changes(ctx)
 	ps.keep("directory", err)
 	p.Source.Dirty = len(changes) > 0
-	ps = append(ps, r.setVersion(ctx, p.Source, spec, p.Module)...)
+	ps = append(ps, p.git.setVersion(ctx, p.Source, spec, p.Module)...)
 	if p.Source.Dirty && spec.Publish {
 		ps.add("", "git stash --include-untracked", "the working tree differs from commit %.12s:\n  %s", p.Source.Commit, describeChanges(changes))
 	}
 	ps = append(ps, p.setBuilds(ctx, spec)...)
+	if len(ps) == 0 {
+		ps.keep("", p.checkSources(ctx, spec))
+	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -129,17 +152,11 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	if p.dir, err = realDir(dir); err != nil {
 		return err
 	}
-	if p.Source, err = (repo{p.dir, p.env}).open(ctx); err != nil {
+	if p.git, p.env, err = openRepo(ctx, p.dir, p.env); err != nil {
 		return err
 	}
-	if p.Source.top, err = realDir(p.Source.top); err != nil {
+	if p.Source, err = p.git.head(ctx); err != nil {
 		return err
-	}
-	// The go command takes only a directory for a repository; without one it stamps no
-	// commit, or that of a repository around it, and does not fail.
-	if fi, err := os.Stat(filepath.Join(p.Source.top, ".git")); err != nil || !fi.IsDir() {
-		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is a worktree or a submodule of another repository, whose commits the go command does not see", p.Source.top),
-			Remedy: "git clone . ../release && cd ../release"}
 	}
 	if tagDir, _, err := ParseTag(spec.Tag); err == nil && tagDir != "" && spec.Dir == "" {
 		p.dir = filepath.Join(p.Source.top, filepath.FromSlash(tagDir))
@@ -160,16 +177,17 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 		return fmt.Errorf("reading the output of go env: %q", out)
 	}
 	p.local = append(lines[3:], p.Source.top)
+	p.modCache = lines[4]
 	p.Go, _, _ = strings.Cut(lines[0], " ") // "go1.26.8 X:experiment"
 	if dir := filepath.Dir(lines[1]); spec.Dir != "" && isFile(lines[1]) && dir != p.dir {
 		return &Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s; the module around it is in %s", spec.Dir, dir), Remedy: "--directory " + dir}
 	}
-	return p.readModule(lines[1], lines[2])
+	return p.readModule(ctx, spec, lines[1], lines[2])
 }
 
-// readModule takes the module's path from its go.mod, checks that the toolchain is
-// new enough, and settles where dependencies come from.
-func (p *Plan) readModule(gomod, gowork string) error {
+// readModule takes the module's path from its go.mod and checks that the toolchain is
+// new enough.
+func (p *Plan) readModule(ctx context.Context, spec *Spec, gomod, gowork string) error {
 	if !isFile(gomod) { // os.DevNull if there is none
 		return &Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s or above it", p.dir), Remedy: "go mod init example.com/name"}
 	}
@@ -195,17 +213,44 @@ func (p *Plan) readModule(gomod, gowork string) error {
 		return &Problem{Err: fmt.Errorf("module %s needs go%s, and this is %s", p.Module, file.Go.Version, p.Go),
 			Remedy: "GOTOOLCHAIN=auto, or in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
 	}
+	return p.setDependencies(ctx, gowork, spec.Generated)
+}
+
+// setDependencies decides where dependencies come from: a workspace and a vendor
+// directory count only if a fresh clone of the commit has them.
+func (p *Plan) setDependencies(ctx context.Context, gowork string, generated []string) error {
 	modDir := p.dir
 	if gowork != "" && gowork != "off" {
-		if rel, err := filepath.Rel(p.Source.top, gowork); err == nil && filepath.IsLocal(rel) {
-			p.work, modDir = gowork, filepath.Dir(gowork)
-		} else {
-			p.env = append(p.env, "GOWORK=off") // a workspace around the repository is not part of the commit
+		ofCommit, err := p.git.has(ctx, gowork)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(p.Source.top, gowork)
+		inside := err == nil && filepath.IsLocal(rel)
+		switch {
+		case ofCommit:
+			p.work = gowork
+			modDir = filepath.Dir(gowork)
+		case inside:
+			p.Notes = append(p.Notes, filepath.ToSlash(rel)+" is not part of the commit and is ignored (GOWORK=off)")
 		}
 	}
+	if p.work == "" {
+		p.env = append(p.env, "GOWORK=off")
+	}
+
 	p.Mod = "readonly"
-	if isFile(filepath.Join(modDir, "vendor", "modules.txt")) {
-		p.Mod = "vendor"
+	modules := filepath.Join(modDir, "vendor", "modules.txt")
+	if isFile(modules) {
+		ofCommit, err := p.git.has(ctx, modules)
+		if err != nil {
+			return err
+		}
+		if ofCommit || p.isGenerated(modules, generated) {
+			p.Mod = "vendor"
+		} else {
+			p.Notes = append(p.Notes, "vendor/ is not part of the commit and is ignored (-mod=readonly)")
+		}
 	}
 	p.env = append(p.env, "GOFLAGS=-mod="+p.Mod)
 	return nil
@@ -229,8 +274,10 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
 		firstClass[pf.String()] = pf.FirstClass
 	}
 
-	p.hasC, err = repo{p.dir, p.env}.hasC(ctx)
-	ps.keep("directory", err)
+	if p.hasC, err = importsC(p.dir); err != nil {
+		ps.keep("directory", err) // whoever reads the files next would take all memory
+		return ps
+	}
 	alike, err := p.mainsAlike(spec.Packages)
 	ps.keep("directory", err)
 	if alike && len(targets) > 0 {
@@ -344,6 +391,23 @@ func explainGo(err error) error {
 		return &Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
 	}
 	return fmt.Errorf("asking go about the module: %w", err)
+}
+
+// futureDir is the real path of a directory that may not exist yet, "" if it cannot be
+// made either: what is wrong with it is for its owner to say.
+func futureDir(dir string) string {
+	if real, err := realDir(dir); err == nil {
+		return real
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	parent, err := realDir(filepath.Dir(abs))
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(parent, filepath.Base(abs))
 }
 
 // realDir is dir as an absolute path without symbolic links, as git reports it.

@@ -2,14 +2,10 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
-	"os/exec"
 	"path"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,80 +40,6 @@ func ParseTag(tag string) (dir, version string, err error) {
 		return "", "", fmt.Errorf("tag %q is not a semantic version such as v1.2.3", tag)
 	}
 	return dir, version, nil
-}
-
-// A repo answers questions about the git repository around dir.
-type repo struct {
-	dir string
-	env []string
-}
-
-func (r repo) git(ctx context.Context, args ...string) (string, error) {
-	return Command{Args: append([]string{"git"}, args...), Dir: r.dir}.output(ctx, r.env)
-}
-
-// open finds the commit, its time and the state of the working tree.
-func (r repo) open(ctx context.Context) (*Source, error) {
-	out, err := r.git(ctx, "rev-parse", "--show-toplevel", "HEAD")
-	lines := strings.Split(out, "\n")
-	if err == nil && len(lines) != 2 {
-		err = fmt.Errorf("reading the output of git rev-parse: %q", out)
-	}
-	if err != nil {
-		return nil, explainGit(r.dir, err)
-	}
-	src := &Source{top: filepath.FromSlash(lines[0]), Commit: lines[1]}
-	unix, err := r.git(ctx, "show", "--no-show-signature", "--no-patch", "--format=%ct", src.Commit)
-	if err != nil {
-		return nil, fmt.Errorf("reading the commit time: %w", err)
-	}
-	seconds, err := strconv.ParseInt(unix, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("reading the commit time: %w", err)
-	}
-	src.Time = time.Unix(seconds, 0).UTC()
-	return src, nil
-}
-
-// changes lists what `git status` has to say, the question the go command asks
-// before it stamps vcs.modified; untracked files count.
-func (r repo) changes(ctx context.Context) ([]string, error) {
-	out, err := r.git(ctx, "status", "--porcelain")
-	if err != nil {
-		return nil, fmt.Errorf("asking git for changes: %w", err)
-	}
-	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), nil
-}
-
-// hasC reports whether any Go file below the directory has C in it, committed or not.
-func (r repo) hasC(ctx context.Context) (bool, error) {
-	_, err := r.git(ctx, "grep", "--quiet", "--untracked", "--extended-regexp", `^[[:space:]]*(import[[:space:]]*)?"C"`, "--", "*.go")
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 { // no line is like that
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("asking git for files with C: %w", err)
-	}
-	return true, nil
-}
-
-// explainGit says in our words what git says in three different ways.
-func explainGit(dir string, err error) error {
-	switch text := err.Error(); {
-	case strings.Contains(text, "executable file not found"):
-		return &Problem{Err: errors.New("git is not installed"), Remedy: "install git; a release is made from a commit"}
-	case strings.Contains(text, "dubious ownership"):
-		return &Problem{Err: fmt.Errorf("git does not trust %s: it belongs to another user", dir),
-			Remedy: "git config --global --add safe.directory " + dir}
-	case strings.Contains(text, "not a git repository"):
-		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is not in a git repository", dir),
-			Remedy: "git init && git add -A && git commit -m 'first commit'; in a workflow, before this step: - uses: actions/checkout@v7"}
-	case strings.Contains(text, "ambiguous argument 'HEAD'"), strings.Contains(text, "unknown revision"):
-		return &Problem{Setting: "directory", Err: fmt.Errorf("the repository of %s has no commit yet", dir),
-			Remedy: "git add -A && git commit -m 'first commit'"}
-	}
-	return fmt.Errorf("asking git about %s: %w", dir, err)
 }
 
 // headTags lists the semantic version tags on HEAD of the module in dir, highest first.

@@ -135,9 +135,6 @@ func (f Facts) inOneWord(template string) error {
 	return nil
 }
 
-// maxSource is how many bytes a source file may have that this program reads itself.
-const maxSource = 64 << 20
-
 // parseSource parses a source file.
 func parseSource(set *token.FileSet, path string, mode parser.Mode) (*ast.File, error) {
 	data, err := ReadRegular(path, maxSource)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -226,6 +227,12 @@ func (p *program) announce(plan *Plan, c *Config) {
 	for _, s := range plan.Skipped {
 		fmt.Fprintf(p.log, "note: %s is left out: %s\n", s.Target, s.Reason)
 	}
+	for _, n := range plan.Notes {
+		fmt.Fprintf(p.log, "note: %s\n", strings.ReplaceAll(n, "\n", "\n  "))
+	}
+	if len(plan.Withheld) > 0 {
+		fmt.Fprintf(p.log, "note: no child process gets %s, which look like secrets\n", strings.Join(plan.Withheld, ", "))
+	}
 	if plan.Source.Dirty {
 		fmt.Fprintln(p.log, "note: the working tree differs from the commit; the binaries say so")
 	}
@@ -253,7 +260,9 @@ func (p *program) foreign(title, text string) {
 func (p *program) tell(r *run) error {
 	rep := r.rep
 	for _, n := range rep.Notices {
-		fmt.Fprintf(p.log, "note: %s\n", n)
+		if !slices.Contains(r.plan.Notes, n) { // told before it began
+			fmt.Fprintf(p.log, "note: %s\n", n)
+		}
 	}
 	for _, w := range rep.Warnings() {
 		fmt.Fprintf(p.log, "warning: %s\n", w)

@@ -307,6 +307,12 @@ func (p *Plan) Text() string {
 	for _, s := range p.Skipped {
 		fmt.Fprintf(&b, "  %-16s  left out: %s\n", s.Target, s.Reason)
 	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(&b, "note: %s\n", strings.ReplaceAll(n, "\n", "\n  "))
+	}
+	for _, g := range p.Generated {
+		fmt.Fprintf(&b, "generated: %s (%d bytes, SHA-256 %s)\n", g.Path, g.Size, g.SHA256)
+	}
 	var names []string
 	for _, f := range p.extra {
 		names = append(names, f.Name)

@@ -27,7 +27,9 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 	rep := &report.Report{
 		Schema: report.Schema, Program: program, DryRun: !p.Publish, Why: p.Why,
 		Name: p.Name, Module: p.Module, Source: p.Source, Go: p.Go, Skipped: p.Skipped,
-		Targets: make([]report.Target, len(p.Builds)),
+		Generated: p.Generated,
+		Notices:   slices.Concat(p.Notes, generatedNotice(p.Generated)),
+		Targets:   make([]report.Target, len(p.Builds)),
 	}
 	for i, b := range p.Builds {
 		rep.Targets[i].Target, rep.Targets[i].CC = b.Target.String(), b.CC
@@ -38,6 +40,25 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 		packs:   semaphore.NewWeighted(maxPacks),
 		uploads: semaphore.NewWeighted(maxUploads),
 	}
+}
+
+// generatedNotice says which sources the commit does not have.
+func generatedNotice(generated []build.Generated) []string {
+	if len(generated) == 0 {
+		return nil
+	}
+
+	const most = 5
+	var names []string
+	for _, g := range generated[:min(most, len(generated))] {
+		names = append(names, g.Path)
+	}
+	if more := len(generated) - most; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+
+	return []string{fmt.Sprintf("compiled with %s that the commit does not have (setting generated): %s",
+		report.Count(len(generated), "file"), strings.Join(names, ", "))}
 }
 
 // execute makes the release: draft, lanes, checksums, publication. What happened is in
@@ -131,6 +152,12 @@ func (r *run) makeRoom(ctx context.Context) (unlock func(), err error) {
 
 // finish is what needs every lane: checksums, the check of the server, publication.
 func (r *run) finish(ctx context.Context, client *github.Client) error {
+	if r.plan.Publish {
+		if err := r.plan.RecheckSources(ctx); err != nil {
+			return err
+		}
+	}
+
 	files := r.rep.Files()
 	artifacts := make([]pack.Artifact, len(files))
 	for i, f := range files {

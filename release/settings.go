@@ -26,6 +26,7 @@ type Config struct {
 	GCFlags     string
 	Cgo         string
 	CC          []build.GivenCompiler
+	Generated   []string
 	Static      string
 	SmokeTest   []string // words
 	Archives    []string
@@ -112,6 +113,9 @@ var settings = []setting{
 	{name: "cc", auto: "found: musl's, zig cc, a cross gcc", help: "C compilers for cgo static, as OS/ARCH=COMMAND: linux/arm64=zig cc -target aarch64-linux-musl",
 		workflow: needsFlag("it names programs to run"),
 		set:      setCC},
+	{name: "generated", auto: "none", help: "source files that git ignores because a step before this one makes them, relative to the module, such as web/dist/**; they are compiled although the commit does not have them, and their digests are in the report",
+		workflow: chooses,
+		set:      list(func(c *Config) *[]string { return &c.Generated })},
 	{name: "static", def: "require", help: "a binary that is not static fails the run (require), or is published all the same and said so loudly (report)",
 		workflow: chooses,
 		set:      func(c *Config, v string) error { return oneOf(&c.Static, v, "require", "report") }},
@@ -317,7 +321,7 @@ func (c *Config) where(name string) string {
 func (c *Config) spec(environ []string) *build.Spec {
 	return &build.Spec{
 		Dir: c.Directory, Packages: c.Packages, Targets: c.Targets, Name: c.Name, Tag: c.Tag,
-		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC,
+		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC, Generated: c.Generated, Dist: c.Dist,
 		Environ: environ, Secrets: []string{c.Token}, Jobs: c.Parallelism,
 	}
 }

@@ -35,23 +35,24 @@ const OK = "ok"
 
 // A Report is what happened.
 type Report struct {
-	Schema    int             `json:"schema"`
-	Program   string          `json:"program"` // version of this program
-	Status    string          `json:"status"`
-	DryRun    bool            `json:"dryRun"`
-	Why       string          `json:"why"` // it is a dry run, or is not
-	Name      string          `json:"name"`
-	Module    string          `json:"module"`
-	Source    *build.Source   `json:"source"`
-	Go        string          `json:"go"`
-	Targets   []Target        `json:"targets"` // in plan order
-	Skipped   []build.Skipped `json:"skipped,omitempty"`
-	Attached  []File          `json:"attached,omitempty"` // as they were
-	Checksums []File          `json:"checksums,omitempty"`
-	Release   *Release        `json:"release,omitempty"`
-	Notices   []string        `json:"notices,omitempty"`
-	Errors    []string        `json:"errors,omitempty"` // that belong to no target
-	Seconds   float64         `json:"seconds"`
+	Schema    int               `json:"schema"`
+	Program   string            `json:"program"` // version of this program
+	Status    string            `json:"status"`
+	DryRun    bool              `json:"dryRun"`
+	Why       string            `json:"why"` // it is a dry run, or is not
+	Name      string            `json:"name"`
+	Module    string            `json:"module"`
+	Source    *build.Source     `json:"source"`
+	Go        string            `json:"go"`
+	Targets   []Target          `json:"targets"` // in plan order
+	Skipped   []build.Skipped   `json:"skipped,omitempty"`
+	Generated []build.Generated `json:"generated,omitempty"` // sources that the commit does not have
+	Attached  []File            `json:"attached,omitempty"`  // as they were
+	Checksums []File            `json:"checksums,omitempty"`
+	Release   *Release          `json:"release,omitempty"`
+	Notices   []string          `json:"notices,omitempty"`
+	Errors    []string          `json:"errors,omitempty"` // that belong to no target
+	Seconds   float64           `json:"seconds"`
 }
 
 // A Release is the release on GitHub.

@@ -1,0 +1,63 @@
+package build
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestChildEnv(t *testing.T) {
+	ambient := []string{
+		"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2",
+		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5",
+		"GO111MODULE=off", "GO_EXTLINK_ENABLED=1",
+		"CC=evil", "CGO_LDFLAGS=-levil", "CPATH=/evil",
+		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere",
+		"INPUT_TOKEN=s3cret-token", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r",
+		"MY_OWN=prefix-s3cret-token-suffix", "SLASH=/",
+	}
+	want := []string{
+		"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2",
+		"GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0",
+	}
+	got, withheld := childEnv(ambient, []string{"s3cret-token", "", "/"})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment of a child (-want +have):\n%s", diff)
+	}
+	if len(withheld) > 0 {
+		t.Errorf("withheld: %q", withheld)
+	}
+}
+
+func TestLooksSecret(t *testing.T) {
+	for _, secret := range []string{
+		"AWS_SECRET_ACCESS_KEY=x", "AWS_ACCESS_KEY_ID=x", "AWS_SESSION_TOKEN=x", "AZURE_CLIENT_SECRET=x",
+		"NPM_TOKEN=x", "npm_token=x", "TOKEN=x", "HOMEBREW_TAP_TOKEN=x", "SECRET_KEY_BASE=x", "DB_PASSWORD=x",
+		"GPG_PASSPHRASE=x", "SIGNING_KEY=x", "API_KEY=x", "APIKEY=x", "GOOGLE_APPLICATION_CREDENTIALS=/x",
+		"GH_PAT=x", "X=ghp_abcdef", "X=github_pat_11", "X=AKIAIOSFODNN7EXAMPLE", "X=npm_abc",
+		"X=-----BEGIN OPENSSH PRIVATE KEY-----\nx", "DATABASE_URL=postgres://user:pass@host/db",
+	} {
+		env, withheld := childEnv([]string{secret}, nil)
+		if len(withheld) != 1 || slices.Contains(env, secret) {
+			t.Errorf("a child gets %s", secret)
+		}
+	}
+
+	for _, needed := range []string{
+		"PATH=/bin", "GOPROXY=https://user:pass@proxy.example.com", "GOAUTH=netrc", "NETRC=/x", "SSH_AUTH_SOCK=/x",
+		"GIT_SSH_COMMAND=ssh -i key", "GIT_ASKPASS=/x", "HTTPS_PROXY=http://u:p@h", "https_proxy=http://u:p@h",
+		"AWS_REGION=x", "KEYBOARD=x", "PATTERN=x", "COMPASS=x", "MONKEY=x", "NPM_TOKEN=", "X=https://host/a:b@c",
+	} {
+		env, withheld := childEnv([]string{needed}, nil)
+		if len(withheld) != 0 || !slices.Contains(env, needed) {
+			t.Errorf("a child does not get %s", needed)
+		}
+	}
+
+	// A command in GOAUTH may need any of them.
+	env, withheld := childEnv([]string{"GOAUTH=git /x; auth --token-from-env", "CI_JOB_TOKEN=x"}, nil)
+	if len(withheld) != 0 || !slices.Contains(env, "CI_JOB_TOKEN=x") {
+		t.Errorf("GOAUTH has a command, and %q is withheld", withheld)
+	}
+}

@@ -1,0 +1,482 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A repo is a git repository that has been checked out, pinned to one directory.
+//
+// git looks for a repository by itself, from the directory it is called in, and a
+// repository can say which programs git runs. A tree can hold such a repository as
+// ordinary files (HEAD, config, objects, refs), so that git would find it in any
+// directory of a clone. Every call of git therefore goes through this type, which names
+// the repository and takes from its configuration what would start a program.
+type repo struct {
+	top string // the root of the working tree: absolute, without symbolic links
+	env []string
+}
+
+// openRepo finds the repository around dir. The second result is the environment for
+// other programs that call git in it, such as the go command.
+func openRepo(ctx context.Context, dir string, env []string) (repo, []string, error) {
+	top, ok := findRepo(dir)
+	if !ok {
+		return repo{}, nil, &Problem{
+			Setting: "directory",
+			Err:     fmt.Errorf("%s is not in a git repository", dir),
+			Remedy: "git init && git add -A && git commit -m 'first commit'; " +
+				"in a workflow, before this step: - uses: actions/checkout@v7",
+		}
+	}
+
+	// The go command takes only a directory for a repository. Without one it stamps no
+	// commit, or that of a repository around it, and does not fail.
+	fi, err := os.Stat(filepath.Join(top, ".git"))
+	if err != nil || !fi.IsDir() {
+		return repo{}, nil, &Problem{
+			Setting: "directory",
+			Err: fmt.Errorf("%s is a worktree or a submodule of another repository, "+
+				"whose commits the go command does not see", top),
+			Remedy: "git clone . ../release && cd ../release",
+		}
+	}
+
+	r, env, err := pinRepo(ctx, top, env)
+	if err != nil {
+		return repo{}, nil, explainGit(dir, err)
+	}
+
+	return r, env, nil
+}
+
+// findRepo returns the nearest directory, from dir upwards, that git and the go command
+// take for the root of a working tree. A .git without a HEAD is passed over by both.
+func findRepo(dir string) (top string, ok bool) {
+	for {
+		git := filepath.Join(dir, ".git")
+		fi, err := os.Stat(git)
+		if err == nil && !fi.IsDir() {
+			return dir, true // a file that names the repository
+		}
+		if _, headErr := os.Lstat(filepath.Join(git, "HEAD")); err == nil && headErr == nil {
+			return dir, true
+		}
+
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
+		}
+		dir = parent
+	}
+}
+
+// pinRepo pins the repository whose working tree begins at top.
+func pinRepo(ctx context.Context, top string, env []string) (repo, []string, error) {
+	env = withGitConfig(env, gitSettings...)
+
+	// Without GIT_DIR, so that git judges whether it trusts the owner of the repository.
+	// Neither command starts a program, whatever the repository says.
+	first := repo{top: top, env: append(slices.Clip(env), gitMessages...)}
+	out, err := first.git(ctx, "rev-parse", "--show-toplevel", "--absolute-git-dir")
+	if err != nil {
+		return repo{}, nil, err
+	}
+	found, gitDir, ok := strings.Cut(out, "\n")
+	if !ok {
+		return repo{}, nil, fmt.Errorf("reading the output of git rev-parse: %q", out)
+	}
+	if !sameFile(top, filepath.FromSlash(found)) {
+		return repo{}, nil, &Problem{
+			Setting: "directory",
+			Err: fmt.Errorf("the repository in %s has its working tree in %s (core.worktree), "+
+				"so that git and go would look at different files", top, found),
+			Remedy: "git config --unset core.worktree",
+		}
+	}
+
+	local, err := first.localConfig(ctx)
+	if err != nil {
+		return repo{}, nil, err
+	}
+	disabled := disablePrograms(local)
+	if len(disabled) > 0 {
+		if err := first.takesConfigFromEnv(ctx, disabled[0].key); err != nil {
+			return repo{}, nil, err
+		}
+	}
+	if err := checkPartialClone(local); err != nil {
+		return repo{}, nil, err
+	}
+	ignored, err := first.ignoreSubmodules(ctx)
+	if err != nil {
+		return repo{}, nil, err
+	}
+
+	env = withGitConfig(env, append(disabled, ignored...)...)
+	env = append(env, "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1")
+
+	own := withGitConfig(env, ownGitSettings...)
+	own = append(own, gitMessages...)
+	own = append(own,
+		"GIT_DIR="+filepath.FromSlash(gitDir),
+		"GIT_WORK_TREE="+top,
+		"GIT_OPTIONAL_LOCKS=0", // looking changes nothing
+	)
+
+	return repo{top: top, env: own}, env, nil
+}
+
+// gitMessages make git say what explainGit understands.
+var gitMessages = []string{"LC_ALL=C", "LANGUAGE="}
+
+// gitSettings hold for every git in the repository, that of the go command included.
+// Source: git-config(1).
+var gitSettings = []gitSetting{
+	// No program of the repository is started.
+	{"core.fsmonitor", "false"},
+	{"core.hooksPath", os.DevNull}, // a refreshed index calls post-index-change
+	{"log.showSignature", "false"},
+	{"safe.bareRepository", "explicit"},
+
+	// No file that it names is read.
+	{"diff.orderFile", os.DevNull},
+
+	// git does not run in a submodule (see ignoreSubmodules).
+	{"diff.ignoreSubmodules", "dirty"},
+
+	// Every change in the tree is seen.
+	{"status.showUntrackedFiles", "normal"},
+	{"core.ignoreStat", "false"},
+	{"core.trustctime", "true"},
+	{"core.checkStat", "default"},
+}
+
+// ownGitSettings hold for the git that this program calls. The go command also fetches
+// modules with git, in repositories of its own, and needs the network for that.
+var ownGitSettings = []gitSetting{
+	{"protocol.allow", "never"},
+	{"core.untrackedCache", "false"},
+}
+
+// git runs git in the root of the repository and returns its standard output without
+// the final newline.
+func (r repo) git(ctx context.Context, args ...string) (string, error) {
+	command := Command{
+		Args: append([]string{"git"}, args...),
+		Dir:  r.top,
+	}
+	return command.output(ctx, r.env)
+}
+
+// A gitSetting is one line of a git configuration.
+type gitSetting struct {
+	key   string // section and name in lower case, as git prints them
+	value string
+}
+
+// withGitConfig adds settings to those that env holds for git, which wins over every
+// file. Entries are counted, so that those env has already are kept in front.
+func withGitConfig(env []string, settings ...gitSetting) []string {
+	count := 0
+	kept := make([]string, 0, len(env)+2*len(settings)+1)
+	for _, kv := range env {
+		if value, ok := strings.CutPrefix(kv, "GIT_CONFIG_COUNT="); ok {
+			n, err := strconv.Atoi(value)
+			if err == nil && n > 0 {
+				count = n
+			}
+			continue
+		}
+		kept = append(kept, kv)
+	}
+
+	for _, s := range settings {
+		kept = append(kept,
+			fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", count, s.key),
+			fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", count, s.value),
+		)
+		count++
+	}
+
+	return append(kept, fmt.Sprintf("GIT_CONFIG_COUNT=%d", count))
+}
+
+// localConfig returns what the repository's own configuration says, with all it
+// includes. The user's own files are the user's business.
+func (r repo) localConfig(ctx context.Context) ([]gitSetting, error) {
+	local, err := r.git(ctx, "config", "--local", "--includes", "--null", "--list")
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration of the repository: %w", err)
+	}
+	settings := parseGitConfig(local)
+
+	// A configuration of the worktree is read only if the repository says so.
+	if !slices.ContainsFunc(settings, func(s gitSetting) bool { return s.key == "extensions.worktreeconfig" }) {
+		return settings, nil
+	}
+	worktree, err := r.git(ctx, "config", "--worktree", "--includes", "--null", "--list")
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration of the worktree: %w", err)
+	}
+
+	return append(settings, parseGitConfig(worktree)...), nil
+}
+
+// parseGitConfig reads the output of git config --null --list.
+func parseGitConfig(list string) (settings []gitSetting) {
+	for _, entry := range strings.Split(list, "\x00") {
+		key, value, _ := strings.Cut(entry, "\n")
+		if key != "" {
+			settings = append(settings, gitSetting{key, value})
+		}
+	}
+	return settings
+}
+
+// filterKey is a setting that names a program through which git reads or writes files.
+var filterKey = regexp.MustCompile(`(?s)^filter\.(.*)\.(clean|smudge|process|required)$`)
+
+// disablePrograms returns the settings that switch off the filters of a configuration:
+// they are the only programs that git starts to compare a tree with its commit and that
+// no fixed setting switches off.
+//
+// Git LFS writes its filter into the repository if it is told to (git lfs install
+// --local, which actions/checkout does). That one is kept, unless extensions are
+// configured, which are programs as well.
+func disablePrograms(local []gitSetting) (disabled []gitSetting) {
+	extended := slices.ContainsFunc(local, func(s gitSetting) bool {
+		return strings.HasPrefix(s.key, "lfs.extension.")
+	})
+
+	seen := map[string]bool{}
+	for _, s := range local {
+		m := filterKey.FindStringSubmatch(s.key)
+		if m == nil || seen[m[1]] {
+			continue
+		}
+		name := m[1]
+		seen[name] = true
+		if name == "lfs" && !extended && isGitLFS(local) {
+			continue
+		}
+		for _, variable := range []string{"clean", "smudge", "process"} {
+			disabled = append(disabled, gitSetting{"filter." + name + "." + variable, ""})
+		}
+		disabled = append(disabled, gitSetting{"filter." + name + ".required", "false"})
+	}
+
+	return disabled
+}
+
+// gitLFS are the filters that git lfs install writes (git-lfs, lfs/attribute.go).
+var gitLFS = []gitSetting{
+	{"filter.lfs.clean", "git-lfs clean -- %f"},
+	{"filter.lfs.smudge", "git-lfs smudge -- %f"},
+	{"filter.lfs.smudge", "git-lfs smudge --skip -- %f"},
+	{"filter.lfs.process", "git-lfs filter-process"},
+	{"filter.lfs.process", "git-lfs filter-process --skip"},
+	{"filter.lfs.required", "true"},
+}
+
+// isGitLFS reports whether everything about the filter lfs is as Git LFS writes it.
+func isGitLFS(local []gitSetting) bool {
+	return !slices.ContainsFunc(local, func(s gitSetting) bool {
+		return strings.HasPrefix(s.key, "filter.lfs.") && !slices.Contains(gitLFS, s)
+	})
+}
+
+// gitVersion is the beginning of what git --version prints.
+var gitVersion = regexp.MustCompile(`^git version (\d+)\.(\d+)`)
+
+// takesConfigFromEnv fails if git is older than 2.31, which takes no setting from the
+// environment, and so would run what key names.
+func (r repo) takesConfigFromEnv(ctx context.Context, key string) error {
+	out, err := r.git(ctx, "--version")
+	if err != nil {
+		return err
+	}
+
+	m := gitVersion.FindStringSubmatch(out)
+	if m != nil {
+		major, _ := strconv.Atoi(m[1]) // digits only
+		minor, _ := strconv.Atoi(m[2])
+		if major > 2 || major == 2 && minor >= 31 {
+			return nil
+		}
+	}
+
+	return &Problem{
+		Setting: "directory",
+		Err: fmt.Errorf("the repository's configuration names a program for git to run (%s), "+
+			"which %s cannot be kept from running", key, out),
+		Remedy: "use git 2.31 or newer",
+	}
+}
+
+// networkKey is a setting that names a program with which git reaches other repositories.
+var networkKey = regexp.MustCompile(`(?s)^(core\.(sshcommand|gitproxy|askpass)|credential\.(.*\.)?helper|` +
+	`remote\..*\.(vcs|uploadpack)|url\..*|protocol\.(.*\.)?allow)$`)
+
+// checkPartialClone refuses a partial clone that says how the network is to be reached:
+// a git before 2.45 fetches what is missing whenever it is asked anything, and nothing
+// but the repository decides by which program.
+func checkPartialClone(local []gitSetting) error {
+	partial := slices.ContainsFunc(local, func(s gitSetting) bool {
+		return s.key == "extensions.partialclone" || strings.HasPrefix(s.key, "remote.") && strings.HasSuffix(s.key, ".promisor")
+	})
+	if !partial {
+		return nil
+	}
+
+	for _, s := range local {
+		// The remote helper of "ext::" is a command.
+		ext := strings.HasPrefix(s.key, "remote.") && strings.HasSuffix(s.key, ".url") && strings.Contains(s.value, "::")
+		if ext || networkKey.MatchString(s.key) {
+			return &Problem{
+				Setting: "directory",
+				Err: fmt.Errorf("this partial clone says which program git starts to fetch what is missing (%s)",
+					s.key),
+				Remedy: "git config --unset-all " + s.key + "; in a workflow: - {uses: actions/checkout@v7, with: {persist-credentials: false}}",
+			}
+		}
+	}
+
+	return nil
+}
+
+// maxGitmodules is the largest .gitmodules that is read, in bytes.
+const maxGitmodules = 1 << 20
+
+// ignoreSubmodules returns the settings by which git compares no more of a submodule
+// than its commit, whatever .gitmodules says. To look for changes in one, git runs in it
+// and obeys its configuration. What the go command reads in a submodule is compared by
+// uncommittedSources.
+func (r repo) ignoreSubmodules(ctx context.Context) (settings []gitSetting, err error) {
+	args := []string{"config", "--null", "--name-only"}
+	file := filepath.Join(r.top, ".gitmodules")
+	fi, err := os.Lstat(file)
+	switch {
+	case err != nil:
+		args = append(args, "--blob", ":.gitmodules") // as git does where the file is missing
+	case !fi.Mode().IsRegular() || fi.Size() > maxGitmodules:
+		return nil, fmt.Errorf("reading .gitmodules: not a regular file of at most %d bytes", maxGitmodules)
+	default:
+		args = append(args, "--file", file)
+	}
+
+	out, err := r.git(ctx, append(args, "--get-regexp", `^submodule\..*\.path$`)...)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, nil // there is none, or it has no submodule
+	}
+	for _, key := range strings.Split(out, "\x00") {
+		if name, ok := strings.CutSuffix(key, ".path"); ok {
+			settings = append(settings, gitSetting{name + ".ignore", "dirty"})
+		}
+	}
+
+	return settings, nil
+}
+
+// withoutPin is the environment of another repository than the one that env is for.
+func withoutPin(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		return strings.HasPrefix(kv, "GIT_DIR=") || strings.HasPrefix(kv, "GIT_WORK_TREE=")
+	})
+}
+
+// has reports whether the commit that is checked out has a file, whatever is on disk.
+func (r repo) has(ctx context.Context, file string) (bool, error) {
+	rel, err := filepath.Rel(r.top, file)
+	if err != nil || !filepath.IsLocal(rel) {
+		return false, nil // outside of the repository
+	}
+	out, err := r.git(ctx, "ls-files", "-z", "--", ":(literal)"+filepath.ToSlash(rel))
+	if err != nil {
+		return false, fmt.Errorf("asking git for %s: %w", rel, err)
+	}
+	return out != "", nil
+}
+
+// head returns the commit that is checked out and its time.
+func (r repo) head(ctx context.Context) (*Source, error) {
+	commit, err := r.git(ctx, "rev-parse", "--verify", "HEAD^{commit}")
+	if err != nil {
+		return nil, explainGit(r.top, err)
+	}
+
+	unix, err := r.git(ctx, "show", "--no-show-signature", "--no-patch", "--format=%ct", commit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the commit time: %w", err)
+	}
+	seconds, err := strconv.ParseInt(unix, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("reading the commit time: %w", err)
+	}
+
+	return &Source{
+		Commit: commit,
+		Time:   time.Unix(seconds, 0).UTC(),
+		top:    r.top,
+	}, nil
+}
+
+// changes lists what git status has to say, the question the go command asks before it
+// stamps vcs.modified. Untracked files count, ignored ones do not: see
+// uncommittedSources.
+func (r repo) changes(ctx context.Context) ([]string, error) {
+	out, err := r.git(ctx, "status", "--porcelain", "--untracked-files=normal")
+	if err != nil {
+		return nil, fmt.Errorf("asking git for changes: %w", err)
+	}
+	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), nil
+}
+
+// explainGit says in our words what git says in three different ways.
+func explainGit(dir string, err error) error {
+	var problem *Problem
+	if errors.As(err, &problem) {
+		return err
+	}
+
+	switch text := err.Error(); {
+	case strings.Contains(text, "executable file not found"):
+		return &Problem{
+			Err:    errors.New("git is not installed"),
+			Remedy: "install git; a release is made from a commit",
+		}
+	case strings.Contains(text, "dubious ownership"):
+		return &Problem{
+			Err:    fmt.Errorf("git does not trust %s: it belongs to another user", dir),
+			Remedy: "git config --global --add safe.directory " + dir,
+		}
+	case strings.Contains(text, "ambiguous argument 'HEAD'"),
+		strings.Contains(text, "unknown revision"),
+		strings.Contains(text, "Needed a single revision"):
+		return &Problem{
+			Setting: "directory",
+			Err:     fmt.Errorf("the repository of %s has no commit yet", dir),
+			Remedy:  "git add -A && git commit -m 'first commit'",
+		}
+	}
+
+	return fmt.Errorf("asking git about %s: %w", dir, err)
+}
+
+// sameFile reports whether two paths lead to the same file.
+func sameFile(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}

@@ -1,0 +1,196 @@
+package build
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// newRepo makes a repository with one commit of the files.
+func newRepo(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	writeFiles(t, dir, files)
+	runGit(t, dir, "init", "--quiet", "--initial-branch=main")
+	runGit(t, dir, "add", "--all")
+	runGit(t, dir, "commit", "--quiet", "--allow-empty", "--message=first")
+	return dir
+}
+
+func writeFiles(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		err := errors.Join(
+			os.MkdirAll(filepath.Dir(path), 0o755),
+			os.WriteFile(path, []byte(content), 0o644),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// plainGit is an environment in which git has no settings but those of the repository.
+func plainGit() []string {
+	return append(os.Environ(),
+		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=Gopher", "GIT_AUTHOR_EMAIL=gopher@example.com",
+		"GIT_COMMITTER_NAME=Gopher", "GIT_COMMITTER_EMAIL=gopher@example.com",
+	)
+}
+
+func runGit(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = plainGit()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %s: %v: %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// The repository is the one with a .git, never one that lies in the tree as files.
+func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
+	dir := newRepo(t, map[string]string{
+		"sub/HEAD":          "ref: refs/heads/main\n",
+		"sub/config":        "[core]\n\tbare = true\n",
+		"sub/objects/.keep": "",
+		"sub/refs/.keep":    "",
+		"sub/deep/file":     "",
+	})
+	if err := os.MkdirAll(filepath.Join(dir, "sub", "deep", ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, sub := range []string{"", "sub", "sub/deep"} {
+		r, _, err := openRepo(t.Context(), filepath.Join(real, filepath.FromSlash(sub)), plainGit())
+		if err != nil {
+			t.Errorf("%q: %v", sub, err)
+			continue
+		}
+		if r.top != real {
+			t.Errorf("%q: the repository is in %s, expected %s", sub, r.top, real)
+		}
+		if head, err := r.head(t.Context()); err != nil || head.Commit != runGit(t, dir, "rev-parse", "HEAD") {
+			t.Errorf("%q: %+v, %v", sub, head, err)
+		}
+	}
+}
+
+// What people like to see changes nothing of what is read.
+func TestGitOutputIsPinned(t *testing.T) {
+	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile, "lib/lib.go": "package lib\n"})
+	runGit(t, dir, "tag", "v1.0.0")
+	runGit(t, dir, "tag", "v1.1.0")
+	for key, value := range map[string]string{
+		"submodule.recurse": "true", "diff.relative": "true", "diff.orderFile": "nowhere", "color.ui": "always",
+		"column.ui": "always", "tag.sort": "-version:refname", "status.short": "true", "status.branch": "true",
+		"status.showStash": "true", "log.decorate": "full", "log.showSignature": "true", "diff.noprefix": "true",
+		"diff.mnemonicPrefix": "true", "status.relativePaths": "true", "core.quotePath": "false",
+		"core.abbrev": "4", "format.pretty": "oneline", "log.date": "relative", "grep.patternType": "fixed",
+	} {
+		runGit(t, dir, "config", key, value)
+	}
+
+	for _, change := range []map[string]string{nil, {"main.go": mainFile + "// changed\n"}} {
+		writeFiles(t, dir, change)
+		p, err := NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: plainGit()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Source.Tag != "v1.1.0" || p.Source.Dirty != (change != nil) || len(p.Notes) > 0 {
+			t.Errorf("%+v, notes %q", p.Source, p.Notes)
+		}
+	}
+}
+
+// Every filter of the repository is switched off but the one of Git LFS, as it writes it.
+func TestDisablePrograms(t *testing.T) {
+	lfs := []gitSetting{
+		{"filter.lfs.clean", "git-lfs clean -- %f"},
+		{"filter.lfs.smudge", "git-lfs smudge --skip -- %f"},
+		{"filter.lfs.process", "git-lfs filter-process --skip"},
+		{"filter.lfs.required", "true"},
+	}
+	off := func(name string) []gitSetting {
+		return []gitSetting{
+			{"filter." + name + ".clean", ""},
+			{"filter." + name + ".smudge", ""},
+			{"filter." + name + ".process", ""},
+			{"filter." + name + ".required", "false"},
+		}
+	}
+
+	for name, test := range map[string]struct {
+		local []gitSetting
+		want  []gitSetting
+	}{
+		"nothing":                {[]gitSetting{{"core.bare", "false"}}, nil},
+		"Git LFS":                {lfs, nil},
+		"Git LFS and another":    {append(slices.Clone(lfs), gitSetting{"filter.a.b.clean", "x"}), off("a.b")},
+		"Git LFS with extension": {append(slices.Clone(lfs), gitSetting{"lfs.extension.e.clean", "x"}), off("lfs")},
+		"called Git LFS":         {append(slices.Clone(lfs), gitSetting{"filter.lfs.clean", "git-lfs clean -- %f; x"}), off("lfs")},
+		"a name with a line end": {[]gitSetting{{"filter.a\nb.process", "x"}}, off("a\nb")},
+	} {
+		if diff := cmp.Diff(test.want, disablePrograms(test.local), cmp.AllowUnexported(gitSetting{})); diff != "" {
+			t.Errorf("%s (-want +have):\n%s", name, diff)
+		}
+	}
+}
+
+// A partial clone fetches what is missing: by a program that the repository names.
+func TestPartialClone(t *testing.T) {
+	promisor := gitSetting{"remote.origin.promisor", "true"}
+	for _, test := range []struct {
+		local []gitSetting
+		ok    bool
+	}{
+		{nil, true},
+		{[]gitSetting{promisor, {"remote.origin.url", "https://example.com/x"}}, true},
+		{[]gitSetting{{"core.sshcommand", "ssh -i key"}}, true}, // as actions/checkout writes it; nothing is missing
+		{[]gitSetting{promisor, {"core.sshcommand", "ssh -i key"}}, false},
+		{[]gitSetting{{"extensions.partialclone", "origin"}, {"credential.https://example.com.helper", "x"}}, false},
+		{[]gitSetting{promisor, {"remote.origin.uploadpack", "x"}}, false},
+		{[]gitSetting{promisor, {"remote.origin.url", "ext::x"}}, false},
+		{[]gitSetting{promisor, {"url.ext::x.insteadof", "https://"}}, false},
+		{[]gitSetting{promisor, {"protocol.ext.allow", "always"}}, false},
+	} {
+		if err := checkPartialClone(test.local); (err == nil) != test.ok {
+			t.Errorf("%q: %v", test.local, err)
+		}
+	}
+}
+
+// Settings are counted on, and those that a secret was in are left out: git refuses to
+// start if one is missing.
+func TestGitConfigIsCounted(t *testing.T) {
+	ambient := []string{
+		"GIT_CONFIG_COUNT=3",
+		"GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=1",
+		"GIT_CONFIG_KEY_1=http.extraheader", "GIT_CONFIG_VALUE_1=AUTHORIZATION: bearer s3cret-token",
+		"GIT_CONFIG_KEY_2=c.d", "GIT_CONFIG_VALUE_2=2",
+	}
+	env, _ := childEnv(ambient, []string{"s3cret-token"})
+	env = withGitConfig(env, gitSetting{"e.f", "3"})
+
+	cmd := exec.Command("git", "config", "--list")
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil || string(out) != "a.b=1\nc.d=2\ne.f=3\n" {
+		t.Errorf("git has %q, %v", out, err)
+	}
+}

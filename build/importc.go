@@ -1,0 +1,115 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"go/scanner"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxSource is the largest Go source file that is read, in bytes. The go command and the
+// compiler hold a file in memory whole, and no one writes a larger one by hand.
+const maxSource = 64 << 20
+
+// importsC reports whether a Go file that wildcards match, in dir or below it, imports
+// "C". It fails if a file is too large for any of the programs that would read it.
+func importsC(dir string) (found bool, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if path != dir && unmatched(d.Name()) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(d.Name(), ".go") || hiddenGo(d.Name()) {
+			return nil
+		}
+
+		// What cannot be read is named by the go command, if it is asked for it.
+		fi, err := os.Stat(path)
+		if err != nil || !fi.Mode().IsRegular() {
+			return nil
+		}
+		if fi.Size() > maxSource {
+			rel, err := filepath.Rel(dir, path)
+			if err != nil {
+				return err
+			}
+			return fmt.Errorf("%s has %d bytes, more than a Go file can have here (%d)",
+				filepath.ToSlash(rel), fi.Size(), int64(maxSource))
+		}
+		if found {
+			return nil
+		}
+
+		found, err = fileImportsC(path)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("looking for Go files with C: %w", err)
+	}
+	return found, nil
+}
+
+// fileImportsC reads the imports of one Go file. Most are in its first kilobytes.
+func fileImportsC(path string) (bool, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+
+	var src []byte
+	for size := int64(16 << 10); ; size *= 8 {
+		more, err := io.ReadAll(io.LimitReader(f, size))
+		if err != nil {
+			return false, err
+		}
+		src = append(src, more...)
+		whole := int64(len(more)) < size
+
+		imports, decided := scanImports(src)
+		if imports || decided || whole {
+			return imports, nil
+		}
+		if len(src) > maxSource {
+			return false, fmt.Errorf("%s grows while it is read", path)
+		}
+	}
+}
+
+// scanImports reports whether src imports "C", and whether it goes beyond the imports, so
+// that reading more of the file would not change the answer.
+func scanImports(src []byte) (found, decided bool) {
+	var s scanner.Scanner
+	fset := token.NewFileSet()
+	s.Init(fset.AddFile("", fset.Base(), len(src)), src, nil, 0)
+
+	importing := false
+	for {
+		_, tok, text := s.Scan()
+		switch tok {
+		case token.EOF:
+			return false, false
+		case token.IMPORT:
+			importing = true
+		case token.FUNC, token.TYPE, token.VAR, token.CONST:
+			return false, true
+		case token.STRING:
+			if importing && (text == `"C"` || text == "`C`") {
+				return true, true
+			}
+		}
+	}
+}

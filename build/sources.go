@@ -1,0 +1,363 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/mod/modfile"
+	"golang.org/x/sync/errgroup"
+)
+
+// A Generated is a source file that the commit does not have, because something makes it
+// before the build, and that the setting "generated" allows.
+type Generated struct {
+	Path   string `json:"path"`   // relative to the repository, slashes
+	Size   int64  `json:"size"`   // bytes
+	SHA256 string `json:"sha256"` // in hex
+}
+
+// A straySource is a file that the go command reads and that is not of the commit.
+type straySource struct {
+	path string // relative to the repository, slashes; ../ where it is outside
+	why  string
+	hint string
+}
+
+// checkSources compares what the go command will read with the commit. The go command
+// itself stamps a binary as unmodified if git status has nothing to say, and that is
+// silent about ignored files, about files that git was told to leave alone, and about
+// other directories that a replace directive or a workspace leads to.
+//
+// A file that is not of the commit is a mistake when publishing and a note otherwise,
+// unless the setting "generated" names it.
+func (p *Plan) checkSources(ctx context.Context, spec *Spec) error {
+	for _, pattern := range spec.Generated {
+		if !doublestar.ValidatePattern(pattern) {
+			return &Problem{Setting: "generated", Err: fmt.Errorf("reading pattern %q: %w", pattern, doublestar.ErrBadPattern)}
+		}
+	}
+	stray, generated, err := p.compareSources(ctx, spec.Generated)
+	if err != nil {
+		return fmt.Errorf("comparing the sources with the commit: %w", err)
+	}
+	p.generated = spec.Generated
+	p.Generated = generated
+
+	for _, pattern := range unusedPatterns(spec.Generated, func(pattern string) bool {
+		return slices.ContainsFunc(generated, func(g Generated) bool {
+			return p.isGenerated(filepath.Join(p.Source.top, filepath.FromSlash(g.Path)), []string{pattern})
+		})
+	}) {
+		p.Notes = append(p.Notes, fmt.Sprintf("generated: %q matches no file that is compiled and not in the commit", pattern))
+	}
+
+	if len(stray) == 0 {
+		return nil
+	}
+	err = describeStray(stray, p.Source.Commit)
+	if !spec.Publish {
+		p.Notes = append(p.Notes, err.Error()+"\npublishing would be refused")
+		return nil
+	}
+	return &Problem{Err: err, Remedy: stray[0].hint}
+}
+
+// RecheckSources fails if what the go command reads is not what it was when the plan was
+// made. git status, which the go command asks, does not see what it ignores.
+func (p *Plan) RecheckSources(ctx context.Context) error {
+	stray, generated, err := p.compareSources(ctx, p.generated)
+	if err != nil {
+		return fmt.Errorf("comparing the sources with the commit: %w", err)
+	}
+	if len(stray) > 0 {
+		return describeStray(stray, p.Source.Commit)
+	}
+
+	for _, now := range generated {
+		i := slices.IndexFunc(p.Generated, func(before Generated) bool { return before.Path == now.Path })
+		switch {
+		case i < 0:
+			return fmt.Errorf("comparing the sources: %s was made while the programs were compiled", now.Path)
+		case p.Generated[i] != now:
+			return fmt.Errorf("comparing the sources: %s was changed while the programs were compiled", now.Path)
+		}
+	}
+	return nil
+}
+
+// unusedPatterns returns the patterns that are of no use.
+func unusedPatterns(patterns []string, used func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(patterns), used)
+}
+
+// describeStray names the first few files that are not of the commit.
+func describeStray(stray []straySource, commit string) error {
+	const most = 5
+	lines := make([]string, 0, most+1)
+	for _, s := range stray[:min(most, len(stray))] {
+		lines = append(lines, fmt.Sprintf("%s: %s", s.path, s.why))
+	}
+	if more := len(stray) - most; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Errorf("the programs would be compiled from files that are not of commit %.12s:\n  %s",
+		commit, strings.Join(lines, "\n  "))
+}
+
+// isGenerated reports whether a pattern, relative to the module, matches a file.
+func (p *Plan) isGenerated(file string, patterns []string) bool {
+	rel, err := filepath.Rel(p.dir, file)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := doublestar.Match(pattern, filepath.ToSlash(rel))
+		return err == nil && ok
+	})
+}
+
+// compareSources returns the files that the go command will read and that are not of the
+// commit: those that patterns allow, and the others.
+func (p *Plan) compareSources(ctx context.Context, patterns []string) ([]straySource, []Generated, error) {
+	index, err := p.git.index(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	others, err := p.git.hasOthers(ctx, p.dist)
+	if err != nil {
+		return nil, nil, err
+	}
+	elsewhere, err := p.readsElsewhere()
+	if err != nil {
+		return nil, nil, err
+	}
+	// Of a fresh clone nothing is left to ask: all there is is of the commit.
+	if !others && !elsewhere && index.plain() {
+		return nil, nil, nil
+	}
+
+	files, err := p.sourceFiles(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	var stray []straySource
+	var generated []Generated
+	for _, file := range files {
+		s, err := index.compare(ctx, file)
+		if err != nil {
+			return nil, nil, err
+		}
+		if s == nil {
+			continue
+		}
+		if s.why == notInCommit && p.isGenerated(file, patterns) {
+			g, err := digestGenerated(file, s.path)
+			if err != nil {
+				return nil, nil, err
+			}
+			generated = append(generated, g)
+			continue
+		}
+		stray = append(stray, *s)
+	}
+	return stray, generated, nil
+}
+
+// digestGenerated describes one generated file.
+func digestGenerated(file, path string) (Generated, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Generated{}, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return Generated{}, err
+	}
+	if !fi.Mode().IsRegular() {
+		return Generated{}, fmt.Errorf("%s is not a regular file", path)
+	}
+
+	h := sha256.New()
+	size, err := io.Copy(h, f)
+	if err != nil {
+		return Generated{}, err
+	}
+	return Generated{
+		Path:   path,
+		Size:   size,
+		SHA256: fmt.Sprintf("%x", h.Sum(nil)),
+	}, nil
+}
+
+// readsElsewhere reports whether the go command may read files of no module in the
+// module cache and of no directory of this one: go.mod replaces a module by a directory,
+// or there is a workspace.
+func (p *Plan) readsElsewhere() (bool, error) {
+	if p.work != "" {
+		return true, nil
+	}
+	gomod := filepath.Join(p.dir, "go.mod")
+	data, err := p.readText(gomod)
+	if err != nil {
+		return false, err
+	}
+	file, err := modfile.Parse(gomod, data, nil) // ParseLax passes over replace directives
+	if err != nil {
+		return true, nil // a newer go.mod than this program knows may well have some
+	}
+	return slices.ContainsFunc(file.Replace, func(r *modfile.Replace) bool {
+		return r.New.Version == ""
+	}), nil
+}
+
+// A sourcePackage is what go list says about the files of one package.
+type sourcePackage struct {
+	Dir      string
+	Standard bool
+	Module   *struct{ GoMod string }
+
+	GoFiles      []string
+	CgoFiles     []string
+	CFiles       []string
+	CXXFiles     []string
+	MFiles       []string
+	HFiles       []string
+	FFiles       []string
+	SFiles       []string
+	SwigFiles    []string
+	SwigCXXFiles []string
+	SysoFiles    []string
+	EmbedFiles   []string
+
+	CgoCFLAGS   []string
+	CgoCPPFLAGS []string
+	CgoCXXFLAGS []string
+	CgoLDFLAGS  []string
+}
+
+// sourceFields are the fields of a sourcePackage, for go list.
+const sourceFields = "Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
+	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,CgoCFLAGS,CgoCPPFLAGS,CgoCXXFLAGS,CgoLDFLAGS"
+
+// sourceFiles lists every file that the go command reads to build the plan, for all of
+// its targets, but for the standard library and the module cache, which go.sum vouches
+// for. The paths are absolute and sorted.
+func (p *Plan) sourceFiles(ctx context.Context) ([]string, error) {
+	sets := make([]map[string]bool, len(p.Builds))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, p.jobs))
+	for i, b := range p.Builds {
+		g.Go(func() (err error) {
+			sets[i], err = p.filesOf(ctx, b)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+
+	all := map[string]bool{}
+	for _, set := range sets {
+		maps.Copy(all, set)
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		addFile(all, filepath.Join(p.dir, name))
+	}
+	modDir := p.dir
+	if p.work != "" {
+		modDir = filepath.Dir(p.work)
+		addFile(all, p.work)
+		addFile(all, p.work+".sum")
+	}
+	if p.Mod == "vendor" {
+		addFile(all, filepath.Join(modDir, "vendor", "modules.txt"))
+	}
+	return slices.Sorted(maps.Keys(all)), nil
+}
+
+// addFile adds a file if there is one.
+func addFile(set map[string]bool, path string) {
+	if _, err := os.Lstat(path); err == nil {
+		set[path] = true
+	}
+}
+
+// filesOf lists the files of one target.
+func (p *Plan) filesOf(ctx context.Context, b Build) (map[string]bool, error) {
+	args := []string{"go", "list", "-e", "-deps", "-mod=" + p.Mod, "-tags=" + b.Tags, "-json=" + sourceFields, "--"}
+	for _, m := range b.Mains {
+		args = append(args, m.ImportPath)
+	}
+	command := Command{Args: args, Env: append(b.Target.env(), b.CC.env()...), Dir: p.dir}
+	out, _, err := command.run(ctx, p.env)
+	if err != nil {
+		return nil, err
+	}
+
+	files := map[string]bool{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var pkg sourcePackage
+		err := dec.Decode(&pkg)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the output of go list: %w", err)
+		}
+		// A package that cannot be found is the compiler's to complain about.
+		if pkg.Standard || pkg.Dir == "" || within(p.modCache, pkg.Dir) {
+			continue
+		}
+		pkg.addTo(files, b.CC != nil, p.Source.top)
+	}
+	for _, m := range b.Mains {
+		addFile(files, filepath.Join(m.dir, "default.pgo")) // go.dev/doc/pgo
+	}
+	return files, nil
+}
+
+// addTo adds the files of a package to a set.
+func (pkg *sourcePackage) addTo(files map[string]bool, cgo bool, top string) {
+	cgo = cgo && len(pkg.CgoFiles) > 0
+	lists := [][]string{pkg.GoFiles, pkg.SFiles, pkg.SysoFiles, pkg.EmbedFiles}
+	if cgo || len(pkg.SFiles) > 0 {
+		lists = append(lists, pkg.HFiles)
+	}
+	if cgo {
+		lists = append(lists, pkg.CgoFiles, pkg.CFiles, pkg.CXXFiles, pkg.MFiles, pkg.FFiles, pkg.SwigFiles, pkg.SwigCXXFiles)
+	}
+	for _, list := range lists {
+		for _, name := range list {
+			files[filepath.Join(pkg.Dir, filepath.FromSlash(name))] = true
+		}
+	}
+	if pkg.Module != nil && pkg.Module.GoMod != "" {
+		files[pkg.Module.GoMod] = true
+	}
+
+	// What an assembler or a C compiler reads need not lie in the package. Outside of the
+	// repository it belongs to the machine, as the compiler does.
+	for _, file := range append(pkg.included(cgo), pkg.libraries(cgo)...) {
+		if within(top, file) {
+			files[file] = true
+		}
+	}
+}
+
+// within reports whether path is dir or below it.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}

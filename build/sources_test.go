@@ -1,0 +1,237 @@
+package build
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// strayOf plans a release of dir for linux/amd64 and returns the sources that are not of
+// the commit, each with the reason.
+func strayOf(t *testing.T, dir string, change ...func(*Spec)) []string {
+	t.Helper()
+	spec := &Spec{
+		Dir:     dir,
+		Targets: []string{"linux/amd64"},
+		Environ: plainGit(),
+		Jobs:    2,
+	}
+	for _, f := range change {
+		f(spec)
+	}
+	p, err := NewPlan(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stray, _, err := p.compareSources(t.Context(), spec.Generated)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var got []string
+	for _, s := range stray {
+		got = append(got, s.path+": "+s.why)
+	}
+	return got
+}
+
+const goMod = "module example.com/tool\n\ngo 1.24\n"
+
+const mainFile = "package main\n\nfunc main() {}\n"
+
+// Packages in a submodule are of the commit if the submodule is where the commit says.
+func TestSourcesOfSubmodules(t *testing.T) {
+	other := newRepo(t, map[string]string{"lib.go": "package lib\n"})
+	dir := newRepo(t, map[string]string{
+		"go.mod":  goMod,
+		"main.go": "package main\n\nimport _ \"example.com/tool/lib\"\n\nfunc main() {}\n",
+	})
+	runGit(t, dir, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other, "lib")
+	runGit(t, dir, "commit", "--quiet", "--message=submodule")
+
+	if got := strayOf(t, dir); len(got) > 0 {
+		t.Errorf("as committed: %q", got)
+	}
+
+	lib := filepath.Join(dir, "lib")
+	writeFiles(t, lib, map[string]string{".git-is-a-file": "", "lib.go": "package lib // changed\n"})
+	if got, want := strayOf(t, dir), []string{"lib/lib.go: " + subChanged}; !slices.Equal(got, want) {
+		t.Errorf("changed: %q, expected %q", got, want)
+	}
+
+	runGit(t, lib, "checkout", "--quiet", "--", "lib.go")
+	writeFiles(t, lib, map[string]string{"more.go": "package lib\n"})
+	if got, want := strayOf(t, dir), []string{"lib/more.go: " + notInCommit}; !slices.Equal(got, want) {
+		t.Errorf("a new file: %q, expected %q", got, want)
+	}
+
+	runGit(t, lib, "add", "--all")
+	runGit(t, lib, "commit", "--quiet", "--message=second")
+	want := []string{"lib/lib.go: " + subOtherState, "lib/more.go: " + subOtherState}
+	if got := strayOf(t, dir); !slices.Equal(got, want) {
+		t.Errorf("another commit: %q, expected %q", got, want)
+	}
+}
+
+// What an assembler, a C compiler and a linker read need not lie in a Go package.
+func TestSourcesOfCAndAssembly(t *testing.T) {
+	if _, err := exec.LookPath("musl-gcc"); err != nil {
+		t.Skip("musl-gcc is not installed")
+	}
+	dir := newRepo(t, map[string]string{
+		".gitignore": "*.gen.h\n*.a\nstray.h\n",
+		"go.mod":     goMod,
+		"main.go": "package main\n\n" +
+			"// #cgo CFLAGS: -I${SRCDIR}/include\n// #cgo LDFLAGS: -L${SRCDIR}/lib -lown\n" +
+			"// #include \"own.h\"\nimport \"C\"\n\nimport _ \"example.com/tool/asm\"\n\nfunc main() { C.own() }\n",
+		"include/own.h":  "#include \"more.gen.h\"\n",
+		"include/stray.": "",
+		"asm/asm.go":     "package asm\n\nfunc F()\n",
+		"asm/asm.s":      "#include \"textflag.h\"\n#include \"../include/asm.gen.h\"\n\nTEXT ·F(SB), NOSPLIT, $0-0\n\tRET\n",
+		"lib/README":     "",
+	})
+	writeFiles(t, dir, map[string]string{
+		"include/more.gen.h": "void own(void);\n",
+		"include/asm.gen.h":  "\n",
+		"include/stray.h":    "included by nobody\n",
+		"lib/libown.a":       "!<arch>\n",
+		"lib/libother.a":     "!<arch>\n",
+	})
+
+	want := []string{
+		"include/asm.gen.h: " + notInCommit,
+		"include/more.gen.h: " + notInCommit,
+		"lib/libown.a: " + notInCommit,
+	}
+	got := strayOf(t, dir, func(s *Spec) {
+		s.Cgo = true
+		s.CC = []GivenCompiler{{Targets: "linux/amd64", CC: "musl-gcc"}}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +have):\n%s", diff)
+	}
+}
+
+// What changes between plan and publication is seen, although git status does not tell.
+func TestRecheckSources(t *testing.T) {
+	dir := newRepo(t, map[string]string{
+		".gitignore": "gen*.go\n",
+		"go.mod":     goMod,
+		"main.go":    mainFile,
+	})
+	writeFiles(t, dir, map[string]string{"gen.go": "package main\n"})
+	spec := &Spec{
+		Dir:       dir,
+		Targets:   []string{"linux/amd64"},
+		Generated: []string{"gen*.go"},
+		Environ:   plainGit(),
+	}
+	p, err := NewPlan(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Generated) != 1 || p.Generated[0].Path != "gen.go" || p.Generated[0].Size != 13 {
+		t.Fatalf("generated: %+v", p.Generated)
+	}
+	if err := p.RecheckSources(t.Context()); err != nil {
+		t.Errorf("nothing has changed: %v", err)
+	}
+
+	writeFiles(t, dir, map[string]string{"gen.go": "package main // changed\n"})
+	if err := p.RecheckSources(t.Context()); err == nil || !strings.Contains(err.Error(), "gen.go was changed") {
+		t.Errorf("changed: %v", err)
+	}
+	writeFiles(t, dir, map[string]string{"gen.go": "package main\n", "gen2.go": "package main\n"})
+	if err := p.RecheckSources(t.Context()); err == nil || !strings.Contains(err.Error(), "gen2.go was made") {
+		t.Errorf("made: %v", err)
+	}
+}
+
+// Git LFS as actions/checkout sets it up is asked; the file it keeps is no change.
+func TestGitLFSOfTheRepositoryIsAsked(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("the stand-in for git-lfs is a shell script")
+	}
+	bin := t.TempDir()
+	script := "#!/bin/sh\ncase \"$1\" in clean) cat >/dev/null; echo pointer;; *) exit 1;; esac\n"
+	if err := os.WriteFile(filepath.Join(bin, "git-lfs"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+
+	dir := newRepo(t, map[string]string{
+		".gitattributes": "*.bin filter=lfs\n",
+		"data.bin":       "pointer\n",
+		"go.mod":         goMod,
+		"main.go":        mainFile,
+	})
+	runGit(t, dir, "config", "filter.lfs.clean", "git-lfs clean -- %f")
+	content := map[string]string{"data.bin": "what the pointer stands for\n"}
+	writeFiles(t, dir, content)
+	runGit(t, dir, "add", "data.bin") // the index has its size, and the pointer
+	writeFiles(t, dir, content)       // git compares once more
+	p, err := NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: append(plainGit(), "PATH="+os.Getenv("PATH"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Source.Dirty {
+		t.Error("the file of Git LFS counts as a change")
+	}
+}
+
+func TestImportsC(t *testing.T) {
+	long := "// " + strings.Repeat("x", 100<<10) + "\n"
+	for source, want := range map[string]bool{
+		"package p\n":                                                 false,
+		"package p\n\nimport \"C\"\n":                                 true,
+		"package p\n\nimport `C`\n":                                   true,
+		"package p\n\n/*\nconst int x;\n*/\nimport \"C\"\n":           true,
+		"package p\n\n/* int x; */ import \"C\"\n":                    true,
+		"package p\n\nimport (\n\t\"fmt\"\n\t\"C\"\n)\n":              true,
+		"package p\n\nimport (\"fmt\"; \"C\")\n":                      true,
+		"package p\n\n// import \"C\"\nvar x = \"C\"\n":               false,
+		"package p\n\nfunc f() string { return \"C\" }\n":             false,
+		"package p\n\nimport \"fmt\"\n\nvar x = `\nimport \"C\"\n`\n": false,
+		long + "package p\n\nimport \"C\"\n":                          true,
+		long + "package p\n\nimport \"fmt\"\n":                        false,
+		"\ufeffpackage p\n\nimport \"C\"\n":                           true,
+		"not Go at all":                                               false,
+		"":                                                            false,
+	} {
+		dir := t.TempDir()
+		writeFiles(t, dir, map[string]string{"p.go": source})
+		got, err := importsC(dir)
+		if err != nil || got != want {
+			t.Errorf("%.60q: %v, %v, expected %v", source, got, err, want)
+		}
+	}
+}
+
+// No file is read that is larger than a source file can be.
+func TestHugeSource(t *testing.T) {
+	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
+	f, err := os.Create(filepath.Join(dir, "huge.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(6 << 30); err != nil { // a sparse file: it takes no room
+		t.Skipf("no sparse files here: %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runGit(t, dir, "update-index", "--refresh")
+	writeFiles(t, dir, map[string]string{".git/info/exclude": "huge.go\n"})
+
+	_, err = NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: plainGit()})
+	want := fmt.Sprintf("huge.go has %d bytes, more than a Go file can have here", int64(6<<30))
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, expected %q", err, want)
+	}
+}
