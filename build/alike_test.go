@@ -3,6 +3,7 @@ package build
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -72,5 +73,25 @@ func TestMainsAlikeLinks(t *testing.T) {
 	}
 	if got, err := p.mainsAlike([]string{"./directory_linux.go"}); err != nil || got {
 		t.Errorf("named: %v, %v", got, err)
+	}
+}
+
+// Only the head of a file is searched for its package clause. What may follow is for the
+// go command to say.
+func TestConstrainedMainReadsTheHead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large.go")
+	for content, want := range map[string]bool{
+		"// " + strings.Repeat("x", maxHead) + "\npackage main\n":            true,
+		strings.Repeat("\n", maxHead-5) + "package main\n":                   true, // it is cut in the middle
+		strings.Repeat("\n", maxHead/2) + "package main\n":                   false,
+		"package main\n\n// " + strings.Repeat("x", 2*maxHead):               false,
+		"//go:build linux\n\npackage main\n" + strings.Repeat("\n", maxHead): true,
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := (&Plan{}).constrainedMain(path); got != want || err != nil {
+			t.Errorf("%.20q: %v, %v", content, got, err)
+		}
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Door is the only way to files whose names come from settings or from the
@@ -17,7 +19,7 @@ import (
 //
 //   - a file outside the directory,
 //   - git's own files, which may hold a token,
-//   - the files of the run itself, which it removes before it reads anything else,
+//   - what an earlier run left in dist/, which is removed first,
 //   - whatever is not a regular file: a pipe blocks, a device has no end.
 //
 // A file is looked at before it is opened, since opening a device can have effects, and
@@ -62,7 +64,14 @@ type Refusal struct {
 	more string // what kind of file it is, where it leads, how large it is
 }
 
-func (r *Refusal) Error() string { return r.Name + " " + string(r.why) + r.more }
+func (r *Refusal) Error() string {
+	name := r.Name
+	odd := func(c rune) bool { return !strconv.IsPrint(c) }
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, odd) {
+		name = strconv.Quote(name) // it may be somebody else's, and speak to the terminal
+	}
+	return name + " " + string(r.why) + r.more
+}
 
 type reason string
 
@@ -112,7 +121,7 @@ func (d *Door) find(name string) (local string, fi fs.FileInfo, err error) {
 		return "", nil, fmt.Errorf("locating %s: %w", name, err)
 	}
 	if why != "" {
-		return local, nil, &Refusal{Name: name, why: why}
+		return "", nil, &Refusal{Name: name, why: why}
 	}
 
 	if fi, err = d.root.Lstat(local); err != nil {

@@ -121,6 +121,7 @@ func TestDoor(t *testing.T) {
 		{"a.txt/x", "locating a.txt/x: "},
 		{".", ". is a directory, not a file"},
 		{"a\x00b", "locating a\x00b: "},
+		{"../\x1b[2Jx", "\"../\\x1b[2Jx\" leads out of the repository"},
 	} {
 		data, err := d.ReadFile(test.name, 10)
 		got := string(data)

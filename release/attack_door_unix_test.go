@@ -33,6 +33,30 @@ func TestAttackPipes(t *testing.T) {
 	l.said("error: reading workflow .github/workflows/release.yml is not a regular file: a pipe\nhint: --no-workflow\n")
 }
 
+// pipe makes a pipe beside the clone.
+func pipe(t *testing.T, l *laptop) {
+	t.Helper()
+	if err := syscall.Mkfifo(filepath.Join(l.outside, "pipe"), 0o644); err != nil {
+		t.Skipf("no pipes here: %v", err)
+	}
+}
+
+// The mark of a directory for the files, and the report of an earlier run, may have come
+// with the clone.
+func TestAttackFilesOfAnEarlierRun(t *testing.T) {
+	for _, target := range []string{"-> /dev/zero", "-> ../../outside/pipe"} {
+		l := newLaptop(t, map[string]string{"dist/.gitignore": target, "dist/file": ""})
+		pipe(t, l)
+		l.run(exitBadRequest, append(planOne, "--files", "go.mod")...)
+		l.said("error: dist has files that this program did not make")
+
+		l = newLaptop(t, map[string]string{"dist/.gitignore": distMark})
+		pipe(t, l)
+		l.write("dist/"+reportJSON, target)
+		l.run(exitOK, "--targets", "linux/amd64")
+	}
+}
+
 // In a workflow too, and nothing was sent by then.
 func TestAttackPipeInWorkflow(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})

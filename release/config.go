@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -192,7 +193,8 @@ func workflowValues(flags map[string]string) (values map[string]given, notes []s
 			errs = append(errs, err)
 			continue
 		}
-		if v.value == "" || v.value == s.def || flag {
+		isDefault := v.value == s.def || s.path && path.Clean(v.value) == s.def
+		if v.value == "" || isDefault || flag {
 			continue
 		}
 

@@ -56,7 +56,7 @@ func isFinished(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), pack.T
 
 func isOurs(dir string) bool {
 	for range 20 {
-		mark, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
+		mark, err := build.ReadRegular(filepath.Join(dir, ".gitignore"), int64(len(distMark)))
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			return bytes.Equal(mark, []byte(distMark))
 		}

@@ -34,6 +34,7 @@ func TestEverySettingDecidesAboutWorkflows(t *testing.T) {
 		"archive-name": {"{{.Name}}", true},
 		"files":        {"LICENSE", true},
 		"attach":       {"made/*", false},
+		"generated":    {"dist/**", true},
 		"checksums":    {"sha512", true},
 		"token":        {"ghp_", false},
 		"release-name": {"Release", true},

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/inspect"
 )
 
 // A given is a value of a setting together with the place where it was given.
@@ -197,7 +198,7 @@ func (r *workflowReader) parse(file string) (*document, error) {
 	if r.left -= len(data); r.left < 0 {
 		return nil, fmt.Errorf("%s: the workflows have more than %d MiB together", file, maxWorkflows>>20)
 	}
-	return parseDocument(file, data)
+	return parseDocument(inspect.Printable(file), data)
 }
 
 // readSteps finds the uses of this action in a list of steps.
