@@ -77,6 +77,12 @@ func TestNotesFileOfTheUser(t *testing.T) {
 		t.Errorf("the text is %q", body)
 	}
 
+	// What is in dist is of an earlier run.
+	_, err := readNotes(filepath.Join(w.dist, "checksums.txt"), w.dist)
+	if err == nil || !strings.Contains(err.Error(), "checksums.txt is in the directory for the files") {
+		t.Errorf("a file in dist: %v", err)
+	}
+
 	if err := os.Truncate(elsewhere, maxNotes+1); err != nil {
 		t.Fatal(err)
 	}
