@@ -193,15 +193,10 @@ func TestAttackWorkflowCompiler(t *testing.T) {
 	}
 	target := runtime.GOOS + "/" + runtime.GOARCH
 	l.workflow("cgo: static", "targets: "+target, "cc: '"+target+"="+evil+" $(touch x) it`s'")
-	ended := make(chan struct{})
-	func() {
-		defer close(ended)
-		env := append(append(os.Environ(), gitEnv...), "GITHUB_ACTIONS=")
-		var out bytes.Buffer
-		Main(t.Context(), []string{"plan"}, env, &out, &out) // it may find a compiler of this machine, or none
-		l.out = out.String()
-	}()
-	<-ended
+	env := append(append(os.Environ(), gitEnv...), "GITHUB_ACTIONS=")
+	var out bytes.Buffer
+	Main(t.Context(), []string{"plan"}, env, &out, &out) // this machine may have a compiler, or none
+	l.out = out.String()
 	l.said("cc is ignored on this machine, because it names programs to run; to use it: --cc '" + target + "=" + evil + " $(touch x) it`s'\n")
 	if l.exists(canary) {
 		t.Error("it ran")
