@@ -54,8 +54,8 @@ func checkCache(dir string) error {
 	if err != nil {
 		return fmt.Errorf("opening the build cache: %w", err)
 	}
-	mark, err := os.ReadFile(filepath.Join(dir, cacheMark))
-	if !fi.IsDir() || errors.Is(err, fs.ErrNotExist) || err == nil && string(mark) != cacheMarkText {
+	mark, err := ReadRegular(filepath.Join(dir, cacheMark), int64(len(cacheMarkText)))
+	if !fi.IsDir() || errors.Is(err, fs.ErrNotExist) || refusedFor(err, isTooLarge) || err == nil && string(mark) != cacheMarkText {
 		return fmt.Errorf("%s is no build cache that this program made", dir)
 	}
 	if err != nil {

@@ -130,6 +130,7 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 	ps.keep("directory", err)
 	p.Source.Dirty = len(changes) > 0
 	ps = append(ps, p.git.setVersion(ctx, p.Source, spec, p.Module)...)
+	ps.keep("dist", p.checkDist(ctx))
 	if p.Source.Dirty && spec.Publish {
 		ps.add("", "git stash --include-untracked", "the working tree differs from commit %.12s:\n  %s", p.Source.Commit, describeChanges(changes))
 	}
@@ -141,6 +142,29 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 		return nil, context.Cause(ctx)
 	}
 	return p, ps.Err()
+}
+
+// checkDist makes sure that the commit has nothing in the directory for the files, which
+// is emptied: what an earlier run left there, and a later one uses again, is this
+// machine's own.
+func (p *Plan) checkDist(ctx context.Context) error {
+	rel, err := filepath.Rel(p.Source.top, p.dist)
+	if err != nil || p.dist == "" || !filepath.IsLocal(rel) || rel == "." {
+		return nil // it is outside of the repository, or all of it, which is refused elsewhere
+	}
+	out, err := p.git.git(ctx, "ls-files", "-z", "--", ":(literal)"+filepath.ToSlash(rel))
+	if err != nil {
+		return fmt.Errorf("asking git for the files in %s: %w", rel, err)
+	}
+	if out == "" {
+		return nil
+	}
+	first, _, _ := strings.Cut(out, "\x00")
+	return &Problem{
+		Setting: "dist",
+		Err:     fmt.Errorf("%s is of the commit, and the directory for the files is emptied", first),
+		Remedy:  "--dist dist-release",
+	}
 }
 
 // locate finds the repository, the module and the toolchain.

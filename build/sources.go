@@ -128,7 +128,7 @@ func (p *Plan) isGenerated(file string, patterns []string) bool {
 
 // compareSources returns the files that the go command will read and that are not of the
 // commit: those that patterns allow, and the others.
-func (p *Plan) compareSources(ctx context.Context, patterns []string) ([]straySource, []Generated, error) {
+func (p *Plan) compareSources(ctx context.Context, patterns []string) (stray []straySource, generated []Generated, err error) {
 	index, err := p.git.index(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -151,8 +151,12 @@ func (p *Plan) compareSources(ctx context.Context, patterns []string) ([]straySo
 		return nil, nil, err
 	}
 
-	var stray []straySource
-	var generated []Generated
+	door, err := OpenDoor(p.Source.top, p.dist)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, door.Close()) }()
+
 	for _, file := range files {
 		s, err := index.compare(ctx, file)
 		if err != nil {
@@ -162,7 +166,7 @@ func (p *Plan) compareSources(ctx context.Context, patterns []string) ([]straySo
 			continue
 		}
 		if s.why == notInCommit && p.isGenerated(file, patterns) {
-			g, err := digestGenerated(file, s.path)
+			g, err := digestGenerated(door, s.path)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -175,19 +179,12 @@ func (p *Plan) compareSources(ctx context.Context, patterns []string) ([]straySo
 }
 
 // digestGenerated describes one generated file.
-func digestGenerated(file, path string) (Generated, error) {
-	f, err := os.Open(file)
+func digestGenerated(door *Door, path string) (Generated, error) {
+	f, _, err := door.Open(path)
 	if err != nil {
 		return Generated{}, err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return Generated{}, err
-	}
-	if !fi.Mode().IsRegular() {
-		return Generated{}, fmt.Errorf("%s is not a regular file", path)
-	}
 
 	h := sha256.New()
 	size, err := io.Copy(h, f)

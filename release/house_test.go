@@ -1,7 +1,6 @@
 package release
 
 import (
-	"bytes"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
@@ -129,26 +128,13 @@ func sources(t *testing.T, f func(name string, set *token.FileSet, file *ast.Fil
 	})
 }
 
-// Tests are read as often as what they test.
-func TestFilesAreShort(t *testing.T) {
-	goFiles(t, func(name, path string) {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if lines := bytes.Count(data, []byte("\n")); lines > 420 {
-			t.Errorf("%s has %d lines: split it by noun", name, lines)
-		}
-	})
-}
-
 // Process-wide state has its place in main.go: elsewhere it makes code untestable.
 var mainOnly = []string{"os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "os.Setenv", "os.Chdir", "context.Background", "context.TODO"}
 
 // timeNow may be read for durations, never for content.
 var timeNow = []string{"release/run.go", "release/publish.go", "release/github/pace.go", "release/github/retry.go", "release/cache.go"}
 
-func TestSmallAndWithoutGlobalState(t *testing.T) {
+func TestNoGlobalState(t *testing.T) {
 	files := 0
 	sources(t, func(name string, set *token.FileSet, file *ast.File) {
 		files++
@@ -157,9 +143,6 @@ func TestSmallAndWithoutGlobalState(t *testing.T) {
 			fn, ok := decl.(*ast.FuncDecl)
 			if !ok {
 				continue
-			}
-			if lines := set.Position(fn.End()).Line - set.Position(fn.Pos()).Line + 1; lines > 65 {
-				t.Errorf("%s: %s has %d lines", name, fn.Name, lines)
 			}
 			if fn.Name.Name == "init" && fn.Recv == nil {
 				t.Errorf("%s: an init function", name)
