@@ -15,6 +15,7 @@ import (
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/inspect"
 	"github.com/org/go-static-release/release/pack"
+	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -53,7 +54,7 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 	if v.json {
 		err = errors.Join(err, v.endJSON())
 	}
-	fmt.Fprintf(p.log, "%s, %d not static\n", report.Count(v.total, "executable"), v.bad)
+	p.say("%s, %d not static", report.Count(v.total, "executable"), v.bad)
 	switch {
 	case err != nil:
 		return err
@@ -82,7 +83,7 @@ func (p *program) verifyPublished(ctx context.Context, c *Config, tag string, at
 	if v.bad > 0 && c.Static != "report" {
 		return fmt.Errorf("verifying the published release: %d of %s not static", v.bad, report.Count(v.total, "executable"))
 	}
-	fmt.Fprintf(p.log, "verified as published: %s\n", report.Count(v.total, "executable"))
+	p.say("verified as published: %s", report.Count(v.total, "executable"))
 	return nil
 }
 
@@ -226,7 +227,7 @@ func (v *verification) printJSON(f inspect.Found) error {
 	if v.total == 1 {
 		before = jsonHead()
 	}
-	_, err = fmt.Fprintf(v.out, "%s\n    %s", before, data)
+	_, err = fmt.Fprintf(v.out, "%s\n    %s", before, quote.JSON(data))
 	return err
 }
 
