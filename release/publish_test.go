@@ -48,7 +48,7 @@ func TestPublish(t *testing.T) {
 		t.Errorf("output artifacts: %v, %+v", err, files)
 	}
 	summary := w.file("GITHUB_STEP_SUMMARY")
-	for _, want := range []string{"### published hello 1.2.3", "| linux/amd64 | static | [hello\\_1.2.3\\_linux\\_amd64.tar.gz](http", "| windows/amd64 | system libraries only |"} {
+	for _, want := range []string{"### published hello 1.2.3", "| linux/amd64 | static | [`hello_1.2.3_linux_amd64.tar.gz`](http", "| windows/amd64 | system libraries only |"} {
 		if !strings.Contains(summary, want) {
 			t.Errorf("%q is not in the summary:\n%s", want, summary)
 		}
