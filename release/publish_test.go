@@ -131,21 +131,6 @@ func TestVerifyPublished(t *testing.T) {
 	}
 }
 
-func TestCompareChecksums(t *testing.T) {
-	a, b := strings.Repeat("a", 64), strings.Repeat("b", 64)
-	list := []byte(a + "  x\n" + strings.ToUpper(b) + " *y\r\n" + a + "  gone\nnot a line\n")
-	if err := compareChecksums(list, map[string]string{"x": a, "y": b, "gone": "", "other": a}); err != nil {
-		t.Error(err)
-	}
-	err := compareChecksums(list, map[string]string{"x": b, "y": b})
-	if err == nil || err.Error() != "x has SHA-256 "+b+", and checksums.txt says "+a+"\nchecksums.txt lists \"gone\", which the release does not have" {
-		t.Error(err)
-	}
-	if err := compareChecksums(nil, map[string]string{"x": b}); err != nil {
-		t.Error(err)
-	}
-}
-
 // Paths in outputs are absolute: the next step may run elsewhere.
 func TestOutputsAreAbsolute(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
