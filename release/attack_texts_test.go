@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -199,4 +201,64 @@ func TestAttackDist(t *testing.T) {
 	}
 	write(w.dist+"/checksums.txt", "")
 	verify(1, "line 1: it is empty")
+}
+
+// Nothing is written, or read, where a link in dist leads, nor where dist itself does.
+func TestAttackDistLinks(t *testing.T) {
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	link := func(from, to string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(from), 0o755), os.Symlink(to, from)); err != nil {
+			t.Skip(err) // Windows, without the right to it
+		}
+	}
+	nothingThere := func(what string) {
+		t.Helper()
+		if left, err := filepath.Glob(elsewhere + "*"); err != nil || len(left) > 0 {
+			t.Errorf("%s: written through a link: %q, %v", what, left, err)
+		}
+	}
+	dryRun := []string{"INPUT_DRY_RUN=true", "INPUT_TARGETS=linux/amd64", "INPUT_TIMEOUT=1m"}
+
+	for _, name := range []string{lockName, reportJSON, reportHTML, binDir, "checksums.txt", "hello_1.2.3_linux_amd64.tar.gz"} {
+		w := newWorkshop(t, helloSource, githubtest.Options{})
+		link(filepath.Join(w.dist, name), elsewhere)
+		if err := os.WriteFile(filepath.Join(w.dist, ".gitignore"), []byte(distMark), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if name == lockName {
+			w.run(t.Context(), exitFellShort, dryRun...)
+			w.said(".lock: it is a link, or no file")
+		} else {
+			w.run(t.Context(), exitOK, dryRun...)
+		}
+		nothingThere(name)
+	}
+
+	// Reading has an end, whatever is there.
+	for _, device := range []string{"/dev/zero", "/dev/stdin"} {
+		for _, name := range []string{reportJSON, ".gitignore"} {
+			w := newWorkshop(t, helloSource, githubtest.Options{})
+			link(filepath.Join(w.dist, name), device)
+			status := exitBadRequest // it is not ours
+			if name == reportJSON {
+				status = exitOK
+				if err := os.WriteFile(filepath.Join(w.dist, ".gitignore"), []byte(distMark), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.run(t.Context(), status, dryRun...)
+		}
+	}
+
+	for _, end := range []string{"", string(filepath.Separator)} {
+		w := newWorkshop(t, helloSource, githubtest.Options{})
+		empty := t.TempDir()
+		link(w.dist, empty)
+		w.run(t.Context(), exitBadRequest, append(dryRun, "INPUT_DIST="+w.dist+end)...)
+		w.said("is a link; give the directory that it leads to")
+		if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {
+			t.Errorf("written where dist leads: %v, %v", left, err)
+		}
+	}
 }
