@@ -143,3 +143,14 @@ func TestAttackCommandsOfServer(t *testing.T) {
 		onlyOurs(t, out.String())
 	}
 }
+
+// The command under a release is pasted into a shell.
+func TestShellWord(t *testing.T) {
+	for word, want := range map[string]string{
+		"octo/hello@v1.2.3-rc.1+x": "octo/hello@v1.2.3-rc.1+x", "o/h@$(id)/v1.2.3": "'o/h@$(id)/v1.2.3'", "o/h@`id`'/v1": "'o/h@`id`'\\''/v1'", "": "''",
+	} {
+		if got := shellWord(word); got != want {
+			t.Errorf("%q: got %s, expected %s", word, got, want)
+		}
+	}
+}

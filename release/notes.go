@@ -36,6 +36,19 @@ func (p *Plan) footer(c *Config, web page) string {
 	if c.Static == "report" { // what was found is not known yet
 		claim = "To see what each program needs in order to run:"
 	}
-	fmt.Fprintf(&b, "\n%s\n\n```sh\ngo run github.com/org/go-static-release@latest verify %s@%s\n```\n", claim, web.repository, tag)
+	fmt.Fprintf(&b, "\n%s\n\n```sh\ngo run github.com/org/go-static-release@latest verify %s\n```\n", claim, shellWord(web.repository+"@"+tag))
 	return b.String()
+}
+
+// shellWord quotes a word for a POSIX shell, if it needs it: people paste it, and a tag may
+// have almost anything in the directory that it begins with.
+func shellWord(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("./_@+-:", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
