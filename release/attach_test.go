@@ -50,7 +50,7 @@ func TestPublishAttached(t *testing.T) {
 		}
 	}
 	w.said("published hello 1.2.3: 5 files")
-	if summary := w.file("GITHUB_STEP_SUMMARY"); !strings.Contains(summary, "[manual.pdf](http") {
+	if summary := w.file("GITHUB_STEP_SUMMARY"); !strings.Contains(summary, "[`manual.pdf`](http") {
 		t.Errorf("manual.pdf is not in the summary:\n%s", summary)
 	}
 

@@ -15,19 +15,19 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// A hostile checkout is a module in a repository that somebody else made.
-type hostile struct {
+// A hostileCheckout is a module in a repository that somebody else made.
+type hostileCheckout struct {
 	t      *testing.T
 	dir    string
 	marker string // a file that only a command of the repository makes
 }
 
-func newHostile(t *testing.T) *hostile {
+func newHostileCheckout(t *testing.T) *hostileCheckout {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("the commands of the hostile repository are written for a POSIX shell")
 	}
-	h := &hostile{
+	h := &hostileCheckout{
 		t:      t,
 		dir:    filepath.Join(t.TempDir(), "checkout"),
 		marker: filepath.Join(t.TempDir(), "ran"),
@@ -40,7 +40,7 @@ func newHostile(t *testing.T) *hostile {
 	return h
 }
 
-func (h *hostile) write(name, content string) {
+func (h *hostileCheckout) write(name, content string) {
 	h.t.Helper()
 	path := filepath.Join(h.dir, filepath.FromSlash(name))
 	err := errors.Join(
@@ -52,18 +52,18 @@ func (h *hostile) write(name, content string) {
 	}
 }
 
-func (h *hostile) commit() {
+func (h *hostileCheckout) commit() {
 	h.t.Helper()
 	h.git("add", "--all")
 	h.git("commit", "--quiet", "--message=change")
 }
 
-func (h *hostile) git(args ...string) string {
+func (h *hostileCheckout) git(args ...string) string {
 	h.t.Helper()
 	return h.gitIn(h.dir, args...)
 }
 
-func (h *hostile) gitIn(dir string, args ...string) string {
+func (h *hostileCheckout) gitIn(dir string, args ...string) string {
 	h.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
@@ -76,11 +76,11 @@ func (h *hostile) gitIn(dir string, args ...string) string {
 }
 
 // command is a shell command that leaves the marker and does nothing else.
-func (h *hostile) command() string { return "touch '" + h.marker + "'; cat; :" }
+func (h *hostileCheckout) command() string { return "touch '" + h.marker + "'; cat; :" }
 
 // main runs the program in the checkout, as on a laptop, and returns its exit status and
 // everything it wrote.
-func (h *hostile) main(args ...string) (int, string) {
+func (h *hostileCheckout) main(args ...string) (int, string) {
 	h.t.Helper()
 	env := append(os.Environ(), gitEnv...)
 	env = append(env, "GITHUB_ACTIONS=", "GITHUB_TOKEN=", "GH_TOKEN=", "GOFLAGS=")
@@ -90,7 +90,7 @@ func (h *hostile) main(args ...string) (int, string) {
 }
 
 // silent fails the test if a command of the repository has run.
-func (h *hostile) silent(out string) {
+func (h *hostileCheckout) silent(out string) {
 	h.t.Helper()
 	if _, err := os.Lstat(h.marker); err == nil {
 		h.t.Errorf("a command of the repository was run\n%s", out)
@@ -100,7 +100,7 @@ func (h *hostile) silent(out string) {
 
 // armed fails the test unless git, asked in the ordinary way, runs the command: an attack
 // that would not work anyway shows nothing.
-func (h *hostile) armed(dir string) {
+func (h *hostileCheckout) armed(dir string) {
 	h.t.Helper()
 	cmd := exec.Command("git", "status")
 	cmd.Dir = dir
@@ -121,7 +121,7 @@ func TestEmbeddedRepositoryRunsNothing(t *testing.T) {
 		"bare":     "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n\tfsmonitor = %s\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHostile(t)
+			h := newHostileCheckout(t)
 			h.write("sub/HEAD", "ref: refs/heads/main\n")
 			h.write("sub/config", strings.Replace(config, "%s", `"`+h.command()+`"`, 1))
 			h.write("sub/objects/.keep", "")
@@ -154,14 +154,14 @@ func TestEmbeddedRepositoryRunsNothing(t *testing.T) {
 
 // A repository that came whole, with its .git, can name programs in its configuration.
 func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
-	attributes := func(h *hostile) { h.write(".gitattributes", "*.go filter=x diff=x merge=x\n") }
-	touch := func(h *hostile) { // git compares the content of what was touched
+	attributes := func(h *hostileCheckout) { h.write(".gitattributes", "*.go filter=x diff=x merge=x\n") }
+	touch := func(h *hostileCheckout) { // git compares the content of what was touched
 		h.write("main.go", helloSource)
 	}
 
-	for name, arm := range map[string]func(h *hostile){
-		"fsmonitor": func(h *hostile) { h.git("config", "core.fsmonitor", h.command()) },
-		"hooks": func(h *hostile) {
+	for name, arm := range map[string]func(h *hostileCheckout){
+		"fsmonitor": func(h *hostileCheckout) { h.git("config", "core.fsmonitor", h.command()) },
+		"hooks": func(h *hostileCheckout) {
 			hooks := filepath.Join(h.t.TempDir(), "hooks")
 			if err := os.MkdirAll(hooks, 0o755); err != nil {
 				h.t.Fatal(err)
@@ -178,7 +178,7 @@ func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
 			h.git("config", "core.hooksPath", hooks)
 			touch(h)
 		},
-		"clean filter": func(h *hostile) {
+		"clean filter": func(h *hostileCheckout) {
 			attributes(h)
 			h.commit()
 			h.git("tag", "--force", "v1.2.3")
@@ -186,14 +186,14 @@ func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
 			h.git("config", "filter.x.required", "true")
 			touch(h)
 		},
-		"process filter": func(h *hostile) {
+		"process filter": func(h *hostileCheckout) {
 			attributes(h)
 			h.commit()
 			h.git("tag", "--force", "v1.2.3")
 			h.git("config", "filter.x.process", h.command())
 			touch(h)
 		},
-		"included filter": func(h *hostile) {
+		"included filter": func(h *hostileCheckout) {
 			attributes(h)
 			h.commit()
 			h.git("tag", "--force", "v1.2.3")
@@ -201,7 +201,7 @@ func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
 			h.git("config", "include.path", "more")
 			touch(h)
 		},
-		"filter of the worktree": func(h *hostile) {
+		"filter of the worktree": func(h *hostileCheckout) {
 			attributes(h)
 			h.commit()
 			h.git("tag", "--force", "v1.2.3")
@@ -209,14 +209,14 @@ func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
 			h.git("config", "--worktree", "filter.x.clean", h.command())
 			touch(h)
 		},
-		"filter of Git LFS with an extension": func(h *hostile) {
+		"filter of Git LFS with an extension": func(h *hostileCheckout) {
 			h.write(".gitattributes", "*.go filter=lfs\n")
 			h.commit()
 			h.git("tag", "--force", "v1.2.3")
 			h.git("config", "filter.lfs.clean", h.command())
 			touch(h)
 		},
-		"submodule": func(h *hostile) {
+		"submodule": func(h *hostileCheckout) {
 			other := filepath.Join(h.t.TempDir(), "other")
 			if err := os.MkdirAll(other, 0o755); err != nil {
 				h.t.Fatal(err)
@@ -241,7 +241,7 @@ func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHostile(t)
+			h := newHostileCheckout(t)
 			arm(h)
 			h.armed(h.dir)
 			arm2 := func() { // git has learned by then that nothing has changed
@@ -271,22 +271,22 @@ func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
 // A repository whose configuration leads git somewhere else is refused.
 func TestConfigurationThatLeadsElsewhere(t *testing.T) {
 	for name, test := range map[string]struct {
-		arm  func(h *hostile)
+		arm  func(h *hostileCheckout)
 		want string
 	}{
 		"another working tree": {
-			arm:  func(h *hostile) { h.git("config", "core.worktree", h.t.TempDir()) },
+			arm:  func(h *hostileCheckout) { h.git("config", "core.worktree", h.t.TempDir()) },
 			want: "has its working tree in",
 		},
 		"a program that fetches what is missing": {
-			arm: func(h *hostile) {
+			arm: func(h *hostileCheckout) {
 				h.git("config", "remote.origin.promisor", "true")
 				h.git("config", "core.sshCommand", h.command())
 			},
 			want: "(core.sshcommand)",
 		},
 		"a remote that is a command": {
-			arm: func(h *hostile) {
+			arm: func(h *hostileCheckout) {
 				h.git("config", "remote.origin.promisor", "true")
 				h.git("config", "remote.origin.url", "ext::sh -c touch")
 			},
@@ -294,7 +294,7 @@ func TestConfigurationThatLeadsElsewhere(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHostile(t)
+			h := newHostileCheckout(t)
 			test.arm(h)
 			status, out := h.main("plan")
 			h.silent(out)
@@ -307,7 +307,7 @@ func TestConfigurationThatLeadsElsewhere(t *testing.T) {
 
 // What git could be told about other objects changes nothing of what is packed.
 func TestReplacedObjects(t *testing.T) {
-	h := newHostile(t)
+	h := newHostileCheckout(t)
 	h.write("LICENSE", "the real text\n")
 	h.commit()
 	h.git("tag", "--force", "v1.2.3")

@@ -43,11 +43,11 @@ const maxCacheKey = 2 * time.Minute
 func (p *program) cacheKey(ctx context.Context, c *Config, wrong error) error {
 	outputs, err := p.newCache(ctx, c, wrong)
 	if err != nil {
-		fmt.Fprintf(p.log, "no build cache is kept: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		p.say("no build cache is kept: %v", err)
 		return nil
 	}
 	for _, o := range outputs {
-		fmt.Fprintf(p.log, "%s: %s\n", o.Name, o.Value)
+		p.say("%s: %s", o.Name, o.Value)
 	}
 	return p.runner.Outputs(outputs)
 }
@@ -86,7 +86,7 @@ func (p *program) openCache() *build.Cache {
 	}
 	cache, err := build.OpenCache(dir, time.Now())
 	if err != nil {
-		fmt.Fprintf(p.log, "note: going on without the action's build cache: %v\n", err)
+		p.say("note: going on without the action's build cache: %v", err)
 		return nil
 	}
 	p.environ = append(slices.Clip(p.environ), "GOCACHE="+dir)
@@ -110,13 +110,13 @@ func (p *program) keepCache(cache *build.Cache, data []byte, whole bool) {
 		})
 	}
 	if err != nil {
-		fmt.Fprintf(p.log, "note: the build cache is not saved: %v\n", err)
+		p.say("note: the build cache is not saved: %v", err)
 		return
 	}
-	fmt.Fprintf(p.log, "build cache: %s in %s to save; %s in %s removed, which this run did not use\n",
+	p.say("build cache: %s in %s to save; %s in %s removed, which this run did not use",
 		report.Bytes(t.KeptBytes), report.Count(t.Kept, "file"), report.Bytes(t.RemovedBytes), report.Count(t.Removed, "file"))
 	if err := p.runner.Outputs([]github.Output{{Name: cacheSaveOutput, Value: "true"}}); err != nil {
-		fmt.Fprintf(p.log, "note: the build cache is not saved: %v\n", err)
+		p.say("note: the build cache is not saved: %v", err)
 	}
 }
 

@@ -32,15 +32,20 @@ const (
 // which is never touched.
 const distMark = "# Made by go-static-release, which replaces everything in this directory.\n*\n"
 
-// checkDist makes sure that dir can be used: it is missing, empty or ours.
+// checkDist makes sure that dir can be used: it is missing, empty or ours. A link is not
+// followed, wherever it leads: it may have come with the repository.
 func checkDist(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, linkErr := os.Readlink(dir); linkErr == nil {
-			return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", dir)}
-		}
+	info, err := os.Lstat(filepath.Clean(dir)) // a slash at the end would follow a link
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err == nil && info.Mode()&fs.ModeSymlink != 0:
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link; give the directory that it leads to", dir)}
+	case err == nil && !info.IsDir(): // also a junction of Windows
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is no directory", dir)}
 	}
+
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return &build.Problem{Setting: "dist", Err: fmt.Errorf("looking into the directory for the files: %w", err)}
 	}
@@ -56,13 +61,29 @@ func isFinished(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), pack.T
 
 func isOurs(dir string) bool {
 	for range 20 {
-		mark, err := build.ReadRegular(filepath.Join(dir, ".gitignore"), int64(len(distMark)))
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
+		mark, err := readRegular(filepath.Join(dir, ".gitignore"), int64(len(distMark)))
+		if err == nil || errors.Is(err, errNotRegular) || errors.Is(err, fs.ErrNotExist) {
 			return bytes.Equal(mark, []byte(distMark))
 		}
 		time.Sleep(10 * time.Millisecond) // on Windows nobody reads what another run is replacing
 	}
 	return false
+}
+
+var errNotRegular = errors.New("it is a link, no file, or too large")
+
+// readRegular reads a file that this program has written, of at most so many bytes. In its
+// place there may be anything.
+func readRegular(path string, most int64) ([]byte, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > most {
+		return nil, errNotRegular
+	}
+
+	return build.ReadRegular(path, most)
 }
 
 // openDist makes dir ours alone until unlock. When another run has it, it waits.
@@ -112,7 +133,7 @@ func lockDist(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 	locked := make(chan result)
 	go func() { // it may have to be left behind waiting
-		unlock, err := lockedfile.MutexAt(filepath.Join(dir, lockName)).Lock()
+		unlock, err := lockFile(filepath.Join(dir, lockName))
 		select {
 		case locked <- result{unlock, err}:
 		case <-ctx.Done():
@@ -130,6 +151,36 @@ func lockDist(ctx context.Context, dir string) (unlock func(), err error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for another run in %s: %w", dir, context.Cause(ctx))
 	}
+}
+
+// lockFile makes the file that is locked, and waits for the lock. It is opened without
+// making it, so that no file is made where a link leads.
+func lockFile(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	switch {
+	case err == nil:
+		err = f.Close()
+	case errors.Is(err, fs.ErrExist):
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: it is a link, or no file", lockName)
+	}
+
+	locked, err := lockedfile.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+
+	return func() { _ = locked.Close() }, nil // the system frees the lock in any case
 }
 
 // emptyDist removes everything in dir but what is kept, and what makes it ours.

@@ -63,7 +63,7 @@ func TestCheckDistLink(t *testing.T) {
 	if err := os.Symlink("nowhere", link); err != nil {
 		t.Skip(err) // Windows, without the right to it
 	}
-	if err := checkDist(link); err == nil || err.Error() != link+" is a link that leads nowhere" {
+	if err := checkDist(link); err == nil || err.Error() != link+" is a link; give the directory that it leads to" {
 		t.Error(err)
 	}
 }

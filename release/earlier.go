@@ -58,13 +58,13 @@ func putAside(dist string, use bool) (e earlier, err error) {
 	return e, emptyDist(dist, filepath.Base(aside))
 }
 
-// maxReport is how many bytes of an earlier report are read: thousands of targets have less.
+// maxReport is more than the report of a release of as many files as GitHub takes.
 const maxReport = 64 << 20
 
 // readEarlier reads what a report says of each target; nil if there was no run, or it did
 // not come to its end, or another program wrote the report.
 func readEarlier(dir string) map[string]*report.Target {
-	data, err := build.ReadRegular(filepath.Join(dir, reportJSON), maxReport)
+	data, err := readRegular(filepath.Join(dir, reportJSON), maxReport)
 	var rep struct { // what is used of it
 		Schema  int
 		Targets []report.Target

@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"os"
@@ -189,11 +190,123 @@ var getTests = map[string]func(*getter){
 			g.t.Errorf("expected a step to paste:\n%s", said)
 		}
 	},
+	"a directory is in the place of the program": func(g *getter) {
+		g.file(filepath.Join(g.temp, "go-static-release.exe", "x"), "", 0o644)
+		if said, called := g.run(1); strings.Contains(said, "fetched and checked") || called != "" || !strings.Contains(said, "::error title=go-static-release::the program cannot be put in its place, where there is a directory\n") {
+			g.t.Errorf("go was called: %q\n%s", called, said)
+		}
+	},
+	"a link to a directory is in the place of the program": func(g *getter) { linked(g, g.t.TempDir()) },
+	"a link to a file is in the place of the program": func(g *getter) {
+		elsewhere := filepath.Join(g.t.TempDir(), "elsewhere")
+		g.file(elsewhere, "precious", 0o644)
+		linked(g, elsewhere)
+		if data, err := os.ReadFile(elsewhere); err != nil || string(data) != "precious" {
+			g.t.Errorf("written through a link: %q, %v", data, err)
+		}
+	},
+	"a link to the right program is in its place": func(g *getter) {
+		elsewhere := filepath.Join(g.t.TempDir(), "elsewhere")
+		g.file(elsewhere, getFetched, 0o755)
+		linked(g, elsewhere) // what it leads to can be changed after it was checked
+	},
+	"a link is in the place of what is built": func(g *getter) {
+		elsewhere := filepath.Join(g.t.TempDir(), "elsewhere")
+		g.file(elsewhere, "precious", 0o644)
+		if err := os.Symlink(elsewhere, filepath.Join(g.temp, "go-static-release.exe")); err != nil {
+			g.t.Fatal(err)
+		}
+		g.serve = http.NotFound
+		g.built(notFetched)
+		if data, err := os.ReadFile(elsewhere); err != nil || string(data) != "precious" {
+			g.t.Errorf("written through a link: %q, %v", data, err)
+		}
+	},
+	"a link is in the place of what is fetched": func(g *getter) {
+		elsewhere := filepath.Join(g.t.TempDir(), "elsewhere")
+		if err := os.Symlink(elsewhere, filepath.Join(g.temp, "go-static-release.part")); err != nil {
+			g.t.Fatal(err)
+		}
+		g.fetched()
+		if _, err := os.Lstat(elsewhere); !os.IsNotExist(err) {
+			g.t.Errorf("written through a link: %v", err)
+		}
+	},
+	"the program is there, and cannot be started": func(g *getter) {
+		g.file(filepath.Join(g.temp, "go-static-release.exe"), getFetched, 0o600)
+		g.fetched()
+		if len(g.asked) > 0 {
+			g.t.Errorf("asked for %q", g.asked)
+		}
+	},
+	"a version that is a pattern": func(g *getter) {
+		sums, err := os.ReadFile(filepath.Join(g.action, "SHA256SUMS"))
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		g.file(filepath.Join(g.action, "SHA256SUMS"), strings.ReplaceAll(string(sums), "1.2.3", "1x2x3"), 0o644)
+		g.built()
+		if len(g.asked) > 0 {
+			g.t.Errorf("asked for %q", g.asked)
+		}
+	},
+	"other forms of SHA256SUMS": func(g *getter) {
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(getFetched)))
+		other := strings.Repeat("0", 64)
+		for _, sums := range []string{
+			sum + " " + getFile, sum + " *" + getFile, sum + "\t" + getFile, sum[1:] + "  " + getFile, " " + sum + "  " + getFile, "\ufeff" + sum + "  " + getFile,
+			sum + "  ./" + getFile, sum + "  " + getFile + " ", "SHA256 (" + getFile + ") = " + sum, sum + "  " + getFile + "\n" + other + "  " + getFile, "x",
+		} {
+			g.file(filepath.Join(g.action, "SHA256SUMS"), sums+"\n", 0o644)
+			g.built()
+		}
+		if len(g.asked) > 0 {
+			g.t.Errorf("asked for %q", g.asked)
+		}
+		g.file(filepath.Join(g.action, "SHA256SUMS"), sum+"  "+getFile+"\n"+sum+"  "+getFile, 0o644) // twice the same, no last line feed
+		g.fetched()
+	},
+	"the user has settings for curl": func(g *getter) {
+		home := g.t.TempDir()
+		g.file(filepath.Join(home, ".curlrc"), "url = http://127.0.0.1:1/\noutput = "+filepath.Join(home, "stolen")+"\n", 0o644)
+		g.file(filepath.Join(home, ".wgetrc"), "base = http://127.0.0.1:1/\n", 0o644)
+		g.env = []string{"HOME=" + home, "CURL_HOME=" + home}
+		g.fetched()
+		if _, err := os.Lstat(filepath.Join(home, "stolen")); !os.IsNotExist(err) {
+			g.t.Errorf("curl did as its user's settings say: %v", err)
+		}
+	},
+	"the server sends to where there is a command": func(g *getter) {
+		g.serve = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "http://##[add-mask]x.invalid/")
+			w.WriteHeader(http.StatusFound)
+		}
+		said, _ := g.run(0)
+		if strings.Contains(said, "##[") {
+			g.t.Errorf("%s", said)
+		}
+	},
 	"the source does not build": func(g *getter) {
 		g.without("curl")
 		g.env = []string{"GO_STATUS=1"}
 		g.run(1)
 	},
+}
+
+// linked makes the place of the program a link. The program must come into its place, and
+// not to where the link leads.
+func linked(g *getter, to string) {
+	path := filepath.Join(g.temp, "go-static-release.exe")
+	if err := os.Symlink(to, path); err != nil {
+		g.t.Fatal(err)
+	}
+	g.fetched()
+	if fi, err := os.Lstat(path); err != nil || !fi.Mode().IsRegular() {
+		g.t.Errorf("the program is %v, %v", fi, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(to, "*")); err != nil || len(left) > 0 {
+		g.t.Errorf("put where the link leads: %q, %v", left, err)
+	}
 }
 
 func actionPath(path string) func(*getter) {

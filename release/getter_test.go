@@ -57,6 +57,7 @@ if [ "$1" = env ]; then
   exit
 fi
 echo "go $*" >>"$GO_CALLED"
+echo "saved settings: $GOENV; ${GOAMD64-} ${GOEXPERIMENT-} ${GOFIPS140-} ${CC-}; modules from $GOPROXY" >>"$GO_CALLED"
 echo "$GO111MODULE $GOFLAGS $GOWORK $GOTOOLCHAIN $CGO_ENABLED ${GOOS-} ${GOARCH-} in $PWD" >>"$GO_CALLED"
 while [ $# -gt 0 ]; do
   if [ "$1" = -o ]; then printf '#!/bin/sh\necho built\n' >"$2"; fi
@@ -72,7 +73,7 @@ func newGetter(t *testing.T, shell string) *getter {
 		t.Skipf("THE FIRST STEP OF THE ACTION IS NOT TESTED WITH %s, which is not on PATH", shell)
 	}
 	g.serve = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, getFetched) }
-	for _, tool := range []string{"cat", "chmod", "curl", "cut", "mv", "rm", "sed", "sha256sum", "shasum", "tr"} {
+	for _, tool := range []string{"cat", "chmod", "curl", "cut", "mktemp", "mv", "rm", "sed", "sha256sum", "shasum", "tr"} {
 		g.tool(tool)
 	}
 	g.file(filepath.Join(g.bin, "go"), getGo, 0o755)
@@ -141,7 +142,7 @@ func (g *getter) run(status int) (said, called string) {
 	cmd.Env = append([]string{
 		"PATH=" + g.bin, "RUNNER_TEMP=" + g.temp, "GITHUB_ACTION_PATH=" + g.action, "GITHUB_SERVER_URL=" + server.URL,
 		"RUNNER_OS=Linux", "RUNNER_ARCH=X64", "https_proxy=" + server.URL, "GO_CALLED=" + log,
-		"GOOS=js", "GOARCH=wasm", "GOFLAGS=-mod=vendor", "GOTOOLCHAIN=local", "GO111MODULE=off",
+		"GOOS=js", "GOARCH=wasm", "GOFLAGS=-mod=vendor", "GOTOOLCHAIN=local", "GO111MODULE=off", "GOAMD64=v4", "GOEXPERIMENT=none", "GOFIPS140=latest", "CC=none",
 	}, g.env...)
 	out, err := cmd.CombinedOutput()
 	server.Close() // waits for the last request
@@ -152,7 +153,7 @@ func (g *getter) run(status int) (said, called string) {
 	if err != nil && !os.IsNotExist(err) {
 		g.t.Fatal(err)
 	}
-	if left, err := filepath.Glob(filepath.Join(g.temp, "*.part")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(g.temp, "go-static-release.??????")); err != nil || len(left) > 0 {
 		g.t.Errorf("left: %q, %v", left, err)
 	}
 	return string(out), string(data)
@@ -176,7 +177,7 @@ func (g *getter) built(warnings ...string) {
 	g.t.Helper()
 	said, called := g.run(0)
 	g.has(getBuilt)
-	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "\non -mod=readonly off auto 0 hostofGOHOSTOS hostofGOHOSTARCH in "+g.action) {
+	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "\nsaved settings: off;    ; modules from hostofGOPROXY\n") || !strings.Contains(called, "\non -mod=readonly off auto 0 hostofGOHOSTOS hostofGOHOSTARCH in "+g.action) {
 		g.t.Errorf("go was called so: %s", called)
 	}
 	for _, w := range warnings {

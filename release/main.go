@@ -12,11 +12,11 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -56,34 +56,60 @@ func commandNames() (names []string) {
 // Main is the whole program: args without its name, the environment as os.Environ
 // gives it. It returns the exit status. Results go to stdout; in a workflow everything
 // does, since the runner reads the two streams in no fixed order.
+//
+// A panic is an error like any other: exit status 1, with the stack in the log. What
+// cannot be caught, such as running out of memory, is up to main.go.
 func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	getenv := getenvOf(environ)
-	p := &program{environ: environ, runner: github.NewRunner(getenv, &lockedWriter{w: stdout})}
-	p.out = p.runner.Log()
-	if p.log = p.out; !p.runner.Active() {
-		p.log = &lockedWriter{w: stderr}
+	runner := github.NewRunner(getenv, stdout)
+	p := &program{environ: environ, runner: runner, out: runner.Log(), log: runner.Log()}
+	if !runner.Active() {
+		p.log = github.NewLog(stderr)
 	}
-	c, err := p.main(ctx, args, getenv)
+
+	var c *Config
+	err := catch(func() (err error) {
+		c, err = p.main(ctx, args, getenv)
+		return err
+	})
+	err = errors.Join(err, runner.Log().Flush())
 	if err == nil {
 		return exitOK
 	}
+
 	for _, e := range leaves(err) {
-		text, hint := describe(c, e)
-		fmt.Fprintf(p.log, "error: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
-		if hint != "" {
-			fmt.Fprintf(p.log, "hint: %s\n", hint)
-			text += "\nhint: " + hint
-		}
-		if !errors.Is(e, errReported) {
-			p.runner.Annotate("go-static-release", "", 0, text)
-		}
+		p.explain(c, e)
 	}
+
 	var request *requestError
 	if errors.As(err, &request) {
 		return exitBadRequest
 	}
 	return exitFellShort
 }
+
+// explain shows an error, with its hint.
+func (p *program) explain(c *Config, err error) {
+	text, hint := describe(c, err)
+	p.say("error: %s", text)
+	if hint != "" {
+		p.sayHint(hint)
+		text += "\nhint: " + hint
+	}
+	if !errors.Is(err, errReported) {
+		p.runner.Annotate("go-static-release", "", 0, text)
+	}
+}
+
+// say writes a message to the log. Its text may be anybody's: no line of it but the
+// first begins where the lines of this program do.
+func (p *program) say(format string, args ...any) {
+	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
+	fmt.Fprintln(p.log, strings.ReplaceAll(text, "\n", "\n  "))
+}
+
+// sayHint writes advice, which is ours, as it can be pasted.
+func (p *program) sayHint(hint string) { fmt.Fprintf(p.log, "hint: %s\n", hint) }
 
 // errReported is the error of a run whose failures have been printed already.
 var errReported = errors.New("see above")
@@ -115,7 +141,7 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 		return c, &requestError{errors.Join(err, planErr)}
 	}
 	for _, n := range notices {
-		fmt.Fprintf(p.log, "note: %s\n", n)
+		p.say("note: %s", n)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: not done after %s", c.where("timeout"), c.Timeout))
 	defer cancel()
@@ -171,7 +197,7 @@ func (p *program) plan(ctx context.Context, c *Config, opts options) error {
 		if err != nil {
 			return err
 		}
-		text = string(data)
+		text = string(quote.JSON(data))
 	}
 	_, err = io.WriteString(p.out, text)
 	return err
@@ -186,7 +212,7 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client(plan.Publish, p.event.APIURL, p.event.Repository, func(line string) { fmt.Fprintln(p.log, line) })
+	client, err := c.client(plan.Publish, p.event.APIURL, p.event.Repository, func(line string) { p.say("%s", line) })
 	if err != nil {
 		return &requestError{err}
 	}
@@ -221,27 +247,27 @@ func (p *program) announce(plan *Plan, c *Config) {
 	if plan.Publish {
 		first = "release"
 	}
-	fmt.Fprintf(p.log, "%s: %s\n", first, plan.Why)
-	fmt.Fprintf(p.log, "%s %s, commit %.12s, %s, %s for %s, %d at a time\n", plan.Name, plan.Source.Version, plan.Source.Commit, plan.Go,
+	p.say("%s: %s", first, plan.Why)
+	p.say("%s %s, commit %.12s, %s, %s for %s, %d at a time", plan.Name, plan.Source.Version, plan.Source.Commit, plan.Go,
 		report.Count(len(plan.Mains()), "program"), report.Count(len(plan.Builds), "target"), c.Parallelism)
 	for _, s := range plan.Skipped {
-		fmt.Fprintf(p.log, "note: %s is left out: %s\n", s.Target, s.Reason)
+		p.say("note: %s is left out: %s", s.Target, s.Reason)
 	}
 	for _, n := range plan.Notes {
-		fmt.Fprintf(p.log, "note: %s\n", strings.ReplaceAll(n, "\n", "\n  "))
+		p.say("note: %s", n)
 	}
 	if len(plan.Withheld) > 0 {
-		fmt.Fprintf(p.log, "note: no child process gets %s, which look like secrets\n", strings.Join(plan.Withheld, ", "))
+		p.say("note: no child process gets %s, which look like secrets", strings.Join(plan.Withheld, ", "))
 	}
 	if plan.Source.Dirty {
-		fmt.Fprintln(p.log, "note: the working tree differs from the commit; the binaries say so")
+		p.say("note: the working tree differs from the commit; the binaries say so")
 	}
 }
 
 // targetDone shows how a lane ended, as soon as it has. Why one failed is told at the
 // end, in plan order.
 func (p *program) targetDone(t *report.Target) {
-	fmt.Fprintln(p.log, t.Row())
+	p.say("%s", t.Row())
 	if t.Output != "" {
 		p.foreign(t.Target, t.Output)
 	}
@@ -253,7 +279,7 @@ func (p *program) foreign(title, text string) {
 		p.runner.Group(title, text)
 		return
 	}
-	fmt.Fprintf(p.log, "%s:\n  %s\n", title, strings.ReplaceAll(text, "\n", "\n  "))
+	p.say("%s:\n%s", quote.Line(title), text)
 }
 
 // tell reports the end of a run: terminal, annotations, job summary, outputs.
@@ -261,25 +287,25 @@ func (p *program) tell(r *run) error {
 	rep := r.rep
 	for _, n := range rep.Notices {
 		if !slices.Contains(r.plan.Notes, n) { // told before it began
-			fmt.Fprintf(p.log, "note: %s\n", n)
+			p.say("note: %s", n)
 		}
 	}
 	for _, w := range rep.Warnings() {
-		fmt.Fprintf(p.log, "warning: %s\n", w)
+		p.say("warning: %s", w)
 		p.runner.Warn(w)
 	}
 	if text := notStatic(rep); text != "" && r.cfg.Static == "report" {
-		fmt.Fprintln(p.log, text)
+		p.say("%s", text)
 		p.runner.Annotate("not static", "", 0, text)
 	}
 	for _, f := range rep.Failures() {
 		p.foreign("failed: "+strings.Join(f.Targets, " "), f.Error)
 		if f.Hint != "" {
-			fmt.Fprintf(p.log, "hint: %s\n", f.Hint)
+			p.sayHint(f.Hint)
 		}
 		p.annotate(rep, f)
 	}
-	fmt.Fprintf(p.log, "%s, in %.1fs\n", rep.Headline(), rep.Seconds)
+	p.say("%s, in %.1fs", rep.Headline(), rep.Seconds)
 	outputs, err := r.outputs()
 	if err == nil {
 		err = p.runner.Outputs(outputs)
@@ -290,7 +316,7 @@ func (p *program) tell(r *run) error {
 		if rep.Release != nil {
 			result = rep.Release.URL
 		}
-		_, printErr := fmt.Fprintln(p.out, result)
+		_, printErr := fmt.Fprintln(p.out, quote.Line(result))
 		return errors.Join(err, printErr)
 	}
 	if err = errors.Join(append(r.errs, err)...); err != nil {
@@ -372,16 +398,4 @@ func getenvOf(environ []string) func(string) string {
 		values[name] = value
 	}
 	return func(name string) string { return values[name] }
-}
-
-// A lockedWriter lets lanes write whole lines.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
 }

@@ -78,6 +78,6 @@ func (p *Plan) footer(c *Config, web page) string {
 	if c.Static == "report" { // what was found is not known yet
 		claim = "To see what each program needs in order to run:"
 	}
-	fmt.Fprintf(&b, "\n%s\n\n```sh\ngo run github.com/org/go-static-release@latest verify %s@%s\n```\n", claim, web.repository, tag)
+	fmt.Fprintf(&b, "\n%s\n\n```sh\ngo run github.com/org/go-static-release@latest verify %s\n```\n", claim, shellWord(web.repository+"@"+tag))
 	return b.String()
 }

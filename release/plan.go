@@ -20,6 +20,7 @@ import (
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/pack"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // binaryFormat is the "archive" that is no archive: the program itself.
@@ -315,14 +316,14 @@ func (p *Plan) Text() string {
 	}
 	var names []string
 	for _, f := range p.extra {
-		names = append(names, f.Name)
+		names = append(names, quote.Line(f.Name))
 	}
 	fmt.Fprintf(&b, "packed with each: %s\n", strings.Join(names, " "))
 	if len(p.Attach) > 0 {
 		fmt.Fprintf(&b, "attached as they are:\n")
 	}
 	for _, f := range p.Attach {
-		fmt.Fprintf(&b, "  %s\n", f.Path)
+		fmt.Fprintf(&b, "  %s\n", quote.Line(f.Path))
 	}
 	if len(p.Builds) > 0 {
 		cmd := p.Command(p.Builds[0], "$OUT")

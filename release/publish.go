@@ -201,7 +201,7 @@ func (r *run) uploadLate(ctx context.Context) error {
 	for i := range r.rep.Targets {
 		g.Go(func() error {
 			t := &r.rep.Targets[i]
-			errs[i] = r.upload(ctx, t.Files, &t.Seconds.Upload)
+			errs[i] = catch(func() error { return r.upload(ctx, t.Files, &t.Seconds.Upload) })
 			return nil
 		})
 	}

@@ -70,9 +70,12 @@ func (r *run) lanes(ctx context.Context) {
 	for i := range r.plan.Builds {
 		g.Go(func() error {
 			t := &r.rep.Targets[i] // written by this goroutine only
-			err := r.lane(ctx, i, turns[i], t)
+			err := catch(func() error { return r.lane(ctx, i, turns[i], t) })
 			t.Finish(err, ctx.Err() != nil && errors.Is(err, context.Cause(ctx)))
-			r.done(t)
+			if told := catch(func() error { r.done(t); return nil }); told != nil && err == nil {
+				err = told
+				t.Finish(err, false)
+			}
 			if r.cfg.FailFast && err != nil {
 				return errFailFast // cancels the others
 			}
@@ -263,8 +266,10 @@ func (r *run) upload(ctx context.Context, files []report.File, seconds *float64)
 		if err := r.uploads.Acquire(ctx, 1); err != nil {
 			return errors.Join(append(errs, context.Cause(ctx))...)
 		}
-		var err error
-		f.Upload, err = r.release.Attach(ctx, asset(f.Artifact))
+		err := catch(func() (err error) { // the slot is given back whatever happens
+			f.Upload, err = r.release.Attach(ctx, asset(f.Artifact))
+			return err
+		})
 		r.uploads.Release(1)
 		errs = append(errs, err)
 	}

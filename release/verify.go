@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/inspect"
 	"github.com/org/go-static-release/release/pack"
+	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -53,7 +55,7 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 	if v.json {
 		err = errors.Join(err, v.endJSON())
 	}
-	fmt.Fprintf(p.log, "%s, %d not static\n", report.Count(v.total, "executable"), v.bad)
+	p.say("%s, %d not static", report.Count(v.total, "executable"), v.bad)
 	switch {
 	case err != nil:
 		return err
@@ -82,7 +84,7 @@ func (p *program) verifyPublished(ctx context.Context, c *Config, tag string, at
 	if v.bad > 0 && c.Static != "report" {
 		return fmt.Errorf("verifying the published release: %d of %s not static", v.bad, report.Count(v.total, "executable"))
 	}
-	fmt.Fprintf(p.log, "verified as published: %s\n", report.Count(v.total, "executable"))
+	p.say("verified as published: %s", report.Count(v.total, "executable"))
 	return nil
 }
 
@@ -104,8 +106,11 @@ func (v *verification) path(ctx context.Context, path string) error {
 	case m != nil && !strings.HasPrefix(m[2], "sha256:"): // that is an image without its registry
 		return v.release(ctx, m[1], m[2])
 	}
-	_, err = os.Stat(path) // follows a link
+	info, err := os.Stat(path) // follows a link
 	v.nowhere = v.nowhere || errors.Is(err, fs.ErrNotExist)
+	if err == nil && info.IsDir() {
+		return errors.Join(inspect.Path(ctx, path, v.visit), compareDist(ctx, path))
+	}
 	return inspect.Path(ctx, path, v.visit)
 }
 
@@ -125,7 +130,7 @@ func (v *verification) visit(f inspect.Found) error {
 }
 
 // release downloads a published release, compares each file with the digest that the
-// server has and with the release's own checksums, and proves what is in it.
+// server has and with every checksum list of the release, and proves what is in it.
 func (v *verification) release(ctx context.Context, repository, tag string) error {
 	client, err := github.NewClient(github.Options{
 		APIURL: v.p.event.APIURL, Repository: repository, Token: v.c.Token, UserAgent: userAgent(),
@@ -142,73 +147,126 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 		return fmt.Errorf("making room for downloads: %w", err)
 	}
 	defer done()
-	sums := map[string]string{}
-	var list []byte // the release's own checksums
+
+	d := &downloads{v: v, rel: rel, f: f, shown: repository + "@" + tag, files: map[string]comparedFile{}}
+	names := rel.Names()
+	isFile := func(name string) bool { return slices.Contains(names, name) }
 	var errs []error
-	for _, name := range rel.Names() {
-		sum, size, err := v.asset(ctx, rel, name, f, repository+"@"+tag+"!"+name)
-		if err == nil && name == pack.ChecksumFiles["sha256"] {
-			list, err = readList(f, size)
+
+	// The lists come first: they say which digests to compute of the others. What is attached
+	// to a release of ours is compared with the file here, whatever it is called.
+	var rest []string
+	for _, name := range names {
+		list, isList := pack.NamesList(name, isFile)
+		if _, attached := v.attached[name]; !isList || attached {
+			rest = append(rest, name)
+			continue
 		}
-		sums[name] = sum
-		errs = append(errs, err)
+		errs = append(errs, d.list(ctx, checksumList{name: name, ListName: list}))
 	}
-	errs = append(errs, compareChecksums(list, sums))
-	return errors.Join(errs...)
+
+	algorithms := algorithmsOf(d.lists)
+	for _, name := range rest {
+		errs = append(errs, d.file(ctx, name, algorithms, isSignature(name, isFile)))
+	}
+
+	notes, err := compareLists(d.lists, d.files)
+	for _, note := range notes {
+		v.p.say("note: %s: %s", d.shown, note)
+	}
+
+	return errors.Join(append(errs, err)...)
 }
 
-// asset downloads one file to f, in the place of the last, proves what is in it, and
-// returns its SHA-256 and its size.
-func (v *verification) asset(ctx context.Context, rel *github.Release, name string, f *os.File, shown string) (sum string, size int64, err error) {
-	if sum, err = rel.Download(ctx, name, f); err != nil {
+// downloads are the files of a published release, each of which is downloaded once, in the
+// place of the one before it.
+type downloads struct {
+	v     *verification
+	rel   *github.Release
+	f     *os.File
+	shown string // the release
+
+	lists []checksumList
+	read  int64 // bytes of lists
+	files map[string]comparedFile
+}
+
+// list downloads a checksum list and reads it.
+func (d *downloads) list(ctx context.Context, l checksumList) error {
+	_, size, err := d.download(ctx, l.name)
+	if err == nil {
+		d.read += size
+		if d.read > maxLists {
+			err = fmt.Errorf("the checksum lists of %s have more than %d bytes", d.shown, maxLists)
+		} else {
+			err = l.parse(d.f, size)
+		}
+	}
+	d.lists = append(d.lists, l)
+	if err != nil {
+		d.files[l.name] = comparedFile{unlisted: true}
+		return err
+	}
+
+	// Another list may list this one, by any of the digests.
+	sums, err := pack.Sums(io.NewSectionReader(d.f, 0, size), []string{"sha256", "sha384", "sha512"})
+	d.files[l.name] = comparedFile{sums: sums, unlisted: true}
+
+	return errors.Join(err, d.inspect(ctx, l.name, size))
+}
+
+// maxLists is how much of lists is read of one release.
+const maxLists = 16 << 20
+
+// file downloads any other file, computes the digests that the lists have, and proves what
+// is in it. A signature need not be listed, unless an executable is in it.
+func (d *downloads) file(ctx context.Context, name string, algorithms []string, signature bool) error {
+	sum, size, err := d.download(ctx, name)
+	if err != nil {
+		d.files[name] = comparedFile{}
+		return err
+	}
+
+	sums := map[string]string{}
+	others := slices.DeleteFunc(slices.Clone(algorithms), func(a string) bool { return a == "sha256" })
+	if len(others) > 0 {
+		sums, err = pack.Sums(io.NewSectionReader(d.f, 0, size), others)
+	}
+	if err == nil {
+		sums["sha256"] = sum // computed on the way
+	}
+
+	before := d.v.total
+	err = errors.Join(err, d.inspect(ctx, name, size))
+	d.files[name] = comparedFile{sums: sums, unlisted: signature && d.v.total == before}
+
+	return err
+}
+
+// download downloads one file and returns its SHA-256 and its size. What was attached to a release of ours must be what it was
+// here.
+func (d *downloads) download(ctx context.Context, name string) (sum string, size int64, err error) {
+	sum, err = d.rel.Download(ctx, name, d.f)
+	if err != nil {
 		return "", 0, err
 	}
-	info, err := f.Stat()
+	info, err := d.f.Stat()
 	if err != nil {
 		return "", 0, fmt.Errorf("downloading %s: %w", inspect.Printable(name), err)
 	}
-	if want, ok := v.attached[name]; ok {
-		if sum != want {
-			return sum, info.Size(), fmt.Errorf("%s has SHA-256 %s, and that of the attached file is %s", name, sum, want)
-		}
-		return sum, info.Size(), nil
+
+	if want, ok := d.v.attached[name]; ok && sum != want {
+		err = fmt.Errorf("%s has SHA-256 %s, and that of the attached file is %s", inspect.Printable(name), sum, want)
 	}
-	return sum, info.Size(), inspect.Reader(ctx, shown, f, info.Size(), v.visit)
+	return sum, info.Size(), err
 }
 
-// maxList is more than the checksums of all files that a release takes.
-const maxList = 1 << 20
-
-func readList(f io.ReaderAt, size int64) ([]byte, error) {
-	if size > maxList {
-		return nil, fmt.Errorf("reading checksums.txt: %d bytes", size)
-	}
-	list, err := io.ReadAll(io.NewSectionReader(f, 0, size))
-	if err != nil {
-		return nil, fmt.Errorf("reading checksums.txt: %w", err)
-	}
-	return list, nil
-}
-
-// checksumLine is a line of sha256sum: digest, a space, a space or an asterisk, name.
-var checksumLine = regexp.MustCompile(`(?m)^([0-9a-fA-F]{64}) [ *](.+?)\r?$`)
-
-// compareChecksums compares a list of checksums, if there is one, with the digests of
-// the files. Each difference is named.
-func compareChecksums(list []byte, sums map[string]string) error {
-	if list == nil {
+// inspect proves what is in the file that was downloaded last, unless it was attached.
+func (d *downloads) inspect(ctx context.Context, name string, size int64) error {
+	if _, attached := d.v.attached[name]; attached {
 		return nil
 	}
-	var errs []error
-	for _, m := range checksumLine.FindAllStringSubmatch(string(list), -1) {
-		switch sum, ok := sums[m[2]]; {
-		case !ok:
-			errs = append(errs, fmt.Errorf("checksums.txt lists %q, which the release does not have", m[2]))
-		case sum != "" && !strings.EqualFold(sum, m[1]): // "" could not be downloaded, which is said already
-			errs = append(errs, fmt.Errorf("%s has SHA-256 %s, and checksums.txt says %s", inspect.Printable(m[2]), sum, m[1]))
-		}
-	}
-	return errors.Join(errs...)
+	return inspect.Reader(ctx, d.shown+"!"+name, d.f, size, d.v.visit)
 }
 
 // jsonHead is how the result begins.
@@ -226,7 +284,7 @@ func (v *verification) printJSON(f inspect.Found) error {
 	if v.total == 1 {
 		before = jsonHead()
 	}
-	_, err = fmt.Fprintf(v.out, "%s\n    %s", before, data)
+	_, err = fmt.Fprintf(v.out, "%s\n    %s", before, quote.JSON(data))
 	return err
 }
 

@@ -1,8 +1,8 @@
 // Package github holds all that is said to GitHub: to the Actions runner (inputs,
 // outputs, groups, annotations, the job summary) and to the Releases API.
 //
-// It imports none of this module's packages: a file to attach is described by an
-// Asset, so that the package can be read and tested alone. The fake GitHub it is
+// Of this module's packages it imports only the leaf quote: a file to attach is described
+// by an Asset, so that the package can be read and tested alone. The fake GitHub it is
 // tested with is githubtest.
 //
 // Publishing is a transaction. Open finds or creates a draft; Attach uploads one
@@ -16,12 +16,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/sethvargo/go-githubactions"
+
+	"github.com/org/go-static-release/release/quote"
 )
 
 // A Runner is the GitHub Actions runner that started this process, or its absence.
@@ -29,19 +29,23 @@ import (
 type Runner struct {
 	action *githubactions.Action
 	getenv func(string) string
-	out    io.Writer
+	log    *Log
 
 	mu               sync.Mutex
 	errors, warnings int // annotations so far
 }
 
-// NewRunner returns the runner described by the environment. Commands to it are
-// written to out, each in one call of Write.
+// NewRunner returns the runner described by the environment. Commands to it, and the
+// lines of its Log, are written to out, each in one call of Write.
 func NewRunner(getenv func(string) string, out io.Writer) *Runner {
-	return &Runner{
-		action: githubactions.New(githubactions.WithGetenv(getenv), githubactions.WithWriter(out)),
-		getenv: getenv, out: out,
+	r := &Runner{
+		action: githubactions.New(githubactions.WithGetenv(getenv)),
+		getenv: getenv,
 	}
+	r.log = NewLog(out)
+	r.log.workflow = r.Active()
+
+	return r
 }
 
 // Active reports whether this process runs in a workflow.
@@ -81,12 +85,12 @@ func (r *Runner) Annotate(title, file string, line int, message string) {
 	if r.errors++; !r.Active() || r.errors > maxAnnotations {
 		return
 	}
-	fields := map[string]string{"title": title}
+	fields := map[string]string{"title": quote.Line(title)}
 	if file != "" {
-		fields["file"] = file
+		fields["file"] = quote.Line(file)
 		fields["line"] = fmt.Sprint(line)
 	}
-	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", message) })
+	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", quote.Text(message)) })
 }
 
 // Warn shows a warning on the run's page.
@@ -94,53 +98,33 @@ func (r *Runner) Warn(message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.warnings++; r.Active() && r.warnings <= maxAnnotations {
-		r.command(func(a *githubactions.Action) { a.Warningf("%s", message) })
+		r.command(func(a *githubactions.Action) { a.Warningf("%s", quote.Text(message)) })
 	}
 }
 
-// command writes a command to the log. The library panics when it cannot write; a log
-// that cannot be written has nobody to tell.
+// command writes a command to the log. It is the only way past what makes the lines of
+// a Log harmless. The library escapes the command's data and properties; it panics when
+// it cannot write, and a log that cannot be written has nobody to tell.
 func (r *Runner) command(issue func(*githubactions.Action)) {
 	var b strings.Builder
 	issue(githubactions.New(githubactions.WithWriter(&b)))
-	_, _ = io.WriteString(r.out, b.String())
+	r.log.writeRaw(b.String())
 }
 
-// Group writes foreign text, such as the output of a compiler, in a group of its
-// own. Between the stop-commands the runner takes no line of it for a command
-// (docs.github.com, "Stopping and starting workflow commands").
+// Group writes foreign text, such as the output of a compiler, in a group of its own.
+// No line of it is a command even by itself. Between the stop-commands the runner looks
+// for none either (docs.github.com, "Stopping and starting workflow commands").
 func (r *Runner) Group(title, body string) {
 	token := rand.Text()
 	r.command(func(a *githubactions.Action) {
-		a.Group(title)
-		a.Infof("::stop-commands::%s\n%s\n::%s::", token, body, token)
+		a.Group(quote.Line(title))
+		a.Infof("::stop-commands::%s\n%s\n::%s::", token, harmless(body), token)
 		a.EndGroup()
 	})
 }
 
-// Log returns the log for lines of ours that may quote foreign text: file names, the
-// output of git. In a workflow no such line is taken for a command.
-func (r *Runner) Log() io.Writer {
-	if !r.Active() {
-		return r.out
-	}
-	return harmless{r.out}
-}
-
-// A harmless writer breaks what the runner would take for a command: "::" at the
-// beginning of a line, white space or not, and "##[" anywhere (actions/runner,
-// ActionCommand.cs); a carriage return ends a line there too. Each Write is of whole lines.
-type harmless struct{ w io.Writer }
-
-var commandStart = regexp.MustCompile(`(^|[\r\n])\s*::|##\[`)
-
-func (h harmless) Write(p []byte) (int, error) {
-	_, err := h.w.Write(commandStart.ReplaceAllFunc(p, func(m []byte) []byte {
-		last := len(m) - 1
-		return append(append(slices.Clone(m[:last]), ' '), m[last])
-	}))
-	return len(p), err
-}
+// Log returns the log, through which everything is written that is not a command.
+func (r *Runner) Log() *Log { return r.log }
 
 // An Output is one output of the step.
 type Output struct{ Name, Value string }

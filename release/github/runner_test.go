@@ -48,7 +48,7 @@ func TestOutputCannotBeForged(t *testing.T) {
 func TestGroupStopsCommands(t *testing.T) {
 	r, log, _ := runner(t, nil)
 	r.Group("build::x\n", "::set-output name=x::y\n::error::forged")
-	form := regexp.MustCompile(`^::group::build::x%0A\n::stop-commands::([A-Z2-7]{26})\n::set-output name=x::y\n::error::forged\n::([A-Z2-7]{26})::\n::endgroup::\n$`)
+	form := regexp.MustCompile(`^::group::build::x\\n\n::stop-commands::([A-Z2-7]{26})\n: :set-output name=x::y\n: :error::forged\n::([A-Z2-7]{26})::\n::endgroup::\n$`)
 	if m := form.FindStringSubmatch(log.String()); m == nil || m[1] != m[2] {
 		t.Errorf("%q", log)
 	}
@@ -61,7 +61,7 @@ func TestLogIsHarmless(t *testing.T) {
 	if n, err := io.WriteString(r.Log(), text); n != len(text) || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	if got, want := log.String(), "error: x\n  : :add-mask::a\n: :b\nc ::d\n## [error]e f## [g\nREADME\r: :h\n"; got != want {
+	if got, want := log.String(), "error: x\n  : :add-mask::a\n: :b\nc ::d\n## [error]e f## [g\nREADME\\r::h\n"; got != want {
 		t.Errorf("got %q, expected %q", got, want)
 	}
 }

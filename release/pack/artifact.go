@@ -30,7 +30,8 @@ func (a Artifact) SHA256() string { return a.Sums["sha256"] }
 // ChecksumFiles are the digests that can be asked for, and the files that list them.
 var ChecksumFiles = map[string]string{"sha256": "checksums.txt", "sha512": "checksums-sha512.txt"}
 
-var newHash = map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.New}
+// newHash are the digests that can be computed. SHA-384 is in lists that others made.
+var newHash = map[string]func() hash.Hash{"sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New}
 
 // TempPrefix begins the name of a file that is still being written.
 const TempPrefix = ".unfinished-"
@@ -80,6 +81,25 @@ func HasSums(sums map[string]string, algorithms []string) bool {
 	wanted := append([]string{"sha256"}, algorithms...)
 	return !slices.ContainsFunc(wanted, func(name string) bool { return sums[name] == "" }) &&
 		!slices.ContainsFunc(slices.Collect(maps.Keys(sums)), func(name string) bool { return !slices.Contains(wanted, name) })
+}
+
+// Sums returns digests of what is read from r: algorithm -> hex.
+func Sums(r io.Reader, algorithms []string) (map[string]string, error) {
+	c := &counter{w: io.Discard, sums: map[string]hash.Hash{}}
+	for _, name := range algorithms {
+		c.sums[name] = newHash[name]()
+	}
+
+	if _, err := io.Copy(c, r); err != nil {
+		return nil, err
+	}
+
+	sums := map[string]string{}
+	for name, h := range c.sums {
+		sums[name] = fmt.Sprintf("%x", h.Sum(nil))
+	}
+
+	return sums, nil
 }
 
 // Holds reports whether a file has the digests: algorithm -> hex.

@@ -5,6 +5,8 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
+
+	"github.com/org/go-static-release/release/quote"
 )
 
 //go:embed report.html.tmpl
@@ -20,5 +22,7 @@ func (r *Report) HTML() ([]byte, error) {
 	if err := t.Execute(&b, r); err != nil {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
-	return b.Bytes(), nil
+
+	// The template leaves marks as they are that turn the direction of writing.
+	return []byte(quote.Text(b.String())), nil
 }

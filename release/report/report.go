@@ -16,6 +16,7 @@ import (
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/pack"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // Schema is the version of the JSON form. It changes when a field changes its meaning.
@@ -220,7 +221,7 @@ func (r *Report) JSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
-	return append(data, '\n'), nil
+	return append(quote.JSON(data), '\n'), nil
 }
 
 // Since returns the seconds since start, to milliseconds.

@@ -52,9 +52,9 @@ func TestFailuresAreMergedInPlanOrder(t *testing.T) {
 func TestForeignTextIsInert(t *testing.T) {
 	md := mixed().Markdown()
 	for _, want := range []string{
-		"`````\na.go:1:1: ```` <script>alert(1)</script>\n`````", // a longer fence
-		`refs/heads/a\|b is not a tag`, `disk full \| \*really\*`,
-		"| linux/amd64 | static | tool\\_x.tar.gz | 1.5 kB | `abab",
+		"`````text\na.go:1:1: ```` <script>alert(1)</script>\n`````", // a longer fence
+		`refs/heads/a&#124;b is not a tag`, `disk full &#124; &#42;really&#42;`,
+		"| linux/amd64 | static | `tool_x.tar.gz` | 1.5 kB | `abab",
 		"| windows/amd64 | **cancelled** |",
 	} {
 		if !strings.Contains(md, want) {
@@ -74,8 +74,16 @@ func TestSummaryFitsGitHub(t *testing.T) {
 	r := mixed()
 	r.Targets[4].Error = strings.Repeat("ü", 1<<20)
 	md := r.Markdown()
-	if len(md) > 1<<20 || !strings.HasSuffix(md, "report.json has all of it.\n") || strings.ContainsRune(md, '\uFFFD') {
+	if len(md) > maxFenced+4096 || !strings.HasSuffix(md, "ü\n[cut; report.json has all of it]\n```\n\n</details>\n") || strings.ContainsRune(md, '\uFFFD') {
 		t.Errorf("%d bytes, ends with %q", len(md), md[len(md)-60:])
+	}
+
+	for range 20 {
+		r.Errors = append(r.Errors, strings.Repeat("x\n", maxFenced))
+	}
+	md = r.Markdown()
+	if len(md) > 1<<20 || !strings.HasSuffix(md, "\n```\n\n\nCut at GitHub's limit; report.json has all of it.\n") {
+		t.Errorf("%d bytes, ends with %q", len(md), md[len(md)-100:])
 	}
 }
 

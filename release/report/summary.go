@@ -7,21 +7,54 @@ import (
 )
 
 // maxSummary is what GitHub takes for one step's summary, 1 MiB, less room for the
-// line that says that something was cut (docs.github.com, "Adding a job summary").
+// line that says that something was left out (docs.github.com, "Adding a job summary").
 const maxSummary = 1<<20 - 1024
 
-// Markdown is the job summary.
-func (r *Report) Markdown() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n", escape(r.Headline()))
-	if r.Release != nil && (r.Status == Published || r.Status == Draft) {
-		fmt.Fprintf(&b, "%s\n\n", r.Release.URL)
+// A summary is Markdown that grows by whole pieces: cut in the middle of one, what
+// follows would be part of it.
+type summary struct {
+	strings.Builder
+	full bool
+}
+
+// add adds a piece if there is room for it, and nothing after one that did not fit.
+func (s *summary) add(format string, args ...any) {
+	piece := fmt.Sprintf(format, args...)
+	s.full = s.full || s.Len()+len(piece) > maxSummary
+
+	if !s.full {
+		s.WriteString(piece)
 	}
-	fmt.Fprintf(&b, "%s: %s. Commit `%s`, %s, `%s`.\n\n", mode(r.DryRun), escape(r.Why), r.Source.Commit, r.Source.Time.Format("2006-01-02 15:04:05 MST"), r.Go)
-	b.WriteString("| target | proof | file | size | SHA-256 |\n|---|---|---|---:|---|\n")
+}
+
+// Markdown is the job summary. Whatever is in names, messages and addresses, it is shown
+// as text.
+func (r *Report) Markdown() string {
+	s := &summary{}
+
+	s.add("### %s\n\n", prose(r.Headline()))
+	if r.Release != nil && (r.Status == Published || r.Status == Draft) {
+		s.add("%s\n\n", link(r.Release.URL, r.Release.URL))
+	}
+	s.add("%s: %s. Commit %s, %s, %s.\n\n", mode(r.DryRun), prose(r.Why),
+		code(r.Source.Commit), r.Source.Time.Format("2006-01-02 15:04:05 MST"), code(r.Go))
+
+	r.addTable(s)
+	r.addMessages(s)
+
+	if s.full {
+		return s.String() + "\n\nCut at GitHub's limit; report.json has all of it.\n"
+	}
+	return s.String()
+}
+
+// addTable adds a row for each file, and for each target that has none.
+func (r *Report) addTable(s *summary) {
+	s.add("| target | proof | file | size | SHA-256 |\n|---|---|---|---:|---|\n")
+
 	for _, t := range r.Targets {
 		if t.Status != OK {
-			fmt.Fprintf(&b, "| %s | **%s** | | | |\n", t.Target, t.Status)
+			s.add("| %s | **%s** | | | |\n", prose(t.Target), prose(t.Status))
 			continue
 		}
 		for i, f := range t.Files {
@@ -30,34 +63,45 @@ func (r *Report) Markdown() string {
 			if i > 0 {
 				target, claim = "", ""
 			}
-			row(&b, target, claim, f)
+			s.add("%s", row(target, claim, f))
 		}
 	}
+
 	for _, f := range append(slices.Clip(r.Attached), r.Checksums...) {
-		row(&b, "", "", f)
+		s.add("%s", row("", "", f))
 	}
+}
+
+func row(target, claim string, f File) string {
+	name := code(f.Name)
+	if f.URL != "" {
+		name = link(f.Name, f.URL)
+	}
+
+	return fmt.Sprintf("| %s | %s | %s | %s | %s |\n", prose(target), prose(claim), name, Bytes(f.Size), code(f.SHA256()))
+}
+
+// addMessages adds all that has to be said, errors first.
+func (r *Report) addMessages(s *summary) {
 	for _, e := range r.Errors {
-		fmt.Fprintf(&b, "\n**error:** %s\n", escape(e))
+		s.add("\n**error:**%s\n", message(e))
 	}
 	for _, bad := range r.NotStatic() {
-		fmt.Fprintf(&b, "\n**not static:** %s\n", escape(bad))
+		s.add("\n**not static:**%s\n", message(bad))
 	}
 	for _, w := range r.Warnings() {
-		fmt.Fprintf(&b, "\n**warning:** %s\n", escape(w))
+		s.add("\n**warning:**%s\n", message(w))
 	}
 	for _, n := range r.Notices {
-		fmt.Fprintf(&b, "\n%s\n", escape(n))
+		s.add("\n**note:**%s\n", message(n))
 	}
+
 	for _, f := range r.Failures() {
-		fmt.Fprintf(&b, "\n<details open><summary>%s</summary>\n\n%s\n</details>\n", strings.Join(f.Targets, " "), fenced(f.Error))
+		s.add("\n<details open><summary>%s</summary>\n\n%s\n\n</details>\n", inTag(strings.Join(f.Targets, " ")), fenced(f.Error))
 		if f.Hint != "" {
-			fmt.Fprintf(&b, "\n%s\n", escape(f.Hint))
+			s.add("\n**hint:**%s\n", message(f.Hint))
 		}
 	}
-	if b.Len() <= maxSummary {
-		return b.String()
-	}
-	return strings.ToValidUTF8(b.String()[:maxSummary], "") + "\n\nCut at GitHub's limit; report.json has all of it.\n"
 }
 
 func mode(dryRun bool) string {
@@ -65,33 +109,4 @@ func mode(dryRun bool) string {
 		return "Dry run"
 	}
 	return "Release"
-}
-
-func row(b *strings.Builder, target, claim string, f File) {
-	name := escape(f.Name)
-	if f.URL != "" {
-		name = fmt.Sprintf("[%s](%s)", name, f.URL)
-	}
-	fmt.Fprintf(b, "| %s | %s | %s | %s | `%s` |\n", target, escape(claim), name, Bytes(f.Size), f.SHA256())
-}
-
-// escape makes text safe inside Markdown: as text, on one line, in a table.
-func escape(s string) string {
-	return strings.NewReplacer("\n", " ", "\r", " ", "\\", `\\`, "|", `\|`, "<", "&lt;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`).Replace(s)
-}
-
-// fenced shows text as it is, whatever is in it: the fence is longer than any run of
-// backticks in the text.
-func fenced(s string) string {
-	longest, run := 2, 0
-	for _, c := range s {
-		if c == '`' {
-			run++
-			longest = max(longest, run)
-		} else {
-			run = 0
-		}
-	}
-	fence := strings.Repeat("`", longest+1)
-	return fence + "\n" + s + "\n" + fence
 }

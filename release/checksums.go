@@ -1,0 +1,287 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/pack"
+)
+
+// A checksumList is a file that lists digests of the files beside it.
+type checksumList struct {
+	pack.ListName
+	name    string
+	entries []pack.Listed // nil if it could not be read, which is said already
+}
+
+// A comparedFile is one of the files beside the lists.
+type comparedFile struct {
+	sums     map[string]string // algorithm -> hex; nil if it could not be read, which is said already
+	unlisted bool              // it need not be in a list
+}
+
+// maxList is more than the checksums of all files that a release takes.
+const maxList = 1 << 20
+
+func readList(f io.ReaderAt, size int64) ([]byte, error) {
+	if size > maxList {
+		return nil, fmt.Errorf("reading a checksum list: %d bytes", size)
+	}
+
+	list, err := io.ReadAll(io.NewSectionReader(f, 0, size))
+	if err != nil {
+		return nil, fmt.Errorf("reading a checksum list: %w", err)
+	}
+
+	return list, nil
+}
+
+// parse reads the list. What cannot be read fails: nobody knows what it lists.
+func (l *checksumList) parse(f io.ReaderAt, size int64) error {
+	data, err := readList(f, size)
+	if err == nil {
+		l.entries, err = pack.ParseChecksums(data, l.Algorithm, l.Only)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the checksum list %s: %w", inspect.Printable(l.name), err)
+	}
+
+	return nil
+}
+
+// signatureEndings are how the names of detached signatures, certificates and attestations
+// end, behind the name of the file that they are of.
+var signatureEndings = []string{
+	".asc", ".sig", ".sign", ".gpg", ".minisig", ".pem", ".crt", ".cert", ".bundle", ".sigstore", ".sigstore.json",
+	".cosign.bundle", ".attestation.json", ".intoto.jsonl",
+}
+
+// isSignature reports whether a file is a signature or attestation of another one that is
+// there. It is made of the file or of its digest, so that no list can have it that was made
+// before. An attestation of a whole release has a name of its own.
+func isSignature(name string, isFile func(string) bool) bool {
+	for _, ending := range signatureEndings {
+		if stem, ok := strings.CutSuffix(name, ending); ok && isFile(stem) {
+			return true
+		}
+	}
+
+	return strings.HasSuffix(name, ".intoto.jsonl")
+}
+
+// algorithmsOf returns the algorithms whose digests have to be computed for the lists.
+func algorithmsOf(lists []checksumList) []string {
+	var algorithms []string
+	for _, l := range lists {
+		for _, e := range l.entries {
+			if pack.Computed(e.Algorithm) && !slices.Contains(algorithms, e.Algorithm) {
+				algorithms = append(algorithms, e.Algorithm)
+			}
+		}
+	}
+
+	return algorithms
+}
+
+// compareLists compares each entry of each list with the files. Every file must be in every
+// list that is of all files, or, where each file has a list of its own, in that one. The
+// notes say what was not compared.
+func compareLists(lists []checksumList, files map[string]comparedFile) (notes []string, err error) {
+	var errs []error
+	single := map[string]bool{} // files that have a list of their own
+	whole := false              // there is a list of all files
+
+	for _, l := range lists {
+		listed, skipped, err := l.compare(files)
+		errs = append(errs, err)
+		if len(skipped) > 0 {
+			notes = append(notes, fmt.Sprintf("%s has digests of %s, which are not compared", inspect.Printable(l.name), strings.Join(skipped, " and ")))
+		}
+
+		switch {
+		case l.Only != "":
+			single[l.Only] = listed[l.Only] || l.entries == nil
+		case l.entries == nil:
+			whole = true
+		case len(listed) > 0:
+			whole = true
+			errs = append(errs, missing(files, listed, "the checksum list "+inspect.Printable(l.name)))
+		}
+	}
+
+	if !whole && len(single) > 0 {
+		errs = append(errs, missing(files, single, "any checksum list"))
+	}
+	if !whole && len(single) == 0 {
+		notes = append(notes, "there is no checksum list with which the files could be compared")
+	}
+
+	return notes, errors.Join(errs...)
+}
+
+// compare compares the entries of one list. It returns which files it lists with a digest
+// that can be computed, and the algorithms of the other digests.
+func (l *checksumList) compare(files map[string]comparedFile) (listed map[string]bool, skipped []string, err error) {
+	var errs []error
+	listed = map[string]bool{}
+
+	for _, e := range l.entries {
+		where := fmt.Sprintf("line %d of %s", e.Line, inspect.Printable(l.name))
+		name := listedFile(e.Name, files)
+		file, ok := files[name]
+
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("%s lists %q, which is not there", where, e.Name))
+			continue
+		case l.Only != "" && name != l.Only:
+			errs = append(errs, fmt.Errorf("%s lists %q, and by its name the list is of %q", where, e.Name, l.Only))
+			continue
+		case !pack.Computed(e.Algorithm):
+			if !slices.Contains(skipped, e.Algorithm) {
+				skipped = append(skipped, e.Algorithm)
+			}
+			continue
+		}
+
+		listed[name] = true
+		if sum := file.sums[e.Algorithm]; file.sums != nil && sum != e.Sum {
+			algorithm := "SHA-" + strings.TrimPrefix(e.Algorithm, "sha")
+			errs = append(errs, fmt.Errorf("%s has %s %s, and %s says %s", inspect.Printable(name), algorithm, sum, where, e.Sum))
+		}
+	}
+
+	return listed, skipped, errors.Join(errs...)
+}
+
+// listedFile finds the file that a list means. A list of dist/* or of what find printed has
+// directories before the names; the files of a release are in none.
+func listedFile(name string, files map[string]comparedFile) string {
+	if _, ok := files[name]; ok {
+		return name
+	}
+	return path.Base(name)
+}
+
+// missing says which files a list does not have.
+func missing(files map[string]comparedFile, listed map[string]bool, where string) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !files[name].unlisted && !listed[name] {
+			errs = append(errs, fmt.Errorf("%s is not in %s", inspect.Printable(name), where))
+		}
+	}
+
+	return errors.Join(errs...)
+}
+
+// compareDist compares the files of a dist/ that a run of this program has left with its
+// lists. Other directories are not looked at in this way: nobody knows what their lists are
+// of.
+func compareDist(ctx context.Context, dir string) error {
+	if !isOurs(dir) {
+		return nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("comparing with the checksums: %w", err)
+	}
+	defer root.Close()
+
+	lists, err := distLists(root)
+	if len(lists) == 0 {
+		return err // a run that was cut off leaves none
+	}
+
+	entries, readErr := os.ReadDir(dir)
+	errs := []error{err, readErr}
+	files := map[string]comparedFile{}
+	for _, entry := range entries {
+		name := entry.Name()
+		isList := slices.ContainsFunc(lists, func(l checksumList) bool { return l.name == name })
+		if isList || slices.Contains([]string{reportJSON, reportHTML, ".gitignore", lockName, binDir}, name) || !isFinished(entry) {
+			continue
+		}
+
+		sums, err := sumsIn(ctx, root, name, algorithmsOf(lists))
+		files[name] = comparedFile{sums: sums}
+		errs = append(errs, err)
+	}
+
+	_, err = compareLists(lists, files)
+	return errors.Join(append(errs, err)...)
+}
+
+// distLists reads the lists that this program writes.
+func distLists(root *os.Root) (lists []checksumList, err error) {
+	var errs []error
+	for _, algorithm := range slices.Sorted(maps.Keys(pack.ChecksumFiles)) {
+		l := checksumList{name: pack.ChecksumFiles[algorithm], ListName: pack.ListName{Algorithm: algorithm}}
+		if _, err := root.Lstat(l.name); errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+
+		f, size, err := openRegular(root, l.name)
+		if err == nil {
+			err = l.parse(f, size)
+			_ = f.Close() // it was only read
+		}
+		errs = append(errs, err)
+		lists = append(lists, l)
+	}
+
+	return lists, errors.Join(errs...)
+}
+
+// openRegular opens a file of a directory that is no link, nor a pipe or a device.
+func openRegular(root *os.Root, name string) (f *os.File, size int64, err error) {
+	fi, err := root.Lstat(name)
+	if err == nil && !fi.Mode().IsRegular() {
+		err = errors.New("it is no file")
+	}
+	if err == nil {
+		f, err = root.Open(name)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("comparing %s with the checksums: %w", inspect.Printable(name), err)
+	}
+
+	return f, fi.Size(), nil
+}
+
+func sumsIn(ctx context.Context, root *os.Root, name string, algorithms []string) (map[string]string, error) {
+	f, _, err := openRegular(root, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+
+	sums, err := pack.Sums(stoppableReader{ctx, f}, algorithms)
+	if err != nil {
+		return nil, fmt.Errorf("comparing %s with the checksums: %w", inspect.Printable(filepath.ToSlash(name)), err)
+	}
+
+	return sums, nil
+}
+
+// A stoppableReader fails when its context has ended, in the middle of a large file.
+type stoppableReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (s stoppableReader) Read(p []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, context.Cause(s.ctx)
+	}
+	return s.r.Read(p)
+}

@@ -1,0 +1,103 @@
+package github
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/org/go-static-release/release/quote"
+)
+
+// A Log is the one way to the terminal or to the log of a workflow: it makes every line
+// harmless that is written through it, whoever wrote the text in it. What a terminal
+// would obey is shown as an escape (package quote), and in a workflow no line is a
+// command to the runner.
+//
+// It writes whole lines only, each in one call of Write, and keeps the beginning of a
+// line until its end comes or Flush is called. It may be used by several goroutines.
+type Log struct {
+	w        io.Writer
+	workflow bool
+
+	mu      sync.Mutex
+	pending []byte // the beginning of a line
+}
+
+// NewLog returns a log that is not that of a workflow.
+func NewLog(w io.Writer) *Log { return &Log{w: w} }
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	l.pending = append(l.pending, p...)
+	end := bytes.LastIndexByte(l.pending, '\n') + 1
+	if end == 0 {
+		return len(p), nil
+	}
+
+	lines := string(l.pending[:end])
+	l.pending = append(l.pending[:0], l.pending[end:]...)
+
+	return len(p), l.write(lines)
+}
+
+// Flush writes the beginning of a line whose end has not come.
+func (l *Log) Flush() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if len(l.pending) == 0 {
+		return nil
+	}
+
+	line := string(l.pending)
+	l.pending = nil
+
+	return l.write(line)
+}
+
+// write writes lines; the caller holds the mutex.
+func (l *Log) write(lines string) error {
+	if l.workflow {
+		lines = harmless(lines)
+	} else {
+		lines = quote.Text(lines)
+	}
+
+	_, err := l.w.Write([]byte(lines))
+	return err
+}
+
+// writeRaw writes commands to the runner, between two lines.
+func (l *Log) writeRaw(commands string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	_, _ = l.w.Write([]byte(commands)) // there is nobody to tell
+}
+
+// harmless returns text in which the runner finds no command. It reads line by line, and
+// takes for a command what begins with "::", after any white space that .NET knows, and
+// what has "##[" anywhere in it (actions/runner, ActionCommand.cs). It compares by the
+// rules of a culture, which skip characters without a width; quote leaves none of them,
+// and of the white space only blanks, tabs and line feeds.
+func harmless(text string) string {
+	text = strings.ReplaceAll(quote.Text(text), "##[", "## [")
+	if !strings.Contains(text, "::") {
+		return text
+	}
+
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		rest := strings.TrimLeft(line, " \t")
+		if strings.HasPrefix(rest, "::") {
+			indent := line[:len(line)-len(rest)]
+			line = indent + ": " + rest[1:]
+		}
+		b.WriteString(line)
+	}
+
+	return b.String()
+}

@@ -1,0 +1,294 @@
+package pack
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Listed file is one line of a checksum list.
+type Listed struct {
+	Line      int
+	Algorithm string // "sha256", "sha512", or another one that is not computed here
+	Sum       string // lower-case hex
+	Name      string // as it is written
+}
+
+// hexLengths are the digits of digests, by algorithm.
+var hexLengths = map[string]int{
+	"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128, "blake3": 64,
+}
+
+// algorithmsByLength are what a digest is taken for whose list does not say.
+var algorithmsByLength = map[int]string{32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+
+// tagNames are algorithms as the BSD form calls them: those of coreutils, b3sum and the
+// BSDs.
+var tagNames = map[string]string{
+	"MD5": "md5", "SHA1": "sha1", "SHA224": "sha224", "SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512",
+	"SHA2-224": "sha224", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512",
+	"BLAKE2b": "blake2b", "BLAKE3": "blake3",
+}
+
+// Computed reports whether the digests of an algorithm can be compared here.
+func Computed(algorithm string) bool { return newHash[algorithm] != nil }
+
+var (
+	// DIGEST, a blank, a blank (text) or an asterisk (binary), NAME: sha256sum and shasum.
+	gnuLine = regexp.MustCompile(`^(\\?)([0-9a-fA-F]+) [ *](.+)$`)
+	// ALGORITHM (NAME) = DIGEST: sha256sum --tag, and sha256 of the BSDs.
+	bsdLine = regexp.MustCompile(`^(\\?)([A-Za-z0-9-]+) \((.+)\) = ([0-9a-fA-F]+)$`)
+	// DIGEST alone, in a list of one file that is named after it.
+	bareLine = regexp.MustCompile(`^[0-9a-fA-F]+$`)
+)
+
+// ParseChecksums reads a checksum list in one of the forms that tools write: GNU's, text or
+// binary, and BSD's, both with the backslash at the beginning of a line in whose name
+// coreutils has escaped backslashes and ends of lines. Upper-case digits are the same
+// digits. All lines end in a line feed, or all in a carriage return and a line feed; the
+// last one may lack it. Everything else is an error with the number of its line: of a line
+// that cannot be read it is not known what it would say.
+//
+// algorithm is what the name of the list promises, "" if it does not say. only is the file
+// that the list is named after, or "": such a list may be its digest and nothing else.
+func ParseChecksums(data []byte, algorithm, only string) ([]Listed, error) {
+	if err := checkText(data); err != nil {
+		return nil, err
+	}
+
+	text := strings.TrimSuffix(string(data), "\n")
+	lines := strings.Split(text, "\n")
+	windows := strings.HasSuffix(lines[0], "\r")
+
+	var list []Listed
+	for i, line := range lines {
+		bare, hasReturn := strings.CutSuffix(line, "\r")
+		atEnd := i == len(lines)-1 && !bytes.HasSuffix(data, []byte("\n"))
+		if hasReturn != windows && !(atEnd && !hasReturn) {
+			return nil, fmt.Errorf("line %d does not end as the lines before it do", i+1)
+		}
+
+		entry, err := parseListed(bare, algorithm)
+		if err != nil && only != "" && len(lines) == 1 && bareLine.MatchString(bare) {
+			entry, err = listed("", bare, only, algorithm)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", i+1, err)
+		}
+
+		entry.Line = i + 1
+		list = append(list, entry)
+	}
+
+	return list, nil
+}
+
+// checkText says what a file is that is no text of lines.
+func checkText(data []byte) error {
+	switch {
+	case len(bytes.TrimSpace(data)) == 0:
+		return errors.New("line 1: it is empty")
+	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
+		return errors.New("line 1 begins with a byte order mark, which no tool that checks takes")
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		return errors.New("line 1: it is UTF-16, which no tool that checks takes")
+	}
+
+	for i, line := range bytes.Split(data, []byte("\n")) {
+		if bytes.IndexByte(line, 0) >= 0 || !utf8.Valid(line) {
+			return fmt.Errorf("line %d is not text", i+1)
+		}
+	}
+
+	return nil
+}
+
+// parseListed reads one line, without its end.
+func parseListed(line, algorithm string) (Listed, error) {
+	tag, sum, name, escaped := "", "", "", false
+
+	if m := gnuLine.FindStringSubmatch(line); m != nil {
+		escaped, sum, name = m[1] != "", m[2], m[3]
+	} else if m := bsdLine.FindStringSubmatch(line); m != nil {
+		escaped, tag, name, sum = m[1] != "", m[2], m[3], m[4]
+	} else {
+		return Listed{}, errors.New("it is neither DIGEST, two blanks (or a blank and an asterisk) and a name, nor ALGORITHM (NAME) = DIGEST")
+	}
+
+	if escaped {
+		var err error
+		if name, err = unescapeName(name); err != nil {
+			return Listed{}, err
+		}
+	}
+
+	return listed(tag, sum, name, algorithm)
+}
+
+// listed settles the algorithm of a digest: the tag of the line, the name of the list and
+// the number of digits must not contradict one another.
+func listed(tag, sum, name, algorithm string) (Listed, error) {
+	found := algorithm
+	if tag != "" {
+		if found = tagNames[tag]; found == "" {
+			return Listed{}, fmt.Errorf("unknown algorithm %q", tag)
+		}
+		if algorithm != "" && found != algorithm {
+			return Listed{}, fmt.Errorf("it is of %s, in a list of %s", found, algorithm)
+		}
+	}
+	if found == "" {
+		if found = algorithmsByLength[len(sum)]; found == "" {
+			return Listed{}, fmt.Errorf("no digest has %d digits", len(sum))
+		}
+	}
+	if want := hexLengths[found]; len(sum) != want {
+		return Listed{}, fmt.Errorf("a digest of %d digits; %s has %d", len(sum), found, want)
+	}
+
+	return Listed{Algorithm: found, Sum: strings.ToLower(sum), Name: name}, nil
+}
+
+// unescapeName undoes what coreutils does to a name with a backslash, a line feed or a
+// carriage return in it.
+func unescapeName(name string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		if name[i] != '\\' {
+			b.WriteByte(name[i])
+			continue
+		}
+
+		i++
+		switch {
+		case i < len(name) && name[i] == '\\':
+			b.WriteByte('\\')
+		case i < len(name) && name[i] == 'n':
+			b.WriteByte('\n')
+		case i < len(name) && name[i] == 'r':
+			b.WriteByte('\r')
+		default:
+			return "", fmt.Errorf("the name %q has a backslash that escapes nothing", name)
+		}
+	}
+
+	return b.String(), nil
+}
+
+// A ListName is what the name of a checksum list says of it.
+type ListName struct {
+	Algorithm string // "" if it does not say
+	Only      string // the file that it is of; "" for a list of all files
+}
+
+var (
+	// sha256sum, SHA512SUMS, shasums, SHASUMS256, b3sums
+	sumsWord = regexp.MustCompile(`^(?:(md5|sha1|sha224|sha256|sha384|sha512|b2|b3|blake2b|blake3|sha)sums?(1|224|256|384|512)?|checksums?)$`)
+	// the algorithm as a word of its own, or as an extension
+	algorithmWord = regexp.MustCompile(`^(md5|sha1|sha224|sha256|sha384|sha512|b2|b3|blake2b|blake3)$`)
+)
+
+// NamesList reports whether a file of a release has the name of a checksum list, as tools
+// and projects call them: checksums.txt, tool_1.2.3_checksums.txt, checksums-sha512.txt,
+// SHA256SUMS, tool_1.2.3_SHA256SUMS, sha256sums.txt, SHASUMS256.txt, checksums.sha256,
+// sha256.txt, sha256.sum; and tool.tar.gz.sha256, the list of tool.tar.gz, if isFile says that this is
+// there.
+func NamesList(name string, isFile func(string) bool) (list ListName, ok bool) {
+	lower := lowerASCII(name) // as long as name
+
+	// An extension that is an algorithm, or sum with one before it.
+	stem, extension := lower, ""
+	if dot := strings.LastIndexByte(lower, '.'); dot > 0 {
+		stem, extension = lower[:dot], lower[dot+1:]
+	}
+	if m := sumsWord.FindStringSubmatch(extension); algorithmWord.MatchString(extension) || m != nil {
+		list.Algorithm = algorithmOf(extension)
+		if isFile(name[:len(stem)]) {
+			list.Only = name[:len(stem)]
+		}
+		return list, true
+	}
+	if extension == "sum" && algorithmWord.MatchString(stem) {
+		return ListName{Algorithm: algorithmOf(stem)}, true
+	}
+
+	// In the name of a text a word for sums may stand anywhere, and else at the end, but for
+	// the algorithm: checksum_1.2.3_linux_amd64 is a program.
+	isText := extension == "txt"
+	if !isText {
+		stem = lower
+	}
+	if only := name[:len(stem)]; isText && algorithmWord.MatchString(lastWord(stem)) && len(only) > len(lastWord(stem)) {
+		if only = only[:len(only)-len(lastWord(stem))-1]; isFile(only) {
+			return ListName{Algorithm: algorithmOf(lastWord(stem)), Only: only}, true // tool.tar.gz.sha256.txt
+		}
+	}
+
+	words := strings.FieldsFunc(stem, isSeparator)
+	for i, word := range words {
+		if algorithm := algorithmOf(word); algorithm != "" {
+			list.Algorithm = algorithm
+		}
+		switch {
+		case isText:
+			ok = ok || sumsWord.MatchString(word) || algorithmWord.MatchString(word)
+		case sumsWord.MatchString(word):
+			ok = onlyAlgorithms(words[i+1:])
+		}
+	}
+	if !ok {
+		return ListName{}, false
+	}
+
+	return list, true
+}
+
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c - 'A' + 'a'
+		}
+	}
+	return string(b)
+}
+
+func isSeparator(r rune) bool { return r == '.' || r == '_' || r == '-' }
+
+func lastWord(s string) string { return s[strings.LastIndexFunc(s, isSeparator)+1:] }
+
+func onlyAlgorithms(words []string) bool {
+	for _, word := range words {
+		if !algorithmWord.MatchString(word) && word != "bsd" && word != "gnu" {
+			return false
+		}
+	}
+	return true
+}
+
+// algorithmOf is the algorithm that a word of a name stands for, "" if it does not say.
+func algorithmOf(word string) string {
+	if algorithmWord.MatchString(word) {
+		switch word {
+		case "b2":
+			return "blake2b"
+		case "b3":
+			return "blake3"
+		}
+		return word
+	}
+
+	m := sumsWord.FindStringSubmatch(word)
+	switch {
+	case m == nil:
+		return ""
+	case m[1] == "sha" && m[2] != "":
+		return "sha" + m[2]
+	case m[1] == "sha" || m[1] == "":
+		return ""
+	}
+	return algorithmOf(m[1])
+}

@@ -1,0 +1,178 @@
+package pack_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/org/go-static-release/release/pack"
+)
+
+var (
+	sum256 = strings.Repeat("0123456789abcdef", 4)
+	sum512 = sum256 + sum256
+)
+
+func TestParseChecksums(t *testing.T) {
+	for _, c := range []struct{ list, algorithm, only, want string }{
+		{sum256 + "  a\n" + sum256 + " *b c\n", "", "", "[{1 sha256 SUM a} {2 sha256 SUM b c}]"},
+		{strings.ToUpper(sum256) + "  a", "sha256", "", "[{1 sha256 SUM a}]"},
+		{sum256 + "  a\r\n" + sum256 + "  b\r\n", "", "", "[{1 sha256 SUM a} {2 sha256 SUM b}]"},
+		{sum256 + "  a\r\n" + sum256 + "  b", "", "", "[{1 sha256 SUM a} {2 sha256 SUM b}]"},
+		{"SHA256 (a) = " + sum256 + "\nSHA512 (a) (b) = x) = " + sum512 + "\n", "", "", "[{1 sha256 SUM a} {2 sha512 SUMSUM a) (b) = x}]"},
+		{`\` + sum256 + `  a\\n\n\r` + "\n" + sum256 + `  a\n` + "\n", "", "", `[{1 sha256 SUM a\n` + "\n\r" + `} {2 sha256 SUM a\n}]`},
+		{`\SHA256 (a\nb) = ` + sum256 + "\n", "sha256", "", "[{1 sha256 SUM a\nb}]"},
+		{sum256 + "    a ", "", "", "[{1 sha256 SUM   a }]"},
+		{sum256 + "\n", "", "a", "[{1 sha256 SUM a}]"},
+		{sum256 + "  a\n", "blake3", "", "[{1 blake3 SUM a}]"},
+		{sum256[:32] + "  a\n", "", "", "[{1 md5 0123456789abcdef0123456789abcdef a}]"},
+
+		{sum256 + " a\n", "", "", "line 1: it is neither"},
+		{sum256 + "\ta\n", "", "", "line 1: it is neither"},
+		{sum256 + "  \n", "", "", "line 1: it is neither"},
+		{sum256 + "\n", "", "", "line 1: it is neither"},
+		{sum256 + "  a\n" + sum256, "", "a", "line 2: it is neither"},
+		{sum256 + "  a\n\n", "", "", "line 2: it is neither"},
+		{" " + sum256 + "  a\n", "", "", "line 1: it is neither"},
+		{sum256 + "  a\n# comment\n", "", "", "line 2: it is neither"},
+		{"SHA256(a)= " + sum256 + "\n", "", "", "line 1: it is neither"},
+		{"SHA256 (a) = " + sum256 + " \n", "", "", "line 1: it is neither"},
+		{"<!DOCTYPE html>\n", "", "", "line 1: it is neither"},
+		{sum256[1:] + "  a\n", "", "", "line 1: no digest has 63 digits"},
+		{sum256 + "  a\n" + sum256[1:] + "  b\n", "sha256", "", "line 2: a digest of 63 digits; sha256 has 64"},
+		{sum512 + "  a\n", "sha256", "", "line 1: a digest of 128 digits; sha256 has 64"},
+		{"SHA512 (a) = " + sum256 + "\n", "", "", "line 1: a digest of 64 digits; sha512 has 128"},
+		{"SHA512 (a) = " + sum512 + "\n", "sha256", "", "line 1: it is of sha512, in a list of sha256"},
+		{"SHA3 (a) = " + sum512 + "\n", "", "", `line 1: unknown algorithm "SHA3"`},
+		{`\` + sum256 + `  a\tb` + "\n", "", "", `line 1: the name "a\\tb" has a backslash that escapes nothing`},
+		{`\` + sum256 + `  a\` + "\n", "", "", `line 1: the name "a\\" has a backslash that escapes nothing`},
+		{sum256 + "  a\r\n" + sum256 + "  b\n", "", "", "line 2 does not end as the lines before it do"},
+		{sum256 + "  a\n" + sum256 + "  b\r\n", "", "", "line 2 does not end as the lines before it do"},
+		{"\ufeff" + sum256 + "  a\n", "", "", "line 1 begins with a byte order mark, which no tool that checks takes"},
+		{"\xff\xfe0\x00", "", "", "line 1: it is UTF-16, which no tool that checks takes"},
+		{sum256 + "  a\n" + sum256 + "  b\x00\n", "", "", "line 2 is not text"},
+		{sum256 + "  \xff\n", "", "", "line 1 is not text"},
+		{"", "", "", "line 1: it is empty"},
+		{"\r\n\n", "", "", "line 1: it is empty"},
+	} {
+		list, err := pack.ParseChecksums([]byte(c.list), c.algorithm, c.only)
+		got := strings.ReplaceAll(fmt.Sprint(list), sum256, "SUM")
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want && !(err != nil && strings.HasPrefix(got, c.want)) {
+			t.Errorf("%q (%s): got %s, expected %s", c.list, c.algorithm, got, c.want)
+		}
+	}
+}
+
+// What the tools write is what is read, whatever the names are.
+func TestParseChecksumsOfTools(t *testing.T) {
+	names := []string{"plain", "with blanks ", " leading", "back\\slash", "new\nline", "return\rin it", "back\\nslash", "paren) = (", "*star", "ünïcode", "\\first"}
+	dir := t.TempDir()
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o644); err != nil {
+			t.Skipf("no such names here: %v", err)
+		}
+	}
+
+	tried := 0
+	for _, command := range []string{"sha256sum", "sha256sum --tag", "sha512sum -b", "sha384sum", "b2sum --tag", "md5sum", "shasum -a 256", "busybox sha256sum"} {
+		words := strings.Fields(command)
+		cmd := exec.Command(words[0], append(append(words[1:], "--"), names...)...)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		if err != nil {
+			t.Logf("NOT TRIED: %s: %v", command, err)
+			continue
+		}
+		tried++
+		list, err := pack.ParseChecksums(out, "", "")
+		if words[0] == "busybox" && err != nil {
+			continue // it escapes no name, so that a line feed makes two lines, which is an error
+		}
+		if err != nil || len(list) != len(names) {
+			t.Errorf("%s: %d files, %v:\n%s", command, len(list), err, out)
+			continue
+		}
+		for i, name := range names {
+			if list[i].Name != name {
+				t.Errorf("%s: got %q, expected %q", command, list[i].Name, name)
+			}
+			if !pack.Computed(list[i].Algorithm) {
+				continue
+			}
+			sums, err := pack.Sums(strings.NewReader(name), []string{list[i].Algorithm})
+			if err != nil || sums[list[i].Algorithm] != list[i].Sum {
+				t.Errorf("%s: %q: %v, got %v, expected %v", command, name, err, sums, list[i].Sum)
+			}
+		}
+	}
+	if tried == 0 {
+		t.Skip("NO TOOL THAT WRITES CHECKSUMS IS HERE TO COMPARE WITH")
+	}
+}
+
+func TestNamesList(t *testing.T) {
+	isFile := func(name string) bool {
+		return name == "tool.tar.gz" || name == "checksums.txt" || name == "Tool"
+	}
+	for name, want := range map[string]string{
+		"checksums.txt": "{ }", "checksum.txt": "{ }", "checksums-sha512.txt": "{sha512 }", "tool_1.2.3_checksums.txt": "{ }",
+		"tool-1.2.3-checksums.txt": "{ }", "tool_1.2.3_SHA256SUMS": "{sha256 }", "SHA256SUMS": "{sha256 }", "SHA256SUMS.txt": "{sha256 }",
+		"sha256sums.txt": "{sha256 }", "sha256sum.txt": "{sha256 }", "SHASUMS256.txt": "{sha256 }", "shasums.txt": "{ }", "CHECKSUMS": "{ }",
+		"checksums-bsd": "{ }", "sha256.txt": "{sha256 }", "checksums.sha256": "{sha256 }", "checksums_sha256.txt": "{sha256 }", "sha256.sum": "{sha256 }",
+		"checksums-linux.txt": "{ }", "B3SUMS": "{blake3 }", "md5sums.txt": "{md5 }", "b2sums.txt": "{blake2b }",
+		"tool.tar.gz.sha256": "{sha256 tool.tar.gz}", "tool.tar.gz.SHA512": "{sha512 tool.tar.gz}", "tool.tar.gz.sha256sum": "{sha256 tool.tar.gz}",
+		"tool.tar.gz.sha256.txt": "{sha256 tool.tar.gz}", "checksums.txt.sha256": "{sha256 checksums.txt}", "Tool.md5": "{md5 Tool}", "gone.sha256": "{sha256 }",
+	} {
+		if list, ok := pack.NamesList(name, isFile); !ok || fmt.Sprint(list) != want {
+			t.Errorf("%s: got %v, %v, expected %s", name, list, ok, want)
+		}
+	}
+	for _, name := range []string{
+		"", ".", "tool", "tool.tar.gz", "checksum_1.2.3_linux_amd64", "checksums.txt.sig", "checksums.txt.asc", "go.sum", "sha256sum_linux_amd64.tar.gz",
+		"README.txt", "LICENSE", "tool_sha256", "tool.sum", "\xff\xfe", "İ.txt", "checksum.exe",
+	} {
+		if list, ok := pack.NamesList(name, isFile); ok {
+			t.Errorf("%q is taken for a list: %v", name, list)
+		}
+	}
+}
+
+func FuzzParseChecksums(f *testing.F) {
+	f.Add([]byte(sum256+"  a\n"+sum256+" *b\n"), "a")
+	f.Add([]byte("SHA256 (a) = "+sum256+"\r\n"), "")
+	f.Add([]byte(`\`+sum256+`  a\\b\n`+"\n"), "checksums.txt")
+	f.Add([]byte(sum256), "tool.sha256")
+	f.Fuzz(func(t *testing.T, data []byte, name string) {
+		named, _ := pack.NamesList(name, func(s string) bool { return len(s)%2 == 0 })
+		list, err := pack.ParseChecksums(data, named.Algorithm, named.Only)
+		if err != nil {
+			return
+		}
+
+		// Every line is an entry, and an entry is written as what was read.
+		lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+		if len(list) != len(lines) {
+			t.Fatalf("%d entries of %d lines", len(list), len(lines))
+		}
+		for i, e := range list {
+			line := strings.TrimSuffix(lines[i], "\r")
+			name := e.Name
+			if strings.HasPrefix(line, `\`) {
+				name = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`).Replace(name)
+			}
+			lower := strings.ToLower(line)
+			if e.Line != i+1 || e.Name == "" || !strings.Contains(line, name) && line != lines[i] || !strings.Contains(lower, e.Sum) {
+				t.Fatalf("%q: %+v", lines[i], e)
+			}
+			if n := map[string]int{"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128, "blake3": 64}[e.Algorithm]; n != len(e.Sum) {
+				t.Fatalf("%q: %+v", lines[i], e)
+			}
+		}
+	})
+}
