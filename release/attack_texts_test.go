@@ -168,7 +168,7 @@ func TestAttackChecksumLists(t *testing.T) {
 }
 
 // What a run has left in dist is compared with the lists there.
-func TestAttackDist(t *testing.T) {
+func TestAttackDistLists(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	w.run(t.Context(), 0, "INPUT_DRY_RUN=true", "INPUT_CHECKSUMS=sha256 sha512")
 	verify := func(status int, says string) {
