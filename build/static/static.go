@@ -173,19 +173,6 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 	return nil, fmt.Errorf("%w: unknown format, first bytes % x", ErrNotExecutable, head)
 }
 
-// setOS notes the system a part of the file speaks of; two parts must not speak of different ones.
-func (f *File) setOS(name string) error {
-	switch {
-	case f.OS == "" || f.OS == name:
-		f.OS = name
-	case f.OS == "linux" && name == "android": // Android's kernel is Linux, its programs may say both
-		f.OS = name
-	default:
-		return fmt.Errorf("contradiction: made for %s and for %s", f.OS, name)
-	}
-	return nil
-}
-
 // add appends a name unless the list holds it.
 func add(list []string, name string) []string {
 	if slices.Contains(list, name) {
