@@ -59,13 +59,6 @@ func TestELFSynthetic(t *testing.T) {
 }
 
 func TestELFFacts(t *testing.T) {
-	note := func(owner string, desc ...uint32) []byte {
-		s := elfSpec{data: elf.ELFDATA2LSB}
-		b := s.encode(elfNote{NameSize: uint32(len(owner) + 1), DescSize: uint32(4 * len(desc)), Type: 1})
-		b = append(b, owner...)
-		b = append(b, make([]byte, 4-len(owner)%4)...)
-		return append(b, s.encode(desc)...)
-	}
 	tests := []struct {
 		name  string
 		spec  elfSpec
@@ -95,11 +88,11 @@ func TestELFFacts(t *testing.T) {
 		}},
 		{"unknown OS ABI", elfSpec{abi: elf.ELFOSABI_HPUX}, func(f *File) bool { return !Judge("linux", f).OK }},
 		{"n32", elfSpec{class: elf.ELFCLASS32, data: elf.ELFDATA2MSB, machine: elf.EM_MIPS, flags: 0x20}, func(f *File) bool { return f.Arch == "" }},
-		{"GNU note", elfSpec{notes: note("GNU", 0, 3, 2, 0)}, func(f *File) bool { return f.OS == "linux" }},
-		{"NetBSD note", elfSpec{notes: note("NetBSD", 700000000)}, func(f *File) bool { return f.OS == "netbsd" }},
-		{"Android note", elfSpec{notes: note("Android", 21)},
+		{"GNU note", elfSpec{notes: noteOf("GNU", 0, 3, 2, 0)}, func(f *File) bool { return f.OS == "linux" }},
+		{"NetBSD note", elfSpec{notes: noteOf("NetBSD", 700000000)}, func(f *File) bool { return f.OS == "netbsd" }},
+		{"Android note", elfSpec{notes: noteOf("Android", 21)},
 			func(f *File) bool { return f.OS == "android" && Judge("android", f).OK && !Judge("linux", f).OK }},
-		{"Android note with an extension of GNU", elfSpec{abi: elf.ELFOSABI_LINUX, notes: note("Android", 21)},
+		{"Android note with an extension of GNU", elfSpec{abi: elf.ELFOSABI_LINUX, notes: noteOf("Android", 21)},
 			func(f *File) bool { return f.OS == "android" && Judge("android", f).OK && !Judge("linux", f).OK }},
 		{"486", elfSpec{class: elf.ELFCLASS32, machine: elf.EM_486}, func(f *File) bool { return f.Machine == "EM_486" }},
 		{"two segments of one page", elfSpec{editSegments: func(s []elf.Prog64) []elf.Prog64 {
@@ -108,7 +101,7 @@ func TestELFFacts(t *testing.T) {
 			second.Filesz, second.Memsz = 0x20, 0x20
 			return append(s, second)
 		}}, func(f *File) bool { return Judge("linux", f).OK }},
-		{"foreign note", elfSpec{notes: note("Xen", 1)}, func(f *File) bool { return f.OS == "" }},
+		{"foreign note", elfSpec{notes: noteOf("Xen", 1)}, func(f *File) bool { return f.OS == "" }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
