@@ -104,7 +104,8 @@ func (p *peFile) readHeaders() (sections uint64, err error) {
 		return 0, err
 	}
 	if p.head.Characteristics&pe.IMAGE_FILE_EXECUTABLE_IMAGE == 0 {
-		return 0, fmt.Errorf("%w: PE file without IMAGE_FILE_EXECUTABLE_IMAGE", ErrNotExecutable)
+		// Windows refuses it, firmware and Wine do not look. An object has no DOS header before it.
+		return 0, p.errorf(whatPE, off, "without IMAGE_FILE_EXECUTABLE_IMAGE")
 	}
 	off += uint64(binary.Size(p.head))
 	optional, err := p.sub("PE optional header", off, uint64(p.head.SizeOfOptionalHeader))

@@ -240,7 +240,7 @@ func TestPERefused(t *testing.T) {
 	}{
 		{"DOS", append([]byte("MZ"), make([]byte, 0x100)...), "not an executable: a DOS program"},
 		{"no DOS header", []byte("MZ"), "reading DOS header at 0x3c"},
-		{"object", object, "not an executable: PE file without IMAGE_FILE_EXECUTABLE_IMAGE"},
+		{"not to be executed", object, "reading PE headers at 0x84: without IMAGE_FILE_EXECUTABLE_IMAGE"},
 		{"short optional header", short, "64 bytes, need 112"},
 		{"optional header without directories", optional(func(o *pe.OptionalHeader64) { o.Magic = 0x107 }), "unknown magic 0x107"},
 		{"wrong word size", peSpec{bits: 32}.bytes(), "IMAGE_FILE_MACHINE_AMD64 with a 32-bit optional header"},

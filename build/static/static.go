@@ -113,9 +113,16 @@ var formats = []struct {
 	{"\xca\xfe\xba\xbf", readFat},
 	{"\x00asm", readWasm},
 	{"\x01\xf7", readXCOFF},
+	{"\x01\xdf", readXCOFF32},
 	{"\x00\x00\x01\xeb", readPlan9}, // 386; these three as in debug/plan9obj
 	{"\x00\x00\x8a\x97", readPlan9}, // amd64
 	{"\x00\x00\x06\x47", readPlan9}, // arm
+	{"bFLT", readFlat},
+}
+
+// readFlat refuses the programs of Linux without memory management (fs/binfmt_flat.c).
+func readFlat(v view) (*File, error) {
+	return nil, v.errorf("flat program", 0, "what it needs cannot be read")
 }
 
 // Open is [Read] for a file on disk.
