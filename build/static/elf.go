@@ -201,6 +201,7 @@ func (e *elfFile) load(s elf.Prog64) error {
 // kind agree (TASK_SIZE in the kernel).
 var elfAddressLimits = map[elf.Machine]uint64{
 	elf.EM_386:    0xc0000000,
+	elf.EM_486:    0xc0000000,
 	elf.EM_X86_64: 1<<47 - pageSize,
 }
 

@@ -368,6 +368,44 @@ func TestKernelIgnores(t *testing.T) {
 	}
 }
 
+// TestKernelTwoPrograms starts a file that is a static program to those who believe EI_CLASS, with
+// program headers of its own, and one with a loader to the kernel.
+func TestKernelTwoPrograms(t *testing.T) {
+	k := newKernel(t)
+	const (
+		headers = 0x2000        // of 32 bits: where they are is the upper half of the 64-bit e_entry
+		base    = headers << 32 // what is added to the addresses of 64 bits
+	)
+	file := func(class elf.Class) []byte {
+		spec := elfSpec{code: exit0amd64, interp: k.loaders[elf.EM_X86_64], needed: []string{"libc.so.6"}}
+		spec.editSegments = func(list []elf.Prog64) []elf.Prog64 {
+			for i := range list {
+				list[i].Vaddr += base
+			}
+			return list
+		}
+		spec.editHeader = func(h *elf.Header64) {
+			h.Ident[elf.EI_CLASS] = byte(class)
+			h.Entry += base
+			h.Shoff = 32<<16 | 1<<32 // e_phentsize and e_phnum of 32 bits
+		}
+		b := spec.bytes()
+		size := uint32(len(b))
+		b = append(b, make([]byte, headers-len(b))...)
+		return append(b, spec.encode(elf.Prog32{Type: uint32(elf.PT_LOAD), Vaddr: elfBase, Filesz: size, Memsz: size, Flags: 5})...)
+	}
+
+	if did, err := k.start(t, file(elf.ELFCLASS32)); did != ranLoader {
+		t.Fatalf("it %s: %v", did, err)
+	}
+	for _, class := range []elf.Class{elf.ELFCLASS32, elf.ELFCLASS64} {
+		f, err := readBytes(file(class))
+		if err == nil || !strings.Contains(err.Error(), "contradiction: "+class.String()) {
+			t.Errorf("%s: read %+v, %v", class, f, err)
+		}
+	}
+}
+
 // FuzzKernel makes other headers for the programs of TestKernel.
 func FuzzKernel(f *testing.F) {
 	k := newKernel(f)
