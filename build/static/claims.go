@@ -60,7 +60,10 @@ var claims = map[string]claim{
 		interpreters: []string{"/usr/lib/dyld"},
 		libraries:    []string{"/usr/lib/", "/System/Library/"},
 	},
-	"windows": {name: claimSystem, format: PE, systems: []string{"windows"}, libraries: windowsLibraries},
+	"windows": {
+		name: claimSystem, format: PE, systems: []string{"windows"},
+		libraries: slices.Concat(windowsLibraries, windowsAssemblies),
+	},
 
 	"js":     {name: claimHost, format: Wasm, libraries: []string{"gojs", "go"}}, // "go" until Go 1.20
 	"wasip1": {name: claimHost, format: Wasm, libraries: []string{"wasi_snapshot_preview1"}},

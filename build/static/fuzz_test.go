@@ -123,6 +123,9 @@ func FuzzPE(f *testing.F) {
 		peSpec{imports: []string{"kernel32.dll", "ntdll.dll"}, delayed: []string{"user32.dll"}}.bytes(),
 		peSpec{bits: 32, machine: pe.IMAGE_FILE_MACHINE_I386, imports: []string{"a.dll"}, delayed: []string{"b.dll"}, delayedByVA: true}.bytes(),
 		peSpec{characteristics: pe.IMAGE_FILE_DLL}.bytes(),
+		peManifest(manifestOf("Microsoft.VC90.CRT")).bytes(),
+		peManifest(wide(manifestOf("Microsoft.Windows.Common-Controls"))).bytes(),
+		peSpec{imports: []string{"a.dll"}, extra: peBoundTable("b.dll"), editOptional: peBoundAt, editSection: peWholeFile}.bytes(),
 	}
 	fuzz(f, []string{"windows"}, seeds, func(t *testing.T, b []byte, file *File) {
 		other, err := pe.NewFile(bytes.NewReader(b))

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// A PE file is read as Windows reads it: headers, sections, import tables. The facts are those of
+// A PE file is read as Windows reads it: headers, sections, import tables, manifests. The facts are those of
 // "PE Format" (https://learn.microsoft.com/windows/win32/debug/pe-format), whose names are used.
 
 // peTargets is the GOARCH of a Machine and the word size that goes with it.
@@ -71,7 +71,16 @@ func readPE(v view) (*File, error) {
 	if err := p.readSections(f, sections); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*File) error{p.entry, p.imports, p.bound, p.delayed, p.runtime, p.signature} {
+	steps := []func(*File) error{
+		p.entry,
+		p.imports,
+		p.bound,
+		p.delayed,
+		p.runtime,
+		p.manifests,
+		p.signature,
+	}
+	for _, step := range steps {
 		if err := step(f); err != nil {
 			return nil, err
 		}

@@ -142,6 +142,60 @@ func peWholeFile(s *pe.SectionHeader32) {
 	s.SizeOfRawData += 0x200
 }
 
+func manifestOf(assembly string) string {
+	return "\ufeff<assembly xmlns='urn:schemas-microsoft-com:asm.v1'><assemblyIdentity name='me'/><dependency><dependentAssembly>" +
+		"<assemblyIdentity type='win32' name='" + assembly + "' version='6.0.0.0'/></dependentAssembly></dependency></assembly>\x00"
+}
+
+// wide is text in UTF-16 with a mark before it.
+func wide(text string) string {
+	var b []byte
+	for _, r := range "\ufeff" + strings.Trim(text, "\x00\ufeff") {
+		b = binary.LittleEndian.AppendUint16(b, uint16(r))
+	}
+	return string(b)
+}
+
+// peManifest is a program with a manifest among its resources, which are behind the section.
+func peManifest(text string) peSpec {
+	s := peManifestAt(peSection + 0x200)
+	s.extra = make([]byte, 0x200)
+	at := 0
+	put := func(v any) {
+		b, err := binary.Append(nil, binary.LittleEndian, v)
+		if err != nil {
+			panic(err)
+		}
+		at += copy(s.extra[at:], b)
+	}
+	for level, name := range []uint32{rtManifest, 1, 1033} {
+		next := uint32(at + 24)
+		if level < 2 {
+			next |= resourceDirectoryFlag
+		}
+		put(peResourceDirectory{NumberOfIDEntries: 1})
+		put(peResourceEntry{name, next})
+	}
+	// The text is long: it takes the rest of what is mapped.
+	put([]uint32{uint32(peSection + 0x200 + at + 16), uint32(len(text)), 0, 0})
+	s.extra = append(s.extra[:at], text...)
+	s.extra = append(s.extra, make([]byte, 0x600-len(s.extra))...)
+	return s
+}
+
+func peManifestAt(addr uint32) peSpec {
+	return peSpec{
+		editOptional: func(o *pe.OptionalHeader64) {
+			o.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_RESOURCE] = pe.DataDirectory{VirtualAddress: addr, Size: 1}
+		},
+		editSection: func(s *pe.SectionHeader32) {
+			s.VirtualSize += 0x600
+			s.SizeOfRawData += 0x600
+		},
+		extra: make([]byte, 0x600),
+	}
+}
+
 // peFlat makes Windows map the file as it is.
 func peFlat(o *pe.OptionalHeader64) {
 	o.SectionAlignment = 0x200
@@ -182,6 +236,20 @@ func TestPEFacts(t *testing.T) {
 			func(f *File) bool { return len(f.Needed) == len(system)+1 }},
 		{"foreign bound", peSpec{imports: system, extra: peBoundTable("kernel32.dll", "evil.dll"), editOptional: peBoundAt, editSection: peWholeFile}, false,
 			func(f *File) bool { return slices.Contains(f.Needed, "evil.dll") }},
+		{"manifest", peManifest(manifestOf("Microsoft.Windows.Common-Controls")), true,
+			func(f *File) bool {
+				return slices.Equal(f.Needed, []string{"side-by-side assembly Microsoft.Windows.Common-Controls"})
+			}},
+		{"manifest without assemblies", peManifest("<assembly><assemblyIdentity name='me'/></assembly>PADDING"), true,
+			func(f *File) bool { return f.Needed == nil }},
+		{"manifest of an assembly that is to be installed", peManifest(manifestOf("Microsoft.VC90.CRT")), false,
+			func(f *File) bool {
+				return slices.Equal(f.Needed, []string{"side-by-side assembly Microsoft.VC90.CRT"})
+			}},
+		{"manifest in UTF-16", peManifest(wide(`<?xml version="1.0" encoding="UTF-16"?>` + manifestOf("Microsoft.VC90.CRT"))), false,
+			func(f *File) bool { return len(f.Needed) == 1 }},
+		{"manifest in another encoding", peManifest(`<?xml version="1.0" encoding="windows-1252"?><!-- \xa9 -->` + manifestOf("Microsoft.VC90.CRT")), false,
+			func(f *File) bool { return len(f.Needed) == 1 }},
 		{"mapped as it is", peSpec{imports: system, editOptional: peFlat, editSection: func(s *pe.SectionHeader32) { s.VirtualAddress = 0x400 }}, true,
 			func(f *File) bool { return len(f.Needed) == 0 }},
 		{".NET", peSpec{editOptional: func(o *pe.OptionalHeader64) {
@@ -246,6 +314,9 @@ func TestPERefused(t *testing.T) {
 		{"wrong word size", peSpec{bits: 32}.bytes(), "IMAGE_FILE_MACHINE_AMD64 with a 32-bit optional header"},
 		{"headers beyond the end", optional(func(o *pe.OptionalHeader64) { o.SizeOfHeaders = 1 << 20 }), "reach beyond the end"},
 		{"section beyond the end", section(func(s *pe.SectionHeader32) { s.SizeOfRawData += 0x200 }), "reading PE section at 0x400"},
+		{"manifest that is cut off", peManifest("<assembly><dependency>").bytes(), "reading PE manifest at 0x658: XML syntax error"},
+		{"manifest that speaks to the terminal", peManifest(manifestOf("a&#9;b")).bytes(), "is not a name"},
+		{"resources without end", peManifestAt(0x3f8).bytes(), "reading PE resources"},
 		{"section elsewhere than in the file, which is mapped as it is", peSpec{editOptional: peFlat}.bytes(), "address 0x1000 is not its place in the file"},
 		{"section that another replaces", overlapping, "mapped twice"},
 		{"bound import without a name", peSpec{extra: append([]byte("\x01\x00\x00\x00\xff\xff\x00\x00"), make([]byte, 0x1f8)...), editOptional: peBoundAt, editSection: peWholeFile}.bytes(), "reading PE bound import directory"},

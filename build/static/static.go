@@ -13,7 +13,9 @@
 //     Only of a program with glibc inside all segments are read, in small pieces.
 //   - It fails closed. A file that is cut short, that contradicts itself or that cannot be understood
 //     is an error, and what is not known to be harmless is a reason in the verdict. A file is cut short
-//     when bytes are missing that a loader would map.
+//     when bytes are missing that a loader would map. It contradicts itself when loaders, which ignore
+//     much of a header, take it for something else than the header says, or when its parts speak of
+//     different systems. What a loader might start is never [ErrNotExecutable].
 //
 // Exceptions:
 //
@@ -22,7 +24,8 @@
 //     packer hid; the most common one, UPX, is recognised.
 //   - Symbols and debug information are not needed to run: where they are cut off or damaged the file
 //     only counts as stripped.
-//   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is".
+//   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is". Of an
+//     Android program the loader and the libraries must be ones that Android has.
 package static
 
 import (
@@ -68,8 +71,8 @@ type File struct {
 	// Interpreter is the loader that has to be there: ELF PT_INTERP, Mach-O LC_LOAD_DYLINKER.
 	Interpreter string `json:"interpreter,omitempty"`
 	// Needed are the libraries without which it does not start, in the order of the file, each once:
-	// ELF DT_NEEDED and its relatives, PE imports, Mach-O dylibs, wasm import modules, XCOFF import
-	// files.
+	// ELF DT_NEEDED and its relatives, PE imports and side-by-side assemblies, Mach-O dylibs, wasm import
+	// modules, XCOFF import files.
 	Needed []string `json:"needed,omitempty"`
 	// Optional are the libraries without which it starts: weak Mach-O dylibs, delay-loaded DLLs.
 	Optional []string `json:"optional,omitempty"`
