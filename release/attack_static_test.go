@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"debug/macho"
+	"debug/pe"
 	"encoding/binary"
 	"encoding/json"
 	"os"
@@ -133,6 +134,57 @@ func craftedFat(slices int, library string) []byte {
 	return append(table, programs.Bytes()...)
 }
 
+// craftedPE is a program for windows/amd64 that imports nothing, all of it in its headers. It has a
+// manifest, or a bound import, if these are not empty.
+func craftedPE(manifest, bound string) []byte {
+	const start, size = 0x40, 0x1000
+	content := make([]byte, size)
+	put := func(at int, values ...any) (end int) {
+		for _, v := range values {
+			b, err := binary.Append(nil, binary.LittleEndian, v)
+			if err != nil {
+				panic(err)
+			}
+			at += copy(content[at:], b)
+		}
+		return at
+	}
+
+	optional := pe.OptionalHeader64{
+		Magic:               0x20b,
+		AddressOfEntryPoint: size - 16,
+		SectionAlignment:    0x1000,
+		FileAlignment:       0x200,
+		SizeOfHeaders:       size,
+		Subsystem:           pe.IMAGE_SUBSYSTEM_WINDOWS_CUI,
+		NumberOfRvaAndSizes: 16,
+	}
+	if manifest != "" {
+		const resources, directory = 0x400, 1 << 31
+		optional.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_RESOURCE] = pe.DataDirectory{VirtualAddress: resources, Size: 1}
+		put(resources,
+			[]uint32{0, 0, 0, 1 << 16, 24, directory | 24},        // RT_MANIFEST
+			[]uint32{0, 0, 0, 1 << 16, 1, directory | 48},         // its name
+			[]uint32{0, 0, 0, 1 << 16, 1033, 72},                  // its language
+			[]uint32{resources + 88, uint32(len(manifest)), 0, 0}, // where it is
+			[]byte(manifest))
+	}
+	if bound != "" {
+		const table = 0x300
+		optional.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT] = pe.DataDirectory{VirtualAddress: table, Size: 1}
+		put(table, []uint16{1, 0, 16, 0, 0, 0, 0, 0}, []byte(bound))
+	}
+
+	put(0, []byte("MZ"))
+	put(0x3c, uint32(start))
+	put(start, []byte("PE\x00\x00"), pe.FileHeader{
+		Machine:              pe.IMAGE_FILE_MACHINE_AMD64,
+		SizeOfOptionalHeader: uint16(binary.Size(optional)),
+		Characteristics:      pe.IMAGE_FILE_EXECUTABLE_IMAGE,
+	}, optional)
+	return content
+}
+
 // A program is judged by what its loader does with it, whatever its header or its build info says.
 func TestAttackLoaders(t *testing.T) {
 	const glibc = "/lib64/ld-linux-x86-64.so.2"
@@ -140,6 +192,9 @@ func TestAttackLoaders(t *testing.T) {
 	bigEndian := func(h *elf.Header64) {
 		h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2MSB)
 		h.Version = 1 << 24
+	}
+	assembly := func(name string) string {
+		return "<assembly><dependency><dependentAssembly><assemblyIdentity name='" + name + "'/></dependentAssembly></dependency></assembly>"
 	}
 	tests := []struct {
 		name  string
@@ -171,6 +226,12 @@ func TestAttackLoaders(t *testing.T) {
 		{"musl-built-for-android", craftedELF{interpreter: "/lib/ld-musl-x86_64.so.1", needed: "libc.so", goos: "android"}.bytes(), "", "android", "made for linux"},
 		{"library-built-for-android", craftedELF{needed: "libc.so.6", goos: "android"}.bytes(), "", "android", "needs libc.so.6"},
 		{"glibc-built-for-solaris", craftedELF{interpreter: glibc, needed: "libc.so", goos: "solaris"}.bytes(), "", "solaris", "made for linux"},
+
+		// What Windows looks for beside the imports.
+		{"windows.exe", craftedPE("", ""), "system libraries only", "windows", ""},
+		{"controls.exe", craftedPE(assembly("Microsoft.Windows.Common-Controls"), ""), "system libraries only", "windows", ""},
+		{"assembly.exe", craftedPE(assembly("Microsoft.VC90.CRT"), ""), "", "windows", "needs side-by-side assembly Microsoft.VC90.CRT"},
+		{"bound.exe", craftedPE("", "evil.dll"), "", "windows", "needs evil.dll"},
 
 		// What begins like a Java class.
 		{"fat", craftedFat(45, "/usr/lib/libSystem.B.dylib"), "system libraries only", "darwin", ""},
