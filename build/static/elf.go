@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -14,8 +15,8 @@ import (
 // Field names are those of the System V ABI, chapters 4 and 5 (https://gabi.xinuos.com).
 //
 // Where loaders differ, or where the file says one thing to the kernel and another to whoever trusts
-// its header, reading it is an error: see elf_header.go for the header, addSegment for the segments,
-// memory.at for what ends up at an address.
+// its header, reading it is an error: see elf_header.go for the header, load for the segments, memory.at for
+// what ends up at an address, and elf_system.go for the system that runs it.
 
 // elfArch is the GOARCH of a machine, word size and byte order.
 var elfArch = map[elfTarget]string{
@@ -173,9 +174,11 @@ func segmentName(s elf.Prog64) string { return "ELF segment " + elf.ProgType(s.T
 func (e *elfFile) load(s elf.Prog64) error {
 	what := segmentName(s)
 
-	end := s.Vaddr + s.Memsz
-	limit, limited := elfAddressLimits[elf.Machine(e.head.Machine)]
-	if s.Filesz > s.Memsz || end < s.Vaddr || limited && end > limit {
+	limit, known := elfAddressLimits[elf.Machine(e.head.Machine)]
+	if !known {
+		limit = math.MaxUint64
+	}
+	if s.Filesz > s.Memsz || s.Memsz > limit || s.Vaddr > limit-s.Memsz {
 		return e.errorf(what, s.Off, "0x%x bytes do not fit into 0x%x at address 0x%x", s.Filesz, s.Memsz, s.Vaddr)
 	}
 	if s.Filesz > 0 && (s.Vaddr-s.Off)%pageSize != 0 {
@@ -254,6 +257,9 @@ func (e *elfFile) headersInMemory(f *File) error {
 		}
 	}
 
+	if len(addresses) == 0 {
+		return e.errorf(what, e.head.Phoff, "in no segment, where the loader would look for them")
+	}
 	for _, addr := range addresses {
 		headers, err := e.memory.at(what, addr)
 		if err != nil {

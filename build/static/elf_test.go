@@ -243,6 +243,11 @@ func TestELFRefused(t *testing.T) {
 		{"program headers not in memory", segments(func(list []elf.Prog64) []elf.Prog64 {
 			return append(list, elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: 0x40, Filesz: 8, Memsz: 8})
 		}), "reading ELF program headers at address 0x40: not in the file"},
+		{"program headers in no segment", segments(func(list []elf.Prog64) []elf.Prog64 {
+			load := &list[len(list)-1]
+			load.Off, load.Vaddr, load.Filesz = load.Off+0x80, load.Vaddr+0x80, load.Filesz-0x80
+			return list
+		}), "in no segment"},
 		{"two places of program headers", segments(func(list []elf.Prog64) []elf.Prog64 {
 			p := elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: elfBase + 0x40, Filesz: 8, Memsz: 8}
 			return append(list, p, p)

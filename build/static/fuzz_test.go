@@ -204,7 +204,7 @@ func FuzzFat(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(fat.Arches) != len(file.Slices) {
+		if len(fat.Arches) > len(file.Slices) { // it knows of none that are hidden
 			t.Fatalf("%d slices, want %d", len(file.Slices), len(fat.Arches))
 		}
 		for i, arch := range fat.Arches {

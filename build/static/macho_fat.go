@@ -51,6 +51,15 @@ func readFat(v view) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	// Apple's lipo can hide a slice for 64-bit ARM behind the others (-hideARM64), and their loaders
+	// have looked for it.
+	if more, err := readFatArches(v, head.Magic, head.Count+1); err == nil {
+		last := more[head.Count]
+		if last.Cpu == macho.CpuArm64 && holdsMachO(v, more[head.Count:]) {
+			arches = more
+		}
+	}
 	return readSlices(v, arches)
 }
 

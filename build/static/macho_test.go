@@ -290,6 +290,18 @@ func TestMachOManySlices(t *testing.T) {
 	}
 }
 
+// TestMachOHiddenSlice reads a universal binary that counts one slice fewer than it has.
+func TestMachOHiddenSlice(t *testing.T) {
+	intel := machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })
+	foreign := machoWith(func(s *machoSpec) { s.dylibs = []string{"/opt/x"} })
+	b := fat(macho.MagicFat, intel, foreign)
+	binary.BigEndian.PutUint32(b[4:], 1)
+	f, err := readBytes(b)
+	if err != nil || len(f.Slices) != 2 || Judge("darwin", f).OK {
+		t.Errorf("read %+v, %v", f, err)
+	}
+}
+
 func TestMachORefused(t *testing.T) {
 	header := func(edit func(*macho.FileHeader)) []byte {
 		return machoWith(func(s *machoSpec) { s.editHeader = edit }).bytes()
