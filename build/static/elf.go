@@ -290,11 +290,14 @@ func (e *elfFile) entry(f *File) error {
 	case elf.EM_PPC64, elf.EM_IA_64, elf.EM_PARISC:
 		return nil // a pointer to it, which is data
 	}
-	executable := slices.ContainsFunc(e.segments, func(s elf.Prog64) bool {
-		return elf.ProgType(s.Type) == elf.PT_LOAD &&
-			elf.ProgFlag(s.Flags)&elf.PF_X != 0 &&
-			e.head.Entry >= s.Vaddr && e.head.Entry-s.Vaddr < s.Filesz
-	})
+	// Where two segments share a page, it has the protection of the last.
+	executable := false
+	for _, s := range e.segments {
+		m := mapping{addr: s.Vaddr, size: s.Memsz}
+		if first, end := m.pages(); elf.ProgType(s.Type) == elf.PT_LOAD && first <= e.head.Entry && e.head.Entry < end {
+			executable = elf.ProgFlag(s.Flags)&elf.PF_X != 0
+		}
+	}
 	if !executable {
 		return fmt.Errorf("reading %s at address 0x%x: not in executable memory", what, e.head.Entry)
 	}

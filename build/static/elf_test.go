@@ -237,6 +237,12 @@ func TestELFRefused(t *testing.T) {
 		{"address beyond what programs have", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr = 1 << 47 })), "do not fit"},
 		{"code that must not be executed", elfSpec{editSegments: segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Flags = uint32(elf.PF_R) })},
 			"not in executable memory"},
+		{"code in a page that must not be executed", elfSpec{editSegments: func(list []elf.Prog64) []elf.Prog64 {
+			second := list[len(list)-1]
+			second.Vaddr, second.Off = second.Vaddr+0x20, second.Off+0x20
+			second.Filesz, second.Memsz, second.Flags = 0x20, 0x20, uint32(elf.PF_R|elf.PF_W)
+			return append(list, second)
+		}}, "not in executable memory"},
 		{"program headers elsewhere in memory", segments(func(list []elf.Prog64) []elf.Prog64 {
 			return append(list, elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: elfBase + 0x80, Filesz: 8, Memsz: 8})
 		}), "their address 0x10080 is at 0x80 of the file"},

@@ -158,17 +158,22 @@ func (m memory) at(what string, addr uint64) (view, error) {
 	return p.view.sub(what, addr-p.addr, size)
 }
 
+// pages returns where the first page of p starts and where its last one ends.
+func (p mapping) pages() (start, end uint64) {
+	start = p.addr &^ (pageSize - 1)
+	end = (p.addr + p.size + pageSize - 1) &^ (pageSize - 1)
+	if end < start {
+		end = math.MaxUint64
+	}
+	return start, end
+}
+
 // replaces returns the addresses at which q puts other bytes than p, if it does.
 func (q mapping) replaces(p mapping) (start, end uint64, differs bool) {
 	if q.size == 0 {
 		return 0, 0, false
 	}
-
-	start = q.addr &^ (pageSize - 1)
-	end = (q.addr + q.size + pageSize - 1) &^ (pageSize - 1)
-	if end < start {
-		end = math.MaxUint64
-	}
+	start, end = q.pages()
 
 	// The same bytes at the same addresses, such as when two segments share a page of the file, but
 	// for the zeros that follow those of q.
