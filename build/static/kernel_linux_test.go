@@ -335,37 +335,39 @@ func TestKernel(t *testing.T) {
 	}
 }
 
+// ignored are changes of a 64-bit header that kernels do not notice.
+var ignored = map[string]func(*elf.Header64){
+	"EI_CLASS is 32":          func(h *elf.Header64) { h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS32) },
+	"EI_CLASS is nothing":     func(h *elf.Header64) { h.Ident[elf.EI_CLASS] = 0 },
+	"EI_DATA is big-endian":   func(h *elf.Header64) { h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2MSB) },
+	"EI_DATA is nothing":      func(h *elf.Header64) { h.Ident[elf.EI_DATA] = 0 },
+	"EI_VERSION is 0":         func(h *elf.Header64) { h.Ident[elf.EI_VERSION] = 0 },
+	"e_version is 0":          func(h *elf.Header64) { h.Version = 0 },
+	"e_version is big-endian": func(h *elf.Header64) { h.Version = 1 << 24 },
+	"EI_DATA and e_version are big-endian": func(h *elf.Header64) {
+		h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2MSB)
+		h.Version = 1 << 24
+	},
+	"EI_CLASS, EI_DATA and e_version are of another machine": func(h *elf.Header64) {
+		h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS32)
+		h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2MSB)
+		h.Version = 1 << 24
+	},
+	"program headers are counted in 32 bits too": func(h *elf.Header64) {
+		h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS32)
+		h.Shoff = 32<<16 | 1<<32 // e_phentsize and e_phnum of a 32-bit header
+	},
+}
+
 // TestKernelIgnores starts programs with what kernels do not look at changed. They must fail, and
 // must not be passed over.
 func TestKernelIgnores(t *testing.T) {
 	k := newKernel(t)
-	edits := map[string]func(*elf.Header64){
-		"EI_CLASS is 32":          func(h *elf.Header64) { h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS32) },
-		"EI_CLASS is nothing":     func(h *elf.Header64) { h.Ident[elf.EI_CLASS] = 0 },
-		"EI_DATA is big-endian":   func(h *elf.Header64) { h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2MSB) },
-		"EI_DATA is nothing":      func(h *elf.Header64) { h.Ident[elf.EI_DATA] = 0 },
-		"EI_VERSION is 0":         func(h *elf.Header64) { h.Ident[elf.EI_VERSION] = 0 },
-		"e_version is 0":          func(h *elf.Header64) { h.Version = 0 },
-		"e_version is big-endian": func(h *elf.Header64) { h.Version = 1 << 24 },
-		"EI_DATA and e_version are big-endian": func(h *elf.Header64) {
-			h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2MSB)
-			h.Version = 1 << 24
-		},
-		"EI_CLASS, EI_DATA and e_version are of another machine": func(h *elf.Header64) {
-			h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS32)
-			h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2MSB)
-			h.Version = 1 << 24
-		},
-		"program headers are counted in 32 bits too": func(h *elf.Header64) {
-			h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS32)
-			h.Shoff = 32<<16 | 1<<32 // e_phentsize and e_phnum of a 32-bit header
-		},
-	}
 	for _, seed := range k.seeds() {
 		if seed.spec.machine == elf.EM_386 {
 			continue
 		}
-		for name, edit := range edits {
+		for name, edit := range ignored {
 			t.Run(seed.name+", "+name, func(t *testing.T) {
 				spec := seed.spec
 				spec.editHeader = edit
@@ -378,6 +380,40 @@ func TestKernelIgnores(t *testing.T) {
 					t.Errorf("read %+v, %v", f, err)
 				}
 			})
+		}
+	}
+}
+
+// TestKernelIgnoresInGo does the same with a program that Go built.
+func TestKernelIgnoresInGo(t *testing.T) {
+	k := newKernel(t)
+	whole, err := os.ReadFile(build(t, "empty", "linux/amd64", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if did, err := k.start(t, whole); did != ranItself {
+		t.Fatalf("unchanged, it %s: %v", did, err)
+	}
+	if f, err := readBytes(whole); err != nil || !Judge("linux", f).OK {
+		t.Fatalf("unchanged: %+v, %v", f, err)
+	}
+
+	for name, edit := range ignored {
+		var head elf.Header64
+		if _, err := binary.Decode(whole, binary.LittleEndian, &head); err != nil {
+			t.Fatal(err)
+		}
+		edit(&head)
+		b := bytes.Clone(whole)
+		if _, err := binary.Encode(b, binary.LittleEndian, head); err != nil {
+			t.Fatal(err)
+		}
+
+		if did, err := k.start(t, b); did != ranItself {
+			t.Errorf("%s: it %s: %v", name, did, err)
+		}
+		if f, err := readBytes(b); err == nil || errors.Is(err, ErrNotExecutable) {
+			t.Errorf("%s: read %+v, %v", name, f, err)
 		}
 	}
 }
