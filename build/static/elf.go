@@ -182,7 +182,8 @@ func (e *elfFile) load(s elf.Prog64) error {
 		return e.errorf(what, s.Off, "0x%x bytes do not fit into 0x%x at address 0x%x", s.Filesz, s.Memsz, s.Vaddr)
 	}
 	if s.Filesz > 0 && (s.Vaddr-s.Off)%pageSize != 0 {
-		return e.errorf(what, s.Off, "address 0x%x is at another place in its page than the bytes of the file", s.Vaddr)
+		return e.errorf(what, s.Off,
+			"address 0x%x is at another place in its page than the bytes of the file", s.Vaddr)
 	}
 	if len(e.memory) > 0 && s.Vaddr < e.memory[len(e.memory)-1].addr {
 		return e.errorf(what, s.Off, "address 0x%x is below that of the segment before it", s.Vaddr)
@@ -293,8 +294,11 @@ func (e *elfFile) entry(f *File) error {
 	// Where two segments share a page, it has the protection of the last.
 	executable := false
 	for _, s := range e.segments {
-		m := mapping{addr: s.Vaddr, size: s.Memsz}
-		if first, end := m.pages(); elf.ProgType(s.Type) == elf.PT_LOAD && first <= e.head.Entry && e.head.Entry < end {
+		if elf.ProgType(s.Type) != elf.PT_LOAD {
+			continue
+		}
+		start, end := mapping{addr: s.Vaddr, size: s.Memsz}.pages()
+		if start <= e.head.Entry && e.head.Entry < end {
 			executable = elf.ProgFlag(s.Flags)&elf.PF_X != 0
 		}
 	}

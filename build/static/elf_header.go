@@ -100,7 +100,8 @@ func (e *elfFile) readHeader() error {
 	case !known:
 		return e.errorf(what, 18, "unknown machine %s: how its files are read is not known", machine)
 	case shape&^possible != 0:
-		return e.errorf(what, elf.EI_CLASS, "contradiction: machine %s in a file of %s, %s", machine, e.class, elf.Data(raw[elf.EI_DATA]))
+		return e.errorf(what, elf.EI_CLASS, "contradiction: machine %s in a file of %s, %s",
+			machine, e.class, elf.Data(raw[elf.EI_DATA]))
 	}
 	if err := e.checkClass(raw); err != nil {
 		return err

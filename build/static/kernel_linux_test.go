@@ -170,7 +170,13 @@ func (k *kernel) harmless(b []byte, code []byte) bool {
 			if _, err := binary.Decode(b[at:], order, &p); err != nil {
 				return false
 			}
-			programs = append(programs, elf.Prog64{Type: p.Type, Off: uint64(p.Off), Vaddr: uint64(p.Vaddr), Filesz: uint64(p.Filesz), Memsz: uint64(p.Memsz)})
+			programs = append(programs, elf.Prog64{
+				Type:   p.Type,
+				Off:    uint64(p.Off),
+				Vaddr:  uint64(p.Vaddr),
+				Filesz: uint64(p.Filesz),
+				Memsz:  uint64(p.Memsz),
+			})
 		}
 	default:
 		return true // no kernel of this machine takes it

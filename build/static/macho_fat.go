@@ -94,7 +94,8 @@ func readSlices(v view, arches []fatArch) (*File, error) {
 	case len(f.Slices) == 0:
 		return nil, other
 	}
-	return nil, v.errorf(whatFat, 0, "contradiction: %d of %d slices are programs or libraries: %v", len(f.Slices), len(arches), other)
+	return nil, v.errorf(whatFat, 0, "contradiction: %d of %d slices are programs or libraries: %v",
+		len(f.Slices), len(arches), other)
 }
 
 // readFatArches reads the entries of a universal binary, all at once. What was read is returned with
@@ -116,7 +117,13 @@ func readFatArches(v view, magic, count uint32) (arches []fatArch, err error) {
 		return nil, err
 	}
 	for _, a := range narrow {
-		arches = append(arches, fatArch{Cpu: a.Cpu, SubCpu: a.SubCpu, Offset: uint64(a.Offset), Size: uint64(a.Size), Align: a.Align})
+		arches = append(arches, fatArch{
+			Cpu:    a.Cpu,
+			SubCpu: a.SubCpu,
+			Offset: uint64(a.Offset),
+			Size:   uint64(a.Size),
+			Align:  a.Align,
+		})
 	}
 	if there < uint64(count) {
 		_, err = v.sub(whatFat, start, uint64(count)*size)

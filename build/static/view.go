@@ -149,7 +149,8 @@ func (m memory) at(what string, addr uint64) (view, error) {
 		switch {
 		case i == j || !differs || end <= addr:
 		case start <= addr:
-			return view{}, fmt.Errorf("reading %s at address 0x%x: mapped twice, from 0x%x of the file and by what is at address 0x%x",
+			return view{}, fmt.Errorf("reading %s at address 0x%x: mapped twice, "+
+				"from 0x%x of the file and by what is at address 0x%x",
 				what, addr, p.view.off+(addr-p.addr), q.addr)
 		default:
 			size = min(size, start-addr)
