@@ -14,7 +14,7 @@ type claim struct {
 	systems      []string // the values of File.OS that are the system; a file that does not say is taken for one
 	interpreters []string // the loaders it may ask for; it need not ask for any
 	libraries    []string // the libraries it may need, as patterns: see allowed
-	anything     bool     // nothing is judged but format and system
+	asItIs       bool     // what runs is not judged, only that it is for this system
 }
 
 // The claims.
@@ -60,14 +60,22 @@ var claims = map[string]claim{
 		interpreters: []string{"/usr/lib/dyld"},
 		libraries:    []string{"/usr/lib/", "/System/Library/"},
 	},
-	"windows": {name: claimSystem, format: PE, systems: []string{"windows"}, libraries: windowsLibraries},
+	"windows": {
+		name: claimSystem, format: PE, systems: []string{"windows"},
+		libraries: slices.Concat(windowsLibraries, windowsAssemblies),
+	},
 
 	"js":     {name: claimHost, format: Wasm, libraries: []string{"gojs", "go"}}, // "go" until Go 1.20
 	"wasip1": {name: claimHost, format: Wasm, libraries: []string{"wasi_snapshot_preview1"}},
 
-	"android": {name: claimAsItIs, format: ELF, systems: []string{"android", "linux"}, anything: true},
-	"aix":     {name: claimAsItIs, format: XCOFF, systems: []string{"aix"}, anything: true},
-	"plan9":   {name: claimAsItIs, format: Plan9, systems: []string{"plan9"}, anything: true},
+	// Android's loader finds libraries by plain names, which have no version.
+	"android": {
+		name: claimAsItIs, format: ELF, systems: []string{"android"}, asItIs: true,
+		interpreters: loadersOf("android"),
+		libraries:    []string{"*.so"},
+	},
+	"aix":   {name: claimAsItIs, format: XCOFF, systems: []string{"aix"}, asItIs: true},
+	"plan9": {name: claimAsItIs, format: Plan9, systems: []string{"plan9"}, asItIs: true},
 }
 
 // Verdict is the answer of [Judge].
@@ -81,6 +89,33 @@ type Verdict struct {
 	// Warnings names what the claim does not cover: it starts with nothing installed, and later wants
 	// something all the same.
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// System returns the GOOS to [Judge] f for. goos is what the build info of the file says, "" where
+// there is none: f itself must not contradict it, which Judge finds out. Without one it is what the
+// header, the notes and the loader of f say, else what such files usually are.
+//
+// illumos, whose programs are like those of Solaris, is known by build info alone. So is Android in a
+// program without loader and libraries: judged as one of Linux, it is judged no less strictly.
+func System(f *File, goos string) string {
+	switch {
+	case goos != "":
+		return goos
+	case f.Format == Wasm:
+		if slices.ContainsFunc(f.Needed, func(module string) bool { return strings.HasPrefix(module, "wasi_") }) {
+			return "wasip1"
+		}
+		return "js"
+	case len(f.Slices) > 0 && f.Slices[0].OS != "":
+		return f.Slices[0].OS
+	case f.Format == PE: // whose OS may be a subsystem of Windows
+		return "windows"
+	case f.OS != "":
+		return f.OS
+	case f.Format == MachO:
+		return "darwin"
+	}
+	return "linux"
 }
 
 // Judge says whether f, built for goos, runs with nothing installed. It does not compare f.Arch with
@@ -120,10 +155,7 @@ func (c claim) differences(f *File) (reasons []string) {
 	if f.OS != "" && !slices.Contains(c.systems, f.OS) {
 		reasons = append(reasons, fmt.Sprintf("made for %s", f.OS))
 	}
-	if c.anything {
-		return reasons
-	}
-	if f.Kind == Library {
+	if f.Kind == Library && !c.asItIs {
 		reasons = append(reasons, "shared library, not a program")
 	}
 	if f.Packer != "" {
@@ -131,6 +163,9 @@ func (c claim) differences(f *File) (reasons []string) {
 	}
 	if f.Interpreter != "" && !slices.Contains(c.interpreters, f.Interpreter) {
 		reasons = append(reasons, "interpreter "+f.Interpreter)
+	}
+	if c.asItIs && len(c.libraries) == 0 {
+		return reasons
 	}
 	return append(reasons, c.foreign(f)...)
 }
@@ -148,7 +183,7 @@ func (c claim) foreign(f *File) (reasons []string) {
 			reasons = append(reasons, "may need "+shown(name))
 		}
 	}
-	if len(c.libraries) > 0 {
+	if len(c.libraries) > 0 && !c.asItIs {
 		for _, dir := range f.RunPath {
 			reasons = append(reasons, "searches libraries in "+dir)
 		}

@@ -6,11 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 )
 
 // An ELF file is read as the kernel and the dynamic linker read it: header, program headers, and what
 // those point to. Section headers are for linkers and debuggers; they may be missing or lie.
 // Field names are those of the System V ABI, chapters 4 and 5 (https://gabi.xinuos.com).
+//
+// Where loaders differ, or where the file says one thing to the kernel and another to whoever trusts
+// its header, reading it is an error: see elf_header.go for the header, load for the segments, memory.at for
+// what ends up at an address, and elf_system.go for the system that runs it.
 
 // elfArch is the GOARCH of a machine, word size and byte order.
 var elfArch = map[elfTarget]string{
@@ -49,6 +55,7 @@ type elfFile struct {
 	head     elf.Header64
 	segments []elf.Prog64
 	memory   memory
+	signs    []systemSign
 }
 
 func readELF(v view) (*File, error) {
@@ -66,49 +73,24 @@ func readELF(v view) (*File, error) {
 	if target.machine == elf.EM_MIPS && e.head.Flags&efMIPSABI2 != 0 {
 		f.Arch = ""
 	}
-	for _, step := range []func(*File) error{e.interpreter, e.system, e.protection, e.dynamic, e.entry, e.symbols, e.packer, e.float, e.nameService} {
+	steps := []func(*File) error{
+		e.interpreter,
+		e.headersInMemory,
+		e.protection,
+		e.dynamic,
+		e.system,
+		e.entry,
+		e.symbols,
+		e.packer,
+		e.float,
+		e.nameService,
+	}
+	for _, step := range steps {
 		if err := step(f); err != nil {
 			return nil, err
 		}
 	}
 	return f, nil
-}
-
-// readHeader reads the ELF header into e.head and refuses what is no executable.
-func (e *elfFile) readHeader() error {
-	const what = "ELF header"
-	ident, err := e.bytes(what, 0, elf.EI_NIDENT)
-	if err != nil {
-		return err
-	}
-	switch elf.Data(ident[elf.EI_DATA]) {
-	case elf.ELFDATA2LSB:
-		e.order = binary.LittleEndian
-	case elf.ELFDATA2MSB:
-		e.order = binary.BigEndian
-	default:
-		return e.errorf(what, elf.EI_DATA, "unknown byte order %d", ident[elf.EI_DATA])
-	}
-	e.class = elf.Class(ident[elf.EI_CLASS])
-	if e.class != elf.ELFCLASS32 && e.class != elf.ELFCLASS64 {
-		return e.errorf(what, elf.EI_CLASS, "unknown class %d", e.class)
-	}
-	heads, err := readTable(e, e.view, what, 0, 1, func(h elf.Header32) elf.Header64 {
-		return elf.Header64{Ident: h.Ident, Type: h.Type, Machine: h.Machine, Version: h.Version,
-			Entry: uint64(h.Entry), Phoff: uint64(h.Phoff), Shoff: uint64(h.Shoff), Flags: h.Flags,
-			Phentsize: h.Phentsize, Phnum: h.Phnum, Shentsize: h.Shentsize, Shnum: h.Shnum}
-	})
-	if err != nil {
-		return err
-	}
-	e.head = heads[0]
-	if ident[elf.EI_VERSION] != byte(elf.EV_CURRENT) || e.head.Version != uint32(elf.EV_CURRENT) {
-		return e.errorf(what, elf.EI_VERSION, "unknown version %d, %d", ident[elf.EI_VERSION], e.head.Version)
-	}
-	if t := elf.Type(e.head.Type); t != elf.ET_EXEC && t != elf.ET_DYN {
-		return fmt.Errorf("%w: ELF file of type %s", ErrNotExecutable, t)
-	}
-	return nil
 }
 
 // readTable reads n structures at off, of the word size of the file; 32-bit ones are widened.
@@ -160,7 +142,7 @@ func (e *elfFile) readSegments() error {
 			return err
 		}
 	}
-	if len(e.memory) == 0 {
+	if !slices.ContainsFunc(e.memory, func(m mapping) bool { return m.view.size > 0 }) {
 		return e.errorf(what, e.head.Phoff, "no PT_LOAD with bytes of the file")
 	}
 	return nil
@@ -168,27 +150,63 @@ func (e *elfFile) readSegments() error {
 
 // addSegment keeps s, which must be the only one of its type where loaders expect one.
 func (e *elfFile) addSegment(s elf.Prog64) error {
-	what := "ELF segment " + elf.ProgType(s.Type).String()
 	switch elf.ProgType(s.Type) {
 	case elf.PT_LOAD:
-		if s.Filesz > s.Memsz || s.Vaddr+s.Memsz < s.Vaddr {
-			return e.errorf(what, s.Off, "0x%x bytes do not fit into 0x%x at address 0x%x", s.Filesz, s.Memsz, s.Vaddr)
+		if err := e.load(s); err != nil {
+			return err
 		}
-		if s.Filesz > 0 {
-			content, err := e.sub(what, s.Off, s.Filesz)
-			if err != nil {
-				return err
-			}
-			e.memory = append(e.memory, mapping{s.Vaddr, content})
-		}
-	case elf.PT_INTERP, elf.PT_DYNAMIC, elf.PT_GNU_STACK:
+	case elf.PT_INTERP, elf.PT_DYNAMIC, elf.PT_GNU_STACK, elf.PT_PHDR:
 		// Some loaders take the first of several, some the last.
 		if e.segment(elf.ProgType(s.Type)) != nil {
-			return e.errorf(what, s.Off, "a second one")
+			return e.errorf(segmentName(s), s.Off, "a second one")
 		}
 	}
+
 	e.segments = append(e.segments, s)
 	return nil
+}
+
+func segmentName(s elf.Prog64) string { return "ELF segment " + elf.ProgType(s.Type).String() }
+
+// load adds a PT_LOAD to the memory of the program. It refuses what Linux does not map
+// (elf_load and load_elf_binary in fs/binfmt_elf.c), and segments in another order than the
+// ascending one that the System V ABI asks for, from which kernels compute how much to reserve.
+func (e *elfFile) load(s elf.Prog64) error {
+	what := segmentName(s)
+
+	limit, known := elfAddressLimits[elf.Machine(e.head.Machine)]
+	if !known {
+		limit = math.MaxUint64
+	}
+	if s.Filesz > s.Memsz || s.Memsz > limit || s.Vaddr > limit-s.Memsz {
+		return e.errorf(what, s.Off, "0x%x bytes do not fit into 0x%x at address 0x%x", s.Filesz, s.Memsz, s.Vaddr)
+	}
+	if s.Filesz > 0 && (s.Vaddr-s.Off)%pageSize != 0 {
+		return e.errorf(what, s.Off,
+			"address 0x%x is at another place in its page than the bytes of the file", s.Vaddr)
+	}
+	if len(e.memory) > 0 && s.Vaddr < e.memory[len(e.memory)-1].addr {
+		return e.errorf(what, s.Off, "address 0x%x is below that of the segment before it", s.Vaddr)
+	}
+
+	m := mapping{addr: s.Vaddr, size: s.Memsz}
+	if s.Filesz > 0 {
+		content, err := e.sub(what, s.Off, s.Filesz)
+		if err != nil {
+			return err
+		}
+		m.view = content
+	}
+	e.memory = append(e.memory, m)
+	return nil
+}
+
+// elfAddressLimits is where the addresses end that Linux gives to programs, where all machines of a
+// kind agree (TASK_SIZE in the kernel).
+var elfAddressLimits = map[elf.Machine]uint64{
+	elf.EM_386:    0xc0000000,
+	elf.EM_486:    0xc0000000,
+	elf.EM_X86_64: 1<<47 - pageSize,
 }
 
 // segment returns the first segment of a type, or nil.
@@ -222,14 +240,72 @@ func (e *elfFile) interpreter(f *File) error {
 	return nil
 }
 
-// entry checks that a program's first instruction is in the file (on ppc64 the pointer to it). In a
-// file that holds nothing but debug information it is not.
+// headersInMemory checks that a loader finds the same program headers in memory as are in the file:
+// the kernel reads them from the file, then tells the loader an address (AT_PHDR).
+func (e *elfFile) headersInMemory(f *File) error {
+	const what = "ELF program headers"
+	if f.Interpreter == "" {
+		return nil
+	}
+
+	var addresses []uint64
+	if s := e.segment(elf.PT_PHDR); s != nil {
+		addresses = append(addresses, s.Vaddr)
+	}
+	for _, m := range e.memory {
+		if into := e.head.Phoff - m.view.off; e.head.Phoff >= m.view.off && into < m.view.size {
+			addresses = append(addresses, m.addr+into)
+		}
+	}
+
+	if len(addresses) == 0 {
+		return e.errorf(what, e.head.Phoff, "in no segment, where the loader would look for them")
+	}
+	for _, addr := range addresses {
+		headers, err := e.memory.at(what, addr)
+		if err != nil {
+			return err
+		}
+		if headers.off != e.head.Phoff {
+			return e.errorf(what, e.head.Phoff, "their address 0x%x is at 0x%x of the file", addr, headers.off)
+		}
+		if _, err := headers.sub(what, 0, uint64(e.head.Phnum)*uint64(e.head.Phentsize)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry checks that a program's first instruction is in the file, where it may be executed. In a file
+// that holds nothing but debug information it is not.
 func (e *elfFile) entry(f *File) error {
+	const what = "ELF entry point"
 	if f.Kind == Library {
 		return nil
 	}
-	_, err := e.memory.at("ELF entry point", e.head.Entry)
-	return err
+	if _, err := e.memory.at(what, e.head.Entry); err != nil {
+		return err
+	}
+
+	switch elf.Machine(e.head.Machine) {
+	case elf.EM_PPC64, elf.EM_IA_64, elf.EM_PARISC:
+		return nil // a pointer to it, which is data
+	}
+	// Where two segments share a page, it has the protection of the last.
+	executable := false
+	for _, s := range e.segments {
+		if elf.ProgType(s.Type) != elf.PT_LOAD {
+			continue
+		}
+		start, end := mapping{addr: s.Vaddr, size: s.Memsz}.pages()
+		if start <= e.head.Entry && e.head.Entry < end {
+			executable = elf.ProgFlag(s.Flags)&elf.PF_X != 0
+		}
+	}
+	if !executable {
+		return fmt.Errorf("reading %s at address 0x%x: not in executable memory", what, e.head.Entry)
+	}
+	return nil
 }
 
 // protection reads what the segments allow to be done with memory.

@@ -15,8 +15,16 @@ type dynamicSection map[elf.DynTag][]uint64
 // Solaris).
 var libraryTags = []elf.DynTag{elf.DT_NEEDED, elf.DT_FILTER, elf.DT_AUXILIARY, elf.DT_AUDIT, elfDepAudit}
 
-// elfDepAudit is DT_DEPAUDIT of <elf.h>, which debug/elf lacks.
-const elfDepAudit elf.DynTag = 0x6ffffefb
+// solarisLibraryTags are further ones that only the loader of Solaris knows: to others the same numbers
+// mean something else (<sys/link.h> of illumos).
+var solarisLibraryTags = []elf.DynTag{elfSunwAuxiliary, elfSunwFilter, elf.DT_USED}
+
+// Entries of the dynamic section that debug/elf lacks.
+const (
+	elfDepAudit      elf.DynTag = 0x6ffffefb // DT_DEPAUDIT of <elf.h>
+	elfSunwAuxiliary elf.DynTag = 0x6000000d // DT_SUNW_AUXILIARY
+	elfSunwFilter    elf.DynTag = 0x6000000f // DT_SUNW_FILTER
+)
 
 // dynamic reads PT_DYNAMIC: the libraries, where they are searched, and what kind of file this is.
 func (e *elfFile) dynamic(f *File) error {
@@ -79,6 +87,9 @@ func (e *elfFile) readDynamic() (dynamicSection, error) {
 	if e.class == elf.ELFCLASS32 {
 		size = 8
 	}
+	if section, err = mapped.sub(what, 0, s.Filesz); err != nil {
+		return nil, err
+	}
 	entries, err := readTable(e, section, what, 0, section.size/size, func(d elf.Dyn32) elf.Dyn64 {
 		return elf.Dyn64{Tag: int64(d.Tag), Val: uint64(d.Val)}
 	})
@@ -135,6 +146,12 @@ func (e *elfFile) libraries(f *File, d dynamicSection) error {
 		libraries = append(libraries, d[tag]...)
 	}
 	runPaths := slices.Concat(d[elf.DT_RPATH], d[elf.DT_RUNPATH])
+	if solarisLoader(f) {
+		for _, tag := range solarisLibraryTags {
+			libraries = append(libraries, d[tag]...)
+		}
+		runPaths = append(runPaths, d[elf.DT_CONFIG]...) // a file that says where libraries are
+	}
 	if len(libraries)+len(runPaths) == 0 {
 		return nil
 	}

@@ -21,13 +21,17 @@ var nssMark = []byte("libnss_")
 // a GNU note or with the Linux EI_OSABI, which neither Go nor musl writes.
 func (e *elfFile) nameService(f *File) error {
 	const what = "ELF segments"
-	if f.Interpreter != "" || len(f.Needed) > 0 || f.OS != "linux" {
+	if f.Interpreter != "" || len(f.Needed) > 0 || !e.signOf("linux") {
 		return nil
 	}
 	// Segments may overlap any number of times: all is read once, from the first to the last.
 	start, end := e.size, uint64(0)
 	for _, m := range e.memory {
-		start, end = min(start, m.view.off), max(end, m.view.off+m.view.size)
+		if m.view.size == 0 {
+			continue
+		}
+		start = min(start, m.view.off)
+		end = max(end, m.view.off+m.view.size)
 	}
 	buf := make([]byte, scanChunk+len(nssMark))
 	for off := start; off < end; off += scanChunk {

@@ -1,17 +1,9 @@
 package static
 
-import "debug/elf"
-
-// elfSystems is the system EI_OSABI names. Most linkers leave it at ELFOSABI_NONE, which says nothing.
-var elfSystems = map[elf.OSABI]string{
-	elf.ELFOSABI_NONE:    "",
-	elf.ELFOSABI_NETBSD:  "netbsd",
-	elf.ELFOSABI_LINUX:   "linux",
-	elf.ELFOSABI_SOLARIS: "solaris",
-	elf.ELFOSABI_FREEBSD: "freebsd",
-	elf.ELFOSABI_OPENBSD: "openbsd",
-	elf.ELFOSABI_ARM:     "", // the old ARM ABI, on several systems
-}
+import (
+	"debug/elf"
+	"strings"
+)
 
 // elfNotes is the system that a note of this owner, of type 1, is for: NT_*_TAG or NT_*_IDENT in the
 // <elf.h> of each. A GNU note says it inside.
@@ -29,15 +21,8 @@ const maxOwner = 16
 // gnuSystems is the first word of NT_GNU_ABI_TAG (Linux Standard Base, Core Specification, 11.2).
 var gnuSystems = map[uint32]string{0: "linux", 1: "hurd", 2: "solaris", 3: "freebsd", 4: "netbsd"}
 
-// system reads for which system the file says it is made: in EI_OSABI and in notes.
-func (e *elfFile) system(f *File) error {
-	abi := elf.OSABI(e.head.Ident[elf.EI_OSABI])
-	f.ABI = abi.String()
-	name, known := elfSystems[abi]
-	if !known {
-		name = f.ABI
-	}
-	f.OS = name
+// readNotes adds the systems that the notes of the file speak of to e.signs.
+func (e *elfFile) readNotes() error {
 	for _, s := range e.segments {
 		if elf.ProgType(s.Type) != elf.PT_NOTE {
 			continue
@@ -46,7 +31,7 @@ func (e *elfFile) system(f *File) error {
 		if err != nil {
 			return err
 		}
-		if err := e.notes(f, notes, s.Align); err != nil {
+		if err := e.notes(notes, s.Align); err != nil {
 			return err
 		}
 	}
@@ -58,7 +43,7 @@ type elfNote struct{ NameSize, DescSize, Type uint32 }
 
 // notes goes through one PT_NOTE segment. Notes are padded to 4 bytes, or to 8 where the segment is
 // aligned to that (glibc, ELF_NOTE_DESC_OFFSET in elf/dl-load.h).
-func (e *elfFile) notes(f *File, notes view, align uint64) error {
+func (e *elfFile) notes(notes view, align uint64) error {
 	const what = "ELF notes"
 	if align != 8 {
 		align = 4
@@ -78,7 +63,7 @@ func (e *elfFile) notes(f *File, notes view, align uint64) error {
 			return err
 		}
 		if n.Type == 1 && name.size <= maxOwner {
-			if err := e.note(f, name, desc); err != nil {
+			if err := e.note(name, desc); err != nil {
 				return err
 			}
 		}
@@ -88,7 +73,7 @@ func (e *elfFile) notes(f *File, notes view, align uint64) error {
 }
 
 // note reads a note of type 1, which for the owners in elfNotes and for GNU names the system.
-func (e *elfFile) note(f *File, name, desc view) error {
+func (e *elfFile) note(name, desc view) error {
 	const what = "ELF note"
 	owner, err := name.bytes(what, 0, name.size)
 	if err != nil {
@@ -102,11 +87,8 @@ func (e *elfFile) note(f *File, name, desc view) error {
 		}
 		system = gnuSystems[number]
 	}
-	if system == "" {
-		return nil
-	}
-	if err := f.setOS(system); err != nil {
-		return name.errorf(what, 0, "%w", err)
+	if system != "" {
+		e.signs = append(e.signs, systemSign{system, strings.TrimRight(string(owner), "\x00") + " note"})
 	}
 	return nil
 }

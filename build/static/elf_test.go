@@ -59,13 +59,6 @@ func TestELFSynthetic(t *testing.T) {
 }
 
 func TestELFFacts(t *testing.T) {
-	note := func(owner string, desc ...uint32) []byte {
-		s := elfSpec{data: elf.ELFDATA2LSB}
-		b := s.encode(elfNote{NameSize: uint32(len(owner) + 1), DescSize: uint32(4 * len(desc)), Type: 1})
-		b = append(b, owner...)
-		b = append(b, make([]byte, 4-len(owner)%4)...)
-		return append(b, s.encode(desc)...)
-	}
 	tests := []struct {
 		name  string
 		spec  elfSpec
@@ -95,11 +88,20 @@ func TestELFFacts(t *testing.T) {
 		}},
 		{"unknown OS ABI", elfSpec{abi: elf.ELFOSABI_HPUX}, func(f *File) bool { return !Judge("linux", f).OK }},
 		{"n32", elfSpec{class: elf.ELFCLASS32, data: elf.ELFDATA2MSB, machine: elf.EM_MIPS, flags: 0x20}, func(f *File) bool { return f.Arch == "" }},
-		{"GNU note", elfSpec{notes: note("GNU", 0, 3, 2, 0)}, func(f *File) bool { return f.OS == "linux" }},
-		{"NetBSD note", elfSpec{notes: note("NetBSD", 700000000)}, func(f *File) bool { return f.OS == "netbsd" }},
-		{"Android note after a GNU note", elfSpec{notes: append(note("GNU", 0, 3, 2, 0), note("Android", 21)...)},
+		{"GNU note", elfSpec{notes: noteOf("GNU", 0, 3, 2, 0)}, func(f *File) bool { return f.OS == "linux" }},
+		{"NetBSD note", elfSpec{notes: noteOf("NetBSD", 700000000)}, func(f *File) bool { return f.OS == "netbsd" }},
+		{"Android note", elfSpec{notes: noteOf("Android", 21)},
 			func(f *File) bool { return f.OS == "android" && Judge("android", f).OK && !Judge("linux", f).OK }},
-		{"foreign note", elfSpec{notes: note("Xen", 1)}, func(f *File) bool { return f.OS == "" }},
+		{"Android note with an extension of GNU", elfSpec{abi: elf.ELFOSABI_LINUX, notes: noteOf("Android", 21)},
+			func(f *File) bool { return f.OS == "android" && Judge("android", f).OK && !Judge("linux", f).OK }},
+		{"486", elfSpec{class: elf.ELFCLASS32, machine: elf.EM_486}, func(f *File) bool { return f.Machine == "EM_486" }},
+		{"two segments of one page", elfSpec{editSegments: func(s []elf.Prog64) []elf.Prog64 {
+			second := s[len(s)-1]
+			second.Off, second.Vaddr = second.Off+0x20, second.Vaddr+0x20
+			second.Filesz, second.Memsz = 0x20, 0x20
+			return append(s, second)
+		}}, func(f *File) bool { return Judge("linux", f).OK }},
+		{"foreign note", elfSpec{notes: noteOf("Xen", 1)}, func(f *File) bool { return f.OS == "" }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -172,11 +174,30 @@ func TestELFRefused(t *testing.T) {
 	}
 	header := func(edit func(*elf.Header64)) elfSpec { return with(func(s *elfSpec) { s.editHeader = edit }) }
 
+	// large has more than two pages, with the tables in the last.
+	large := func(edit func([]elf.Prog64) []elf.Prog64) elfSpec {
+		return with(func(s *elfSpec) { s.code, s.editSegments = make([]byte, 0x2000), edit })
+	}
+
 	tests := []struct {
 		name string
 		spec elfSpec
 		want string // in the error
 	}{
+		{"object of an unknown version", header(func(h *elf.Header64) { h.Type = uint16(elf.ET_REL); h.Ident[elf.EI_VERSION] = 9 }), "not an executable: ELF file of type ET_REL"},
+		{"class of another machine", header(func(h *elf.Header64) { h.Machine = uint16(elf.EM_386) }), "contradiction: machine EM_386 in a file of ELFCLASS64, ELFDATA2LSB"},
+		{"byte order of another machine", elfSpec{machine: elf.EM_S390}, "contradiction: machine EM_S390 in a file of ELFCLASS64, ELFDATA2LSB"},
+		{"machine in the other byte order", header(func(h *elf.Header64) { h.Machine = 0x3e00 }), "unknown machine"},
+		{"unknown type", header(func(h *elf.Header64) { h.Type = 0xfe10 }), "unknown type 0xfe10"},
+		{"type in the other byte order", header(func(h *elf.Header64) { h.Type = uint16(elf.ET_DYN) << 8 }), "a type that is ET_DYN in the other byte order"},
+		{"big-endian by name", header(func(h *elf.Header64) {
+			h.Ident[elf.EI_DATA] = byte(elf.ELFDATA2MSB)
+			h.Version = 1 << 24
+		}), "contradiction: ELFDATA2MSB, and a type that is ET_EXEC in the other byte order"},
+		{"32 bits by name", header(func(h *elf.Header64) { h.Ident[elf.EI_CLASS] = byte(elf.ELFCLASS32) }),
+			"contradiction: ELFCLASS32, and program headers of ELFCLASS64"},
+		{"32 bits and 64 bits at once", header(func(h *elf.Header64) { h.Shoff = 32<<16 | 1<<32 }),
+			"contradiction: ELFCLASS64, and program headers of ELFCLASS32"},
 		{"object", elfSpec{kind: elf.ET_REL}, "not an executable: ELF file of type ET_REL"},
 		{"core", elfSpec{kind: elf.ET_CORE}, "not an executable"},
 		{"class", header(func(h *elf.Header64) { h.Ident[elf.EI_CLASS] = 3 }), "unknown class 3"},
@@ -189,15 +210,54 @@ func TestELFRefused(t *testing.T) {
 		{"entry point", header(func(h *elf.Header64) { h.Entry = 0 }), "reading ELF entry point at address 0x0: not in the file"},
 
 		{"segment beyond the end", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Filesz, p.Memsz = 1<<20, 1<<20 })), "reading ELF segment PT_LOAD at 0x0: 0x100000 bytes reach beyond the end"},
-		{"segment that overflows", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Off = 1<<64 - 8 })), "reach beyond the end"},
+		{"segment that overflows", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Off = 1<<64 - 0x1000 })), "reach beyond the end"},
 		{"segment larger than its memory", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Memsz = 8 })), "do not fit into 0x8"},
 		{"address that overflows", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr = 1<<64 - 8 })), "do not fit"},
 		{"no segment", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Type = 0x6fffff00 })), "no PT_LOAD"},
-		{"address in two segments", segments(func(list []elf.Prog64) []elf.Prog64 {
-			last := list[len(list)-1]
-			last.Off, last.Filesz, last.Memsz = 8, last.Filesz-8, last.Memsz-8
-			return append(list, last)
+		{"address in two segments", large(func(list []elf.Prog64) []elf.Prog64 {
+			first := list[len(list)-1]
+			return append(list, elf.Prog64{Type: uint32(elf.PT_LOAD), Off: 0x1000, Vaddr: first.Vaddr, Filesz: 0x1000, Memsz: 0x1000})
 		}), "mapped twice"},
+		{"address in a page that another segment replaces", large(func(list []elf.Prog64) []elf.Prog64 {
+			first := list[len(list)-1]
+			return append(list, elf.Prog64{Type: uint32(elf.PT_LOAD), Off: 0x1ff0, Vaddr: first.Vaddr + 0xff0, Filesz: 1, Memsz: 1})
+		}), "mapped twice"},
+		{"names in a page that another segment replaces", large(func(list []elf.Prog64) []elf.Prog64 {
+			first := list[len(list)-1]
+			return append(list, elf.Prog64{Type: uint32(elf.PT_LOAD), Off: 0, Vaddr: first.Vaddr + 0x2000, Filesz: 1, Memsz: 1})
+		}), "at address 0x12"},
+		{"address in memory that is cleared", segments(func(list []elf.Prog64) []elf.Prog64 {
+			last := list[len(list)-1]
+			return append(list, elf.Prog64{Type: uint32(elf.PT_LOAD), Vaddr: last.Vaddr + 8, Memsz: 0x1000})
+		}), "mapped twice"},
+		{"segments out of order", segments(func(list []elf.Prog64) []elf.Prog64 {
+			return append(list, elf.Prog64{Type: uint32(elf.PT_LOAD), Filesz: 1, Memsz: 1})
+		}), "is below that of the segment before it"},
+		{"segment at another place of its page", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr += 8 })), "at another place in its page"},
+		{"address beyond what programs have", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr = 1 << 47 })), "do not fit"},
+		{"code that must not be executed", elfSpec{editSegments: segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Flags = uint32(elf.PF_R) })},
+			"not in executable memory"},
+		{"code in a page that must not be executed", elfSpec{editSegments: func(list []elf.Prog64) []elf.Prog64 {
+			second := list[len(list)-1]
+			second.Vaddr, second.Off = second.Vaddr+0x20, second.Off+0x20
+			second.Filesz, second.Memsz, second.Flags = 0x20, 0x20, uint32(elf.PF_R|elf.PF_W)
+			return append(list, second)
+		}}, "not in executable memory"},
+		{"program headers elsewhere in memory", segments(func(list []elf.Prog64) []elf.Prog64 {
+			return append(list, elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: elfBase + 0x80, Filesz: 8, Memsz: 8})
+		}), "their address 0x10080 is at 0x80 of the file"},
+		{"program headers not in memory", segments(func(list []elf.Prog64) []elf.Prog64 {
+			return append(list, elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: 0x40, Filesz: 8, Memsz: 8})
+		}), "reading ELF program headers at address 0x40: not in the file"},
+		{"program headers in no segment", segments(func(list []elf.Prog64) []elf.Prog64 {
+			load := &list[len(list)-1]
+			load.Off, load.Vaddr, load.Filesz = load.Off+0x80, load.Vaddr+0x80, load.Filesz-0x80
+			return list
+		}), "in no segment"},
+		{"two places of program headers", segments(func(list []elf.Prog64) []elf.Prog64 {
+			p := elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: elfBase + 0x40, Filesz: 8, Memsz: 8}
+			return append(list, p, p)
+		}), "a second one"},
 		{"two interpreters", segments(twice(elf.PT_INTERP)), "PT_INTERP at 0x"},
 		{"two dynamic sections", segments(twice(elf.PT_DYNAMIC)), "a second one"},
 		{"interpreter beyond the end", segments(segment(elf.PT_INTERP, func(p *elf.Prog64) { p.Off = 1 << 40 })), "reading ELF interpreter at 0x10000000000"},
@@ -229,7 +289,7 @@ func TestELFRefused(t *testing.T) {
 			}
 		}), "reading ELF version needs"},
 
-		{"two systems", elfSpec{abi: elf.ELFOSABI_NETBSD, notes: append(elfSpec{data: elf.ELFDATA2LSB}.encode(elfNote{8, 0, 1}), "FreeBSD\x00"...)}, "made for netbsd and for freebsd"},
+		{"two systems", elfSpec{abi: elf.ELFOSABI_NETBSD, notes: append(elfSpec{data: elf.ELFDATA2LSB}.encode(elfNote{8, 0, 1}), "FreeBSD\x00"...)}, "made for netbsd (ELFOSABI_NETBSD) and for freebsd (FreeBSD note)"},
 		{"note beyond the end", elfSpec{notes: elfSpec{data: elf.ELFDATA2LSB}.encode(elfNote{1 << 31, 0, 1})}, "reading ELF notes"},
 		{"half a note", elfSpec{notes: make([]byte, 14)}, "reading ELF notes"},
 	}

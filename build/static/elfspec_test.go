@@ -24,6 +24,7 @@ type elfSpec struct {
 	notes     []byte
 	execStack bool
 	symbols   bool
+	code      []byte // at the entry point; some no-operations if nil
 
 	// These change what was made of the fields above.
 	editSegments func([]elf.Prog64) []elf.Prog64
@@ -104,7 +105,10 @@ func (s elfSpec) bytes() []byte {
 		content = append(content, b...)
 		return off
 	}
-	entry := put([]byte{0x90, 0x90, 0x90, 0x90}) + elfBase
+	if s.code == nil {
+		s.code = []byte{0x90, 0x90, 0x90, 0x90}
+	}
+	entry := put(s.code) + elfBase
 
 	var segments []elf.Prog64
 	segment := func(t elf.ProgType, flags elf.ProgFlag, b []byte) {

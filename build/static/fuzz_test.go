@@ -5,8 +5,11 @@ import (
 	"debug/elf"
 	"debug/macho"
 	"debug/pe"
+	"debug/plan9obj"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,8 +17,9 @@ import (
 )
 
 // fuzz reads what the fuzzer made of files of one format. Nothing may panic, little may be read, what is
-// read must not depend on luck, and a part of a file must not be better than the whole. agree compares
-// a file that was read with another reader of the format.
+// read must not depend on luck, a part of a file must not be better than the whole, and no program that
+// another reader knows may be passed over. agree compares a file that was read with another reader of the
+// format.
 func fuzz(f *testing.F, goos []string, seeds [][]byte, agree func(t *testing.T, b []byte, file *File)) {
 	for _, seed := range seeds {
 		f.Add(seed)
@@ -32,6 +36,11 @@ func fuzz(f *testing.F, goos []string, seeds [][]byte, agree func(t *testing.T, 
 		for system := range claims {
 			if v := Judge(system, file); v.OK != (len(v.Reasons) == 0) || v.OK && err != nil {
 				t.Errorf("%s: %+v, %v", system, v, err)
+			}
+		}
+		if errors.Is(err, ErrNotExecutable) {
+			if what := programToOthers(b); what != "" {
+				t.Errorf("passes over %s: %v", what, err)
 			}
 		}
 		if err != nil {
@@ -54,6 +63,28 @@ func fuzz(f *testing.F, goos []string, seeds [][]byte, agree func(t *testing.T, 
 		}
 		agree(t, b, file)
 	})
+}
+
+// programToOthers says what kind of program b is to the readers of the standard library, "" if none.
+func programToOthers(b []byte) string {
+	r := bytes.NewReader(b)
+	if f, err := elf.NewFile(r); err == nil && (f.Type == elf.ET_EXEC || f.Type == elf.ET_DYN) {
+		return f.Type.String()
+	}
+	if f, err := macho.NewFile(r); err == nil && f.Type == macho.TypeExec {
+		return "a Mach-O program"
+	}
+	if f, err := macho.NewFatFile(r); err == nil {
+		for _, arch := range f.Arches {
+			if arch.Type == macho.TypeExec {
+				return "a universal program"
+			}
+		}
+	}
+	if f, err := plan9obj.NewFile(r); err == nil {
+		return fmt.Sprintf("a Plan 9 program, 0x%x", f.Magic)
+	}
+	return ""
 }
 
 func FuzzELF(f *testing.F) {
@@ -92,6 +123,9 @@ func FuzzPE(f *testing.F) {
 		peSpec{imports: []string{"kernel32.dll", "ntdll.dll"}, delayed: []string{"user32.dll"}}.bytes(),
 		peSpec{bits: 32, machine: pe.IMAGE_FILE_MACHINE_I386, imports: []string{"a.dll"}, delayed: []string{"b.dll"}, delayedByVA: true}.bytes(),
 		peSpec{characteristics: pe.IMAGE_FILE_DLL}.bytes(),
+		peManifest(manifestOf("Microsoft.VC90.CRT")).bytes(),
+		peManifest(wide(manifestOf("Microsoft.Windows.Common-Controls"))).bytes(),
+		peSpec{imports: []string{"a.dll"}, extra: peBoundTable("b.dll"), editOptional: peBoundAt, editSection: peWholeFile}.bytes(),
 	}
 	fuzz(f, []string{"windows"}, seeds, func(t *testing.T, b []byte, file *File) {
 		other, err := pe.NewFile(bytes.NewReader(b))
@@ -149,6 +183,70 @@ func FuzzWasm(f *testing.F) {
 		wasmModule(wasmTypes, wasmSection(wasmImport, 3, 1, 'a', 1, 'b', 1, 0x70, 1, 2, 3, 1, 'a', 1, 'c', 2, 0, 1, 1, 'a', 1, 'd', 3, 0x7f, 0), wasmFunctions, wasmBodies),
 	}
 	fuzz(f, []string{"js", "wasip1"}, seeds, func(*testing.T, []byte, *File) {})
+}
+
+// FuzzFat also tells universal binaries from Java classes.
+func FuzzFat(f *testing.F) {
+	intel := machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })
+	seeds := [][]byte{
+		smallFat(machoGood, intel),
+		smallFat(intel, machoWith(func(s *machoSpec) { s.dylibs = []string{"/opt/x"} })),
+		fatWithArchive(machoGood, intel)[:0x2100],
+		manySlices(45)[:0x4000],
+		javaFile(52),
+		javaFile(3<<16 | 45),
+	}
+	fuzz(f, []string{"darwin", "ios"}, seeds, func(t *testing.T, b []byte, file *File) {
+		if bytes.HasPrefix(b, []byte("\xca\xfe\xba\xbe")) && len(file.Slices) == 0 {
+			t.Errorf("no slices: %+v", *file)
+		}
+		fat, err := macho.NewFatFile(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		if len(fat.Arches) > len(file.Slices) { // it knows of none that are hidden
+			t.Fatalf("%d slices, want %d", len(file.Slices), len(fat.Arches))
+		}
+		for i, arch := range fat.Arches {
+			agreeMachO(t, arch.File, &file.Slices[i])
+		}
+	})
+}
+
+func FuzzXCOFF(f *testing.F) {
+	seeds := [][]byte{
+		xcoffFile(xcoffExec, "libc.a/shr_64.o", "libpthread.a/shr_xpg5_64.o"),
+		xcoffFile(xcoffExec | xcoffShared),
+		xcoffFile(0),
+	}
+	fuzz(f, []string{"aix"}, seeds, func(t *testing.T, b []byte, file *File) {
+		if file.Format != XCOFF {
+			return // the fuzzer made another magic number
+		}
+		if flags := binary.BigEndian.Uint16(b[18:]); flags&xcoffExec == 0 || file.OS != "aix" {
+			t.Errorf("flags 0x%x: %+v", flags, *file)
+		}
+	})
+}
+
+func FuzzPlan9(f *testing.F) {
+	var seeds [][]byte
+	for magic := range plan9Arch {
+		seeds = append(seeds, plan9File(magic, 100, 50, 25), plan9File(magic, 1, 0, 0))
+	}
+	fuzz(f, []string{"plan9"}, seeds, func(t *testing.T, b []byte, file *File) {
+		if file.Format != Plan9 {
+			return // the fuzzer made another magic number
+		}
+		other, err := plan9obj.NewFile(bytes.NewReader(b))
+		if err != nil {
+			t.Errorf("read %+v, but debug/plan9obj: %v", *file, err)
+			return
+		}
+		if plan9Arch[other.Magic] != file.Arch || (other.PtrSize == 8) != (file.Bits == 64) {
+			t.Errorf("read %+v, want 0x%x with pointers of %d bytes", *file, other.Magic, other.PtrSize)
+		}
+	})
 }
 
 // smallFat is a universal binary of a few KB, its parts not aligned to pages.

@@ -9,6 +9,29 @@ import (
 // A Mach-O file is read as the kernel and dyld read it: by its load commands. Names and numbers are
 // those of <mach-o/loader.h>, <mach-o/fat.h> and <mach/machine.h>.
 
+// cpuWide is CPU_ARCH_ABI64, the bit of a cputype with 64-bit structures.
+const cpuWide macho.Cpu = 0x01000000
+
+// machoOrders is the byte order of processors. The kernel takes files in its own alone.
+var machoOrders = map[macho.Cpu]binary.ByteOrder{
+	macho.Cpu386:   binary.LittleEndian,
+	macho.CpuAmd64: binary.LittleEndian,
+	macho.CpuArm:   binary.LittleEndian,
+	macho.CpuArm64: binary.LittleEndian,
+	macho.CpuPpc:   binary.BigEndian,
+	macho.CpuPpc64: binary.BigEndian,
+}
+
+// isMachO reports whether a file that begins with magic is a thin Mach-O file.
+func isMachO(magic []byte) bool {
+	for _, m := range []uint32{macho.Magic32, macho.Magic64} {
+		if binary.LittleEndian.Uint32(magic) == m || binary.BigEndian.Uint32(magic) == m {
+			return true
+		}
+	}
+	return false
+}
+
 // Load commands that debug/macho has no name for. The high bit is LC_REQ_DYLD.
 const (
 	lcThread          macho.LoadCmd = 0x4
@@ -26,7 +49,13 @@ const (
 	lcLoadWeakDylib   macho.LoadCmd = 0x80000018
 	lcReexportDylib   macho.LoadCmd = 0x8000001f
 	lcLoadUpwardDylib macho.LoadCmd = 0x80000023
+	lcDyldInfoOnly    macho.LoadCmd = 0x80000022
 	lcMain            macho.LoadCmd = 0x80000028
+	lcExportsTrie     macho.LoadCmd = 0x80000033
+	lcChainedFixups   macho.LoadCmd = 0x80000034
+	lcFilesetEntry    macho.LoadCmd = 0x80000035
+
+	lcReqDyld macho.LoadCmd = 0x80000000
 )
 
 // Memory protections of a segment, from <mach/vm_prot.h>.
@@ -118,6 +147,13 @@ func (m *machoFile) readHeader(f *File) (commands view, err error) {
 	default:
 		return view{}, fmt.Errorf("%w: no Mach-O magic at 0x%x", ErrNotExecutable, m.off)
 	}
+	if wide := m.head.Cpu&cpuWide != 0; wide != (f.Bits == 64) {
+		return view{}, m.errorf(what, 4, "contradiction: %s in a file of %d bits", m.head.Cpu, f.Bits)
+	}
+	if order, known := machoOrders[m.head.Cpu]; known && order != m.order {
+		return view{}, m.errorf(what, 4, "contradiction: %s in a file that is %s", m.head.Cpu, m.order)
+	}
+
 	target := machoTarget{m.head.Cpu, m.head.SubCpu & 0xffffff}
 	f.Arch, f.Machine = machoArch[target], m.head.Cpu.String()
 	if f.Arch == "" {
@@ -174,6 +210,13 @@ func (m *machoFile) command(f *File, cmd macho.LoadCmd, c view) error {
 		}
 		_, err := m.sub("Mach-O code signature", uint64(s.Offset), uint64(s.Length))
 		return err
+	case lcDyldInfoOnly, lcExportsTrie, lcChainedFixups, lcFilesetEntry:
+		return nil // about symbols
+	default:
+		if cmd&lcReqDyld != 0 {
+			// dyld refuses what it does not know of these. Another dyld may load a library for it.
+			return c.errorf("Mach-O load command", 0, "unknown command 0x%x, which is required", uint32(cmd))
+		}
 	}
 	return nil
 }
@@ -246,8 +289,9 @@ func (m *machoFile) version(f *File, cmd macho.LoadCmd, c view) error {
 	if patch := version & 0xff; patch != 0 {
 		f.MinOS += fmt.Sprintf(".%d", patch)
 	}
-	if err := f.setOS(system); err != nil {
-		return c.errorf(what, 0, "%w", err)
+	if f.OS != "" && f.OS != system {
+		return c.errorf(what, 0, "contradiction: made for %s and for %s", f.OS, system)
 	}
+	f.OS = system
 	return nil
 }

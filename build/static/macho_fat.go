@@ -3,6 +3,7 @@ package static
 import (
 	"debug/macho"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -10,9 +11,11 @@ const (
 	whatFat = "Mach-O universal header"
 	// fatMagic64 is FAT_MAGIC_64: offsets and sizes are 64 bits wide.
 	fatMagic64 = 0xcafebabf
-	// maxSlices tells a universal binary from a Java class file, which begins with the same four
-	// bytes and then the class file version, 45 or more (Java Virtual Machine Specification, 4.1).
-	maxSlices = 44
+	// maxSlices is how many entries of fat_arch fit into a page of 16 KB with the header before them.
+	// The kernel of macOS looks no further (exec_fat_imgact in bsd/kern/kern_exec.c of xnu).
+	maxSlices = (16<<10 - 8) / 20
+	// minJavaVersion is the lowest version of a Java class file.
+	minJavaVersion = 45
 )
 
 // fatArch is fat_arch_64; fat_arch is widened to it.
@@ -23,49 +26,152 @@ type fatArch struct {
 	Align, Reserved uint32
 }
 
-// readFat reads a universal binary: several Mach-O files in one, each for another machine.
+// readFat reads a universal binary: several Mach-O files in one, each for another machine. What begins
+// like one may be a Java class as well.
 func readFat(v view) (*File, error) {
 	var head struct{ Magic, Count uint32 }
 	if err := v.decode(whatFat, 0, binary.BigEndian, &head); err != nil {
 		return nil, err
 	}
-	if head.Count > maxSlices {
+
+	java := javaClass(v, head.Magic, head.Count)
+	switch {
+	case head.Count == 0:
+		return nil, v.errorf(whatFat, 0, "no architecture")
+	case head.Count > maxSlices && java:
+		return nil, fmt.Errorf("%w: a Java class", ErrNotExecutable)
+	case head.Count > maxSlices:
+		return nil, v.errorf(whatFat, 4, "%d architectures", head.Count)
+	}
+
+	arches, err := readFatArches(v, head.Magic, head.Count)
+	if java && !holdsMachO(v, arches) {
 		return nil, fmt.Errorf("%w: a Java class", ErrNotExecutable)
 	}
-	if head.Count == 0 {
-		return nil, v.errorf(whatFat, 0, "no architecture")
+	if err != nil {
+		return nil, err
 	}
-	f := &File{Format: MachO}
-	seen := map[machoTarget]bool{}
-	for i := range uint64(head.Count) {
-		arch, err := readFatArch(v, head.Magic, i)
-		if err != nil {
-			return nil, err
+
+	// Apple's lipo can hide a slice for 64-bit ARM behind the others (-hideARM64), and their loaders
+	// have looked for it.
+	if more, err := readFatArches(v, head.Magic, head.Count+1); err == nil {
+		last := more[head.Count]
+		if last.Cpu == macho.CpuArm64 && holdsMachO(v, more[head.Count:]) {
+			arches = more
 		}
+	}
+	return readSlices(v, arches)
+}
+
+// readSlices reads what the entries of a universal binary point to. The kernel picks one of them, so a
+// file with one program in it is that program, whatever the others are.
+func readSlices(v view, arches []fatArch) (*File, error) {
+	f := &File{Format: MachO}
+	var other error // of slices that are no executables, such as static libraries
+	seen := map[machoTarget]bool{}
+
+	for _, arch := range arches {
 		target := machoTarget{arch.Cpu, arch.SubCpu & 0xffffff}
 		if seen[target] {
 			return nil, v.errorf(whatFat, 0, "%s twice", arch.Cpu)
 		}
 		seen[target] = true
+
 		slice, err := readSlice(v, arch)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrNotExecutable):
+			other = fmt.Errorf("reading slice %s: %w", arch.Cpu, err)
+		case err != nil:
 			return nil, fmt.Errorf("reading slice %s: %w", arch.Cpu, err)
+		default:
+			f.Slices = append(f.Slices, *slice)
 		}
-		f.Slices = append(f.Slices, *slice)
 	}
-	return f, nil
+
+	switch {
+	case other == nil:
+		return f, nil
+	case len(f.Slices) == 0:
+		return nil, other
+	}
+	return nil, v.errorf(whatFat, 0, "contradiction: %d of %d slices are programs or libraries: %v",
+		len(f.Slices), len(arches), other)
 }
 
-// readFatArch reads the entry of slice i.
-func readFatArch(v view, magic uint32, i uint64) (fatArch, error) {
-	var wide fatArch
+// readFatArches reads the entries of a universal binary, all at once. What was read is returned with
+// an error too.
+func readFatArches(v view, magic, count uint32) (arches []fatArch, err error) {
+	const start = 8
 	if magic == fatMagic64 {
-		err := v.decode(whatFat, 8+i*uint64(binary.Size(wide)), binary.BigEndian, &wide)
-		return wide, err
+		arches = make([]fatArch, count)
+		err = v.decode(whatFat, start, binary.BigEndian, arches)
+		return arches, err
 	}
-	var a macho.FatArchHeader
-	err := v.decode(whatFat, 8+i*uint64(binary.Size(a)), binary.BigEndian, &a)
-	return fatArch{Cpu: a.Cpu, SubCpu: a.SubCpu, Offset: uint64(a.Offset), Size: uint64(a.Size)}, err
+
+	// A small Java class may end before the table that it seems to have.
+	var entry macho.FatArchHeader
+	size := uint64(binary.Size(entry))
+	there := min(uint64(count), (v.size-start)/size)
+	narrow := make([]macho.FatArchHeader, there)
+	if err := v.decode(whatFat, start, binary.BigEndian, narrow); err != nil {
+		return nil, err
+	}
+	for _, a := range narrow {
+		arches = append(arches, fatArch{
+			Cpu:    a.Cpu,
+			SubCpu: a.SubCpu,
+			Offset: uint64(a.Offset),
+			Size:   uint64(a.Size),
+			Align:  a.Align,
+		})
+	}
+	if there < uint64(count) {
+		_, err = v.sub(whatFat, start, uint64(count)*size)
+	}
+	return arches, err
+}
+
+// javaClass reports whether a file begins like a Java class: after the magic number the minor and the
+// major version, the size of the constant pool, and the kind of its first constant (Java Virtual
+// Machine Specification, 4.1 and 4.4). As a universal binary it would have 45 slices or more.
+func javaClass(v view, magic, count uint32) bool {
+	if magic != macho.MagicFat || count&0xffff < minJavaVersion {
+		return false
+	}
+
+	var pool struct {
+		Count uint16
+		Tag   uint8
+	}
+	if err := v.decode("Java class", 8, binary.BigEndian, &pool); err != nil {
+		return false
+	}
+	switch {
+	case pool.Count == 0:
+		return false
+	case pool.Tag == 1, 3 <= pool.Tag && pool.Tag <= 12, 15 <= pool.Tag && pool.Tag <= 20:
+		return true
+	}
+	return false
+}
+
+// holdsMachO reports whether one of the entries points to something with a magic number of Mach-O. A
+// Java class has no such thing where its bytes happen to point.
+func holdsMachO(v view, arches []fatArch) bool {
+	for _, arch := range arches {
+		content, err := v.sub("Mach-O slice", arch.Offset, arch.Size)
+		if err != nil || content.size < 4 {
+			continue
+		}
+		magic, err := content.bytes("Mach-O slice", 0, 4)
+		if err != nil {
+			return true // not known to be none
+		}
+		if isMachO(magic) {
+			return true
+		}
+	}
+	return false
 }
 
 // readSlice reads one Mach-O file out of a universal binary.

@@ -152,6 +152,29 @@ func fat(magic uint32, specs ...machoSpec) []byte {
 	return append(b.Bytes(), contents...)
 }
 
+// javaFile is the first bytes of a Java class.
+func javaFile(version uint32) []byte {
+	b := binary.BigEndian.AppendUint32([]byte("\xca\xfe\xba\xbe"), version)
+	return append(b, "\x00\x1d\x0a\x00\x06\x00\x0f\x09\x00\x10\x00\x11 and so on"...)
+}
+
+// fatWithArchive is a universal binary with a static library in the place of the last slice.
+func fatWithArchive(specs ...machoSpec) []byte {
+	b := fat(macho.MagicFat, specs...)
+	last := b[8+20*(len(specs)-1):]
+	copy(b[binary.BigEndian.Uint32(last[8:]):], "!<arch>\n")
+	return b
+}
+
+// manySlices is a universal binary with so many slices that its first bytes are those of a Java class.
+func manySlices(n int) []byte {
+	var specs []machoSpec
+	for i := range n {
+		specs = append(specs, machoWith(func(s *machoSpec) { s.sub = uint32(i) }))
+	}
+	return smallFat(specs...)
+}
+
 // machoGood is like what Go builds.
 var machoGood = machoSpec{
 	linker: "/usr/lib/dyld", platform: 1, signed: true, locals: 5, flags: uint32(macho.FlagPIE | macho.FlagDyldLink),
@@ -249,6 +272,36 @@ func TestMachOUniversal(t *testing.T) {
 	}
 }
 
+// TestMachOManySlices reads universal binaries whose number of slices is that of a version of Java.
+func TestMachOManySlices(t *testing.T) {
+	for _, n := range []int{44, 45, 52, 65, 200} {
+		b := manySlices(n)
+		f, err := readBytes(b)
+		if err != nil || len(f.Slices) != n || !Judge("darwin", f).OK {
+			t.Errorf("%d slices: %+v, %v", n, f, err)
+		}
+
+		// With a first entry that makes a Java class of it, of which no kernel takes notice.
+		copy(b[8:], "\x00\x1d\x0a\x00")
+		f, err = readBytes(b)
+		if err == nil || errors.Is(err, ErrNotExecutable) {
+			t.Errorf("%d slices, as a Java class: %+v, %v", n, f, err)
+		}
+	}
+}
+
+// TestMachOHiddenSlice reads a universal binary that counts one slice fewer than it has.
+func TestMachOHiddenSlice(t *testing.T) {
+	intel := machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })
+	foreign := machoWith(func(s *machoSpec) { s.dylibs = []string{"/opt/x"} })
+	b := fat(macho.MagicFat, intel, foreign)
+	binary.BigEndian.PutUint32(b[4:], 1)
+	f, err := readBytes(b)
+	if err != nil || len(f.Slices) != 2 || Judge("darwin", f).OK {
+		t.Errorf("read %+v, %v", f, err)
+	}
+}
+
 func TestMachORefused(t *testing.T) {
 	header := func(edit func(*macho.FileHeader)) []byte {
 		return machoWith(func(s *machoSpec) { s.editHeader = edit }).bytes()
@@ -267,7 +320,18 @@ func TestMachORefused(t *testing.T) {
 		want string
 	}{
 		{"object", machoSpec{kind: macho.TypeObj}.bytes(), "not an executable: Mach-O file of type Obj"},
-		{"Java class", []byte("\xca\xfe\xba\xbe\x00\x00\x00\x34rest"), "not an executable: a Java class"},
+		{"Java class", javaFile(52), "not an executable: a Java class"},
+		{"first Java class", javaFile(3<<16 | 45), "not an executable: a Java class"},
+		{"neither Java nor Mach-O", []byte("\xca\xfe\xba\xbe\x00\x00\x00\x34rest"), "reading Mach-O universal header"},
+		{"too many slices", []byte("\xca\xfe\xba\xbe\x00\x01\x00\x01rest"), "65537 architectures"},
+		{"more slices than there are", []byte("\xca\xfe\xba\xbe\x00\x00\x00\x02rest"), "reading Mach-O universal header"},
+		{"a program and a static library", fatWithArchive(machoGood, machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })),
+			"contradiction: 1 of 2 slices are programs or libraries"},
+		{"a static library", fatWithArchive(machoGood), "not an executable: no Mach-O magic"},
+		{"64-bit machine in 32 bits", machoWith(func(s *machoSpec) { s.bits = 32 }).bytes(), "contradiction: CpuArm64 in a file of 32 bits"},
+		{"32-bit machine in 64 bits", machoWith(func(s *machoSpec) { s.cpu = macho.CpuArm }).bytes(), "contradiction: CpuArm in a file of 64 bits"},
+		{"machine in the other byte order", machoWith(func(s *machoSpec) { s.order = binary.BigEndian }).bytes(), "contradiction: CpuArm64 in a file that is BigEndian"},
+		{"unknown command that dyld must know", extra(s.encode(uint32(0x80000077), uint32(8))), "unknown command 0x80000077"},
 		{"commands beyond the end", header(func(h *macho.FileHeader) { h.Cmdsz = 1 << 20 }), "reading Mach-O load commands at 0x20"},
 		{"more commands than there are", header(func(h *macho.FileHeader) { h.Ncmd++ }), "reading Mach-O load command"},
 		{"command of no size", extra(s.encode(uint64(0x77))), "size 0"},

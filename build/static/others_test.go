@@ -91,3 +91,30 @@ func TestPlan9(t *testing.T) {
 		t.Errorf("no text: read %+v", *f)
 	}
 }
+
+// TestRefusedFormats reads programs of formats that are known and not read. They are not passed over.
+func TestRefusedFormats(t *testing.T) {
+	xcoff32 := func(optional, flags uint16) []byte {
+		var b bytes.Buffer
+		err := binary.Write(&b, binary.BigEndian, xcoffHeader32{Magic: 0x1df, Sections: 1, OptionalSize: optional, Flags: flags})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	tests := []struct {
+		name       string
+		file       []byte
+		passedOver bool
+	}{
+		{"flat program", []byte("bFLT\x00\x00\x00\x04"), false},
+		{"XCOFF program of 32 bits", xcoff32(xcoffAuxiliarySize, xcoffExec), false},
+		{"XCOFF object of 32 bits", xcoff32(0, 0), true},
+		{"what only begins like it", []byte("\x01\xdf"), true},
+	}
+	for _, test := range tests {
+		if f, err := readBytes(test.file); err == nil || errors.Is(err, ErrNotExecutable) != test.passedOver || !Known(test.file) {
+			t.Errorf("%s: read %+v, %v", test.name, f, err)
+		}
+	}
+}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// A PE file is read as Windows reads it: headers, sections, import tables. The facts are those of
+// A PE file is read as Windows reads it: headers, sections, import tables, manifests. The facts are those of
 // "PE Format" (https://learn.microsoft.com/windows/win32/debug/pe-format), whose names are used.
 
 // peTargets is the GOARCH of a Machine and the word size that goes with it.
@@ -71,7 +71,16 @@ func readPE(v view) (*File, error) {
 	if err := p.readSections(f, sections); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*File) error{p.entry, p.imports, p.delayed, p.runtime, p.signature} {
+	steps := []func(*File) error{
+		p.entry,
+		p.imports,
+		p.bound,
+		p.delayed,
+		p.runtime,
+		p.manifests,
+		p.signature,
+	}
+	for _, step := range steps {
 		if err := step(f); err != nil {
 			return nil, err
 		}
@@ -104,7 +113,8 @@ func (p *peFile) readHeaders() (sections uint64, err error) {
 		return 0, err
 	}
 	if p.head.Characteristics&pe.IMAGE_FILE_EXECUTABLE_IMAGE == 0 {
-		return 0, fmt.Errorf("%w: PE file without IMAGE_FILE_EXECUTABLE_IMAGE", ErrNotExecutable)
+		// Windows refuses it, firmware and Wine do not look. An object has no DOS header before it.
+		return 0, p.errorf(whatPE, off, "without IMAGE_FILE_EXECUTABLE_IMAGE")
 	}
 	off += uint64(binary.Size(p.head))
 	optional, err := p.sub("PE optional header", off, uint64(p.head.SizeOfOptionalHeader))
@@ -161,34 +171,63 @@ func (p *peFile) readSections(f *File, off uint64) error {
 	if err != nil {
 		return err
 	}
-	p.memory = memory{{0, headers}}
+	p.memory = memory{{addr: 0, size: headers.size, view: headers}}
+	if p.flat() {
+		p.memory = memory{{addr: 0, size: p.size, view: p.view}}
+	}
+
 	for range p.head.NumberOfSections {
 		var s pe.SectionHeader32
 		if err := p.decode("PE section headers", off, binary.LittleEndian, &s); err != nil {
 			return err
 		}
 		off += uint64(binary.Size(s))
+
 		if s.Characteristics&pe.IMAGE_SCN_MEM_WRITE != 0 && s.Characteristics&pe.IMAGE_SCN_MEM_EXECUTE != 0 {
 			f.WriteExec = true
 		}
-		if s.PointerToRawData == 0 || s.SizeOfRawData == 0 {
-			continue // memory without bytes of the file
-		}
-		content, err := p.sub("PE section", uint64(s.PointerToRawData), uint64(s.SizeOfRawData))
-		if err != nil {
+		if err := p.addSection(s); err != nil {
 			return err
 		}
-		// Windows rounds PointerToRawData down to 512 where sections are aligned to pages, so that
-		// other bytes would be seen in memory than here.
-		if p.optional.SectionAlignment >= 0x1000 && s.PointerToRawData%512 != 0 {
-			return content.errorf("PE section", 0, "not aligned to 512")
-		}
-		// SizeOfRawData is rounded up; what is beyond VirtualSize is not mapped, but for the rest of a page.
-		if size := (uint64(s.VirtualSize) + 0xfff) &^ 0xfff; size > 0 {
-			content.size = min(content.size, size)
-		}
-		p.memory = append(p.memory, mapping{uint64(s.VirtualAddress), content})
 	}
+	return nil
+}
+
+// flat reports whether the file is too finely divided for Windows to map its sections one by one: it
+// maps the file as it is, and wants each section to be at the address that is its place in the file.
+func (p *peFile) flat() bool { return p.optional.SectionAlignment < pageSize }
+
+// addSection adds a section to the memory of the program.
+func (p *peFile) addSection(s pe.SectionHeader32) error {
+	const what = "PE section"
+
+	size := (uint64(s.VirtualSize) + pageSize - 1) &^ (pageSize - 1)
+	if s.PointerToRawData == 0 || s.SizeOfRawData == 0 { // memory without bytes of the file
+		if !p.flat() {
+			p.memory = append(p.memory, mapping{addr: uint64(s.VirtualAddress), size: size})
+		}
+		return nil
+	}
+
+	content, err := p.sub(what, uint64(s.PointerToRawData), uint64(s.SizeOfRawData))
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.flat() && s.PointerToRawData != s.VirtualAddress:
+		return content.errorf(what, 0, "address 0x%x is not its place in the file, which is mapped as it is", s.VirtualAddress)
+	case p.flat():
+		return nil
+	case s.PointerToRawData%512 != 0:
+		// Windows rounds down, so that other bytes would be seen in memory than here.
+		return content.errorf(what, 0, "not aligned to 512")
+	}
+
+	// SizeOfRawData is rounded up; what is beyond VirtualSize is not mapped, but for the rest of a page.
+	if size > 0 {
+		content.size = min(content.size, size)
+	}
+	p.memory = append(p.memory, mapping{addr: uint64(s.VirtualAddress), size: max(size, content.size), view: content})
 	return nil
 }
 

@@ -3,6 +3,8 @@ package static
 import (
 	"debug/pe"
 	"encoding/binary"
+	"slices"
+	"strings"
 )
 
 // peImport is IMAGE_IMPORT_DESCRIPTOR.
@@ -40,6 +42,44 @@ func (p *peFile) imports(f *File) error {
 			return err
 		}
 		f.Needed = add(f.Needed, name)
+	}
+}
+
+// peBound is IMAGE_BOUND_IMPORT_DESCRIPTOR, and as long as IMAGE_BOUND_FORWARDER_REF, of which the last
+// field says how many follow.
+type peBound struct {
+	TimeDateStamp                uint32
+	ModuleName, ModuleForwarders uint16
+}
+
+// bound reads the bound import directory, which repeats the import directory with the times of the
+// libraries. Where there is one, Windows before 10 loads the libraries that it names.
+func (p *peFile) bound(f *File) error {
+	const what = "PE bound import directory"
+	addr, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT)
+	if addr == 0 {
+		return nil
+	}
+	table, err := p.memory.at(what, addr)
+	if err != nil {
+		return err
+	}
+
+	for off := uint64(0); ; off += uint64(binary.Size(peBound{})) {
+		var entry peBound
+		if err := table.decode(what, off, binary.LittleEndian, &entry); err != nil {
+			return err
+		}
+		if entry == (peBound{}) {
+			return nil
+		}
+		name, err := table.text(what, uint64(entry.ModuleName))
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(f.Needed, func(n string) bool { return strings.EqualFold(n, name) }) {
+			f.Needed = append(f.Needed, name)
+		}
 	}
 }
 

@@ -117,6 +117,92 @@ func (s peSpec) tables(o *pe.OptionalHeader64) []byte {
 	return append(b.Bytes(), text...)
 }
 
+// peBoundTable is a bound import directory, to be put behind the section.
+func peBoundTable(names ...string) []byte {
+	var b, text []byte
+	start := 8 * (len(names) + 1)
+	for _, name := range names {
+		b = binary.LittleEndian.AppendUint32(b, 1)
+		b = binary.LittleEndian.AppendUint16(b, uint16(start+len(text)))
+		b = binary.LittleEndian.AppendUint16(b, 0)
+		text = append(text, name+"\x00"...)
+	}
+	b = append(b, make([]byte, 8)...)
+	b = append(b, text...)
+	return append(b, make([]byte, 0x200-len(b))...)
+}
+
+// peBoundAt points to the bytes behind a section of 0x200 bytes, which peWholeFile maps too.
+func peBoundAt(o *pe.OptionalHeader64) {
+	o.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT] = pe.DataDirectory{VirtualAddress: peSection + 0x200, Size: 1}
+}
+
+func peWholeFile(s *pe.SectionHeader32) {
+	s.VirtualSize += 0x200
+	s.SizeOfRawData += 0x200
+}
+
+func manifestOf(assembly string) string {
+	return "\ufeff<assembly xmlns='urn:schemas-microsoft-com:asm.v1'><assemblyIdentity name='me'/><dependency><dependentAssembly>" +
+		"<assemblyIdentity type='win32' name='" + assembly + "' version='6.0.0.0'/></dependentAssembly></dependency></assembly>\x00"
+}
+
+// wide is text in UTF-16 with a mark before it.
+func wide(text string) string {
+	var b []byte
+	for _, r := range "\ufeff" + strings.Trim(text, "\x00\ufeff") {
+		b = binary.LittleEndian.AppendUint16(b, uint16(r))
+	}
+	return string(b)
+}
+
+// peManifest is a program with a manifest among its resources, which are behind the section.
+func peManifest(text string) peSpec {
+	s := peManifestAt(peSection + 0x200)
+	s.extra = make([]byte, 0x200)
+	at := 0
+	put := func(v any) {
+		b, err := binary.Append(nil, binary.LittleEndian, v)
+		if err != nil {
+			panic(err)
+		}
+		at += copy(s.extra[at:], b)
+	}
+	for level, name := range []uint32{rtManifest, 1, 1033} {
+		next := uint32(at + 24)
+		if level < 2 {
+			next |= resourceDirectoryFlag
+		}
+		put(peResourceDirectory{NumberOfIDEntries: 1})
+		put(peResourceEntry{name, next})
+	}
+	// The text is long: it takes the rest of what is mapped.
+	put([]uint32{uint32(peSection + 0x200 + at + 16), uint32(len(text)), 0, 0})
+	s.extra = append(s.extra[:at], text...)
+	s.extra = append(s.extra, make([]byte, 0x600-len(s.extra))...)
+	return s
+}
+
+func peManifestAt(addr uint32) peSpec {
+	return peSpec{
+		editOptional: func(o *pe.OptionalHeader64) {
+			o.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_RESOURCE] = pe.DataDirectory{VirtualAddress: addr, Size: 1}
+		},
+		editSection: func(s *pe.SectionHeader32) {
+			s.VirtualSize += 0x600
+			s.SizeOfRawData += 0x600
+		},
+		extra: make([]byte, 0x600),
+	}
+}
+
+// peFlat makes Windows map the file as it is.
+func peFlat(o *pe.OptionalHeader64) {
+	o.SectionAlignment = 0x200
+	o.AddressOfEntryPoint = 0x400
+	o.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_IMPORT] = pe.DataDirectory{}
+}
+
 func TestPEFacts(t *testing.T) {
 	system := []string{"KERNEL32.dll", "ws2_32.DLL", "api-ms-win-crt-heap-l1-1-0.dll"}
 	tests := []struct {
@@ -146,6 +232,26 @@ func TestPEFacts(t *testing.T) {
 			i[0].OriginalFirstThunk = 0
 			return i
 		}}, false, func(f *File) bool { return len(f.Needed) == 2 }},
+		{"bound", peSpec{imports: system, extra: peBoundTable("kernel32.DLL", "USER32.dll"), editOptional: peBoundAt, editSection: peWholeFile}, true,
+			func(f *File) bool { return len(f.Needed) == len(system)+1 }},
+		{"foreign bound", peSpec{imports: system, extra: peBoundTable("kernel32.dll", "evil.dll"), editOptional: peBoundAt, editSection: peWholeFile}, false,
+			func(f *File) bool { return slices.Contains(f.Needed, "evil.dll") }},
+		{"manifest", peManifest(manifestOf("Microsoft.Windows.Common-Controls")), true,
+			func(f *File) bool {
+				return slices.Equal(f.Needed, []string{"side-by-side assembly Microsoft.Windows.Common-Controls"})
+			}},
+		{"manifest without assemblies", peManifest("<assembly><assemblyIdentity name='me'/></assembly>PADDING"), true,
+			func(f *File) bool { return f.Needed == nil }},
+		{"manifest of an assembly that is to be installed", peManifest(manifestOf("Microsoft.VC90.CRT")), false,
+			func(f *File) bool {
+				return slices.Equal(f.Needed, []string{"side-by-side assembly Microsoft.VC90.CRT"})
+			}},
+		{"manifest in UTF-16", peManifest(wide(`<?xml version="1.0" encoding="UTF-16"?>` + manifestOf("Microsoft.VC90.CRT"))), false,
+			func(f *File) bool { return len(f.Needed) == 1 }},
+		{"manifest in another encoding", peManifest(`<?xml version="1.0" encoding="windows-1252"?><!-- \xa9 -->` + manifestOf("Microsoft.VC90.CRT")), false,
+			func(f *File) bool { return len(f.Needed) == 1 }},
+		{"mapped as it is", peSpec{imports: system, editOptional: peFlat, editSection: func(s *pe.SectionHeader32) { s.VirtualAddress = 0x400 }}, true,
+			func(f *File) bool { return len(f.Needed) == 0 }},
 		{".NET", peSpec{editOptional: func(o *pe.OptionalHeader64) {
 			o.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR].VirtualAddress = peSection
 		}}, false, nil},
@@ -186,6 +292,11 @@ func TestPERefused(t *testing.T) {
 	binary.LittleEndian.PutUint16(object[0x84+18:], 0)
 	short := peSpec{}.bytes()
 	binary.LittleEndian.PutUint16(short[0x84+16:], 0x40)
+	overlapping := peSpec{imports: []string{"kernel32.dll"}}.bytes()
+	binary.LittleEndian.PutUint16(overlapping[0x84+2:], 2)
+	second := overlapping[0x84+20+240+40:]
+	copy(second, overlapping[0x84+20+240:0x84+20+240+40])
+	binary.LittleEndian.PutUint32(second[20:], 0x200) // PointerToRawData
 	endless := peSpec{imports: []string{"kernel32.dll"}, editImports: func(i []peImport) []peImport {
 		list := slices.Repeat(i[:1], 200)
 		return list
@@ -197,12 +308,18 @@ func TestPERefused(t *testing.T) {
 	}{
 		{"DOS", append([]byte("MZ"), make([]byte, 0x100)...), "not an executable: a DOS program"},
 		{"no DOS header", []byte("MZ"), "reading DOS header at 0x3c"},
-		{"object", object, "not an executable: PE file without IMAGE_FILE_EXECUTABLE_IMAGE"},
+		{"not to be executed", object, "reading PE headers at 0x84: without IMAGE_FILE_EXECUTABLE_IMAGE"},
 		{"short optional header", short, "64 bytes, need 112"},
 		{"optional header without directories", optional(func(o *pe.OptionalHeader64) { o.Magic = 0x107 }), "unknown magic 0x107"},
 		{"wrong word size", peSpec{bits: 32}.bytes(), "IMAGE_FILE_MACHINE_AMD64 with a 32-bit optional header"},
 		{"headers beyond the end", optional(func(o *pe.OptionalHeader64) { o.SizeOfHeaders = 1 << 20 }), "reach beyond the end"},
 		{"section beyond the end", section(func(s *pe.SectionHeader32) { s.SizeOfRawData += 0x200 }), "reading PE section at 0x400"},
+		{"manifest that is cut off", peManifest("<assembly><dependency>").bytes(), "reading PE manifest at 0x658: XML syntax error"},
+		{"manifest that speaks to the terminal", peManifest(manifestOf("a&#9;b")).bytes(), "is not a name"},
+		{"resources without end", peManifestAt(0x3f8).bytes(), "reading PE resources"},
+		{"section elsewhere than in the file, which is mapped as it is", peSpec{editOptional: peFlat}.bytes(), "address 0x1000 is not its place in the file"},
+		{"section that another replaces", overlapping, "mapped twice"},
+		{"bound import without a name", peSpec{extra: append([]byte("\x01\x00\x00\x00\xff\xff\x00\x00"), make([]byte, 0x1f8)...), editOptional: peBoundAt, editSection: peWholeFile}.bytes(), "reading PE bound import directory"},
 		{"section not aligned", section(func(s *pe.SectionHeader32) { s.PointerToRawData -= 0x10 }), "not aligned"},
 		{"entry point not in memory", section(func(s *pe.SectionHeader32) { s.VirtualAddress = 0x2000 }), "reading PE entry point at address 0x1000: not in the file"},
 		{"imports not in memory", optional(func(o *pe.OptionalHeader64) { o.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_IMPORT].VirtualAddress = 0x2000 }),

@@ -13,7 +13,9 @@
 //     Only of a program with glibc inside all segments are read, in small pieces.
 //   - It fails closed. A file that is cut short, that contradicts itself or that cannot be understood
 //     is an error, and what is not known to be harmless is a reason in the verdict. A file is cut short
-//     when bytes are missing that a loader would map.
+//     when bytes are missing that a loader would map. It contradicts itself when loaders, which ignore
+//     much of a header, take it for something else than the header says, or when its parts speak of
+//     different systems. What a loader might start is never [ErrNotExecutable].
 //
 // Exceptions:
 //
@@ -22,7 +24,8 @@
 //     packer hid; the most common one, UPX, is recognised.
 //   - Symbols and debug information are not needed to run: where they are cut off or damaged the file
 //     only counts as stripped.
-//   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is".
+//   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is". Of an
+//     Android program the loader and the libraries must be ones that Android has.
 package static
 
 import (
@@ -68,8 +71,8 @@ type File struct {
 	// Interpreter is the loader that has to be there: ELF PT_INTERP, Mach-O LC_LOAD_DYLINKER.
 	Interpreter string `json:"interpreter,omitempty"`
 	// Needed are the libraries without which it does not start, in the order of the file, each once:
-	// ELF DT_NEEDED and its relatives, PE imports, Mach-O dylibs, wasm import modules, XCOFF import
-	// files.
+	// ELF DT_NEEDED and its relatives, PE imports and side-by-side assemblies, Mach-O dylibs, wasm import
+	// modules, XCOFF import files.
 	Needed []string `json:"needed,omitempty"`
 	// Optional are the libraries without which it starts: weak Mach-O dylibs, delay-loaded DLLs.
 	Optional []string `json:"optional,omitempty"`
@@ -113,9 +116,16 @@ var formats = []struct {
 	{"\xca\xfe\xba\xbf", readFat},
 	{"\x00asm", readWasm},
 	{"\x01\xf7", readXCOFF},
+	{"\x01\xdf", readXCOFF32},
 	{"\x00\x00\x01\xeb", readPlan9}, // 386; these three as in debug/plan9obj
 	{"\x00\x00\x8a\x97", readPlan9}, // amd64
 	{"\x00\x00\x06\x47", readPlan9}, // arm
+	{"bFLT", readFlat},
+}
+
+// readFlat refuses the programs of Linux without memory management (fs/binfmt_flat.c).
+func readFlat(v view) (*File, error) {
+	return nil, v.errorf("flat program", 0, "what it needs cannot be read")
 }
 
 // Open is [Read] for a file on disk.
@@ -171,19 +181,6 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 		return nil, fmt.Errorf("%w: a script", ErrNotExecutable)
 	}
 	return nil, fmt.Errorf("%w: unknown format, first bytes % x", ErrNotExecutable, head)
-}
-
-// setOS notes the system a part of the file speaks of; two parts must not speak of different ones.
-func (f *File) setOS(name string) error {
-	switch {
-	case f.OS == "" || f.OS == name:
-		f.OS = name
-	case f.OS == "linux" && name == "android": // Android's kernel is Linux, its programs may say both
-		f.OS = name
-	default:
-		return fmt.Errorf("contradiction: made for %s and for %s", f.OS, name)
-	}
-	return nil
 }
 
 // add appends a name unless the list holds it.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -116,34 +118,69 @@ func printable(s string) error {
 	return nil
 }
 
+// pageSize is the smallest page of the processors that programs are mapped on.
+const pageSize = 0x1000
+
 // memory says which bytes of a file a loader makes appear at which addresses.
 type memory []mapping
 
+// mapping is the bytes of view at addr, with zeros behind them up to size bytes. As loaders map whole
+// pages, what is around it in its first and last page is replaced too.
 type mapping struct {
 	addr uint64
+	size uint64
 	view view
 }
 
-// at returns what is at addr, up to the end of the mapping that holds it. Where two mappings hold
-// different bytes for an address, it depends on the loader which are seen: that is an error.
+// at returns what is at addr, up to the end of the mapping that holds it, or to the page where
+// another mapping begins to put other bytes there. Where two mappings hold different bytes for addr
+// itself, it depends on the loader which are seen: that is an error.
 func (m memory) at(what string, addr uint64) (view, error) {
-	var found *view
-	for _, p := range m {
-		if addr < p.addr || addr-p.addr >= p.view.size {
-			continue
-		}
-		rest, err := p.view.sub(what, addr-p.addr, p.view.size-(addr-p.addr))
-		if err != nil {
-			return view{}, err
-		}
-		if found != nil && found.off != rest.off {
-			return view{}, fmt.Errorf("reading %s at address 0x%x: mapped twice, from 0x%x and 0x%x of the file",
-				what, addr, found.off, rest.off)
-		}
-		found = &rest
-	}
-	if found == nil {
+	holds := func(p mapping) bool { return addr >= p.addr && addr-p.addr < p.view.size }
+	i := slices.IndexFunc(m, holds)
+	if i < 0 {
 		return view{}, fmt.Errorf("reading %s at address 0x%x: not in the file", what, addr)
 	}
-	return *found, nil
+
+	p := m[i]
+	size := p.view.size - (addr - p.addr)
+	for j, q := range m {
+		start, end, differs := q.replaces(p)
+		switch {
+		case i == j || !differs || end <= addr:
+		case start <= addr:
+			return view{}, fmt.Errorf("reading %s at address 0x%x: mapped twice, "+
+				"from 0x%x of the file and by what is at address 0x%x",
+				what, addr, p.view.off+(addr-p.addr), q.addr)
+		default:
+			size = min(size, start-addr)
+		}
+	}
+	return p.view.sub(what, addr-p.addr, size)
+}
+
+// pages returns where the first page of p starts and where its last one ends.
+func (p mapping) pages() (start, end uint64) {
+	start = p.addr &^ (pageSize - 1)
+	end = (p.addr + p.size + pageSize - 1) &^ (pageSize - 1)
+	if end < start {
+		end = math.MaxUint64
+	}
+	return start, end
+}
+
+// replaces returns the addresses at which q puts other bytes than p, if it does.
+func (q mapping) replaces(p mapping) (start, end uint64, differs bool) {
+	if q.size == 0 {
+		return 0, 0, false
+	}
+	start, end = q.pages()
+
+	// The same bytes at the same addresses, such as when two segments share a page of the file, but
+	// for the zeros that follow those of q.
+	if q.view.size > 0 && q.addr-q.view.off == p.addr-p.view.off {
+		start = q.addr + q.view.size
+		return start, end, q.size > q.view.size
+	}
+	return start, end, true
 }

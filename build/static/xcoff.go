@@ -8,7 +8,7 @@ import (
 
 // An XCOFF file of AIX is read by its sections; the loader section names the libraries. Structures
 // and numbers are those of <xcoff.h>, in the "XCOFF Object File Format" of the AIX Files Reference.
-// Only 64-bit files are read: Go has no 32-bit AIX.
+// Of 32-bit files only that they are programs is read: Go has no 32-bit AIX.
 
 const (
 	xcoffExec      = 0x0002 // F_EXEC
@@ -40,6 +40,35 @@ type xcoffSection struct {
 type xcoffLoaderHeader struct {
 	Version, Symbols, Relocations, ImportSize, Imports, StringSize uint32
 	ImportOffset, StringOffset, SymbolOffset, RelocationOffset     uint64
+}
+
+// xcoffHeader32 is FILHDR of 32-bit files.
+type xcoffHeader32 struct {
+	Magic, Sections    uint16
+	Time, SymbolOffset uint32
+	Symbols            uint32
+	OptionalSize       uint16
+	Flags              uint16
+}
+
+// xcoffAuxiliarySize is the size of the auxiliary header that a 32-bit program must have (AOUTHSZ).
+const xcoffAuxiliarySize = 72
+
+// readXCOFF32 refuses 32-bit programs. Its magic number is two bytes that other files begin with too.
+func readXCOFF32(v view) (*File, error) {
+	const what = "32-bit XCOFF header"
+	var head xcoffHeader32
+	if v.size < uint64(binary.Size(head)) {
+		return nil, fmt.Errorf("%w: shorter than an XCOFF header", ErrNotExecutable)
+	}
+	if err := v.decode(what, 0, binary.BigEndian, &head); err != nil {
+		return nil, err
+	}
+
+	if head.Flags&xcoffExec == 0 || head.OptionalSize != xcoffAuxiliarySize {
+		return nil, fmt.Errorf("%w: XCOFF file without F_EXEC or an auxiliary header", ErrNotExecutable)
+	}
+	return nil, v.errorf(what, 0, "a 32-bit program, which is not read")
 }
 
 func readXCOFF(v view) (*File, error) {

@@ -26,7 +26,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/org/go-static-release/build/static"
 )
@@ -174,42 +173,22 @@ func (in inspection) judge(path string, r io.ReaderAt, size int64, must bool) er
 	return nil
 }
 
-// systemOf says which system an executable is for: what its format or header says,
-// else the GOOS in its build info, else what such files usually are.
+// systemOf returns the GOOS to judge an executable for: see [static.System]. Build info is looked for
+// in ELF files alone, whose headers often do not say.
 func systemOf(f *static.File, r io.ReaderAt) string {
-	switch f.Format {
-	case static.PE:
-		return "windows"
-	case static.XCOFF:
-		return "aix"
-	case static.Plan9:
-		return "plan9"
-	case static.Wasm:
-		for _, module := range f.Needed {
-			if strings.HasPrefix(module, "wasi_") {
-				return "wasip1"
-			}
-		}
-		return "js"
-	case static.MachO:
-		if len(f.Slices) > 0 && f.Slices[0].OS != "" {
-			return f.Slices[0].OS
-		}
-		if f.OS != "" {
-			return f.OS
-		}
-		return "darwin"
+	if f.Format != static.ELF {
+		return static.System(f, "")
 	}
+
 	// Most programs have none, and some say that their data has no end: then r does.
-	if info, err := buildinfo.Read(r); err == nil {
-		for _, s := range info.Settings {
-			if s.Key == "GOOS" {
-				return s.Value
-			}
+	info, err := buildinfo.Read(r)
+	if err != nil {
+		return static.System(f, "")
+	}
+	for _, s := range info.Settings {
+		if s.Key == "GOOS" {
+			return static.System(f, s.Value)
 		}
 	}
-	if f.OS != "" {
-		return f.OS
-	}
-	return "linux"
+	return static.System(f, "")
 }

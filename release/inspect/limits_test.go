@@ -26,7 +26,7 @@ const endlessSize = 1 << 40
 
 func (e *endless) ReadAt(p []byte, off int64) (int, error) {
 	clear(p)
-	var head [120]byte
+	var head [176]byte
 	copy(head[:], "\x7fELF\x02\x01\x01")
 	le := binary.LittleEndian
 	le.PutUint16(head[16:], 2)  // ET_EXEC
@@ -36,7 +36,7 @@ func (e *endless) ReadAt(p []byte, off int64) (int, error) {
 	le.PutUint64(head[32:], 64)       // program headers
 	le.PutUint16(head[52:], 64)
 	le.PutUint16(head[54:], 56)
-	le.PutUint16(head[56:], 1)
+	le.PutUint16(head[56:], 2)
 	le.PutUint32(head[64:], 1) // PT_LOAD
 	le.PutUint32(head[68:], 6) // readable and writable
 	le.PutUint64(head[80:], 0x400000)
@@ -44,6 +44,13 @@ func (e *endless) ReadAt(p []byte, off int64) (int, error) {
 	le.PutUint64(head[96:], endlessSize)
 	le.PutUint64(head[104:], endlessSize)
 	le.PutUint64(head[112:], 0x1000)
+	le.PutUint32(head[120:], 1) // another, which is its beginning
+	le.PutUint32(head[124:], 5) // readable and executable
+	le.PutUint64(head[136:], 0x400000)
+	le.PutUint64(head[144:], 0x400000)
+	le.PutUint64(head[152:], 0x2000)
+	le.PutUint64(head[160:], 0x2000)
+	le.PutUint64(head[168:], 0x1000)
 	if off < int64(len(head)) {
 		copy(p, head[off:])
 	}

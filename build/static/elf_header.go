@@ -1,0 +1,224 @@
+package static
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// The header of an ELF file says twice what the file is: in its first bytes, which debuggers and
+// readelf go by, and in e_type, e_machine, e_phentsize and e_phnum, which are all that Linux looks at
+// (load_elf_binary in fs/binfmt_elf.c, elf_check_arch of each machine). A kernel reads them in its
+// own word size and byte order, so that a 64-bit program runs whose EI_CLASS says 32 bits, or whose
+// EI_DATA says big-endian.
+//
+// Here both must say the same. The byte order is the one in which e_type is that of a program, the
+// word size the one in which e_phentsize fits, and the machine must know both. A file for which that
+// is not so is an error, and never passed over as no executable.
+
+// elfShape is a set of word sizes and byte orders.
+type elfShape uint8
+
+const (
+	bits32 elfShape = 1 << iota
+	bits64
+	littleEndian
+	bigEndian
+)
+
+// elfMachines is how the programs of a machine are shaped. Machines that are not here are refused:
+// nothing is known about how their kernels read a file.
+var elfMachines = map[elf.Machine]elfShape{
+	elf.EM_386:          bits32 | littleEndian,
+	elf.EM_486:          bits32 | littleEndian,          // runs as EM_386 does
+	elf.EM_X86_64:       bits32 | bits64 | littleEndian, // 32 bits are the x32 ABI
+	elf.EM_ARM:          bits32 | littleEndian | bigEndian,
+	elf.EM_AARCH64:      bits64 | littleEndian | bigEndian,
+	elf.EM_LOONGARCH:    bits32 | bits64 | littleEndian,
+	elf.EM_MIPS:         bits32 | bits64 | littleEndian | bigEndian,
+	elf.EM_PPC:          bits32 | littleEndian | bigEndian,
+	elf.EM_PPC64:        bits64 | littleEndian | bigEndian,
+	elf.EM_RISCV:        bits32 | bits64 | littleEndian | bigEndian,
+	elf.EM_S390:         bits32 | bits64 | bigEndian,
+	elf.EM_SPARC:        bits32 | bigEndian,
+	elf.EM_SPARC32PLUS:  bits32 | bigEndian,
+	elf.EM_SPARCV9:      bits64 | bigEndian,
+	elf.EM_68K:          bits32 | bigEndian,
+	elf.EM_88K:          bits32 | bigEndian,
+	elf.EM_PARISC:       bits32 | bits64 | bigEndian,
+	elf.EM_VAX:          bits32 | littleEndian,
+	elf.EM_ALPHA:        bits64 | littleEndian,
+	elf.EM_ALPHA_STD:    bits64 | littleEndian,
+	elf.EM_IA_64:        bits32 | bits64 | littleEndian | bigEndian,
+	elf.EM_SH:           bits32 | littleEndian | bigEndian,
+	elf.EM_XTENSA:       bits32 | littleEndian | bigEndian,
+	elf.EM_MICROBLAZE:   bits32 | littleEndian | bigEndian,
+	elf.EM_ARC_COMPACT:  bits32 | littleEndian | bigEndian,
+	elf.EM_ARC_COMPACT2: bits32 | littleEndian | bigEndian,
+	elf.EM_OPENRISC:     bits32 | bigEndian,
+	elf.EM_ALTERA_NIOS2: bits32 | littleEndian,
+	elf.EM_QDSP6:        bits32 | littleEndian, // Hexagon
+	elf.Machine(252):    bits32 | littleEndian, // EM_CSKY
+	elf.EM_AVR:          bits32 | littleEndian, // these two are microcontrollers without a kernel
+	elf.EM_MSP430:       bits32 | littleEndian,
+}
+
+// elfHeaderSize is the size of the larger of the two ELF headers.
+const elfHeaderSize = 64
+
+// readHeader reads the ELF header into e.head and refuses what is no executable.
+func (e *elfFile) readHeader() error {
+	const what = "ELF header"
+
+	// Like the kernel's own buffer: what is missing of a short file is zero.
+	raw := make([]byte, elfHeaderSize)
+	head, err := e.bytes(what, 0, min(e.size, elfHeaderSize))
+	if err != nil {
+		return err
+	}
+	copy(raw, head)
+
+	shape, err := e.declaredShape(raw)
+	if err != nil {
+		return err
+	}
+	if err := e.checkType(raw); err != nil {
+		return err
+	}
+
+	if e.head, err = decodeELFHeader(raw, e.class, e.order); err != nil {
+		return e.errorf(what, 0, "%w", err)
+	}
+	if _, err := e.sub(what, 0, elfHeaderBytes(e.class)); err != nil {
+		return err
+	}
+
+	machine := elf.Machine(e.head.Machine)
+	possible, known := elfMachines[machine]
+	switch {
+	case !known:
+		return e.errorf(what, 18, "unknown machine %s: how its files are read is not known", machine)
+	case shape&^possible != 0:
+		return e.errorf(what, elf.EI_CLASS, "contradiction: machine %s in a file of %s, %s",
+			machine, e.class, elf.Data(raw[elf.EI_DATA]))
+	}
+	if err := e.checkClass(raw); err != nil {
+		return err
+	}
+
+	if raw[elf.EI_VERSION] != byte(elf.EV_CURRENT) || e.head.Version != uint32(elf.EV_CURRENT) {
+		return e.errorf(what, elf.EI_VERSION, "unknown version %d, %d", raw[elf.EI_VERSION], e.head.Version)
+	}
+	return nil
+}
+
+// declaredShape sets the word size and byte order that the first bytes of the file speak of.
+func (e *elfFile) declaredShape(raw []byte) (shape elfShape, err error) {
+	const what = "ELF header"
+
+	switch elf.Data(raw[elf.EI_DATA]) {
+	case elf.ELFDATA2LSB:
+		e.order = binary.LittleEndian
+		shape = littleEndian
+	case elf.ELFDATA2MSB:
+		e.order = binary.BigEndian
+		shape = bigEndian
+	default:
+		return 0, e.errorf(what, elf.EI_DATA, "unknown byte order %d", raw[elf.EI_DATA])
+	}
+
+	e.class = elf.Class(raw[elf.EI_CLASS])
+	switch e.class {
+	case elf.ELFCLASS32:
+		return shape | bits32, nil
+	case elf.ELFCLASS64:
+		return shape | bits64, nil
+	}
+	return 0, e.errorf(what, elf.EI_CLASS, "unknown class %d", e.class)
+}
+
+// checkType refuses objects and memory dumps, which nothing starts, and files of a type that is that
+// of a program in the other byte order only.
+func (e *elfFile) checkType(raw []byte) error {
+	const what, offset = "ELF header", 16
+
+	declared := elf.Type(e.order.Uint16(raw[offset:]))
+	swapped := elf.Type(declared<<8 | declared>>8)
+	switch {
+	case declared == elf.ET_EXEC || declared == elf.ET_DYN:
+		return nil
+	case swapped == elf.ET_EXEC || swapped == elf.ET_DYN:
+		return e.errorf(what, elf.EI_DATA, "contradiction: %s, and a type that is %s in the other byte order",
+			elf.Data(raw[elf.EI_DATA]), swapped)
+	case e.size < offset+2:
+		return e.errorf(what, offset, "%w", io.ErrUnexpectedEOF)
+	case declared == elf.ET_REL || declared == elf.ET_CORE:
+		return fmt.Errorf("%w: ELF file of type %s", ErrNotExecutable, declared)
+	}
+	return e.errorf(what, offset, "unknown type 0x%x", uint16(declared))
+}
+
+// checkClass refuses a file in which a kernel of the other word size finds program headers. What such
+// a kernel would find there was not looked at.
+func (e *elfFile) checkClass(raw []byte) error {
+	other := elf.ELFCLASS32
+	if e.class == elf.ELFCLASS32 {
+		other = elf.ELFCLASS64
+	}
+
+	head, err := decodeELFHeader(raw, other, e.order)
+	if err != nil {
+		return e.errorf("ELF header", 0, "%w", err)
+	}
+	if countsProgramHeaders(head, other) {
+		return e.errorf("ELF header", elf.EI_CLASS, "contradiction: %s, and program headers of %s", e.class, other)
+	}
+	return nil
+}
+
+// countsProgramHeaders reports whether a kernel of this word size goes on to read the program headers.
+func countsProgramHeaders(h elf.Header64, class elf.Class) bool {
+	size := elfProgramHeaderBytes(class)
+	return uint64(h.Phentsize) == size && h.Phnum > 0 && uint64(h.Phnum)*size <= maxPhdrs
+}
+
+func elfHeaderBytes(class elf.Class) uint64 {
+	if class == elf.ELFCLASS32 {
+		return uint64(binary.Size(elf.Header32{}))
+	}
+	return uint64(binary.Size(elf.Header64{}))
+}
+
+func elfProgramHeaderBytes(class elf.Class) uint64 {
+	if class == elf.ELFCLASS32 {
+		return uint64(binary.Size(elf.Prog32{}))
+	}
+	return uint64(binary.Size(elf.Prog64{}))
+}
+
+// decodeELFHeader reads the header as one of a word size and byte order; 32-bit fields are widened.
+func decodeELFHeader(raw []byte, class elf.Class, order binary.ByteOrder) (head elf.Header64, err error) {
+	if class == elf.ELFCLASS64 {
+		_, err = binary.Decode(raw, order, &head)
+		return head, err
+	}
+
+	var h elf.Header32
+	_, err = binary.Decode(raw, order, &h)
+	head = elf.Header64{
+		Ident:     h.Ident,
+		Type:      h.Type,
+		Machine:   h.Machine,
+		Version:   h.Version,
+		Entry:     uint64(h.Entry),
+		Phoff:     uint64(h.Phoff),
+		Shoff:     uint64(h.Shoff),
+		Flags:     h.Flags,
+		Phentsize: h.Phentsize,
+		Phnum:     h.Phnum,
+		Shentsize: h.Shentsize,
+		Shnum:     h.Shnum,
+	}
+	return head, err
+}
