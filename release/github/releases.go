@@ -106,6 +106,9 @@ func (r *Release) doubt() {
 	r.unsure = true
 }
 
+// Refresh asks the server again what the release is; State says what was found.
+func (r *Release) Refresh(ctx context.Context) error { return r.refresh(ctx) }
+
 // refresh asks the server again what the release is: another run may have published it,
 // or a person may have edited or deleted it.
 func (r *Release) refresh(ctx context.Context) error {
