@@ -139,10 +139,10 @@ func (r *Release) checkEdited() error {
 	if rel.TagName == r.want.Tag {
 		return nil
 	}
-	return &Refusal{&hintError{
+	return &wrongAnswer{&Refusal{&hintError{
 		fmt.Errorf("draft %d was made for tag %s, and is for %q now: somebody has edited it", rel.ID, r.want.Tag, rel.TagName),
 		fmt.Sprintf("set its tag to %s again on %s, or delete it, and run again", r.want.Tag, rel.HTMLURL),
-	}}
+	}}}
 }
 
 // Downloads returns where the files of the published release are downloaded, by name.
