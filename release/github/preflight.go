@@ -38,7 +38,7 @@ func (r *Release) checkTag(ctx context.Context) error {
 	err := r.c.retry(ctx, "looking for tag "+tag, func() (err error) {
 		at, err = r.c.commitOfTag(ctx, tag)
 		if err == nil && at == "" && r.tagSeen {
-			return wrong("it was on GitHub, and is not there any more")
+			return wrong("GitHub does not have it: somebody has deleted it")
 		}
 		return err
 	})

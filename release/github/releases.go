@@ -202,7 +202,13 @@ func (r *Release) list(ctx context.Context) error {
 		var page []*github.ReleaseAsset
 		err := r.c.retry(ctx, "listing the files of the release", func() (err error) {
 			page, resp, err = r.c.listAssets(ctx, r.ID(), opts)
-			return err
+			if status(err) != http.StatusNotFound {
+				return err
+			}
+			if goneErr := r.refresh(ctx); goneErr != nil {
+				return goneErr
+			}
+			return &temporaryError{err} // the release is there
 		})
 		if err != nil {
 			return nil, err
