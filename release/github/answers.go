@@ -60,9 +60,7 @@ func believeRelease(rel *github.RepositoryRelease) error {
 // believeAsset checks that a file of a release can be one.
 func believeAsset(a *github.ReleaseAsset) error {
 	switch {
-	case a == nil:
-		return &wrongAnswer{errEmpty}
-	case a.GetID() <= 0:
+	case a.GetID() <= 0: // of nil too
 		return wrong("the answer names a file without an id: %q", a.GetName())
 	case a.GetName() == "":
 		return wrong("the answer names no file: asset %d", a.GetID())

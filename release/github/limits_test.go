@@ -141,7 +141,7 @@ func TestLocalTroubles(t *testing.T) {
 // An answer that says yes and has nothing in it is asked for again, whatever was asked.
 func TestEmptyAnswers(t *testing.T) {
 	want, all := six()
-	want.Notes = "" // GitHub generates them
+	want.Notes, want.Footer = "", "" // GitHub generates them
 	gh, client := start(t, githubtest.Options{})
 	if err := runSix(t.Context(), client, all, want); err != nil {
 		t.Fatal(err)

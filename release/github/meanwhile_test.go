@@ -206,18 +206,22 @@ func TestCapitalDigests(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole(t, gh)
-	sent := 0
+	sent, read := 0, 0
 	for _, r := range gh.Requests() {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/assets") {
 			sent++
 		}
+		if strings.Contains(r.Path, "/releases/assets/") {
+			read++
+		}
 	}
-	if sent != len(files) {
-		t.Errorf("%d uploads for %d files", sent, len(files))
+	if sent != len(files) || read > 0 {
+		t.Errorf("%d uploads and %d downloads for %d files", sent, read, len(files))
 	}
 }
 
-// A draft that was complete when it was asked for, and is not there any more, is no success.
+// A draft that was complete a moment ago and is another's now, or is not there any more, is no
+// success.
 func TestCheckReadsTheRelease(t *testing.T) {
 	s := newShop(t, githubtest.Options{})
 	rel := s.open(wanted)
@@ -225,6 +229,8 @@ func TestCheckReadsTheRelease(t *testing.T) {
 	if err := rel.Check(t.Context(), files); err != nil {
 		t.Fatal(err)
 	}
+	s.hand.release(http.MethodPatch, rel.ID(), `{"tag_name":"v9.9.9"}`)
+	s.refused(rel.Check(t.Context(), files), "somebody has edited it")
 	s.hand.release(http.MethodDelete, rel.ID(), "")
 	s.refused(rel.Check(t.Context(), files), "is gone")
 }

@@ -92,6 +92,19 @@ func TestImpossibleTags(t *testing.T) {
 	}
 }
 
+// A hint can be pasted whatever the tag and the files are called.
+func TestHintsAreQuoted(t *testing.T) {
+	const tag = "$(id)/it's/v1.0.0"
+	s := newShop(t, githubtest.Options{Tags: map[string]string{tag: githubtest.Head}})
+	w := wanted
+	w.Tag = tag
+	s.hand.attach(s.open(w).ID(), "manual.pdf", "by hand")
+	refused(t, s.client(), w, "manual.pdf", `for f in manual.pdf; do gh release delete-asset '$(id)/it'\''s/v1.0.0' $f --repo octo/hello; done`)
+
+	s.gh.MoveTag(tag, elsewhere)
+	refused(t, s.client(), w, "is at commit 7638417db6d5 on GitHub", `git checkout '$(id)/it'\''s/v1.0.0'`)
+}
+
 // What is called impossible is so for git, and what is called possible is not.
 func TestCheckTagAgreesWithGit(t *testing.T) {
 	git, err := exec.LookPath("git")
