@@ -108,13 +108,16 @@ func (r *Release) create(ctx context.Context) error {
 		r.Created = true
 		return nil
 	})
-	if err != nil && ctx.Err() == nil { // whatever was answered, it may be there
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		// Whatever was answered, it may be there. If it is not, or that cannot be found out,
+		// the answer is the reason to give.
 		found, findErr := r.takeCreated(ctx, request)
 		if findErr != nil || !found {
 			return err
 		}
-	} else if err != nil {
-		return err
 	}
 	return r.giveWay(ctx)
 }
@@ -227,11 +230,11 @@ func (r *Release) reopen(ctx context.Context) error {
 	request := github.UpdateReleaseRequest{Draft: new(true), TagName: &r.want.Tag} // without its tag a draft would lose it
 	checked := true
 	check := func() error {
-		if checked {
+		if err := r.c.pace(ctx); err != nil || checked {
 			checked = false
-			return r.c.pace(ctx)
+			return err
 		}
-		return errors.Join(r.c.pace(ctx), r.refresh(ctx))
+		return r.refresh(ctx)
 	}
 	if err := r.change(ctx, "making the public release a draft again", Draft, check, request); err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
@@ -45,8 +44,6 @@ func TestReleaseDeleted(t *testing.T) {
 			s := newShop(t, githubtest.Options{})
 			rel := s.open(wanted)
 			s.meddle = once(when, func() { s.hand.release(http.MethodDelete, rel.ID(), "") })
-
-			began := time.Now()
 			var errs []error
 			for _, f := range files {
 				_, err := rel.Attach(t.Context(), f)
@@ -57,9 +54,6 @@ func TestReleaseDeleted(t *testing.T) {
 			s.refused(err, fmt.Sprintf("release %d of v1.0.0 is gone, somebody has deleted it", rel.ID()))
 			if rel.State() != github.Gone || len(s.gh.Releases()) > 0 {
 				t.Errorf("state %s, %d releases", rel.State(), len(s.gh.Releases()))
-			}
-			if took := time.Since(began); took > 2*time.Second { // 2,000 of the client's seconds; a busy machine is slow
-				t.Errorf("it took %s", took)
 			}
 			asked := 0
 			for _, r := range s.gh.Requests() {
