@@ -37,8 +37,11 @@ func TestKilled(t *testing.T) {
 	longest := 3 * time.Second // of a run; what is measured takes its place
 	for i := range kills {
 		draw := rand.New(rand.NewPCG(uint64(i), 7))
-		w := newWorkshop(t, helloSource, githubtest.Options{Fault: func(int, *http.Request) *githubtest.Fault {
+		w := newWorkshop(t, helloSource, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
 			time.Sleep(time.Duration(i%3) * 40 * time.Millisecond) // a server takes its time
+			if r.Method == http.MethodPatch {
+				return toPublication[i%len(toPublication)]
+			}
 			return nil
 		}})
 		start := time.Now()
@@ -64,6 +67,18 @@ func TestKilled(t *testing.T) {
 	if killed < kills/2 {
 		t.Errorf("only %d of %d runs were killed", killed, kills)
 	}
+}
+
+// toPublication are answers to the publication, which is carried out, in the runs that are
+// killed and in those that follow.
+var toPublication = []*githubtest.Fault{
+	nil,
+	{Status: 403, AfterDone: true},
+	{Status: 200, Body: "<html>hello</html>", AfterDone: true},
+	{Status: 404, AfterDone: true},
+	{Reset: true, AfterDone: true},
+	{Status: 200, Body: `{"id":7,"tag_name":"v9.9.9","draft":true}`, AfterDone: true},
+	{Status: 502, AfterDone: true},
 }
 
 // kill runs the program as a process of its own, kills it after some time, and reports

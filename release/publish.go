@@ -117,8 +117,18 @@ func (r *run) openRelease(ctx context.Context, client *github.Client) (err error
 		r.rep.Notices = append(r.rep.Notices, "the release is public already: it is compared, and nothing in it is changed")
 	}
 	r.late = r.release.Published()
-	r.rep.Release = &report.Release{ID: r.release.ID(), URL: r.release.URL(), Public: r.release.Published()}
+	r.noteRelease()
 	return nil
+}
+
+// noteRelease notes in the report what is known of the release.
+func (r *run) noteRelease() {
+	r.rep.Release = &report.Release{
+		ID:     r.release.ID(),
+		URL:    r.release.URL(),
+		Public: r.release.Published(),
+		State:  r.release.State(),
+	}
 }
 
 // makeRoom makes dist/ and in it, where git looks at nothing, a place to compile: a
@@ -223,9 +233,12 @@ func (r *run) publish(ctx context.Context, client *github.Client) error {
 		return err
 	}
 	err = r.release.Publish(ctx, want, latest)
-	r.rep.Release.URL, r.rep.Release.Public = r.release.URL(), r.release.Published()
+	r.noteRelease()
 	if err != nil {
 		return err
+	}
+	if !r.release.Published() {
+		return fmt.Errorf("publishing the release: it was to be public, and GitHub says that it is: %s", r.release.State())
 	}
 	urls := r.release.Downloads()
 	for i := range r.rep.Targets {
@@ -272,32 +285,54 @@ func (r *run) makeLatest(ctx context.Context, client *github.Client) (bool, erro
 // otherwise it stays, and the next run continues it.
 func (r *run) conclude(ctx context.Context) {
 	if r.release != nil {
-		r.rep.Release.Public = r.release.Published()
+		if r.rep.Err() != nil {
+			r.readAgain(ctx)
+		}
+		r.noteRelease()
 		r.rep.Notices = append(r.release.Notices, r.rep.Notices...)
 	}
+
 	switch {
 	case r.rep.Err() == nil && r.release == nil:
 		r.rep.Status = report.DryRun
-	case r.rep.Err() == nil && !r.release.Published():
-		r.rep.Status = report.Draft
-	case r.rep.Err() == nil:
+	case r.rep.Err() == nil && r.release.Published():
 		r.rep.Status = report.Published
+	case r.rep.Err() == nil:
+		r.rep.Status = report.Draft // on request: publish fails where it was to be public
 	case ctx.Err() != nil:
 		r.rep.Status, r.cause = report.Cancelled, context.Cause(ctx)
 	default:
 		r.rep.Status = report.Failed
 	}
-	if r.rep.Err() == nil || r.release == nil || r.release.Published() {
+
+	if r.rep.Err() == nil || r.release == nil || r.release.State() != github.Draft {
 		return
 	}
 	if r.release.Created && (r.unreleasable() || !r.uploadedAny()) {
 		r.failed(r.undo(ctx))
 		if r.rep.Release != nil { // it could not be removed; perhaps because another run published it
-			r.rep.Release.Public = r.release.Published()
+			r.noteRelease()
 		}
 		return
 	}
 	r.rep.Notices = append(r.rep.Notices, "the draft stays; running again continues it: "+r.release.URL())
+}
+
+// readAgain asks GitHub once more what the release is, so that the last word of a run that
+// fell short is true: somebody may have published or deleted it, and whether a request to
+// publish it was carried out may be open. Like undo it has a few seconds.
+func (r *run) readAgain(ctx context.Context) {
+	if r.release.State() == github.Gone {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	err := r.release.Refresh(ctx)
+	if err != nil && r.release.State() == github.Unknown {
+		r.failed(fmt.Errorf("finding out whether the release is public: %w", err))
+	}
+	// Otherwise what was read before is the last that is known, and why the run fell short
+	// is told already.
 }
 
 // unreleasable reports whether a target failed before it had its files: another run

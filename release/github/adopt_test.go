@@ -112,7 +112,7 @@ func TestForeignFilesInADraft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := rel.Publish(t.Context(), files, true); err == nil || !strings.Contains(err.Error(), "old_0.9.0.zip: not of this release") {
+	if err := rel.Publish(t.Context(), files, true); err == nil || !strings.Contains(err.Error(), `"old_0.9.0.zip": not of this release`) {
 		t.Errorf("published: %v", err)
 	}
 	refused(t, client, wanted, "draft v1.0.0 has files that are not of this release: old_0.9.0.zip", "for f in old_0.9.0.zip; do gh release delete-asset v1.0.0 $f --repo octo/hello; done")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 
 	"github.com/google/go-github/v92/github"
@@ -89,11 +88,19 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 	err = r.c.retry(ctx, "uploading "+a.Name, func() error {
 		// An upload that failed may have left something; and what is about to be replaced may
 		// have become whole, and public, since it was looked at.
-		if have := r.asset(a.Name); !first || have != nil && (have.GetState() != stateUploaded || have.GetDigest() != a.digest()) {
+		if have := r.asset(a.Name); !first || have != nil && (have.GetState() != stateUploaded || serverDigest(have) != a.digest()) {
 			if err := r.c.pace(ctx); err != nil { // now, so that nothing is waited for between look and removal
 				return err
 			}
-			if err := errors.Join(r.refresh(ctx), r.list(ctx)); err != nil {
+			if err := r.refresh(ctx); err != nil {
+				return err
+			}
+			if err := r.list(ctx); err != nil {
+				return err
+			}
+		}
+		if !first && r.asset(a.Name) == nil { // an answer that did not arrive would have said what it is called
+			if err := r.removeRenamed(ctx, a); err != nil {
 				return err
 			}
 		}
@@ -164,10 +171,11 @@ func (r *Release) sameAs(ctx context.Context, have *github.ReleaseAsset, a Asset
 }
 
 // digest is the server's own digest of an asset. Servers without one (GitHub
-// Enterprise before 3.18) are asked for the bytes instead.
+// Enterprise before 3.18), or with one that cannot be compared, are asked for the bytes
+// instead.
 func (r *Release) digest(ctx context.Context, have *github.ReleaseAsset) (string, error) {
-	if have.GetDigest() != "" || have.GetState() != stateUploaded {
-		return have.GetDigest(), nil
+	if digest := serverDigest(have); digest != "" || have.GetState() != stateUploaded {
+		return digest, nil
 	}
 	r.mu.Lock()
 	digest, known := r.digests[have.GetID()]
@@ -175,27 +183,36 @@ func (r *Release) digest(ctx context.Context, have *github.ReleaseAsset) (string
 	if known { // the bytes of an asset never change
 		return digest, nil
 	}
+
 	err := r.c.retry(ctx, "reading back "+have.GetName(), func() error {
-		body, _, err := r.c.api.Repositories.DownloadReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID(), r.c.plain)
+		body, err := r.c.download(ctx, have)
 		if err != nil {
 			return err
 		}
 		defer body.Close()
 		h := sha256.New()
-		if _, err := io.Copy(h, body); err != nil {
+		n, err := io.Copy(h, body)
+		if err != nil {
 			return err
 		}
+		if n != int64(have.GetSize()) {
+			return &temporaryError{fmt.Errorf("got %d bytes, expected %d", n, have.GetSize())}
+		}
 		digest = fmt.Sprintf("sha256:%x", h.Sum(nil))
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.digests[have.GetID()] = digest
 		return nil
 	})
-	return digest, err
+	if err != nil {
+		return "", err
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.digests[have.GetID()] = digest
+	return digest, nil
 }
 
 func (r *Release) remove(ctx context.Context, have *github.ReleaseAsset) error {
-	_, err := r.c.api.Repositories.DeleteReleaseAsset(ctx, r.c.owner, r.c.repo, have.GetID())
+	err := r.c.removeAsset(ctx, have.GetID())
 	if err != nil && status(err) != http.StatusNotFound {
 		return err
 	}
@@ -207,9 +224,6 @@ func (r *Release) remove(ctx context.Context, have *github.ReleaseAsset) error {
 
 // upload sends the file once and looks at what the server says it stored.
 func (r *Release) upload(ctx context.Context, a Asset) error {
-	if to, err := url.Parse(r.current().UploadURL); err != nil || !trusted(r.c.home, to) {
-		return &Refusal{fmt.Errorf("uploading %s: the release says to send its files to %q, which is not a host of %s", a.Name, r.current().UploadURL, r.c.home)}
-	}
 	if err := r.c.pace(ctx); err != nil {
 		return err
 	}
@@ -219,9 +233,8 @@ func (r *Release) upload(ctx context.Context, a Asset) error {
 	}
 	body := &wholeFile{ReadSeekCloser: file, asset: a}
 	defer body.Close()
-	stored, _, err := r.c.api.Repositories.UploadReleaseAssetFromRelease(ctx, r.current(),
-		&github.UploadOptions{Name: a.Name, MediaType: "application/octet-stream"}, // not the machine's MIME table
-		body, a.Size)
+
+	stored, err := r.c.uploadAsset(ctx, r.current(), a.Name, body, a.Size)
 	if codeOf(err, "already_exists", "name") || // the name is taken, by a failed attempt or by another run
 		status(err) == http.StatusNotFound { // the host of uploads does not know a release that the API knows (goreleaser/goreleaser#3605)
 		return &temporaryError{err} // look again, then decide
@@ -229,21 +242,53 @@ func (r *Release) upload(ctx context.Context, a Asset) error {
 	if err != nil {
 		return err
 	}
-	if stored.GetID() == 0 {
-		return &temporaryError{errEmpty}
-	}
 	if stored.GetName() != a.Name {
-		return &Refusal{fmt.Errorf("GitHub stored the file as %q", stored.GetName())}
+		if err := r.list(ctx); err != nil {
+			return err
+		}
+		if err := r.removeRenamed(ctx, a); err != nil {
+			return err
+		}
+		return wrong("the answer is about file %q, and not about %q", stored.GetName(), a.Name)
 	}
+
 	r.mu.Lock()
 	r.assets[a.Name] = stored
 	r.own[stored.GetID()] = true
 	r.mu.Unlock()
-	if same, err := r.sameAs(ctx, stored, a); err != nil {
+	same, err := r.sameAs(ctx, stored, a)
+	if err != nil {
 		return err
-	} else if !same { // 201 for half of the bytes has been seen
+	}
+	if !same { // 201 for half of the bytes has been seen
 		return &temporaryError{fmt.Errorf("GitHub stored %d bytes with %s, expected %d with %s",
 			stored.GetSize(), stored.GetDigest(), a.Size, a.digest())}
+	}
+	return nil
+}
+
+// removeRenamed removes the file if the server has stored it under another name, and
+// refuses then: every attempt would end so. Left there it would be somebody else's file for
+// the next run. What is removed are the very bytes of the file, which came since this run
+// opened the release, under a name that no file of the release has.
+func (r *Release) removeRenamed(ctx context.Context, a Asset) error {
+	for _, name := range r.others(r.want.Files) {
+		have := r.asset(name)
+		if have == nil || r.before[have.GetID()] {
+			continue
+		}
+		same, err := r.sameAs(ctx, have, a)
+		if err != nil {
+			return err
+		}
+		if !same {
+			continue
+		}
+
+		if err := r.remove(ctx, have); err != nil {
+			return err
+		}
+		return &Refusal{fmt.Errorf("GitHub stored the file as %q, which was removed again", name)}
 	}
 	return nil
 }

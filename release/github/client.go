@@ -40,9 +40,9 @@ type Options struct {
 
 // NewClient returns a client. It makes no request.
 func NewClient(o Options) (*Client, error) {
-	owner, repo, ok := strings.Cut(o.Repository, "/")
-	if !ok || owner == "" || repo == "" || strings.Contains(repo, "/") {
-		return nil, &hintError{fmt.Errorf("repository %q is not of the form OWNER/REPO", o.Repository), "export GITHUB_REPOSITORY=OWNER/REPO"}
+	owner, repo, err := splitRepository(o.Repository)
+	if err != nil {
+		return nil, &hintError{err, "export GITHUB_REPOSITORY=OWNER/REPO"}
 	}
 	home, err := url.Parse(o.APIURL)
 	if err != nil || home.Host == "" || home.Scheme != "https" && home.Scheme != "http" {
@@ -69,7 +69,7 @@ func NewClient(o Options) (*Client, error) {
 	transport := watchful{o.Transport, o.Stall, new(atomic.Bool)}
 	base := strings.TrimSuffix(o.APIURL, "/") + "/"
 	options := []github.ClientOptionsFunc{
-		github.WithTransport(authorized{transport, home, o.Token}),
+		github.WithTransport(bounded{authorized{transport, home, o.Token}}),
 		github.WithUserAgent(o.UserAgent),
 		github.WithURLs(&base, &base),      // uploads go to the upload_url of the release, not here
 		github.WithDisableRateLimitCheck(), // it would refuse requests by itself, with a wrong idea of how long (retry.go)

@@ -7,19 +7,24 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
 // Find returns the published release of a tag.
 func (c *Client) Find(ctx context.Context, tag string) (*Release, error) {
+	if err := CheckTag(tag); err != nil {
+		return nil, err
+	}
+
 	r := newRelease(c, Wanted{Tag: tag})
 	err := c.retry(ctx, "looking for the release of "+tag, func() (err error) {
-		r.rel, _, err = c.api.Repositories.GetReleaseByTag(ctx, c.owner, c.repo, tag)
+		r.rel, err = c.publicRelease(ctx, tag)
 		return err
 	})
-	if err == nil {
-		err = r.list(ctx)
-	}
 	if err != nil {
+		return nil, err
+	}
+	if err := r.list(ctx); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -50,19 +55,22 @@ func (r *Release) Download(ctx context.Context, name string, f *os.File) (sum st
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		body, _, err := r.c.api.Repositories.DownloadReleaseAsset(ctx, r.c.owner, r.c.repo, a.GetID(), r.c.plain)
+		body, err := r.c.download(ctx, a)
 		if err != nil {
 			return err
 		}
 		defer body.Close()
 		h := sha256.New()
-		n, err := io.Copy(io.MultiWriter(f, h), io.LimitReader(body, int64(a.GetSize())+1))
+		n, err := io.Copy(io.MultiWriter(f, h), body)
 		if err != nil {
 			return &temporaryError{err}
 		}
 		sum = fmt.Sprintf("%x", h.Sum(nil))
-		if digest := "sha256:" + sum; n != int64(a.GetSize()) || a.GetDigest() != "" && digest != a.GetDigest() {
-			return &temporaryError{fmt.Errorf("got %d bytes with %s, expected %d with %s", n, digest, a.GetSize(), a.GetDigest())}
+		digest := "sha256:" + sum
+		said := strings.ToLower(a.GetDigest())
+		other := strings.HasPrefix(said, "sha256:") && said != digest // "" and other algorithms say nothing about it
+		if n != int64(a.GetSize()) || other {
+			return &temporaryError{fmt.Errorf("got %d bytes with %s, expected %d with %q", n, digest, a.GetSize(), a.GetDigest())}
 		}
 		return nil
 	})

@@ -16,19 +16,22 @@ import (
 // drafts lists the drafts of the tag, the oldest first. A new one may be missing for a
 // while (softprops/action-gh-release#705).
 func (r *Release) drafts(ctx context.Context) (drafts []*github.RepositoryRelease, err error) {
-	err = eachPage(func(opts *github.ListOptions) (*github.Response, error) {
+	err = eachPage(maxReleasePages, func(opts *github.ListOptions) (*github.Response, error) {
 		var resp *github.Response
+		var page []*github.RepositoryRelease
 		err := r.c.retry(ctx, "listing releases", func() (err error) {
-			var page []*github.RepositoryRelease
-			page, resp, err = r.c.api.Repositories.ListReleases(ctx, r.c.owner, r.c.repo, opts)
-			for _, rel := range page {
-				if rel.Draft && rel.TagName == r.want.Tag {
-					drafts = append(drafts, rel)
-				}
-			}
+			page, resp, err = r.c.listReleases(ctx, opts)
 			return err
 		})
-		return resp, err
+		if err != nil {
+			return nil, err
+		}
+		for _, rel := range page {
+			if rel.Draft && rel.TagName == r.want.Tag {
+				drafts = append(drafts, rel)
+			}
+		}
+		return resp, nil
 	})
 	slices.SortFunc(drafts, func(a, b *github.RepositoryRelease) int { return cmp.Compare(a.ID, b.ID) })
 	return drafts, err
@@ -89,33 +92,52 @@ func (r *Release) create(ctx context.Context) error {
 	}
 	err = r.c.retry(ctx, "creating the draft release", func() (err error) {
 		if r.tries++; r.tries > 1 { // the attempt that failed may have created it all the same
-			drafts, err := r.drafts(ctx)
-			if err != nil {
+			found, err := r.takeCreated(ctx, request)
+			if err != nil || found {
 				return err
-			}
-			if len(drafts) > 0 {
-				// A moment ago there was none: with the text that was sent it is ours.
-				d := drafts[0]
-				if r.Created = d.GetBody() == body && d.GetName() == *request.Name && d.TargetCommitish == w.Commit; r.Created {
-					r.rel = d
-					return nil
-				}
-				r.adopt(drafts)
-				return nil
 			}
 		}
 		if err := r.c.pace(ctx); err != nil {
 			return err
 		}
-		r.rel, _, err = r.c.api.Repositories.CreateRelease(ctx, r.c.owner, r.c.repo, request)
-		err = given(r.rel, err)
-		r.Created = err == nil
-		return err
+		rel, err := r.c.createDraft(ctx, request)
+		if err != nil {
+			return err
+		}
+		r.rel = rel
+		r.Created = true
+		return nil
 	})
 	if err != nil {
-		return err
+		if ctx.Err() != nil {
+			return err
+		}
+		// Whatever was answered, it may be there. If it is not, or that cannot be found out,
+		// the answer is the reason to give.
+		found, findErr := r.takeCreated(ctx, request)
+		if findErr != nil || !found {
+			return err
+		}
 	}
 	return r.giveWay(ctx)
+}
+
+// takeCreated looks for the draft after an attempt to create it that went wrong. A moment
+// ago there was none: with the text that was sent it is ours, with another one it is
+// adopted.
+func (r *Release) takeCreated(ctx context.Context, sent github.CreateReleaseRequest) (found bool, err error) {
+	drafts, err := r.drafts(ctx)
+	if err != nil || len(drafts) == 0 {
+		return false, err
+	}
+	d := drafts[0]
+	r.Created = d.GetBody() == *sent.Body && d.GetName() == *sent.Name && d.TargetCommitish == *sent.TargetCommitish
+	if !r.Created {
+		r.adopt(drafts)
+		return true, nil
+	}
+	r.rel = d
+	return true, nil
 }
 
 // giveWay looks whether another run made a release of the tag while this one did. The
@@ -142,17 +164,16 @@ func (r *Release) giveWay(ctx context.Context) error {
 	r.Created = false
 	var now *github.RepositoryRelease
 	err = r.c.retry(ctx, "reading the draft release", func() (err error) {
-		now, _, err = r.c.api.Repositories.GetRelease(ctx, r.c.owner, r.c.repo, own.ID)
+		now, err = r.c.getRelease(ctx, own.ID)
 		if status(err) == http.StatusNotFound {
-			now = nil
 			return nil
 		}
-		return given(now, err)
+		return err
 	})
 	switch {
 	case err != nil || now == nil:
 		return err
-	case !now.Draft || slices.ContainsFunc(now.Assets, func(a *github.ReleaseAsset) bool { return !slices.Contains(r.want.Files, a.GetName()) }):
+	case !now.Draft || now.TagName != r.want.Tag || slices.ContainsFunc(now.Assets, func(a *github.ReleaseAsset) bool { return !slices.Contains(r.want.Files, a.GetName()) }):
 		r.Notices = append(r.Notices, fmt.Sprintf("another release of %s, which somebody uses, is left alone: %s", r.want.Tag, now.HTMLURL))
 		return nil
 	}
@@ -171,11 +192,8 @@ func (r *Release) notes(ctx context.Context) (string, error) {
 	notes := r.want.Notes
 	if notes == "" {
 		err := r.c.retry(ctx, "generating the notes of the release", func() error {
-			generated, _, err := r.c.api.Repositories.GenerateReleaseNotes(ctx, r.c.owner, r.c.repo,
-				github.GenerateNotesRequest{TagName: r.want.Tag, TargetCommitish: &r.want.Commit})
-			if err == nil {
-				notes = generated.Body
-			}
+			generated, err := r.c.generateNotes(ctx, r.want.Tag, r.want.Commit)
+			notes = generated
 			return err
 		})
 		if err != nil {
@@ -210,17 +228,20 @@ func (r *Release) reopen(ctx context.Context) error {
 		return nil
 	}
 	request := github.UpdateReleaseRequest{Draft: new(true), TagName: &r.want.Tag} // without its tag a draft would lose it
-	return r.c.retry(ctx, "making the public release a draft again", func() error {
-		if err := r.c.pace(ctx); err != nil {
+	checked := true
+	check := func() error {
+		if err := r.c.pace(ctx); err != nil || checked {
+			checked = false
 			return err
 		}
-		rel, _, err := r.c.api.Repositories.UpdateRelease(ctx, r.c.owner, r.c.repo, r.ID(), request)
-		if err = given(rel, err); err == nil {
-			r.set(rel)
-			r.c.say("release " + r.want.Tag + " was public with other files: it is a draft until all of them are replaced")
-		}
+		return r.refresh(ctx)
+	}
+	if err := r.change(ctx, "making the public release a draft again", Draft, check, request); err != nil {
 		return err
-	})
+	}
+	r.publishing = true
+	r.c.say("release " + r.want.Tag + " was public with other files: it is a draft until all of them are replaced")
+	return nil
 }
 
 // Delete removes a draft that this process created. It never touches another one, nor
@@ -229,7 +250,11 @@ func (r *Release) Delete(ctx context.Context) error {
 	if !r.Created {
 		return errors.New("deleting the draft release: it is not of this run")
 	}
-	if err := r.refresh(ctx); err != nil {
+	err := r.refresh(ctx)
+	if r.State() == Gone {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if r.Published() {
@@ -248,7 +273,7 @@ func (r *Release) deleteRelease(ctx context.Context, id int64) error {
 		if err := r.c.pace(ctx); err != nil {
 			return err
 		}
-		_, err := r.c.api.Repositories.DeleteRelease(ctx, r.c.owner, r.c.repo, id)
+		err := r.c.removeRelease(ctx, id)
 		if status(err) == http.StatusNotFound {
 			return nil
 		}

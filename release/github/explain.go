@@ -32,6 +32,17 @@ type temporaryError struct{ err error }
 func (e *temporaryError) Error() string { return e.err.Error() }
 func (e *temporaryError) Unwrap() error { return e.err }
 
+// A goneError is a release that was there and is not found.
+type goneError struct{ err error }
+
+func (e *goneError) Error() string { return e.err.Error() }
+func (e *goneError) Unwrap() error { return e.err }
+
+func isGone(err error) bool {
+	var gone *goneError
+	return errors.As(err, &gone)
+}
+
 // A failure is an error that was explained: no request within the same one is tried again.
 type failure struct{ err error }
 

@@ -1,12 +1,14 @@
 package github_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,34 +63,95 @@ func runSix(ctx context.Context, client *github.Client, all []github.Asset, want
 }
 
 // faults are everything that the fake can do to a request, by name.
-var faults = []struct {
-	name  string
-	fault githubtest.Fault
-}{
-	{"500", githubtest.Fault{Status: 500}},
-	{"502", githubtest.Fault{Status: 502}},
-	{"502 in HTML", githubtest.Fault{Status: 502, Body: "<html>bad gateway</html>"}},
-	{"503 with Retry-After", githubtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"2"}}}},
-	{"504, but it worked", githubtest.Fault{Status: 504, AfterDone: true}},
-	{"502, starter left", githubtest.Fault{Starter: true}},
-	{"half stored, 201", githubtest.Fault{Truncate: true}},
-	{"half stored, 502", githubtest.Fault{Truncate: true, Status: 502}},
-	{"408", githubtest.Fault{Status: 408}},
-	{"429", githubtest.Fault{Status: 429}},
-	{"429 with Retry-After", githubtest.Fault{Status: 429, Header: http.Header{"Retry-After": {"3"}}}},
-	{"secondary limit", *githubtest.SecondaryLimit(0)},
-	{"secondary limit with Retry-After", *githubtest.SecondaryLimit(5 * time.Second)},
-	{"primary limit", *githubtest.PrimaryLimit(time.Now().Add(3 * time.Second))},
-	{"reset", githubtest.Fault{Reset: true}},
-	{"reset, but it worked", githubtest.Fault{Reset: true, AfterDone: true}},
-	{"reset after 100 bytes", githubtest.Fault{ResetAfter: 100}},
-	{"reset after 1 byte", githubtest.Fault{ResetAfter: 1}},
-	{"no answer", githubtest.Fault{Hang: true}},
-	{"no answer, but it worked", githubtest.Fault{Hang: true, AfterDone: true}},
-	{"200 that breaks off", githubtest.Fault{Status: 200, Body: `{"id": 1, "na`}},
-	{"404 from the host of uploads", githubtest.Fault{Status: 404, Starter: true}},
-	{"422 with a starter", githubtest.Fault{Status: 422, Starter: true,
+var faults = append(append(failures, lies...), refusals...)
+
+// A namedFault is one of them. Some are of the request that publishes only, because a run
+// takes them for the last word elsewhere.
+type namedFault struct {
+	name        string
+	fault       githubtest.Fault
+	publication bool
+}
+
+// failures are answers that do not come, or say that something failed.
+var failures = []namedFault{
+	{name: "500", fault: githubtest.Fault{Status: 500}},
+	{name: "502", fault: githubtest.Fault{Status: 502}},
+	{name: "502 in HTML", fault: githubtest.Fault{Status: 502, Body: "<html>bad gateway</html>"}},
+	{name: "503 with Retry-After", fault: githubtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"2"}}}},
+	{name: "504, but it worked", fault: githubtest.Fault{Status: 504, AfterDone: true}},
+	{name: "502, starter left", fault: githubtest.Fault{Starter: true}},
+	{name: "half stored, 201", fault: githubtest.Fault{Truncate: true}},
+	{name: "half stored, 502", fault: githubtest.Fault{Truncate: true, Status: 502}},
+	{name: "408", fault: githubtest.Fault{Status: 408}},
+	{name: "429", fault: githubtest.Fault{Status: 429}},
+	{name: "429 with Retry-After", fault: githubtest.Fault{Status: 429, Header: http.Header{"Retry-After": {"3"}}}},
+	{name: "secondary limit", fault: *githubtest.SecondaryLimit(0)},
+	{name: "secondary limit with Retry-After", fault: *githubtest.SecondaryLimit(5 * time.Second)},
+	{name: "primary limit", fault: *githubtest.PrimaryLimit(time.Now().Add(3 * time.Second))},
+	{name: "reset", fault: githubtest.Fault{Reset: true}},
+	{name: "reset, but it worked", fault: githubtest.Fault{Reset: true, AfterDone: true}},
+	{name: "reset after 100 bytes", fault: githubtest.Fault{ResetAfter: 100}},
+	{name: "reset after 1 byte", fault: githubtest.Fault{ResetAfter: 1}},
+	{name: "no answer", fault: githubtest.Fault{Hang: true}},
+	{name: "no answer, but it worked", fault: githubtest.Fault{Hang: true, AfterDone: true}},
+	{name: "200 that breaks off", fault: githubtest.Fault{Status: 200, Body: `{"id": 1, "na`}},
+	{name: "404 from the host of uploads", fault: githubtest.Fault{Status: 404, Starter: true}},
+	{name: "422 with a starter", fault: githubtest.Fault{Status: 422, Starter: true,
 		Body: `{"message":"Validation Failed","errors":[{"resource":"ReleaseAsset","code":"already_exists","field":"name"}]}`}},
+}
+
+// lies are answers that say that all is well and do not fit the question.
+var lies = []namedFault{
+	{name: "null", fault: githubtest.Fault{Status: 200, Body: "null"}},
+	{name: "null, but it worked", fault: githubtest.Fault{Status: 200, Body: "null", AfterDone: true}},
+	{name: "[null]", fault: githubtest.Fault{Status: 200, Body: "[null]"}},
+	{name: "nothing", fault: githubtest.Fault{Status: 200, Body: " ", AfterDone: true}},
+	{name: "an object without an id", fault: githubtest.Fault{Status: 200, Body: `{"assets":[null]}`, AfterDone: true}},
+	{name: "another release", fault: githubtest.Fault{Status: 200, Body: anotherRelease}},
+	{name: "another release, but it worked", fault: githubtest.Fault{Status: 200, Body: anotherRelease, AfterDone: true}},
+	{name: "another tag", fault: githubtest.Fault{Alter: replaced(`"tag_name":"v1.0.0"`, `"tag_name":"v9.9.9"`)}},
+	{name: "negative numbers", fault: githubtest.Fault{Alter: replaced(`"size":`, `"size":-`)}},
+	{name: "texts for numbers", fault: githubtest.Fault{Alter: replaced(`"id":`, `"id":"x","id_":`)}},
+	{name: "digests in capitals", fault: githubtest.Fault{Alter: capitalDigests}},
+	{name: "digests cut short", fault: githubtest.Fault{Alter: replaced(`"digest":"sha256:`, `"digest":"sha256:"`+`,"rest":"`)}},
+	{name: "digests of another kind", fault: githubtest.Fault{Alter: replaced(`"digest":"sha256:`, `"digest":"sha3:`)}},
+	{name: "a next page elsewhere", fault: githubtest.Fault{Alter: nextPage("https://elsewhere.invalid/?page=2")}},
+	{name: "the same page again", fault: githubtest.Fault{Alter: nextPage("https://elsewhere.invalid/?page=1")}},
+}
+
+// refusals are answers to the publication that say no, although it was carried out.
+var refusals = []namedFault{
+	{name: "published, and 200 in HTML", publication: true, fault: githubtest.Fault{Status: 200, Body: "<html>hello</html>", AfterDone: true}},
+	{name: "published, and 200 that breaks off", publication: true, fault: githubtest.Fault{Status: 200, Body: `{"id": 1, "na`, AfterDone: true}},
+	{name: "published, and still a draft", publication: true, fault: githubtest.Fault{Alter: replaced(`"draft":false`, `"draft":true`)}},
+	{name: "published, and 202", publication: true, fault: githubtest.Fault{Status: 202, AfterDone: true}},
+	{name: "published, and 304", publication: true, fault: githubtest.Fault{Status: 304, Body: " ", AfterDone: true}},
+	{name: "published, and 400", publication: true, fault: githubtest.Fault{Status: 400, AfterDone: true}},
+	{name: "published, and 401", publication: true, fault: githubtest.Fault{Status: 401, AfterDone: true}},
+	{name: "published, and 403", publication: true, fault: githubtest.Fault{Status: 403, AfterDone: true}},
+	{name: "published, and 404", publication: true, fault: githubtest.Fault{Status: 404, AfterDone: true}},
+	{name: "published, and 409", publication: true, fault: githubtest.Fault{Status: 409, AfterDone: true}},
+	{name: "published, and 422", publication: true, fault: githubtest.Fault{Status: 422, AfterDone: true}},
+	{name: "published, and there already", publication: true, fault: githubtest.Fault{Status: 422, AfterDone: true,
+		Body: `{"message":"Validation Failed","errors":[{"resource":"Release","code":"already_exists","field":"tag_name"}]}`}},
+	{name: "published, and 500", publication: true, fault: githubtest.Fault{Status: 500, AfterDone: true}},
+}
+
+const anotherRelease = `{"id":987654,"tag_name":"v9.9.9","target_commitish":"main","draft":false,"assets":[],` +
+	`"sha":"7638417db6d59f3c431d3e1f261cc637155684cd!","name":"another","state":"uploaded","upload_url":"http://127.0.0.1/"}`
+
+// replaced returns a lie that replaces text in an answer.
+func replaced(old, lie string) func(*githubtest.Answer) {
+	return func(a *githubtest.Answer) { a.Body = bytes.ReplaceAll(a.Body, []byte(old), []byte(lie)) }
+}
+
+var digests = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
+
+func capitalDigests(a *githubtest.Answer) { a.Body = digests.ReplaceAllFunc(a.Body, bytes.ToUpper) }
+
+func nextPage(address string) func(*githubtest.Answer) {
+	return func(a *githubtest.Answer) { a.Header.Set("Link", "<"+address+`>; rel="next"`) }
 }
 
 // A wound is a fault at one request.
@@ -107,11 +170,11 @@ func survive(t *testing.T, listDelay int, wounds ...wound) (runs, hits int, log 
 	gh := githubtest.New(githubtest.Options{Token: "t", ListDelay: listDelay, Tags: map[string]string{"v1.0.0": githubtest.Head},
 		Fault: func(n int, r *http.Request) *githubtest.Fault {
 			for _, w := range wounds {
-				if f := &faults[w.fault].fault; w.request == n && concerns(f, r.Method, r.URL.Path) {
+				if f := &faults[w.fault]; w.request == n && concerns(f, r.Method, r.URL.Path) {
 					mu.Lock()
 					defer mu.Unlock()
 					hits++
-					return f
+					return &f.fault
 				}
 			}
 			return nil
@@ -135,6 +198,7 @@ func survive(t *testing.T, listDelay int, wounds ...wound) (runs, hits int, log 
 		if err = runSix(t.Context(), client, all, want); err == nil {
 			break
 		}
+		t.Logf("%s: run %d: %v", name(), runs, err)
 	}
 	if err != nil {
 		t.Errorf("%s: not released after two runs: %v", name(), err)
@@ -161,9 +225,14 @@ func survive(t *testing.T, listDelay int, wounds ...wound) (runs, hits int, log 
 	return runs, hits, gh.Requests()
 }
 
-// concerns reports whether a fault changes anything for a request: some are of uploads only.
-func concerns(f *githubtest.Fault, method, path string) bool {
-	return method == http.MethodPost && strings.HasSuffix(path, "/assets") || !f.Starter && !f.Truncate
+// concerns reports whether a fault changes anything for a request: some are of uploads only,
+// some of the publication.
+func concerns(f *namedFault, method, path string) bool {
+	if f.publication {
+		return method == http.MethodPatch
+	}
+	upload := method == http.MethodPost && strings.HasSuffix(path, "/assets")
+	return upload || !f.fault.Starter && !f.fault.Truncate
 }
 
 func faultNamed(t *testing.T, name string) int {
@@ -200,7 +269,7 @@ func TestFaultMatrix(t *testing.T) {
 	var singleWounds []wound
 	for n := 1; n <= requests; n++ {
 		for f := range faults {
-			if !concerns(&faults[f].fault, log[n-1].Method, log[n-1].Path) {
+			if !concerns(&faults[f], log[n-1].Method, log[n-1].Path) {
 				continue
 			}
 			singleWounds = append(singleWounds, wound{n, f})

@@ -3,7 +3,6 @@ package github
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +11,7 @@ import (
 // checkRepository looks whether the repository takes releases at all.
 func (r *Release) checkRepository(ctx context.Context) error {
 	return r.c.retry(ctx, "looking at the repository", func() error {
-		repo, _, err := r.c.api.Repositories.Get(ctx, r.c.owner, r.c.repo)
+		repo, err := r.c.getRepository(ctx)
 		switch name := r.c.owner + "/" + r.c.repo; {
 		case err != nil:
 			return err
@@ -27,30 +26,39 @@ func (r *Release) checkRepository(ctx context.Context) error {
 	})
 }
 
-// checkTag makes sure that the tag on the server, if there is one, names the commit that
-// is released: it may have been moved since it was pushed. Without one, GitHub makes it
-// where the draft says.
+// checkTag makes sure that the tag on the server names the commit that is released: it may
+// have been moved or deleted since it was pushed. Without a tag, GitHub makes one when the
+// release becomes public, where the draft says. That is for a tag that was not there when
+// the run began; one that somebody has deleted is not made again.
 func (r *Release) checkTag(ctx context.Context) error {
-	tag, at := r.want.Tag, ""
-	err := r.c.retry(ctx, "looking for tag "+tag, func() error {
-		commit, _, err := r.c.api.Repositories.GetCommit(ctx, r.c.owner, r.c.repo, "tags/"+tag, nil)
-		if code := status(err); code == http.StatusNotFound || code == http.StatusUnprocessableEntity {
-			return nil // GitHub answers with both that there is none
+	tag := r.want.Tag
+	push := "git push origin " + shellQuote(tag)
+
+	at := ""
+	err := r.c.retry(ctx, "looking for tag "+tag, func() (err error) {
+		at, err = r.c.commitOfTag(ctx, tag)
+		if err == nil && at == "" && r.tagSeen {
+			return wrong("GitHub does not have it: somebody has deleted it")
 		}
-		at = commit.GetSHA()
 		return err
 	})
-	switch {
-	case err != nil:
+	if err != nil && r.tagSeen && at == "" && isWrongAnswer(err) {
+		return &Refusal{&hintError{err, push}}
+	}
+	if err != nil {
 		return err
+	}
+
+	switch {
 	case at == r.want.Commit:
+		r.tagSeen = true
 		return nil
 	case at != "":
 		return &Refusal{&hintError{fmt.Errorf("tag %s is at commit %.12s on GitHub, and %.12s was to be released", tag, at, r.want.Commit),
-			"git fetch --force --tags && git checkout " + tag}}
+			"git fetch --force --tags && git checkout " + shellQuote(tag)}}
 	case r.rel != nil && r.current().TargetCommitish != r.want.Commit:
 		return &Refusal{&hintError{fmt.Errorf("tag %s is not on GitHub, and the draft would make it at %s instead of %.12s", tag, r.current().TargetCommitish, r.want.Commit),
-			"git push origin " + tag}}
+			push}}
 	}
 	return nil
 }
@@ -81,10 +89,19 @@ func (r *Release) checkNames(context.Context) error {
 		r.Notices = append(r.Notices, "the draft keeps files that are not of this release, because overwrite is true: "+strings.Join(others, ", "))
 	} else if len(others) > 0 {
 		return &Refusal{&hintError{fmt.Errorf("draft %s has files that are not of this release: %s", r.want.Tag, strings.Join(others, ", ")),
-			fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done", strings.Join(others, " "), r.want.Tag, r.c.owner, r.c.repo)}}
+			r.deleteAssetsHint(others)}}
 	}
 	r.checkRate()
 	return nil
+}
+
+// deleteAssetsHint is the command that deletes files of the release.
+func (r *Release) deleteAssetsHint(names []string) string {
+	words := make([]string, len(names))
+	for i, name := range names {
+		words[i] = shellQuote(name)
+	}
+	return fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done", strings.Join(words, " "), shellQuote(r.want.Tag), r.c.owner, r.c.repo)
 }
 
 // unchangeable says why a public release stays as it is.

@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -32,23 +31,54 @@ type Release struct {
 	Created bool     // by this process: nothing of it existed before
 	Notices []string // what a person should know about how it was found
 
-	foreign []string // files of a public release that this one knows nothing of
-	tries   int      // to create the draft
-	twins   bool     // of it were found
+	publishing bool     // it becomes public through this run, which answers for every file in it
+	foreign    []string // files of a public release that this one knows nothing of
+	tries      int      // to create the draft
+	twins      bool     // of it were found
+	tagSeen    bool     // the tag was on GitHub, at the right commit
 
 	reopening sync.Mutex // held while a public release becomes a draft
 
 	mu      sync.Mutex                      // guards rel and what follows while files are uploaded
+	gone    bool                            // somebody has deleted it
+	unsure  bool                            // a request to make it public or a draft has had no answer yet
 	assets  map[string]*github.ReleaseAsset // by name, as far as known
+	before  map[int64]bool                  // ids of the assets that it had when it was opened
 	own     map[int64]bool                  // ids of assets that this process has stored
 	digests map[int64]string                // read back, of assets for which the server has none
+}
+
+// A State is what is known of a release on the server.
+type State string
+
+// States of a Release.
+const (
+	Draft   State = "draft"
+	Public  State = "public"
+	Gone    State = "gone"    // somebody has deleted it
+	Unknown State = "unknown" // it may have become public, or a draft again, and cannot be read
+)
+
+// State is what the server said last, or that it is not known.
+func (r *Release) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.gone:
+		return Gone
+	case r.unsure:
+		return Unknown
+	case r.rel.Draft:
+		return Draft
+	}
+	return Public
 }
 
 // ID identifies the release.
 func (r *Release) ID() int64 { return r.current().ID }
 
 // Published reports whether the release is public, as far as is known.
-func (r *Release) Published() bool { return !r.current().Draft }
+func (r *Release) Published() bool { return r.State() == Public }
 
 // URL is the release's page.
 func (r *Release) URL() string { return r.current().HTMLURL }
@@ -60,26 +90,59 @@ func (r *Release) current() *github.RepositoryRelease {
 	return r.rel
 }
 
-// refresh asks the server again what the release is: another run may have published it.
-func (r *Release) refresh(ctx context.Context) error {
-	id := r.ID()
-	return r.c.retry(ctx, "reading the release", func() error {
-		rel, _, err := r.c.api.Repositories.GetRelease(ctx, r.c.owner, r.c.repo, id)
-		switch {
-		case status(err) == http.StatusNotFound: // for a moment that happens; deleted it stays
-			return &temporaryError{&hintError{fmt.Errorf("release %d of %s is gone: %w", id, r.want.Tag, err), "run again: a new draft is made"}}
-		case given(rel, err) == nil:
-			r.set(rel)
-		}
-		return given(rel, err)
-	})
-}
-
 // set notes what the server says that the release is.
 func (r *Release) set(rel *github.RepositoryRelease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rel = rel
+	r.gone = false
+	r.unsure = false
+}
+
+// doubt notes that what is sent next may change what the release is, whatever is answered.
+func (r *Release) doubt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsure = true
+}
+
+// Refresh asks the server again what the release is; State says what was found.
+func (r *Release) Refresh(ctx context.Context) error { return r.refresh(ctx) }
+
+// refresh asks the server again what the release is: another run may have published it,
+// or a person may have edited or deleted it.
+func (r *Release) refresh(ctx context.Context) error {
+	id := r.ID()
+	err := r.c.retry(ctx, "reading the release", func() error {
+		rel, err := r.c.getRelease(ctx, id)
+		if status(err) == http.StatusNotFound { // for a moment that happens; deleted it stays
+			return &goneError{&hintError{fmt.Errorf("release %d of %s is gone, somebody has deleted it: %w", id, r.want.Tag, err), "run again: a new draft is made"}}
+		}
+		if err != nil {
+			return err
+		}
+		r.set(rel)
+		return r.checkEdited()
+	})
+	if isGone(err) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.gone = true
+	}
+	return err
+}
+
+// checkEdited makes sure that the release still is that of the tag. A draft that somebody
+// edits may lose its tag.
+func (r *Release) checkEdited() error {
+	rel := r.current()
+	if rel.TagName == r.want.Tag {
+		return nil
+	}
+	return &wrongAnswer{&Refusal{&hintError{
+		fmt.Errorf("draft %d was made for tag %s, and is for %q now: somebody has edited it", rel.ID, r.want.Tag, rel.TagName),
+		fmt.Sprintf("set its tag to %s again on %s, or delete it, and run again", r.want.Tag, rel.HTMLURL),
+	}}}
 }
 
 // Downloads returns where the files of the published release are downloaded, by name.
@@ -96,6 +159,10 @@ func (r *Release) Downloads() map[string]string {
 // else made is adopted with its title and notes. Nothing is changed before everything
 // that can be known has been looked at.
 func (c *Client) Open(ctx context.Context, w Wanted) (*Release, error) {
+	if err := CheckTag(w.Tag); err != nil {
+		return nil, &Refusal{err}
+	}
+
 	r := newRelease(c, w)
 	for _, step := range []func(context.Context) error{
 		r.checkRepository, r.findPublished, r.findDraft, r.checkTag, r.create, r.list, r.checkNames,
@@ -104,56 +171,62 @@ func (c *Client) Open(ctx context.Context, w Wanted) (*Release, error) {
 			return nil, err
 		}
 	}
+
+	r.publishing = !r.Published()
+	for _, a := range r.assets {
+		r.before[a.GetID()] = true
+	}
 	return r, nil
 }
 
 func newRelease(c *Client, w Wanted) *Release {
-	return &Release{c: c, want: w, own: map[int64]bool{}, digests: map[int64]string{}}
-}
-
-// errEmpty is an answer that says that all is well and has nothing in it.
-var errEmpty = errors.New("the answer is empty")
-
-// given makes an answer without a release in it an error that is worth another try.
-func given(rel *github.RepositoryRelease, err error) error {
-	if err == nil && (rel == nil || rel.ID == 0) {
-		return &temporaryError{errEmpty}
-	}
-	return err
+	return &Release{c: c, want: w, before: map[int64]bool{}, own: map[int64]bool{}, digests: map[int64]string{}}
 }
 
 // findPublished looks for the public release of the tag; drafts are never found so.
 func (r *Release) findPublished(ctx context.Context) error {
 	return r.c.retry(ctx, "looking for the release of "+r.want.Tag, func() (err error) {
-		r.rel, _, err = r.c.api.Repositories.GetReleaseByTag(ctx, r.c.owner, r.c.repo, r.want.Tag)
+		r.rel, err = r.c.publicRelease(ctx, r.want.Tag)
 		if status(err) == http.StatusNotFound {
-			r.rel = nil
 			return nil
 		}
-		return given(r.rel, err)
+		return err
 	})
 }
 
 // list reads the assets that the server has.
 func (r *Release) list(ctx context.Context) error {
-	assets := map[string]*github.ReleaseAsset{}
-	err := eachPage(func(opts *github.ListOptions) (*github.Response, error) {
+	var all []*github.ReleaseAsset
+	err := eachPage(maxAssetPages, func(opts *github.ListOptions) (*github.Response, error) {
 		var resp *github.Response
+		var page []*github.ReleaseAsset
 		err := r.c.retry(ctx, "listing the files of the release", func() (err error) {
-			var page []*github.ReleaseAsset
-			page, resp, err = r.c.api.Repositories.ListReleaseAssets(ctx, r.c.owner, r.c.repo, r.ID(), opts)
-			for _, a := range page {
-				assets[a.GetName()] = a
+			page, resp, err = r.c.listAssets(ctx, r.ID(), opts)
+			if status(err) != http.StatusNotFound {
+				return err
 			}
-			if resp != nil {
-				r.c.rate.Store(&resp.Rate)
+			if goneErr := r.refresh(ctx); goneErr != nil {
+				return goneErr
 			}
-			return err
+			return &temporaryError{err} // the release is there
 		})
-		return resp, err
+		if err != nil {
+			return nil, err
+		}
+		r.c.rate.Store(&resp.Rate)
+		all = append(all, page...)
+		return resp, nil
 	})
 	if err != nil {
 		return err
+	}
+
+	assets := map[string]*github.ReleaseAsset{}
+	for _, a := range all {
+		// One that was replaced while the pages were read is in two of them.
+		if other := assets[a.GetName()]; other == nil || other.GetID() < a.GetID() {
+			assets[a.GetName()] = a
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,33 +234,19 @@ func (r *Release) list(ctx context.Context) error {
 	return nil
 }
 
-// eachPage calls f for every page of a list.
-func eachPage(f func(*github.ListOptions) (*github.Response, error)) error {
-	opts := &github.ListOptions{PerPage: 100}
-	for {
-		resp, err := f(opts)
-		if err != nil {
-			return err
-		}
-		if resp.NextPage == 0 {
-			return nil
-		}
-		opts.Page = resp.NextPage
-	}
-}
-
 // Latest returns the tag of the release that the repository shows as its latest, ""
 // if there is none.
 func (c *Client) Latest(ctx context.Context) (tag string, err error) {
 	err = c.retry(ctx, "looking for the latest release", func() error {
-		rel, _, err := c.api.Repositories.GetLatestRelease(ctx, c.owner, c.repo)
+		rel, err := c.latestRelease(ctx)
 		if status(err) == http.StatusNotFound {
 			return nil
 		}
-		if err == nil {
-			tag = rel.TagName
+		if err != nil {
+			return err
 		}
-		return err
+		tag = rel.TagName
+		return nil
 	})
 	return tag, err
 }

@@ -29,6 +29,8 @@ type trouble struct {
 	wait func(c *Client, err error, n int) time.Duration
 	// limit is one of GitHub's: to wait for it is no attempt that failed.
 	limit bool
+	// most attempts that may end so; 0: as many as any request has.
+	most int
 }
 
 // troubles is read from the top; the first row that fits decides. What fits none is an
@@ -48,6 +50,10 @@ var troubles = []trouble{
 	{what: "too many requests", is: hasStatus(http.StatusTooManyRequests), wait: retryAfterOrMinute, limit: true},
 	// What the server could not do now. An upload may have left something (assets.go looks).
 	{what: "the server is in trouble", is: isServerTrouble, wait: backoff},
+	// An answer that does not fit the question is soon mended or never, and so is a release
+	// that is not found where it was.
+	{what: "the answer does not fit the question", is: isWrongAnswer, wait: backoff, most: fewAttempts},
+	{what: "the release is not found", is: isGone, wait: backoff, most: fewAttempts},
 	// What this package found to be worth another try.
 	{what: "not as it should be", is: isTemporary, wait: backoff},
 	{what: "the connection stands still", is: func(err error) bool { return errors.Is(err, errStalled) }, wait: backoff},
@@ -78,10 +84,14 @@ func find(err error) *trouble {
 // maxAttempts of one request. With the waits between them they take two to three minutes.
 const maxAttempts = 8
 
+// fewAttempts of one request take some ten seconds.
+const fewAttempts = 3
+
 // retry calls f until it succeeds, fails for good, has failed maxAttempts times, or the
 // run has waited enough. f must make its request from the start each time, body included.
 func (c *Client) retry(ctx context.Context, doing string, f func() error) error {
 	limits := 0
+	ends := map[*trouble]int{} // attempts that ended so
 	for attempt := 1; ; {
 		err := f()
 		if err == nil {
@@ -92,6 +102,10 @@ func (c *Client) retry(ctx context.Context, doing string, f func() error) error 
 		}
 		t := find(err)
 		if t == nil || !t.limit && attempt == maxAttempts {
+			return explain(doing, err)
+		}
+		ends[t]++
+		if ends[t] == t.most {
 			return explain(doing, err)
 		}
 		n := attempt
@@ -207,7 +221,7 @@ func retryAfterOrMinute(c *Client, err error, n int) time.Duration {
 func untilReset(c *Client, err error, n int) time.Duration {
 	var limit *github.RateLimitError
 	errors.As(err, &limit)
-	wait := max(time.Until(limit.Rate.Reset.Time), 0) + 2*time.Second
+	wait := min(max(time.Until(limit.Rate.Reset.Time), 0), 24*time.Hour) + 2*time.Second // the server may say any year
 	if n > 1 {
 		wait = max(wait, time.Minute<<min(n-2, 3))
 	}

@@ -7,8 +7,14 @@
 //
 // Publishing is a transaction. Open finds or creates a draft; Attach uploads one
 // file, as often as it takes, and replaces what an interrupted upload left; Publish
-// reads every file's name, state, size and digest back from the server and only
-// then makes the release public. A public release is never changed.
+// reads every file's name, state, size and digest back from the server, and where the
+// tag is, and only then makes the release public. It reads all of that again
+// afterwards, and whatever was answered: State says what is known in the end. A public
+// release is never changed, unless it is to be overwritten, and then as a draft.
+//
+// No answer is believed because it is a success. It must be about the release that was
+// asked for, of the tag, and possible in itself (answers.go). Every request is made in
+// api.go.
 package github
 
 import (

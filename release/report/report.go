@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/quote"
 )
@@ -63,6 +64,9 @@ type Release struct {
 	// Public is whether everybody can see it. It can be even if the run failed: when it
 	// was public before, or when it could not be read afterwards.
 	Public bool `json:"public"`
+	// State says more where a run failed: "draft", "public", "gone", or "unknown" if it may
+	// be public and could not be read.
+	State github.State `json:"state"`
 }
 
 // A Target is what happened in one lane.

@@ -92,11 +92,7 @@ func (r *Report) Headline() string {
 	name := r.Name + " " + r.Source.Version
 	switch r.Status {
 	case Failed, Cancelled:
-		end := "nothing was published"
-		if r.Release != nil && r.Release.Public {
-			end = "the release is public: " + r.Release.URL
-		}
-		return fmt.Sprintf("%s %s: %d of %s are complete, %s", name, r.Status, len(r.Targets)-r.Unfinished(), Count(len(r.Targets), "target"), end)
+		return fmt.Sprintf("%s %s: %d of %s are complete, %s", name, r.Status, len(r.Targets)-r.Unfinished(), Count(len(r.Targets), "target"), r.outcome())
 	}
 	proved := "each proved"
 	if bad := len(r.NotStatic()); bad > 0 {
@@ -117,6 +113,21 @@ func (r *Report) Headline() string {
 		return "drafted " + what
 	}
 	return "dry run of " + what
+}
+
+// outcome says what a run that fell short has left on GitHub.
+func (r *Report) outcome() string {
+	switch {
+	case r.Release == nil:
+		return "nothing was published"
+	case r.Release.Public:
+		return "the release is public: " + r.Release.URL
+	case r.Release.State == github.Unknown:
+		return "it is not known whether the release is public: " + r.Release.URL
+	case r.Release.State == github.Gone:
+		return "somebody has deleted the release"
+	}
+	return "nothing was published"
 }
 
 // alreadyThere counts the files that an earlier run had sent.

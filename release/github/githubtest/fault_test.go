@@ -204,6 +204,39 @@ func TestFaultAfterDone(t *testing.T) {
 	}
 }
 
+// TestFaultRename: a file that is stored under another name.
+func TestFaultRename(t *testing.T) {
+	f, r := broken(t, &githubtest.Fault{Rename: "third"})
+	a, err := f.upload(r, "second", "0123456789")
+	if err != nil || a.GetName() != "third" || f.states(r.ID) != "first uploaded 7, third uploaded 10" {
+		t.Errorf("the asset is %v, %v; there is %s", a, err, f.states(r.ID))
+	}
+	f, r = broken(t, &githubtest.Fault{Rename: "third", AfterDone: true, Status: 500})
+	_, err = f.upload(r, "second", "0123456789")
+	want(t, err, "500 Server Error")
+	if f.states(r.ID) != "first uploaded 7, third uploaded 10" {
+		t.Errorf("there is %s", f.states(r.ID))
+	}
+}
+
+// TestFaultAlter: what is done is not what is heard.
+func TestFaultAlter(t *testing.T) {
+	f, r := broken(t, &githubtest.Fault{Alter: func(a *githubtest.Answer) {
+		if a.Status != http.StatusOK || !strings.Contains(string(a.Body), `"draft":false`) {
+			t.Errorf("the true answer is %+v", a)
+		}
+		a.Status = http.StatusConflict
+		a.Body = []byte(`{"message":"no"}`)
+		a.Header.Set("X-Test", "yes")
+	}})
+	_, err := f.update(r.ID, github.UpdateReleaseRequest{Draft: new(false)})
+	want(t, err, "409 no")
+	var e *github.ErrorResponse
+	if !errors.As(err, &e) || e.Response.Header.Get("X-Test") != "yes" || f.release(r.ID).Draft {
+		t.Errorf("%v, draft %v", err, f.release(r.ID).Draft)
+	}
+}
+
 // TestFaultHang: no answer at all.
 func TestFaultHang(t *testing.T) {
 	for _, fault := range []githubtest.Fault{{Hang: true}, {Hang: true, AfterDone: true}} {

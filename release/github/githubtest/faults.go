@@ -12,8 +12,8 @@ import (
 
 // A Fault is one thing that goes wrong with one request. It has two sides: what
 // becomes of the request, and what the client hears. Without AfterDone, Starter,
-// Truncate and ResetAfter the request has no effect. Without Reset, ResetAfter and
-// Hang the client hears Status, 502 if it is zero.
+// Truncate, Rename, Alter and ResetAfter the request has no effect. Without Reset,
+// ResetAfter, Alter and Hang the client hears Status, 502 if it is zero.
 type Fault struct {
 	// AfterDone carries the request out, completely. "It worked, but you were not told."
 	AfterDone bool
@@ -28,6 +28,13 @@ type Fault struct {
 	// Truncate stores the first half of an upload and, unless another field says
 	// otherwise, answers 201 as if that were all. Only for uploads.
 	Truncate bool
+
+	// Rename stores an upload under this name, as GitHub does with names that it does not
+	// like. It goes with the fields that say what the client hears. Only for uploads.
+	Rename string
+
+	// Alter changes the true answer to a request that was carried out.
+	Alter func(*Answer)
 
 	// Status is what the client is answered, with Header added. Body replaces
 	// GitHub's wording.
@@ -45,6 +52,14 @@ type Fault struct {
 
 	// Hang answers nothing until the client goes away.
 	Hang bool
+}
+
+// An Answer is what a client hears, for [Fault] to change. Its Content-Length is set by
+// the server.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
 }
 
 // SecondaryLimit is the answer of a secondary rate limit. Retry-After is left
@@ -82,7 +97,7 @@ func (f *Fault) concerns(c *call) bool {
 		return false
 	}
 	upload := c.op != nil && c.op.stream
-	return upload || !f.Starter && !f.Truncate
+	return upload || !f.Starter && !f.Truncate && f.Rename == ""
 }
 
 // misbehave handles a request that has a fault.
@@ -93,7 +108,7 @@ func (s *Server) misbehave(w http.ResponseWriter, c *call, handle func(*call) an
 		c.Body = &cutBody{ReadCloser: c.Body, left: f.ResetAfter}
 	}
 	var a answer
-	if f.AfterDone || f.Starter || f.Truncate || f.ResetAfter > 0 {
+	if f.AfterDone || f.Starter || f.Truncate || f.Rename != "" || f.Alter != nil || f.ResetAfter > 0 {
 		a = handle(c)
 	}
 	switch {
@@ -106,13 +121,29 @@ func (s *Server) misbehave(w http.ResponseWriter, c *call, handle func(*call) an
 		panic(http.ErrAbortHandler)
 	case f.ResetAfter > 0:
 		a.write(&cutWriter{ResponseWriter: w, left: f.ResetAfter}, c)
-	case f.Truncate && f.Status == 0:
+	case f.Alter != nil:
+		s.checkAnswer(c, a)
+		f.alter(a).write(w, c)
+	case (f.Truncate || f.Rename != "") && f.Status == 0 && !f.AfterDone:
 		s.checkAnswer(c, a)
 		a.write(w, c)
 	default:
 		c.drain()
 		f.answer(c).write(w, c)
 	}
+}
+
+// alter returns the answer as the client hears it.
+func (f *Fault) alter(a answer) answer {
+	heard := Answer{Status: a.status, Header: a.header.Clone(), Body: bytes.Clone(a.body)}
+	if heard.Header == nil {
+		heard.Header = http.Header{}
+	}
+	if a.file != nil {
+		heard.Body = bytes.Clone(a.file)
+	}
+	f.Alter(&heard)
+	return answer{status: heard.Status, header: heard.Header, body: heard.Body}
 }
 
 // answer is what the client is told instead of the truth.

@@ -41,6 +41,37 @@ func TestRepository(t *testing.T) {
 	}
 }
 
+// TestMoveTag: somebody pushes a tag and deletes it.
+func TestMoveTag(t *testing.T) {
+	f := start(t, githubtest.Options{})
+	for _, at := range []string{githubtest.Head, other, ""} {
+		f.MoveTag("v1.0.0", at)
+		got, _, err := f.client.Repositories.GetCommit(t.Context(), owner, repo, "tags/v1.0.0", nil)
+		if got.GetSHA() != at || (err != nil) != (at == "") || f.Tag("v1.0.0") != at {
+			t.Errorf("the tag is at %q, want %q: %v", got.GetSHA(), at, err)
+		}
+	}
+}
+
+// TestAddresses: what a tag is in an address, with and without escapes. A client that does
+// not escape reaches the release of another tag.
+func TestAddresses(t *testing.T) {
+	f := startInvalid(t, githubtest.Options{}) // a query that is a part of a tag fits no description
+	for _, tag := range []string{"a", "v1.0.0", "a#/v1.0.0", "x/%2e%2e/v1.0.0", "x%2Fy/v1.0.0", "x/y/v1.0.0"} {
+		f.create(github.CreateReleaseRequest{TagName: tag})
+	}
+	for path, tag := range map[string]string{
+		"a%23/v1.0.0": "a#/v1.0.0", "a?x=/v1.0.0": "a",
+		"x/%252e%252e/v1.0.0": "x/%2e%2e/v1.0.0", "x/%2e%2e/v1.0.0": "v1.0.0", "x/%2E./v1.0.0": "v1.0.0", "./x/./../v1.0.0": "v1.0.0",
+		"x%252Fy/v1.0.0": "x%2Fy/v1.0.0", "x%2Fy/v1.0.0": "x/y/v1.0.0", "x/y/v1.0.0": "x/y/v1.0.0",
+	} {
+		status, _, body := f.get("/repos/octo/hello/releases/tags/" + path)
+		if status != http.StatusOK || !strings.Contains(body, `"tag_name":"`+tag+`"`) {
+			t.Errorf("%s is not %s: %d %s", path, tag, status, body)
+		}
+	}
+}
+
 func TestNotes(t *testing.T) {
 	f := start(t, githubtest.Options{})
 	f.create(github.CreateReleaseRequest{TagName: "v1.0.0"})

@@ -105,7 +105,7 @@ func locate(r *http.Request) (site, string) {
 	if r.TLS != nil {
 		root = "https://" + r.Host
 	}
-	path := r.URL.EscapedPath()
+	path := removeDots(r.URL.EscapedPath())
 	for _, prefix := range []string{"/api/v3", "/api/uploads"} {
 		if strings.HasPrefix(path, prefix+"/") {
 			enterprise := site{web: root, api: root + "/api/v3", uploads: root + "/api/uploads"}
@@ -113,6 +113,22 @@ func locate(r *http.Request) (site, string) {
 		}
 	}
 	return site{web: root, api: root, uploads: root + "/uploads"}, path
+}
+
+// removeDots returns a path as servers understand it, where "." and ".." lead elsewhere,
+// written as "%2e" too (RFC 3986, 5.2.4 and 6.2.2.2).
+func removeDots(escaped string) string {
+	var kept []string
+	for segment := range strings.SplitSeq(escaped, "/") {
+		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
+		case ".":
+		case "..":
+			kept = kept[:max(1, len(kept)-1)]
+		default:
+			kept = append(kept, segment)
+		}
+	}
+	return strings.Join(kept, "/")
 }
 
 // route finds the handler of a request.

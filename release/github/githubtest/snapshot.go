@@ -99,6 +99,23 @@ func (s *Server) History() []Appearance {
 	return all
 }
 
+// MoveTag is somebody's push: the tag is at the commit then, or gone if commit is "".
+func (s *Server) MoveTag(tag, commit string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tags, tag)
+	if commit != "" {
+		s.tags[tag] = commit
+	}
+}
+
+// Tag returns the commit of a tag, "" if there is none.
+func (s *Server) Tag(tag string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tags[tag]
+}
+
 func (s *Server) snapshot(r *release) Release {
 	shot := r.Release
 	shot.Latest = s.latest() == r

@@ -42,6 +42,9 @@ func (s *Server) register(c *call) (*release, *asset, answer) {
 	}
 	given := c.URL.Query().Get("name")
 	name := rename(given)
+	if c.fault.concerns(c) {
+		name = cmp.Or(c.fault.Rename, name)
+	}
 	switch {
 	case c.ContentLength < 0 || c.ContentLength == 0 && c.Header.Get("Content-Length") == "": // skx/github-action-publish-binaries#19
 		return nil, nil, c.fail(http.StatusBadRequest, "Bad Content-Length: ")

@@ -1,0 +1,79 @@
+package github
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// repositoryName is OWNER/REPO as GitHub allows it. No character of it has a meaning in an
+// address, so that the two names need no escaping.
+var repositoryName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9._-]+)$`)
+
+// splitRepository returns the two names in OWNER/REPO.
+func splitRepository(name string) (owner, repo string, err error) {
+	m := repositoryName.FindStringSubmatch(name)
+	if m == nil || m[2] == "." || m[2] == ".." {
+		return "", "", fmt.Errorf("repository %q is not of the form OWNER/REPO", name)
+	}
+	return m[1], m[2], nil
+}
+
+// notInTags is what git check-ref-format forbids anywhere in a name.
+var notInTags = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{`)
+
+// CheckTag says why neither git nor GitHub can have a tag of that name, nil if they can
+// (git-check-ref-format(1)).
+func CheckTag(tag string) error {
+	if err := checkRefName(tag); err != nil {
+		return fmt.Errorf("%q cannot be the name of a tag: %w", tag, err)
+	}
+	return nil
+}
+
+func checkRefName(name string) error {
+	if !utf8.ValidString(name) {
+		return errors.New("it is not UTF-8") // JSON, in which tags are told to GitHub, has no other text
+	}
+	if found := notInTags.FindString(name); found != "" {
+		return fmt.Errorf("git does not allow %q in it", found)
+	}
+	if name == "@" || strings.HasPrefix(name, "-") || strings.HasSuffix(name, ".") {
+		return errors.New("git does not allow it to be @, to begin with - or to end in a full stop")
+	}
+
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" {
+			return errors.New("it is empty between two slashes")
+		}
+		if strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
+			return fmt.Errorf("git does not allow %q between slashes", part)
+		}
+	}
+	return nil
+}
+
+// escapeTag returns a tag as a part of an address. go-github puts names into addresses as
+// they are, where "#" or "?" would end the path and "%2e%2e" would lead to another release.
+// Slashes stay: GitHub takes a tag over several segments.
+func escapeTag(tag string) string {
+	parts := strings.Split(tag, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	return strings.Join(parts, "/")
+}
+
+// plainWord is text that a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+@%:=,-]+$`)
+
+// shellQuote returns foreign text as one word of a command that can be pasted.
+func shellQuote(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
