@@ -249,4 +249,3 @@ func runsHere(f *File) bool {
 	}
 	return f.Machine == elf.EM_X86_64.String() && f.Bits == 64
 }
-
