@@ -177,7 +177,7 @@ var settings = []setting{
 	{name: "cache", def: "true", flag: true, help: "keep what was compiled from one run of the workflow to the next; on a machine of your own go does so by itself",
 		workflow: chooses,
 		set:      boolean(func(c *Config) *bool { return &c.Cache })},
-	{name: "dist", def: "dist", path: true, help: "directory for the files",
+	{name: "dist", def: "dist", path: true, help: "directory for the files, which is emptied: no link, and nothing of the commit is in it",
 		workflow: needsFlag("it says where to write"),
 		set:      text(func(c *Config) *string { return &c.Dist })},
 	{name: "timeout", def: "1h", help: "give up after this long (90s, 30m, 2h)",

@@ -15,13 +15,15 @@
 //     is an error, and what is not known to be harmless is a reason in the verdict. A file is cut short
 //     when bytes are missing that a loader would map. It contradicts itself when loaders, which ignore
 //     much of a header, take it for something else than the header says, or when its parts speak of
-//     different systems. What a loader might start is never [ErrNotExecutable].
+//     different systems. A file in one of these formats that a loader might start is never
+//     [ErrNotExecutable].
 //
 // Exceptions:
 //
 //   - What a running program loads by itself (dlopen, LoadLibrary) is written nowhere in the file and
 //     so not seen; the name service of a statically linked glibc is, and is a warning. Nor is what a
 //     packer hid; the most common one, UPX, is recognised.
+//   - Scripts, and programs for DOS, are no executables here, whatever they unpack and start.
 //   - Symbols and debug information are not needed to run: where they are cut off or damaged the file
 //     only counts as stripped.
 //   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is". Of an
