@@ -10,7 +10,6 @@ import (
 	"hash"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -80,9 +79,6 @@ func (im *images) read(raw []byte, d descriptor, depth int) error {
 		return im.image(doc, d)
 	}
 	for _, child := range doc.Manifests {
-		if child.attestation() {
-			continue
-		}
 		known, err := im.known("", child)
 		if known {
 			continue
@@ -101,20 +97,13 @@ func (im *images) read(raw []byte, d descriptor, depth int) error {
 	return nil
 }
 
-// attestation reports whether d is what a build says about itself (BuildKit, "Attestation
-// storage"). It is marked as such, and for no platform, so that nothing runs it.
-func (d descriptor) attestation() bool {
-	return d.Platform.nowhere() && d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
-}
+// emptyDocument is the digest of "{}", the configuration of what has none (image-spec,
+// manifest.md, "Guidance for an Empty Descriptor").
+const emptyDocument = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
-// statement reports whether d is a layer of such, as it is also found without the mark.
-func (d descriptor) statement() bool {
-	return strings.HasPrefix(d.MediaType, "application/vnd.in-toto")
-}
-
-func (p platform) nowhere() bool { return p.OS == "unknown" && p.Architecture == "unknown" }
-
-// image looks at every layer of one image.
+// image looks at every layer of one image, whatever its type says that it is: nothing
+// keeps a runtime from unpacking what is marked as an attestation. The configuration of
+// an artifact can be any file.
 func (im *images) image(doc document, d descriptor) error {
 	p := d.Platform
 	switch doc.Config.MediaType {
@@ -130,11 +119,11 @@ func (im *images) image(doc document, d descriptor) error {
 			return at(im.path, fmt.Errorf("reading %s: %w", doc.Config.Digest, err))
 		}
 	}
-	layers := doc.Layers
-	if p.nowhere() {
-		layers = slices.DeleteFunc(layers, descriptor.statement)
+	blobs := doc.Layers
+	if doc.Config.Digest != emptyDocument && doc.Config.Digest != "" {
+		blobs = append(blobs, doc.Config)
 	}
-	return im.layers(p.label(d.Digest), layers)
+	return im.layers(p.label(d.Digest), blobs)
 }
 
 // layers looks at the layers of an image, which is shown under the given name.
@@ -203,13 +192,11 @@ func (in inspection) layer(path string, d descriptor, r io.ReadCloser) error {
 
 func (in inspection) readLayer(path string, d descriptor, r io.Reader) error {
 	content, err := decompress(r)
-	switch {
-	case err != nil:
+	if err != nil {
 		err = at(path, err)
-	case strings.Contains(d.MediaType, "tar"):
-		err = in.tar(path, content)
-	default:
-		err = in.stream(path, d.Digest, content, func(r io.Reader) error { return in.tar(path, r) })
+	} else {
+		isSaid := strings.Contains(d.MediaType, "tar")
+		err = in.stream(path, d.Digest, content, isSaid, func(r io.Reader) error { return in.tar(path, r) })
 	}
 	if in.over(err) || errors.Is(err, errBlob) {
 		return err

@@ -102,15 +102,43 @@ func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool
 	if err != nil && !errors.Is(err, io.EOF) {
 		return at(path, err)
 	}
-	read := containerByContent(head[:n])
-	if read == nil && !static.Known(head[:n]) {
-		read = containerByName(path) // an error, unless its first bytes tell nothing
+	head = head[:n]
+
+	readings, err := in.readings(head, r, size)
+	if err != nil {
+		return at(path, err)
 	}
-	if read == nil {
+	if len(readings) == 0 && !static.Known(head) {
+		if read := containerByName(path); read != nil {
+			readings = []container{read} // an error, unless its first bytes tell nothing
+		}
+	}
+	if len(readings) == 0 {
 		return in.judge(path, r, size, must)
 	}
+
+	// A file that may be run is judged as what runs, whatever else can be read from it.
+	if static.Known(head) {
+		if err := in.judge(path, r, size, false); err != nil {
+			return err
+		}
+	}
+
 	in = in.fresh()
-	return in.budget.with(read(in, path, r, size))
+	return in.budget.with(in.unpackAs(readings, path, r, size))
+}
+
+// unpackAs looks at what is in a file under each of its readings.
+func (in inspection) unpackAs(readings []container, path string, r io.ReaderAt, size int64) error {
+	var errs []error
+	for _, read := range readings {
+		err := read(in, path, r, size)
+		if in.over(err) {
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // listed looks at a file of a directory, most of which are nothing: after one read.
@@ -123,18 +151,14 @@ func (in inspection) listed(path, shown string) error {
 		return onDisk(err)
 	}
 	defer f.Close()
-	named := containerByName(path) != nil
-	if !named && in.probe.unknown(f) {
+	if containerByName(path) == nil && in.probe.unknown(f) {
 		return nil
 	}
 	info, err := f.Stat()
 	if err != nil {
 		return onDisk(err)
 	}
-	if named {
-		return in.byContent(shown, f, info.Size(), false)
-	}
-	return in.judge(shown, f, info.Size(), false)
+	return in.byContent(shown, f, info.Size(), false)
 }
 
 func open(path string) (*os.File, int64, error) {

@@ -291,7 +291,7 @@ func FuzzContainers(f *testing.F) {
 	f.Add([]byte("\x1f\x8b\x08"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in := newInspection(t.Context(), func(Found) error { return nil })
-		for _, read := range []container{readTar, readZip, readDeb, readRPM} {
+		for _, read := range []container{readTar, readPlainTar, readZip, readAr, readRPM} {
 			if err := read(in, "x", bytes.NewReader(data), int64(len(data))); err != nil && !strings.HasPrefix(err.Error(), "inspecting x") {
 				t.Errorf("an error that does not say where: %v", err)
 			}

@@ -72,7 +72,7 @@ func (in inspection) readSmall(open func(string) (io.ReadCloser, error), name st
 	}
 	defer r.Close()
 	left := int64(maxDocument)
-	return io.ReadAll(&limited{in.ctx, r, &left, false})
+	return io.ReadAll(&limited{in.ctx, r, &left})
 }
 
 // imageTar reads the images in a tar archive: an OCI layout, or what docker save writes.
@@ -200,5 +200,5 @@ func (in inspection) unpacked(open func(string) (io.ReadCloser, error), name str
 		return nil, err
 	}
 	left := int64(maxTotal)
-	return io.NopCloser(&limited{in.ctx, r, &left, false}), nil
+	return io.NopCloser(&limited{in.ctx, r, &left}), nil
 }
