@@ -121,9 +121,12 @@ func TestRegistryFaults(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		}, "takes too long"},
-		"drips":                {drip, "takes too long"},
-		"pours":                {pour, ""},
-		"announces too little": {func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Content-Length", "3"); _, _ = io.WriteString(w, "{}x") }, ""},
+		"drips": {drip, "takes too long"},
+		"pours": {pour, ""},
+		"announces too little": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "3")
+			_, _ = io.WriteString(w, "{}x")
+		}, ""},
 		"announces more than it sends": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, "{}")
