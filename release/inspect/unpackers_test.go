@@ -78,7 +78,7 @@ var unpackers = map[string][]unpacker{
 		{"tar", `tar -xf "$1"`},
 		{"tar", `tar -ixf "$1"`},
 		{"bsdtar", `bsdtar -xf "$1"`},
-		{"bsdtar", `bsdtar -xf - <"$1"`},
+		{"bsdtar", `cat "$1" | bsdtar -xf -`},
 		{"busybox", `busybox tar -xf "$1"`},
 		{"python3", "import tarfile; tarfile.open(name, errorlevel=0).extractall()"},
 		{"python3", "import tarfile; tarfile.open(name, errorlevel=0, ignore_zeros=True).extractall()"},
@@ -86,7 +86,7 @@ var unpackers = map[string][]unpacker{
 	"zip": {
 		{"unzip", `unzip -oq "$1"`},
 		{"bsdtar", `bsdtar -xf "$1"`},
-		{"bsdtar", `bsdtar -xf - <"$1"`},
+		{"bsdtar", `cat "$1" | bsdtar -xf -`},
 		{"busybox", `busybox unzip -oq "$1"`},
 		{"7z", `7z x -y "$1"`},
 		{"python3", `
