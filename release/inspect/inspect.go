@@ -72,7 +72,8 @@ type inspection struct {
 	visit  func(Found) error
 	probe  *probe
 	budget *budget
-	depth  int // of an archive in archives
+	depth  int  // of an archive in archives
+	quick  bool // a file of a directory: what is compressed there is told by its beginning
 }
 
 func newInspection(ctx context.Context, visit func(Found) error) inspection {
@@ -158,6 +159,7 @@ func (in inspection) listed(path, shown string) error {
 	if err != nil {
 		return onDisk(err)
 	}
+	in.quick = true
 	return in.byContent(shown, f, info.Size(), false)
 }
 

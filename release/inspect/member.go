@@ -27,6 +27,8 @@ type pass struct {
 	used   map[int]bool // members that are passed over: layers that were looked at
 	ending bool         // a zip archive at the end of the file is looked at elsewhere
 	paid   bool         // reading a member is paid from the budget by who reads the archive
+
+	beginning bool // a file that begins as nothing is not read to its end
 }
 
 // passed is what a pass leaves for the next.
@@ -68,7 +70,7 @@ func (in inspection) member(path, name string, r io.Reader, p pass) (passed, err
 	head = bytes.Clone(head)
 	whole := io.MultiReader(bytes.NewReader(head), r)
 	switch {
-	case !archive && !carrier && p.part == archives, !archive && carrier && p.part == archives && !p.behind:
+	case !archive && !carrier && (p.part == archives || p.beginning), !archive && carrier && p.part == archives && !p.behind:
 		return passed{}, nil
 	case !archive && !carrier:
 		return passed{}, in.readUnknown(path, whole, p.paid)

@@ -78,7 +78,7 @@ func (in inspection) savedImages(path string, f io.ReaderAt, size int64, again f
 
 // readCompressed reads one compressed file, which may be a tar archive or a program.
 func readCompressed(in inspection, path string, f io.ReaderAt, size int64) error {
-	if !isTarName(path) && in.probe.nothingCompressed(f) {
+	if in.isQuick() && !isTarName(path) && in.probe.nothingCompressed(f) {
 		return nil
 	}
 	return in.unpack(path, f, size)
@@ -110,9 +110,11 @@ func (in inspection) stream(path, name string, r io.Reader, isSaid bool, archive
 	if readings == 1 && isTar(head) || readings == 0 && isSaid {
 		return archive(b)
 	}
-	_, err = in.member(path, name, b, pass{})
+	_, err = in.member(path, name, b, pass{beginning: in.isQuick()})
 	return err
 }
+
+func (in inspection) isQuick() bool { return in.quick && in.depth == 0 }
 
 // tar looks at the members of a tar archive that has no images in it.
 func (in inspection) tar(path string, r io.Reader) error {

@@ -80,13 +80,18 @@ func (in inspection) zipEnds(f io.ReaderAt, size int64) ([]zipEnd, error) {
 		return nil, err
 	}
 
-	var ends []zipEnd
-	for before := len(tail); ; {
-		i := bytes.LastIndex(tail[:before], []byte(zipEndMagic))
+	var places []int
+	for at := 0; ; {
+		i := bytes.Index(tail[at:], []byte(zipEndMagic))
 		if i < 0 {
-			return ends, nil
+			break
 		}
-		before = i
+		places = append(places, at+i)
+		at += i + len(zipEndMagic)
+	}
+
+	var ends []zipEnd
+	for _, i := range slices.Backward(places) {
 		if len(tail)-i < zipEndLen {
 			continue
 		}
@@ -94,11 +99,13 @@ func (in inspection) zipEnds(f io.ReaderAt, size int64) ([]zipEnd, error) {
 		if err != nil {
 			return nil, err
 		}
-		known := func(other zipEnd) bool {
-			return slices.ContainsFunc(ends, func(e zipEnd) bool { return e.directory == other.directory })
+		for _, end := range found {
+			if !slices.ContainsFunc(ends, func(e zipEnd) bool { return e.directory == end.directory }) {
+				ends = append(ends, end)
+			}
 		}
-		ends = append(ends, slices.DeleteFunc(found, known)...)
 	}
+	return ends, nil
 }
 
 // readZipEnd finds the directories that an end record leads to: before it, as its size
@@ -261,7 +268,7 @@ func (in inspection) zipFrom(path string, f io.ReaderAt, end zipEnd) ([]zipMembe
 		}
 		members = append(members, member)
 	}
-	if err := checkGaps(members, f, end); err != nil {
+	if err := in.checkGaps(members, f, end); err != nil {
 		return nil, at(path, err)
 	}
 
@@ -347,10 +354,10 @@ func localSizes(header []byte) (compressed, unpacked uint64) {
 	return compressed, unpacked
 }
 
-// checkGaps is an error if two members overlap, or if there is a member between them that
-// is not in the directory. Unpackers that read from start to end would make a file of it;
-// they take nothing that does not begin as an archive.
-func checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) error {
+// checkGaps is an error if two members overlap, or if there is a member before or between
+// them that is not in the directory. Unpackers that read from start to end would make a
+// file of it.
+func (in inspection) checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) error {
 	ordered := slices.Clone(members)
 	slices.SortFunc(ordered, func(a, b zipMember) int { return cmp.Compare(a.start, b.start) })
 
@@ -370,14 +377,12 @@ func checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) error {
 		if start < before {
 			return fmt.Errorf("members of a zip archive overlap at 0x%x", start)
 		}
-		if streamed {
-			found, err := indexAt(f, before, start, []byte(zipLocal))
-			if err != nil {
-				return err
-			}
-			if found >= 0 {
-				return fmt.Errorf("a member at 0x%x that is not in the directory of the zip archive", found)
-			}
+		found, err := in.hiddenMember(f, before, start, streamed)
+		if err != nil {
+			return err
+		}
+		if found >= 0 {
+			return fmt.Errorf("a member at 0x%x that is not in the directory of the zip archive", found)
 		}
 		if i < len(ordered) {
 			before = ordered[i].end()
@@ -386,12 +391,36 @@ func checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) error {
 	return nil
 }
 
+// hiddenMember finds a member between two places, -1 if there is none. What begins as an
+// archive is searched for the magic alone (bsdtar). Of anything else some unpackers take
+// what looks like a whole header (7-Zip); a program that unpacks itself has the magic in it.
+func (in inspection) hiddenMember(f io.ReaderAt, from, to int64, streamed bool) (int64, error) {
+	for {
+		found, err := in.indexAt(f, from, to, []byte(zipLocal))
+		if err != nil || found < 0 || streamed {
+			return found, err
+		}
+		var header [zipLocalLen]byte
+		n, err := f.ReadAt(header[:], found)
+		if err != nil && err != io.EOF {
+			return 0, err
+		}
+		version := binary.LittleEndian.Uint16(header[4:]) & 0xff // the rest is a system
+		method := binary.LittleEndian.Uint16(header[8:])
+		nameLength := binary.LittleEndian.Uint16(header[26:])
+		if n == len(header) && version < 100 && method < 100 && nameLength > 0 && nameLength <= maxName {
+			return found, nil
+		}
+		from = found + int64(len(zipLocal))
+	}
+}
+
 // indexAt finds a short text between two places of a file, -1 if it is not there.
-func indexAt(f io.ReaderAt, from, to int64, text []byte) (int64, error) {
+func (in inspection) indexAt(f io.ReaderAt, from, to int64, text []byte) (int64, error) {
 	if to-from < int64(len(text)) {
 		return -1, nil
 	}
-	buf := make([]byte, min(to-from, 64<<10))
+	buf := in.probe.tail[:]
 	for {
 		part := buf[:min(int64(len(buf)), to-from)]
 		if n, err := f.ReadAt(part, from); n < len(part) {
@@ -413,7 +442,7 @@ func (in inspection) zipped(path string, member zipMember, f io.ReaderAt) error 
 	var hidden int64 = -1
 	if member.sizesBehind {
 		var err error
-		if hidden, err = indexAt(f, member.content, member.end(), []byte(zipLocal)); err != nil {
+		if hidden, err = in.indexAt(f, member.content, member.end(), []byte(zipLocal)); err != nil {
 			return at(path+"!"+member.Name, err)
 		}
 	}
@@ -444,7 +473,7 @@ func (in inspection) zipped(path string, member zipMember, f io.ReaderAt) error 
 func (in inspection) checkStored(path string, member zipMember, f io.ReaderAt) error {
 	record := make([]byte, 16)
 	for from := member.content; ; {
-		found, err := indexAt(f, from, member.end(), []byte(zipDataEnd))
+		found, err := in.indexAt(f, from, member.end(), []byte(zipDataEnd))
 		if err != nil {
 			return at(path, err)
 		}

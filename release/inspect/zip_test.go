@@ -164,6 +164,7 @@ func TestZipViews(t *testing.T) {
 	add("another checksum", with(func(e *zipEntry) { e.record = func(b []byte) { b[16] ^= 1 } }), "checksum error")
 	add("no checksum", with(func(e *zipEntry) { e.record = func(b []byte) { clear(b[16:20]) } }), "checksum error")
 
+	directory := func(data []byte) int { return bytes.LastIndex(data, []byte(zipDirectory)) }
 	archive := craftZip(nil, file)
 	commented := func(data, comment []byte) []byte {
 		data = slices.Clone(data)
@@ -176,6 +177,9 @@ func TestZipViews(t *testing.T) {
 	add("something behind", append(slices.Clone(archive), "junk"...), "good")
 	add("something before", append([]byte("junk"), archive...), "good")
 	add("something before that is counted", craftZip([]byte("junk"), file), "good")
+	add("something and a member before", slices.Concat([]byte("junk"), inner[:directory(inner)], archive), "not in the directory")
+	add("something and a member before that is not in the directory", craftZip([]byte("junk"), zipEntry{name: "hidden", content: hidden, hidden: true}, file), "not in the directory")
+	add("the magic before", slices.Concat([]byte("junk"), []byte(zipLocal), bytes.Repeat([]byte{0xcc}, 30), archive), "good")
 	add("two archives", slices.Concat(inner, archive), "not in the directory")
 	// The directory that the offset leads to is not the one before the end.
 	two := slices.Concat(inner, archive)
@@ -202,7 +206,6 @@ func TestZipViews(t *testing.T) {
 		}
 		return slices.Concat(data[:len(data)-zipEndLen], record, locator, end)
 	}
-	directory := func(data []byte) int { return bytes.LastIndex(data, []byte(zipDirectory)) }
 	add("a record for large archives", large(archive, directory(archive), true), "good")
 	add("a record for large archives that is not needed", large(archive, directory(archive), false), "good")
 	both := slices.Concat(inner[:directory(inner)], inner[directory(inner):len(inner)-zipEndLen], archive)
