@@ -55,24 +55,39 @@ func containerByName(name string) container {
 // unpackers disagree about what to try first.
 func containersByContent(head []byte) []container {
 	var readings []container
-	switch {
-	case beginsAsZip(head):
-		readings = append(readings, readZip)
-	case bytes.HasPrefix(head, []byte(arMagic)):
-		readings = append(readings, readAr)
-	case bytes.HasPrefix(head, []byte(rpmMagic)):
-		readings = append(readings, readRPM)
-	case isCompressed(head):
-		readings = append(readings, readCompressed)
+	if read := containerByMagic(head); read != nil {
+		readings = append(readings, read)
 	}
-
-	// The magic without the checksum is a broken archive, but no archive at all to
-	// anything that reads one if the file is something else.
-	other := len(readings) > 0 || static.Known(head)
-	if hasTarChecksum(head) || !other && hasTarMagic(head) {
+	if alsoTar(head) {
 		readings = append(readings, readPlainTar)
 	}
 	return readings
+}
+
+func containerByMagic(head []byte) container {
+	switch {
+	case beginsAsZip(head):
+		return readZip
+	case bytes.HasPrefix(head, []byte(arMagic)):
+		return readAr
+	case bytes.HasPrefix(head, []byte(rpmMagic)):
+		return readRPM
+	case isCompressed(head):
+		return readCompressed
+	}
+	return nil
+}
+
+// alsoTar reports whether a file is a tar archive, whatever else it is. The magic without
+// the checksum is a broken archive; if the file is something else it is none at all, since
+// nothing that reads tar archives takes it for one.
+func alsoTar(head []byte) bool {
+	return hasTarChecksum(head) || hasTarMagic(head) && !static.Known(head) && containerByMagic(head) == nil
+}
+
+// onlyTar reports whether a file is a tar archive and nothing else by its beginning.
+func onlyTar(head []byte) bool {
+	return alsoTar(head) && !static.Known(head) && containerByMagic(head) == nil
 }
 
 // readings returns everything that a file holds others as, whose first bytes are head: what
@@ -95,14 +110,13 @@ func (in inspection) readings(head []byte, r io.ReaderAt, size int64) ([]contain
 	return readings, nil
 }
 
-// isTar knows the header of the first member by the magic of POSIX and GNU, or by its
-// checksum, which is all that the format of the seventh edition of Unix has.
-func isTar(head []byte) bool { return hasTarMagic(head) || hasTarChecksum(head) }
-
+// hasTarMagic knows the header of a member of a tar archive by the magic of POSIX and GNU.
 func hasTarMagic(head []byte) bool {
 	return len(head) >= 262 && string(head[257:262]) == "ustar"
 }
 
+// hasTarChecksum knows it by its checksum, which is all that the format of the seventh
+// edition of Unix has, and without which nothing reads it.
 func hasTarChecksum(head []byte) bool {
 	if len(head) < headSize {
 		return false

@@ -128,8 +128,14 @@ func (e fileEnd) size() int64 { return e.start + int64(len(e.data)) }
 // have been one.
 func (e fileEnd) ReadAt(p []byte, off int64) (int, error) {
 	if off < e.start {
-		clear(p)
-		return max(copy(p, zipDirectory), len(p)), nil
+		unknown := int(min(int64(len(p)), e.start-off))
+		clear(p[:unknown])
+		copy(p[:unknown], zipDirectory)
+		if unknown == len(p) {
+			return unknown, nil
+		}
+		n, err := e.ReadAt(p[unknown:], e.start)
+		return unknown + n, err
 	}
 	if off >= e.size() {
 		return 0, io.EOF

@@ -103,11 +103,8 @@ func (in inspection) stream(path, name string, r io.Reader, isSaid bool, archive
 	}
 
 	// What is also something else is looked at as a file, under each of its readings.
-	readings := len(containersByContent(head))
-	if static.Known(head) {
-		readings++
-	}
-	if readings == 1 && isTar(head) || readings == 0 && isSaid {
+	nothing := !static.Known(head) && len(containersByContent(head)) == 0
+	if onlyTar(head) || nothing && isSaid {
 		return archive(b)
 	}
 	_, err = in.member(path, name, b, pass{beginning: in.isQuick()})
@@ -168,7 +165,9 @@ func (in inspection) nextTar(path string, r io.Reader, p pass) (io.Reader, error
 		if p.ending || p.part == archives {
 			return nil, nil
 		}
-		return nil, in.checkEnd(path, kept.end())
+		end := kept.end()
+		end.data = bytes.Clone(end.data) // where the end is looked for the buffer is used again
+		return nil, in.checkEnd(path, end)
 	}
 }
 
