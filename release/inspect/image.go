@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -62,7 +64,7 @@ type shownBlob struct{ name, digest string }
 // read looks at all images that raw leads to, the content of what d describes.
 func (im *images) read(raw []byte, d descriptor, depth int) error {
 	var doc document
-	err := json.Unmarshal(raw, &doc)
+	err := decodeOnce(raw, &doc)
 	switch {
 	case err != nil:
 	case doc.Manifests != nil && doc.Layers != nil: // CVE-2021-41190: readers would disagree about what it is
@@ -115,7 +117,7 @@ func (im *images) image(doc document, d descriptor) error {
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(raw, &p); err != nil {
+		if err := decodeOnce(raw, &p); err != nil {
 			return at(im.path, fmt.Errorf("reading %s: %w", doc.Config.Digest, err))
 		}
 	}
@@ -206,6 +208,62 @@ func (in inspection) readLayer(path string, d descriptor, r io.Reader) error {
 		err = errors.Join(err, at(path, rest))
 	}
 	return err
+}
+
+// decodeOnce decodes JSON that readers cannot disagree about: encoding/json takes the last
+// of two fields of a name, and any case of it; others take the first, or one case alone.
+func decodeOnce(raw []byte, to any) error {
+	if err := json.Unmarshal(raw, to); err != nil {
+		return err
+	}
+
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	type object struct {
+		isArray bool
+		names   []string // of what decides, so far
+		value   bool     // a value comes next
+	}
+	var open []object
+	for {
+		token, err := decoder.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+
+		last := len(open) - 1
+		if text, ok := token.(string); ok && last >= 0 && !open[last].isArray && !open[last].value {
+			isName := func(name string) bool { return strings.EqualFold(name, text) }
+			if i := slices.IndexFunc(decidingNames, isName); i >= 0 {
+				if slices.ContainsFunc(open[last].names, isName) {
+					return fmt.Errorf("two fields %q, of which readers take this or that", decidingNames[i])
+				}
+				open[last].names = append(open[last].names, text)
+			}
+			open[last].value = true
+			continue
+		}
+
+		if token == json.Delim('}') || token == json.Delim(']') {
+			open = open[:last]
+			continue
+		}
+		if last >= 0 {
+			open[last].value = false
+		}
+		if delim, ok := token.(json.Delim); ok {
+			open = append(open, object{isArray: delim == '['})
+		}
+	}
+}
+
+// decidingNames are the fields that say what is looked at.
+var decidingNames = []string{
+	"manifests", "layers", "config", "rootfs", "diff_ids",
+	"mediaType", "digest", "size",
+	"platform", "os", "architecture", "variant",
 }
 
 // document reads a blob that is JSON.

@@ -156,6 +156,9 @@ func (in inspection) docker(path string, open func(string) (io.ReadCloser, error
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 || list[0].Config == "" {
 		return nil // many programs have a manifest.json
 	}
+	if err := decodeOnce(raw, &list); err != nil {
+		return at(path, fmt.Errorf("reading %s: %w", dockerFile, err))
+	}
 	seen := map[shownBlob]bool{}
 	for _, image := range list {
 		var config struct {
@@ -166,7 +169,7 @@ func (in inspection) docker(path string, open func(string) (io.ReadCloser, error
 		}
 		raw, err := in.readSmall(open, image.Config)
 		if err == nil {
-			err = json.Unmarshal(raw, &config)
+			err = decodeOnce(raw, &config)
 		}
 		if err == nil && len(config.RootFS.DiffIDs) != len(image.Layers) {
 			err = errors.New("another number of layers")
