@@ -172,7 +172,9 @@ func readZip(in inspection, path string, f io.ReaderAt, size int64) error {
 		if in.over(err) {
 			return err
 		}
-		members = append(members, found...)
+		if i < len(ends)-1 {
+			members = append(members, found...)
+		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
@@ -210,6 +212,8 @@ type zipView struct {
 	f    io.ReaderAt
 	end  int64 // of the record
 	last int64
+
+	header []byte // of a member, a buffer
 }
 
 func (v *zipView) ReadAt(p []byte, off int64) (int, error) {
@@ -295,7 +299,8 @@ func locateMember(file *zip.File, view *zipView, end zipEnd) (zipMember, error) 
 		return zipMember{}, errors.New("its content reaches into the directory of the zip archive")
 	}
 
-	header := make([]byte, content-m.start)
+	view.header = slices.Grow(view.header[:0], int(content-m.start))
+	header := view.header[:content-m.start]
 	if _, err := view.ReadAt(header, m.start); err != nil {
 		return zipMember{}, err
 	}
@@ -358,8 +363,12 @@ func localSizes(header []byte) (compressed, unpacked uint64) {
 // them that is not in the directory. Unpackers that read from start to end would make a
 // file of it.
 func (in inspection) checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) error {
-	ordered := slices.Clone(members)
-	slices.SortFunc(ordered, func(a, b zipMember) int { return cmp.Compare(a.start, b.start) })
+	type extent struct{ start, end int64 }
+	ordered := make([]extent, len(members))
+	for i, m := range members {
+		ordered[i] = extent{m.start, m.end()}
+	}
+	slices.SortFunc(ordered, func(a, b extent) int { return cmp.Compare(a.start, b.start) })
 
 	head := make([]byte, 8)
 	n, err := f.ReadAt(head, 0)
@@ -385,7 +394,7 @@ func (in inspection) checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) e
 			return fmt.Errorf("a member at 0x%x that is not in the directory of the zip archive", found)
 		}
 		if i < len(ordered) {
-			before = ordered[i].end()
+			before = ordered[i].end
 		}
 	}
 	return nil
