@@ -67,18 +67,17 @@ func (in inspection) member(path, name string, r io.Reader, p pass) (passed, err
 	archive := in.beginsAsArchive(name, head)
 	program := static.Known(head)
 	carrier := program || isScript(head) // an archive may be behind it
-	head = bytes.Clone(head)
-	whole := io.MultiReader(bytes.NewReader(head), r)
 	switch {
 	case !archive && !carrier && (p.part == archives || p.beginning), !archive && carrier && p.part == archives && !p.behind:
 		return passed{}, nil
 	case !archive && !carrier:
-		return passed{}, in.readUnknown(path, whole, p.paid)
+		return passed{}, in.readUnknown(path, io.MultiReader(bytes.NewReader(head), r), p.paid)
 	case !carrier && p.part == programs:
 		return passed{postponed: true}, nil
 	}
 
-	content, size, done, err := in.keep(whole)
+	head = bytes.Clone(head) // of a buffer that is used again
+	content, size, done, err := in.keep(io.MultiReader(bytes.NewReader(head), r))
 	if err != nil {
 		return passed{}, at(path, err)
 	}

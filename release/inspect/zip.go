@@ -32,7 +32,8 @@ const (
 	zip64EndLen   = 56
 	zipLocatorLen = 20
 
-	zipTail = 1<<16 - 1 + zipEndLen // where the end record is: a comment may be behind it
+	zipTail    = 1<<16 - 1 + zipEndLen // where the end record is: a comment may be behind it
+	maxZipEnds = 16                    // of one file
 
 	zipEncrypted   = 1 | 1<<6 | 1<<13 // flags of a member
 	zipSizesBehind = 1 << 3
@@ -100,9 +101,13 @@ func (in inspection) zipEnds(f io.ReaderAt, size int64) ([]zipEnd, error) {
 			return nil, err
 		}
 		for _, end := range found {
-			if !slices.ContainsFunc(ends, func(e zipEnd) bool { return e.directory == end.directory }) {
+			isSame := func(e zipEnd) bool { return e.directory == end.directory && e.base == end.base }
+			if !slices.ContainsFunc(ends, isSame) {
 				ends = append(ends, end)
 			}
+		}
+		if len(ends) > maxZipEnds {
+			return nil, errors.New("more ends of a zip archive than can be inspected")
 		}
 	}
 	return ends, nil
@@ -122,6 +127,9 @@ func readZipEnd(f io.ReaderAt, pos int64, record []byte) ([]zipEnd, error) {
 			return nil, err
 		}
 		if string(large[:4]) == zip64End && string(large[zip64EndLen:][:4]) == zip64Locator {
+			if places[0].size == zipUnknown || places[0].offset == zipUnknown {
+				places = nil // it refers to this one
+			}
 			places = append(places, directory{at, int64(le.Uint64(large[40:])), int64(le.Uint64(large[48:]))})
 		}
 	}
@@ -136,8 +144,9 @@ func readZipEnd(f io.ReaderAt, pos int64, record []byte) ([]zipEnd, error) {
 			if _, err := f.ReadAt(magic, start); err != nil {
 				return nil, err
 			}
-			if string(magic) == zipDirectory && !slices.ContainsFunc(ends, func(e zipEnd) bool { return e.directory == start }) {
-				ends = append(ends, zipEnd{pos, start, d.end - d.size - d.offset})
+			end := zipEnd{pos, start, start - d.offset}
+			if string(magic) == zipDirectory && !slices.Contains(ends, end) {
+				ends = append(ends, end)
 			}
 		}
 	}
@@ -151,7 +160,7 @@ func readZip(in inspection, path string, f io.ReaderAt, size int64) error {
 		return at(path, err)
 	}
 	if len(ends) == 0 {
-		return emptyZip(path, f, size)
+		return in.emptyZip(path, f, size)
 	}
 
 	var errs []error
@@ -181,19 +190,22 @@ func readZip(in inspection, path string, f io.ReaderAt, size int64) error {
 }
 
 // emptyZip is an error unless f is a zip archive without members.
-func emptyZip(path string, f io.ReaderAt, size int64) error {
-	zr, err := zip.NewReader(&limitedAt{context.Background(), f, maxDirectory}, size)
+func (in inspection) emptyZip(path string, f io.ReaderAt, size int64) error {
+	zr, err := zip.NewReader(&limitedAt{in.ctx, f, maxDirectory}, size)
 	if err == nil && len(zr.File) > 0 {
 		err = errors.New("the directory of a zip archive is not where its end says")
 	}
-	if err == nil {
-		var head [len(zipLocal)]byte
-		if n, readErr := f.ReadAt(head[:], 0); n == len(head) && beginsAsZip(head[:]) {
-			err = errors.Join(errors.New("a member that is not in the directory of the zip archive"), ignoreEOF(readErr))
-		}
-	}
 	if err != nil {
 		return at(path, err)
+	}
+
+	var head [8]byte
+	n, err := f.ReadAt(head[:], 0)
+	if err := ignoreEOF(err); err != nil {
+		return at(path, err)
+	}
+	if beginsAsZip(head[:n]) {
+		return at(path, errors.New("a member that is not in the directory of the zip archive"))
 	}
 	return nil
 }

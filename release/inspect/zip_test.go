@@ -210,6 +210,12 @@ func TestZipViews(t *testing.T) {
 	add("a record for large archives that is not needed", large(archive, directory(archive), false), "good")
 	both := slices.Concat(inner[:directory(inner)], inner[directory(inner):len(inner)-zipEndLen], archive)
 	add("a record for large archives that leads elsewhere", large(both, directory(inner), false), "two directories")
+	add("the same directory with other places", func() []byte {
+		data := large(archive, directory(archive), false)
+		le.PutUint64(data[len(data)-zipEndLen-zipLocatorLen-8:], uint64(directory(archive)-1))
+		return data
+	}(), "two directories")
+	add("many ends", slices.Concat(bytes.Repeat(inner, maxZipEnds+2), archive), "more ends of a zip archive")
 	compare(t, "zip", ".zip", cases)
 }
 
