@@ -13,6 +13,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
+
+	"github.com/org/go-static-release/build/static"
 )
 
 // A container reads a file that holds others.
@@ -37,7 +40,7 @@ func containerByName(name string) container {
 		end  string
 		read container
 	}{
-		{".zip", readZip}, {".deb", readDeb}, {".rpm", readRPM},
+		{".zip", readZip}, {".deb", readAr}, {".rpm", readRPM},
 		{".gz", readCompressed}, {".xz", readCompressed}, {".zst", readCompressed}, {".bz2", readCompressed},
 	} {
 		if strings.HasSuffix(name, c.end) {
@@ -47,29 +50,74 @@ func containerByName(name string) container {
 	return nil
 }
 
-// containerByContent knows them by their first bytes.
-func containerByContent(head []byte) container {
+// containersByContent knows them by their first bytes. There is more than one where a
+// tar archive begins with the name of a member that is the beginning of something else:
+// unpackers disagree about what to try first.
+func containersByContent(head []byte) []container {
+	var readings []container
+	if read := containerByMagic(head); read != nil {
+		readings = append(readings, read)
+	}
+	if alsoTar(head) {
+		readings = append(readings, readPlainTar)
+	}
+	return readings
+}
+
+func containerByMagic(head []byte) container {
 	switch {
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	case beginsAsZip(head):
 		return readZip
-	case bytes.HasPrefix(head, []byte(arMagic+"debian-binary")):
-		return readDeb
+	case bytes.HasPrefix(head, []byte(arMagic)):
+		return readAr
 	case bytes.HasPrefix(head, []byte(rpmMagic)):
 		return readRPM
-	case isTar(head):
-		return readTar
 	case isCompressed(head):
 		return readCompressed
 	}
 	return nil
 }
 
-// isTar knows the header of the first member by the magic of POSIX and GNU, or by its
-// checksum, which is all that the format of the seventh edition of Unix has.
-func isTar(head []byte) bool {
-	if len(head) >= 262 && string(head[257:262]) == "ustar" {
-		return true
+// alsoTar reports whether a file is a tar archive, whatever else it is. The magic without
+// the checksum is a broken archive; if the file is something else it is none at all, since
+// nothing that reads tar archives takes it for one.
+func alsoTar(head []byte) bool {
+	return hasTarChecksum(head) || hasTarMagic(head) && !static.Known(head) && containerByMagic(head) == nil
+}
+
+// onlyTar reports whether a file is a tar archive and nothing else by its beginning.
+func onlyTar(head []byte) bool {
+	return alsoTar(head) && !static.Known(head) && containerByMagic(head) == nil
+}
+
+// readings returns everything that a file holds others as, whose first bytes are head: what
+// it begins as, and a zip archive, which unpackers look for at the end of a file.
+func (in inspection) readings(head []byte, r io.ReaderAt, size int64) ([]container, error) {
+	readings := containersByContent(head)
+	if beginsAsZip(head) {
+		return readings, nil
 	}
+	ends, err := in.zipEnds(r, size)
+	if err != nil {
+		return nil, err
+	}
+	if hasTarChecksum(head) || bytes.HasPrefix(head, []byte(arMagic)) {
+		ends = slices.DeleteFunc(ends, func(end zipEnd) bool { return end.isTarMember(r) })
+	}
+	if len(ends) > 0 {
+		readings = append(readings, readZip)
+	}
+	return readings, nil
+}
+
+// hasTarMagic knows the header of a member of a tar archive by the magic of POSIX and GNU.
+func hasTarMagic(head []byte) bool {
+	return len(head) >= 262 && string(head[257:262]) == "ustar"
+}
+
+// hasTarChecksum knows it by its checksum, which is all that the format of the seventh
+// edition of Unix has, and without which nothing reads it.
+func hasTarChecksum(head []byte) bool {
 	if len(head) < headSize {
 		return false
 	}
@@ -77,12 +125,14 @@ func isTar(head []byte) bool {
 	if err != nil {
 		return false
 	}
+
 	sum, signed := int64(0), int64(0) // the historic ones disagree on bytes above 0x7f (archive/tar)
 	for i, b := range head[:headSize] {
 		if 148 <= i && i < 156 {
 			b = ' '
 		}
-		sum, signed = sum+int64(b), signed+int64(int8(b))
+		sum += int64(b)
+		signed += int64(int8(b))
 	}
 	return want == sum || want == signed
 }
@@ -94,20 +144,29 @@ var decompressors = []struct {
 }{
 	{"\x1f\x8b", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }}, // several in a row are one: so is apk
 	{"\xfd7zXZ\x00", func(r io.Reader) (io.Reader, error) { return xz.NewReader(r) }},
-	{"\x28\xb5\x2f\xfd", func(r io.Reader) (io.Reader, error) {
-		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
-	}},
+	{"\x28\xb5\x2f\xfd", openZstd},
 	{"BZh", func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }},
 }
 
-func isCompressed(head []byte) bool {
+func openZstd(r io.Reader) (io.Reader, error) {
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+}
+
+// decompressor returns what reads a file with these first bytes, nil if it is not compressed.
+func decompressor(head []byte) func(io.Reader) (io.Reader, error) {
 	for _, d := range decompressors {
 		if bytes.HasPrefix(head, []byte(d.magic)) {
-			return true
+			return d.open
 		}
 	}
-	return false
+	// Frames with anything in them that zstd skips may come first (RFC 8878, 3.1.2).
+	if len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
+		return openZstd
+	}
+	return nil
 }
+
+func isCompressed(head []byte) bool { return decompressor(head) != nil }
 
 // plain reports whether r, which decompress returned, was not compressed.
 func plain(r io.Reader) bool {
@@ -122,10 +181,27 @@ func decompress(r io.Reader) (io.Reader, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	for _, d := range decompressors {
-		if bytes.HasPrefix(head, []byte(d.magic)) {
-			return d.open(b)
-		}
+	if open := decompressor(head); open != nil {
+		return open(b)
 	}
 	return b, nil
+}
+
+const (
+	lzmaHeader = 13        // bytes: properties, size of the dictionary, size of what it unpacks to
+	maxLZMA    = 256 << 20 // bytes of a dictionary
+)
+
+// decompressPayload is decompress for a part of a package, which may also be compressed as
+// lzma did before there was xz. Too little tells that format to look for it elsewhere.
+func decompressPayload(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	head, err := b.Peek(lzmaHeader)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if lzma.ValidHeader(head) && head[0] == 0x5d {
+		return lzma.ReaderConfig{DictCap: maxLZMA}.NewReader(b)
+	}
+	return decompress(b)
 }

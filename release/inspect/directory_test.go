@@ -140,7 +140,8 @@ func TestProbe(t *testing.T) {
 				continue
 			}
 			nothing[name] += end / len(data) // as a whole
-			if err := in.unpack("x", part, part.Size()); err != nil {
+			// That the rest is missing is not seen: only what there is at the beginning.
+			if err := in.unpack("x", part, part.Size()); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("%s up to %d: nothing, and then %v", name, end, err)
 			}
 		}

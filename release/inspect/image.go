@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -63,7 +64,7 @@ type shownBlob struct{ name, digest string }
 // read looks at all images that raw leads to, the content of what d describes.
 func (im *images) read(raw []byte, d descriptor, depth int) error {
 	var doc document
-	err := json.Unmarshal(raw, &doc)
+	err := decodeOnce(raw, &doc)
 	switch {
 	case err != nil:
 	case doc.Manifests != nil && doc.Layers != nil: // CVE-2021-41190: readers would disagree about what it is
@@ -80,9 +81,6 @@ func (im *images) read(raw []byte, d descriptor, depth int) error {
 		return im.image(doc, d)
 	}
 	for _, child := range doc.Manifests {
-		if child.attestation() {
-			continue
-		}
 		known, err := im.known("", child)
 		if known {
 			continue
@@ -101,20 +99,13 @@ func (im *images) read(raw []byte, d descriptor, depth int) error {
 	return nil
 }
 
-// attestation reports whether d is what a build says about itself (BuildKit, "Attestation
-// storage"). It is marked as such, and for no platform, so that nothing runs it.
-func (d descriptor) attestation() bool {
-	return d.Platform.nowhere() && d.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
-}
+// emptyDocument is the digest of "{}", the configuration of what has none (image-spec,
+// manifest.md, "Guidance for an Empty Descriptor").
+const emptyDocument = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
-// statement reports whether d is a layer of such, as it is also found without the mark.
-func (d descriptor) statement() bool {
-	return strings.HasPrefix(d.MediaType, "application/vnd.in-toto")
-}
-
-func (p platform) nowhere() bool { return p.OS == "unknown" && p.Architecture == "unknown" }
-
-// image looks at every layer of one image.
+// image looks at every layer of one image, whatever its type says that it is: nothing
+// keeps a runtime from unpacking what is marked as an attestation. The configuration of
+// an artifact can be any file.
 func (im *images) image(doc document, d descriptor) error {
 	p := d.Platform
 	switch doc.Config.MediaType {
@@ -126,15 +117,15 @@ func (im *images) image(doc document, d descriptor) error {
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(raw, &p); err != nil {
+		if err := decodeOnce(raw, &p); err != nil {
 			return at(im.path, fmt.Errorf("reading %s: %w", doc.Config.Digest, err))
 		}
 	}
-	layers := doc.Layers
-	if p.nowhere() {
-		layers = slices.DeleteFunc(layers, descriptor.statement)
+	blobs := doc.Layers
+	if doc.Config.Digest != emptyDocument && doc.Config.Digest != "" {
+		blobs = append(blobs, doc.Config)
 	}
-	return im.layers(p.label(d.Digest), layers)
+	return im.layers(p.label(d.Digest), blobs)
 }
 
 // layers looks at the layers of an image, which is shown under the given name.
@@ -203,13 +194,11 @@ func (in inspection) layer(path string, d descriptor, r io.ReadCloser) error {
 
 func (in inspection) readLayer(path string, d descriptor, r io.Reader) error {
 	content, err := decompress(r)
-	switch {
-	case err != nil:
+	if err != nil {
 		err = at(path, err)
-	case strings.Contains(d.MediaType, "tar"):
-		err = in.tar(path, content)
-	default:
-		err = in.stream(path, d.Digest, content, func(r io.Reader) error { return in.tar(path, r) })
+	} else {
+		isSaid := strings.Contains(d.MediaType, "tar")
+		err = in.stream(path, d.Digest, content, isSaid, func(r io.Reader) error { return in.tar(path, r) })
 	}
 	if in.over(err) || errors.Is(err, errBlob) {
 		return err
@@ -219,6 +208,62 @@ func (in inspection) readLayer(path string, d descriptor, r io.Reader) error {
 		err = errors.Join(err, at(path, rest))
 	}
 	return err
+}
+
+// decodeOnce decodes JSON that readers cannot disagree about: encoding/json takes the last
+// of two fields of a name, and any case of it; others take the first, or one case alone.
+func decodeOnce(raw []byte, to any) error {
+	if err := json.Unmarshal(raw, to); err != nil {
+		return err
+	}
+
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	type object struct {
+		isArray bool
+		names   []string // of what decides, so far
+		value   bool     // a value comes next
+	}
+	var open []object
+	for {
+		token, err := decoder.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+
+		last := len(open) - 1
+		if text, ok := token.(string); ok && last >= 0 && !open[last].isArray && !open[last].value {
+			isName := func(name string) bool { return strings.EqualFold(name, text) }
+			if i := slices.IndexFunc(decidingNames, isName); i >= 0 {
+				if slices.ContainsFunc(open[last].names, isName) {
+					return fmt.Errorf("two fields %q, of which readers take this or that", decidingNames[i])
+				}
+				open[last].names = append(open[last].names, text)
+			}
+			open[last].value = true
+			continue
+		}
+
+		if token == json.Delim('}') || token == json.Delim(']') {
+			open = open[:last]
+			continue
+		}
+		if last >= 0 {
+			open[last].value = false
+		}
+		if delim, ok := token.(json.Delim); ok {
+			open = append(open, object{isArray: delim == '['})
+		}
+	}
+}
+
+// decidingNames are the fields that say what is looked at.
+var decidingNames = []string{
+	"manifests", "layers", "config", "rootfs", "diff_ids",
+	"mediaType", "digest", "size",
+	"platform", "os", "architecture", "variant",
 }
 
 // document reads a blob that is JSON.

@@ -222,6 +222,8 @@ func TestDamagedLayout(t *testing.T) {
 		"no JSON":        {replace("index.json", "{"), "reading index.json"},
 		"null":           {replace("index.json", "null"), "neither an index nor a manifest"},
 		"ambiguous":      {replace("index.json", `{"manifests": [], "layers": []}`), "both an index and a manifest"},
+		"two lists":      {replace("index.json", `{"manifests": [{}], "Manifests": []}`), `two fields "manifests"`},
+		"two digests":    {replace("index.json", `{"manifests": [{"digest": "x", "size": 1, "digeſt": "y"}, {"digest": "x", "DIGEST": "x"}]}`), `two fields "digest"`},
 		"huge index":     {replace("index.json", strings.Repeat(" ", maxDocument+1)), "more than can be inspected"},
 		"version":        {replace("oci-layout", `{"imageLayoutVersion": "2"}`), `unknown version "2"`},
 	} {

@@ -6,16 +6,33 @@
 // archive inside an archive is read from memory, or from a temporary file without a name
 // if it is large. Names from archives are only ever shown. No size in a file is trusted:
 // what is decompressed is limited, and a limit that is reached is an error, never a
-// shorter list. What is compressed is read to its end, where its checksum is.
+// shorter list. What is compressed is read to its end, where its checksum is, unless its
+// first bytes tell that it is nothing.
 //
-// In directories archives are known by their names, so that a whole file system is
-// read quickly; a file that is named by itself is known by its content, and by its name
-// where that tells nothing; a file in an archive by its content alone.
+// Content decides what is looked at, and what is more than one thing is looked at as all of
+// them: a program with a zip archive at its end, or with the header of a tar archive in its
+// first block, is judged as a program first and then unpacked. Names, modes, types and
+// media types decide nothing: whatever has content is a file to some unpacker. Where
+// unpackers disagree about where members are, the archive is an error.
+//
+// There are these exceptions. In directories archives are known by their names, so that a
+// whole file system is read quickly; only a file that begins like an executable is looked
+// at whatever its name is. A file that is named by itself is known by its content, and by
+// its name where that tells nothing. A zip archive at the end of an archive's member is
+// looked at if the member begins like an executable, a script or an archive, and otherwise
+// is an error, except in what is compressed in a directory, in a member that is compressed
+// by itself, or that is deflated in a zip archive: these are known by their first bytes. What
+// is found from two places, such as from the end of an archive and as its last member, may
+// be visited twice.
+//
+// Other formats are not read, neither by themselves nor in what is read: 7z, rar, cab, cpio
+// outside of a package, images of disks and file systems (ISO 9660, squashfs), streams of
+// compress, lzip, lzop and lz4. What they hold is not looked at.
 //
 // Of a container image every layer is looked at by itself, on every platform: what a
-// later layer replaces or deletes is shipped all the same. A layer or manifest without
-// the digest and size that its image gives is an error, but what it held may have been
-// visited by then.
+// later layer replaces or deletes is shipped all the same, and so is what is marked as an
+// attestation. A layer or manifest without the digest and size that its image gives is an
+// error, but what it held may have been visited by then.
 package inspect
 
 import (
@@ -71,7 +88,8 @@ type inspection struct {
 	visit  func(Found) error
 	probe  *probe
 	budget *budget
-	depth  int // of an archive in archives
+	depth  int  // of an archive in archives
+	quick  bool // a file of a directory: what is compressed there is told by its beginning
 }
 
 func newInspection(ctx context.Context, visit func(Found) error) inspection {
@@ -101,15 +119,43 @@ func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool
 	if err != nil && !errors.Is(err, io.EOF) {
 		return at(path, err)
 	}
-	read := containerByContent(head[:n])
-	if read == nil && !static.Known(head[:n]) {
-		read = containerByName(path) // an error, unless its first bytes tell nothing
+	head = head[:n]
+
+	readings, err := in.readings(head, r, size)
+	if err != nil {
+		return at(path, err)
 	}
-	if read == nil {
+	if len(readings) == 0 && !static.Known(head) {
+		if read := containerByName(path); read != nil {
+			readings = []container{read} // an error, unless its first bytes tell nothing
+		}
+	}
+	if len(readings) == 0 {
 		return in.judge(path, r, size, must)
 	}
+
+	// A file that may be run is judged as what runs, whatever else can be read from it.
+	if static.Known(head) {
+		if err := in.judge(path, r, size, false); err != nil {
+			return err
+		}
+	}
+
 	in = in.fresh()
-	return in.budget.with(read(in, path, r, size))
+	return in.budget.with(in.unpackAs(readings, path, r, size))
+}
+
+// unpackAs looks at what is in a file under each of its readings.
+func (in inspection) unpackAs(readings []container, path string, r io.ReaderAt, size int64) error {
+	var errs []error
+	for _, read := range readings {
+		err := read(in, path, r, size)
+		if in.over(err) {
+			return err
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // listed looks at a file of a directory, most of which are nothing: after one read.
@@ -122,18 +168,15 @@ func (in inspection) listed(path, shown string) error {
 		return onDisk(err)
 	}
 	defer f.Close()
-	named := containerByName(path) != nil
-	if !named && in.probe.unknown(f) {
+	if containerByName(path) == nil && in.probe.unknown(f) {
 		return nil
 	}
 	info, err := f.Stat()
 	if err != nil {
 		return onDisk(err)
 	}
-	if named {
-		return in.byContent(shown, f, info.Size(), false)
-	}
-	return in.judge(shown, f, info.Size(), false)
+	in.quick = true
+	return in.byContent(shown, f, info.Size(), false)
 }
 
 func open(path string) (*os.File, int64, error) {

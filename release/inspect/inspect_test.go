@@ -279,22 +279,3 @@ func TestRealDeb(t *testing.T) {
 		}
 	}
 }
-
-// FuzzContainers feeds anything to every reader: errors are fine, panics are not, and
-// memory and time stay bounded.
-func FuzzContainers(f *testing.F) {
-	small := []member{{"a", append([]byte("\x7fELF"), make([]byte, 60)...)}, {"b", []byte("text")}}
-	f.Add(cpioOf(small))
-	f.Add(arOf([]member{{"debian-binary", []byte("2.0\n")}, {"data.tar", nil}}))
-	f.Add(rpmOf(cpioOf(small)))
-	f.Add([]byte("PK\x03\x04"))
-	f.Add([]byte("\x1f\x8b\x08"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		in := newInspection(t.Context(), func(Found) error { return nil })
-		for _, read := range []container{readTar, readZip, readDeb, readRPM} {
-			if err := read(in, "x", bytes.NewReader(data), int64(len(data))); err != nil && !strings.HasPrefix(err.Error(), "inspecting x") {
-				t.Errorf("an error that does not say where: %v", err)
-			}
-		}
-	})
-}

@@ -72,7 +72,7 @@ func (in inspection) readSmall(open func(string) (io.ReadCloser, error), name st
 	}
 	defer r.Close()
 	left := int64(maxDocument)
-	return io.ReadAll(&limited{in.ctx, r, &left, false})
+	return io.ReadAll(&limited{in.ctx, r, &left})
 }
 
 // imageTar reads the images in a tar archive: an OCI layout, or what docker save writes.
@@ -156,6 +156,9 @@ func (in inspection) docker(path string, open func(string) (io.ReadCloser, error
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 || list[0].Config == "" {
 		return nil // many programs have a manifest.json
 	}
+	if err := decodeOnce(raw, &list); err != nil {
+		return at(path, fmt.Errorf("reading %s: %w", dockerFile, err))
+	}
 	seen := map[shownBlob]bool{}
 	for _, image := range list {
 		var config struct {
@@ -166,7 +169,7 @@ func (in inspection) docker(path string, open func(string) (io.ReadCloser, error
 		}
 		raw, err := in.readSmall(open, image.Config)
 		if err == nil {
-			err = json.Unmarshal(raw, &config)
+			err = decodeOnce(raw, &config)
 		}
 		if err == nil && len(config.RootFS.DiffIDs) != len(image.Layers) {
 			err = errors.New("another number of layers")
@@ -200,5 +203,5 @@ func (in inspection) unpacked(open func(string) (io.ReadCloser, error), name str
 		return nil, err
 	}
 	left := int64(maxTotal)
-	return io.NopCloser(&limited{in.ctx, r, &left, false}), nil
+	return io.NopCloser(&limited{in.ctx, r, &left}), nil
 }

@@ -55,15 +55,14 @@ func (in inspection) note(err error) error {
 func (in inspection) over(err error) bool { return errors.Is(err, errVisit) || in.ctx.Err() != nil }
 
 // limit makes r pay for what is read.
-func (in inspection) limit(r io.Reader) *limited { return &limited{in.ctx, r, &in.budget.left, false} }
+func (in inspection) limit(r io.Reader) *limited { return &limited{in.ctx, r, &in.budget.left} }
 
 // limited fails when more than left bytes are read, where io.LimitReader would end
 // silently, or when ctx is done.
 type limited struct {
-	ctx   context.Context
-	r     io.Reader
-	left  *int64
-	ended bool // more was asked for when nothing was left
+	ctx  context.Context
+	r    io.Reader
+	left *int64
 }
 
 func (l *limited) Read(p []byte) (int, error) {
@@ -74,7 +73,6 @@ func (l *limited) Read(p []byte) (int, error) {
 	if *l.left -= int64(n); *l.left < 0 {
 		return 0, errLimit
 	}
-	l.ended = l.ended || n == 0 && err == io.EOF
 	return n, err
 }
 
@@ -110,12 +108,87 @@ func (in inspection) keep(r io.Reader) (content io.ReaderAt, size int64, done fu
 		return nil, 0, nil, err
 	}
 	left := int64(maxMember)
-	size, err = io.Copy(f, &limited{in.ctx, io.MultiReader(&buf, r), &left, false})
+	size, err = io.Copy(f, &limited{in.ctx, io.MultiReader(&buf, r), &left})
 	if err != nil {
 		done()
 		return nil, 0, nil, err
 	}
 	return f, size, done, nil
+}
+
+// A fileEnd is what is left of a file that was read without being kept.
+type fileEnd struct {
+	start int64
+	data  []byte
+}
+
+func (e fileEnd) size() int64 { return e.start + int64(len(e.data)) }
+
+// ReadAt reads the directory of a zip archive where nothing is known any more: there may
+// have been one.
+func (e fileEnd) ReadAt(p []byte, off int64) (int, error) {
+	if off < e.start {
+		unknown := int(min(int64(len(p)), e.start-off))
+		clear(p[:unknown])
+		copy(p[:unknown], zipDirectory)
+		if unknown == len(p) {
+			return unknown, nil
+		}
+		n, err := e.ReadAt(p[unknown:], e.start)
+		return unknown + n, err
+	}
+	if off >= e.size() {
+		return 0, io.EOF
+	}
+	n := copy(p, e.data[off-e.start:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// An endKeeper keeps as much of what is written to it as may hold the end of a zip archive.
+type endKeeper struct {
+	start int64
+	buf   []byte
+	have  int
+}
+
+// keepEnd returns a keeper that uses the buffers of the probe: there is one at a time.
+func (in inspection) keepEnd(start int64) *endKeeper {
+	return &endKeeper{start: start, buf: in.probe.tail[:]}
+}
+
+func (k *endKeeper) Write(p []byte) (int, error) {
+	n, err := k.ReadFrom(bytes.NewReader(p))
+	return int(n), err
+}
+
+// ReadFrom reads r to its end.
+func (k *endKeeper) ReadFrom(r io.Reader) (int64, error) {
+	total := int64(0)
+	for {
+		n, err := r.Read(k.buf[k.have:])
+		k.have += n
+		total += int64(n)
+		if k.have == len(k.buf) {
+			k.drop()
+		}
+		if err != nil {
+			return total, ignoreEOF(err)
+		}
+	}
+}
+
+func (k *endKeeper) drop() {
+	dropped := max(k.have-zipTail, 0)
+	k.have = copy(k.buf, k.buf[dropped:k.have])
+	k.start += int64(dropped)
+}
+
+func (k *endKeeper) end() fileEnd {
+	k.drop()
+	return fileEnd{k.start, k.buf[:k.have]}
 }
 
 // TempFile makes a file that has no name any more, so that nothing is left of it however

@@ -153,7 +153,7 @@ func TestTotalIsLimited(t *testing.T) {
 		if name == "nested.tar" {
 			in.budget.left += int64(3 * len(nested)) // the outer one itself, twice, and what is kept of it
 		}
-		read := containerByContent(data[:headSize])
+		read := containersByContent(data[:headSize])[0]
 		if err := in.budget.with(read(in, name, bytes.NewReader(data), int64(len(data)))); !errors.Is(err, errLimit) {
 			t.Errorf("%s: %v", name, err)
 		}

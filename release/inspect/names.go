@@ -38,5 +38,12 @@ func onDisk(err error) error {
 // A foreign error has a text that somebody else wrote, such as a registry.
 type foreign struct{ error }
 
-func (e foreign) Error() string { return Printable(e.error.Error()) }
+func (e foreign) Error() string {
+	text := e.error.Error()
+	if len(text) > maxForeign { // what went wrong is at the end, where it was at the beginning
+		text = strings.ToValidUTF8(text[:maxForeign/2], "") + "..." + strings.ToValidUTF8(text[len(text)-maxForeign/2:], "")
+	}
+	return Printable(text)
+}
+
 func (e foreign) Unwrap() error { return e.error }

@@ -17,29 +17,73 @@ const (
 	lastCPIO = "TRAILER!!!"       // the name that ends an archive
 )
 
-// readDeb reads a Debian package: an ar archive of which the member data.tar holds the
-// files (deb(5)).
-func readDeb(in inspection, path string, f io.ReaderAt, size int64) error {
+// readAr reads an ar archive. A Debian package is one: its member data.tar holds the files,
+// and control.tar what is run when they are installed (deb(5)).
+func readAr(in inspection, path string, f io.ReaderAt, size int64) error {
+	var magic [len(arMagic)]byte
+	if _, err := f.ReadAt(magic[:], 0); err != nil || string(magic[:]) != arMagic {
+		return at(path, errors.Join(errors.New("not an ar archive"), ignoreEOF(err)))
+	}
+
+	debian := strings.HasSuffix(strings.ToLower(path), ".deb")
+	data := false
 	for off := int64(len(arMagic)); off < size; {
 		var head [60]byte
 		if _, err := f.ReadAt(head[:], off); err != nil {
 			return at(path, fmt.Errorf("reading ar header at 0x%x: %w", off, err))
 		}
-		length, err := strconv.ParseInt(strings.TrimSpace(string(head[48:58])), 10, 64)
+		length, err := strconv.ParseUint(strings.TrimSpace(string(head[48:58])), 10, 62)
 		off += int64(len(head))
-		if err != nil || length < 0 || length > size-off || string(head[58:]) != "`\n" {
+		if err != nil || int64(length) > size-off || string(head[58:]) != "`\n" {
 			return at(path, fmt.Errorf("reading ar header at 0x%x: not the header of a member", off))
 		}
-		if strings.HasPrefix(string(head[:16]), "data.tar") {
-			r, err := decompress(io.NewSectionReader(f, off, length))
-			if err != nil {
-				return at(path, err)
-			}
-			return in.tar(path, r)
+
+		name := strings.TrimSuffix(strings.TrimRight(string(head[:16]), " "), "/")
+		content := io.NewSectionReader(f, off, int64(length))
+		debian = debian || name == "debian-binary"
+		if debian && strings.HasPrefix(name, "data.tar") {
+			data = true
+			err = in.debData(path, name, content)
+		} else {
+			err = in.arMember(path, name, content)
 		}
-		off += length + length%2
+		if err != nil {
+			return err
+		}
+		off += int64(length + length%2)
 	}
-	return at(path, errors.New("no data.tar in it"))
+	if debian && !data {
+		return at(path, errors.New("no data.tar in it"))
+	}
+	return nil
+}
+
+// debData reads the files of a Debian package.
+func (in inspection) debData(path, name string, content *io.SectionReader) error {
+	r, err := decompressPayload(content)
+	if err != nil {
+		return at(path, err)
+	}
+	return in.stream(path, name, r, true, func(r io.Reader) error { return in.tar(path, r) })
+}
+
+// arMember looks at a member of an ar archive. The tables that linkers keep in one are
+// files to nobody. A long name may be the beginning of the content, as in BSD.
+func (in inspection) arMember(path, name string, content *io.SectionReader) error {
+	if name == "" || name == "/" || name == "/SYM64" { // a slash has been cut off
+		return nil
+	}
+	if _, err := in.member(path, name, content, pass{}); err != nil {
+		return err
+	}
+
+	length, err := strconv.ParseUint(strings.TrimPrefix(name, "#1/"), 10, 32)
+	if err != nil || !strings.HasPrefix(name, "#1/") || int64(length) > content.Size() {
+		return nil
+	}
+	behindName := io.NewSectionReader(content, int64(length), content.Size()-int64(length))
+	_, err = in.member(path, name, behindName, pass{})
+	return err
 }
 
 // readRPM reads an RPM package: lead, signature header, header, and a compressed cpio
@@ -63,7 +107,7 @@ func readRPM(in inspection, path string, f io.ReaderAt, size int64) error {
 			return at(path, errors.New("reading RPM header: it reaches beyond the end"))
 		}
 	}
-	r, err := decompress(io.NewSectionReader(f, off, size-off))
+	r, err := decompressPayload(io.NewSectionReader(f, off, size-off))
 	if err != nil {
 		return at(path, err)
 	}
@@ -95,7 +139,8 @@ func (in inspection) cpio(path string, r io.Reader) error {
 			}
 			field[i] = int64(n)
 		}
-		mode, length, nameLength := field[1], field[6], field[11]
+		length := field[6]
+		nameLength := field[11]
 		if nameLength < 1 || nameLength > maxName {
 			return at(path, fmt.Errorf("reading cpio header: a name of %d bytes", nameLength))
 		}
@@ -104,13 +149,19 @@ func (in inspection) cpio(path string, r io.Reader) error {
 		if _, err := io.ReadFull(r, name); err != nil {
 			return at(path, fmt.Errorf("reading cpio name: %w", err))
 		}
+		if name[nameLength-1] != 0 {
+			return at(path, errors.New("reading cpio name: it has no end"))
+		}
 		member := string(name[:nameLength-1])
 		if member == lastCPIO {
 			return nil
 		}
+
+		// The mode does not matter: rpm takes the one in its own header. Of hard links the
+		// last has the content.
 		content := io.LimitReader(r, length)
-		if mode&0o170000 == 0o100000 { // a regular file
-			if _, err := in.member(path, strings.TrimPrefix(member, "./"), content, everything); err != nil {
+		if length > 0 {
+			if _, err := in.member(path, strings.TrimPrefix(member, "./"), content, pass{paid: true}); err != nil {
 				return err
 			}
 		}

@@ -26,11 +26,22 @@ const zipProbe = 768
 type probe struct {
 	raw    [probeSize]byte
 	head   [headSize]byte
-	member [probeSize]byte // of an archive
-	input  bytes.Reader    // of raw
+	member [probeSize]byte   // of an archive
+	tail   [2 * zipTail]byte // of a file or a member
+	input  bytes.Reader      // of raw
 	gzip   gzip.Reader
 	flate  io.ReadCloser
 }
+
+// isNothing reports whether a file that begins with head is neither an executable nor an
+// archive, unless a zip archive is at its end. Behind a script one is expected there.
+func isNothing(head []byte) bool {
+	return !static.Known(head) && !isScript(head) && len(containersByContent(head)) == 0
+}
+
+// isScript reports whether a file begins like a script. Python, Java and Erlang programs
+// are distributed as a line that names the interpreter with a zip archive behind it.
+func isScript(head []byte) bool { return bytes.HasPrefix(head, []byte("#!")) }
 
 // unknown reports whether f begins like no executable.
 func (p *probe) unknown(f io.ReaderAt) bool {
@@ -51,7 +62,7 @@ func (p *probe) nothingCompressed(f io.ReaderAt) bool {
 	}
 	head, headErr := fill(p.head[:], &p.gzip)
 	whole := headErr == io.EOF && err == io.EOF // all of the file was there to be read
-	return (whole || len(head) == headSize) && !static.Known(head) && containerByContent(head) == nil
+	return (whole || len(head) == headSize) && isNothing(head)
 }
 
 // nothingZipped reports whether a member of a zip archive begins like no executable and
@@ -76,7 +87,7 @@ func (p *probe) nothingZipped(member *zip.File) bool {
 	}
 	head, headErr := fill(p.head[:], p.flate)
 	whole := headErr == io.EOF && uint64(len(head)) == member.UncompressedSize64
-	return (whole || len(head) == headSize) && !static.Known(head) && containerByContent(head) == nil
+	return (whole || len(head) == headSize) && isNothing(head)
 }
 
 // fill reads the head of a file. The error is that of r: io.EOF if this was all of it.

@@ -41,12 +41,22 @@ func CheckReference(s string) error {
 // The registry gets the credentials that the user's docker or podman configuration has
 // for it, and no others. That configuration is found by the library, which looks for
 // DOCKER_CONFIG, REGISTRY_AUTH_FILE and the home directory in the environment by itself.
+//
+// A registry that redirects in a circle, hangs, or sends more than it should is an error.
 func Image(ctx context.Context, reference, userAgent string, visit func(Found) error) error {
+	return imageWith(ctx, patience{registryWait, registryMinimum}, reference, userAgent, visit)
+}
+
+func imageWith(ctx context.Context, p patience, reference, userAgent string, visit func(Found) error) error {
 	ref, err := name.ParseReference(reference)
 	if err != nil {
 		return fmt.Errorf("inspecting %q: %w", reference, foreign{err})
 	}
-	puller, err := remote.NewPuller(remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithUserAgent(userAgent))
+	puller, err := remote.NewPuller(
+		remote.WithAuthFromKeychain(authn.DefaultKeychain),
+		remote.WithUserAgent(userAgent),
+		remote.WithTransport(newRegistryTransport(p)),
+	)
 	if err != nil {
 		return at(reference, err)
 	}
@@ -57,6 +67,7 @@ func Image(ctx context.Context, reference, userAgent string, visit func(Found) e
 	repository := ref.Context()
 	in := newInspection(ctx, visit)
 	im := &images{in: in, path: reference, seen: map[shownBlob]bool{}, open: func(d descriptor) (io.ReadCloser, error) {
+		ctx := withBodyLimit(ctx, d.Size)
 		if d.isDocument() {
 			content, err := puller.Get(ctx, repository.Digest(d.Digest))
 			if err != nil {

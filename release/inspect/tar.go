@@ -3,6 +3,7 @@ package inspect
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,34 +13,32 @@ import (
 	"github.com/org/go-static-release/build/static"
 )
 
-// A pass is one reading of a tar archive. An archive is read twice if it may hold
-// container images: these have archives in it, their layers, and what they are is only
-// known at the end.
-type pass struct {
-	part part
-	used map[int]bool // members that are passed over: layers that were looked at
-}
-
-// passed is what a pass leaves for the next.
-type passed struct {
-	images    bool // there is a member that container images come with
-	postponed bool // there is an archive that was not looked at
-}
-
 // readTar reads a tar archive, compressed or not.
 func readTar(in inspection, path string, f io.ReaderAt, size int64) error {
+	return in.wholeTar(path, f, size, false, func() (io.Reader, error) { return decompress(io.NewSectionReader(f, 0, size)) })
+}
+
+// readPlainTar reads a tar archive that is not compressed, whatever its first bytes are.
+func readPlainTar(in inspection, path string, f io.ReaderAt, size int64) error {
+	return in.wholeTar(path, f, size, true, func() (io.Reader, error) { return bufio.NewReader(io.NewSectionReader(f, 0, size)), nil })
+}
+
+// wholeTar reads the tar archive in f, which open reads from the start. Ending says whether
+// a zip archive at the end of f is looked at elsewhere.
+func (in inspection) wholeTar(path string, f io.ReaderAt, size int64, ending bool, open func() (io.Reader, error)) error {
 	again := func() (io.Reader, error) {
-		r, err := decompress(io.NewSectionReader(f, 0, size))
+		r, err := open()
 		if err != nil {
 			return nil, at(path, err)
 		}
 		return r, nil
 	}
+
 	r, err := again()
 	if err != nil {
 		return err
 	}
-	first, err := in.members(path, r, pass{part: programs})
+	first, err := in.members(path, r, pass{part: programs, ending: ending})
 	if err != nil {
 		return err
 	}
@@ -52,10 +51,11 @@ func readTar(in inspection, path string, f io.ReaderAt, size int64) error {
 	if !first.postponed {
 		return nil
 	}
+
 	if r, err = again(); err != nil {
 		return err
 	}
-	_, err = in.members(path, r, pass{archives, used})
+	_, err = in.members(path, r, pass{part: archives, behind: first.behind, used: used, ending: ending})
 	return err
 }
 
@@ -78,7 +78,7 @@ func (in inspection) savedImages(path string, f io.ReaderAt, size int64, again f
 
 // readCompressed reads one compressed file, which may be a tar archive or a program.
 func readCompressed(in inspection, path string, f io.ReaderAt, size int64) error {
-	if !isTarName(path) && in.probe.nothingCompressed(f) {
+	if in.isQuick() && !isTarName(path) && in.probe.nothingCompressed(f) {
 		return nil
 	}
 	return in.unpack(path, f, size)
@@ -90,22 +90,28 @@ func (in inspection) unpack(path string, f io.ReaderAt, size int64) error {
 		return at(path, err)
 	}
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	return in.stream(path, name, r, func(io.Reader) error { return readTar(in, path, f, size) })
+	return in.stream(path, name, r, isTarName(path), func(io.Reader) error { return readTar(in, path, f, size) })
 }
 
-// stream looks at what was decompressed: a tar archive, or else a file of this name.
-func (in inspection) stream(path, name string, r io.Reader, archive func(io.Reader) error) error {
+// stream looks at what was decompressed: a tar archive, or else a file of this name. What is
+// nothing by its content is an error if it is said to be a tar archive.
+func (in inspection) stream(path, name string, r io.Reader, isSaid bool, archive func(io.Reader) error) error {
 	b := bufio.NewReaderSize(r, headSize)
 	head, err := b.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return at(path, err)
 	}
-	if isTar(head) || isTarName(path) && !static.Known(head) && containerByContent(head) == nil {
+
+	// What is also something else is looked at as a file, under each of its readings.
+	nothing := !static.Known(head) && len(containersByContent(head)) == 0
+	if onlyTar(head) || nothing && isSaid {
 		return archive(b)
 	}
-	_, err = in.member(path, name, b, everything)
+	_, err = in.member(path, name, b, pass{beginning: in.isQuick()})
 	return err
 }
+
+func (in inspection) isQuick() bool { return in.quick && in.depth == 0 }
 
 // tar looks at the members of a tar archive that has no images in it.
 func (in inspection) tar(path string, r io.Reader) error {
@@ -115,54 +121,115 @@ func (in inspection) tar(path string, r io.Reader) error {
 
 // members reads a tar archive from start to end.
 func (in inspection) members(path string, r io.Reader, p pass) (result passed, err error) {
+	p.paid = true
 	total := in.limit(r)
-	tr := tar.NewReader(total)
-	for i := 0; ; i++ {
+	from := io.Reader(total)
+	for next := 0; ; {
+		var found passed
+		next, found, err = in.tarMembers(path, from, next, p)
+		if err != nil {
+			return passed{}, err
+		}
+		result.images = result.images || found.images
+		result.postponed = result.postponed || found.postponed
+		result.behind = result.behind || found.behind
+
+		from, err = in.nextTar(path, from, p)
+		if err != nil || from == nil {
+			return result, err
+		}
+	}
+}
+
+// nextTar reads what is behind the mark at the end of a tar archive. That is padding, and
+// where there was compression a checksum comes then. But another archive may follow, and
+// some unpackers go on with it (GNU tar with --ignore-zeros). It returns nil if there is none.
+func (in inspection) nextTar(path string, r io.Reader, p pass) (io.Reader, error) {
+	rest := bufio.NewReaderSize(r, 32<<10)
+	kept := in.keepEnd(maxTotal) // somewhere behind the archive
+	var block [tarBlock]byte
+	for {
+		head, err := fill(block[:], rest)
+		if err != nil && err != io.EOF {
+			return nil, at(path, err)
+		}
+		if hasTarChecksum(head) {
+			return io.MultiReader(bytes.NewReader(head), rest), nil
+		}
+		if _, err := kept.Write(head); err != nil {
+			return nil, at(path, err)
+		}
+		if err != io.EOF {
+			continue
+		}
+		if p.ending || p.part == archives {
+			return nil, nil
+		}
+		end := kept.end()
+		end.data = bytes.Clone(end.data) // where the end is looked for the buffer is used again
+		return nil, in.checkEnd(path, end)
+	}
+}
+
+// An endNoticed tells whether more was asked for than there was.
+type endNoticed struct {
+	r     io.Reader
+	ended bool
+}
+
+func (e *endNoticed) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	e.ended = e.ended || n == 0 && err == io.EOF
+	return n, err
+}
+
+// tarMembers reads a tar archive up to its mark at the end. Its first member has the given
+// number; the one behind its last is returned.
+func (in inspection) tarMembers(path string, r io.Reader, number int, p pass) (next int, result passed, err error) {
+	end := &endNoticed{r: r}
+	tr := tar.NewReader(newTarBlocks(end))
+	for ; ; number++ {
 		h, err := tr.Next()
-		if err == io.EOF && total.ended { // archive/tar takes any end for one, and the rest may be missing
+		if err == io.EOF && end.ended { // archive/tar takes any end for one, and the rest may be missing
 			err = errors.New("cut short: no mark at the end of the archive")
 		}
-		if err == io.EOF && !plain(r) { // what is behind the mark is padding, and then comes a checksum
-			_, err = io.Copy(io.Discard, total)
-			if err == nil {
-				err = io.EOF
-			}
-		}
 		if err == io.EOF {
-			return result, nil
+			return number, result, nil
 		}
 		file := false
 		if err == nil {
 			file, err = isFile(h)
 		}
 		if err != nil {
-			return passed{}, at(path, err)
+			return number, passed{}, at(path, err)
 		}
-		if !file || p.used[i] {
+		if !file || p.used[number] {
 			continue
 		}
+
 		name := strings.TrimPrefix(h.Name, "./")
 		result.images = result.images || name == layoutFile || name == dockerFile
-		left, err := in.member(path, h.Name, tr, p.part)
+		left, err := in.member(path, h.Name, tr, p)
 		if err != nil {
-			return passed{}, err
+			return number, passed{}, err
 		}
-		result.postponed = result.postponed || left
+		result.postponed = result.postponed || left.postponed
+		result.behind = result.behind || left.behind
 	}
 }
 
 // isFile reports whether a member of a tar archive is a file when it is unpacked. The
-// target of a hard link is a member too.
+// target of a hard link is a member too. Unpackers make a file of what they do not know,
+// as POSIX wants it, and do not know the same types.
 func isFile(h *tar.Header) (bool, error) {
 	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont: // GNU tar makes a file of the last too
-		if len(h.Name) > maxName {
-			return false, fmt.Errorf("a name of %d bytes", len(h.Name))
-		}
-		return true, nil
-	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader,
-		'D', 'V': // of GNU tar: a directory with a list of what was in it, the name of the volume
+	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
 		return false, nil
+	case 'M', 'N', 'X': // the rest of a file, names for other members, an extended header of Solaris
+		return false, fmt.Errorf("%s: a member of type %q, which cannot be read", Printable(h.Name[:min(len(h.Name), maxName)]), h.Typeflag)
 	}
-	return false, fmt.Errorf("%s: unknown type %q of a member", Printable(h.Name[:min(len(h.Name), maxName)]), h.Typeflag)
+	if len(h.Name) > maxName {
+		return false, fmt.Errorf("a name of %d bytes", len(h.Name))
+	}
+	return true, nil
 }

@@ -1,0 +1,172 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+const (
+	maxRedirects    = 10        // what Go's own client follows
+	maxHeaders      = 256 << 10 // bytes of the headers of an answer; addresses of stores are some KB
+	maxForeign      = 2048      // bytes of an error that a registry words
+	registryWait    = time.Minute
+	registryMinimum = 4 << 10 // bytes a second
+)
+
+// A patience is how long a registry is waited for. The time a registry takes for a request
+// counts against the wait; what it sends gives time back, so that a large blob on a slow
+// line is fine and one byte a second is not.
+type patience struct {
+	wait    time.Duration
+	minimum int64 // bytes a second that are enough forever
+}
+
+// errPatience is why a request was given up.
+var errPatience = errors.New("the registry takes too long")
+
+// A registryTransport bounds what a registry can make a client do. The library follows
+// redirects without end and waits as long as the context lets it.
+type registryTransport struct {
+	base http.RoundTripper
+	patience
+}
+
+func newRegistryTransport(p patience) registryTransport {
+	base := remote.DefaultTransport
+	if t, ok := base.(*http.Transport); ok {
+		t = t.Clone()
+		t.MaxResponseHeaderBytes = maxHeaders
+		base = t
+	}
+	return registryTransport{base, p}
+}
+
+func (t registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := checkRedirects(r); err != nil {
+		return nil, err
+	}
+
+	ctx, cancel := context.WithCancelCause(r.Context())
+	w := &requestWatch{ctx: ctx, cancel: cancel, patience: t.patience, left: t.wait, host: r.URL.Host}
+	w.begin()
+	answer, err := t.base.RoundTrip(r.Clone(ctx))
+	w.end(0)
+	if err != nil {
+		cancel(nil)
+		return nil, w.explain(err)
+	}
+
+	limit := bodyLimit(r.Context())
+	if answer.ContentLength > limit {
+		_ = answer.Body.Close() // it is not read
+		cancel(nil)
+		return nil, fmt.Errorf("%s announces %d bytes where at most %d can be right", r.URL.Host, answer.ContentLength, limit)
+	}
+	answer.Body = &watchedBody{answer.Body, w, limit}
+	return answer, nil
+}
+
+// checkRedirects is an error if a request is one redirect too many, or if it goes where
+// everybody can read what was to be secret.
+func checkRedirects(r *http.Request) error {
+	count := 0
+	for from := r.Response; from != nil && from.Request != nil; from = from.Request.Response {
+		if from.Request.URL.Scheme == "https" && r.URL.Scheme != "https" {
+			return fmt.Errorf("%s redirects from https to %s", from.Request.URL.Host, r.URL.Scheme)
+		}
+		if count++; count > maxRedirects {
+			return fmt.Errorf("%s redirects more than %d times", from.Request.URL.Host, maxRedirects)
+		}
+	}
+	return nil
+}
+
+// A bodyLimitKey is that of a context which says how much an answer may hold.
+type bodyLimitKey struct{}
+
+// withBodyLimit allows answers of size bytes, or of a manifest, an error or a token.
+func withBodyLimit(ctx context.Context, size int64) context.Context {
+	return context.WithValue(ctx, bodyLimitKey{}, max(size, maxDocument))
+}
+
+func bodyLimit(ctx context.Context) int64 {
+	if limit, ok := ctx.Value(bodyLimitKey{}).(int64); ok {
+		return limit
+	}
+	return maxDocument
+}
+
+// A requestWatch ends a request when the registry has used up what time it has.
+type requestWatch struct {
+	patience
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	host   string
+
+	mu    sync.Mutex
+	left  time.Duration
+	since time.Time
+	timer *time.Timer
+}
+
+// begin is called when the registry is waited for.
+func (w *requestWatch) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.since = time.Now()
+	if w.timer == nil {
+		w.timer = time.AfterFunc(w.left, func() { w.cancel(errPatience) })
+	} else {
+		w.timer.Reset(w.left)
+	}
+}
+
+// end is called when it has sent something.
+func (w *requestWatch) end(sent int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer.Stop()
+	w.left -= time.Since(w.since)
+	w.left += time.Duration(int64(sent) * int64(time.Second) / w.minimum)
+	w.left = min(w.left, w.wait)
+}
+
+// explain is the error of a request that may have been ended by the watch.
+func (w *requestWatch) explain(err error) error {
+	if errors.Is(context.Cause(w.ctx), errPatience) {
+		return fmt.Errorf("%s: %w: it sends less than %d bytes a second for %s", w.host, errPatience, w.minimum, w.wait)
+	}
+	return err
+}
+
+// A watchedBody is the body of an answer of which every byte is waited for with patience.
+type watchedBody struct {
+	io.ReadCloser
+	watch *requestWatch
+	left  int64
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	b.watch.begin()
+	n, err := b.ReadCloser.Read(p)
+	b.watch.end(n)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, fmt.Errorf("%s sends more than was announced", b.watch.host)
+	}
+	if err != nil && err != io.EOF {
+		err = b.watch.explain(err)
+	}
+	return n, err
+}
+
+func (b *watchedBody) Close() error {
+	defer b.watch.cancel(nil)
+	return b.ReadCloser.Close()
+}
