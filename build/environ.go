@@ -105,6 +105,7 @@ func childEnv(ambient, secrets []string) (env, withheld []string) {
 		name = strings.ToUpper(name) // Windows names are case-insensitive
 		switch {
 		case strings.HasPrefix(name, "INPUT_"),
+			strings.HasPrefix(name, "GSR_"), // what the steps of the action tell one another
 			slices.Contains(secretVars, name),
 			slices.Contains(ambientVars, name),
 			hidden(value):

@@ -13,7 +13,7 @@ func TestChildEnv(t *testing.T) {
 		"GOOS=plan9", "GOARCH=mips", "GOFLAGS=-toolexec=evil", "CGO_ENABLED=1", "GOAMD64=v4", "goarm=5",
 		"GO111MODULE=off", "GO_EXTLINK_ENABLED=1",
 		"CC=evil", "CGO_LDFLAGS=-levil", "CPATH=/evil",
-		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere",
+		"GIT_DIR=/elsewhere/.git", "PWD=/elsewhere", "GSR_CACHE_KEY=go-static-release-linux",
 		"INPUT_TOKEN=s3cret-token", "INPUT_TARGETS=all", "GITHUB_TOKEN=other", "ACTIONS_RUNTIME_TOKEN=r",
 		"MY_OWN=prefix-s3cret-token-suffix", "SLASH=/",
 	}

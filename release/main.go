@@ -257,7 +257,7 @@ func (p *program) announce(plan *Plan, c *Config) {
 		p.say("note: %s", n)
 	}
 	if len(plan.Withheld) > 0 {
-		p.say("note: no child process gets %s, which look like secrets", strings.Join(plan.Withheld, ", "))
+		p.say("note: no child process gets these variables, which look like secrets: %s", strings.Join(plan.Withheld, " "))
 	}
 	if plan.Source.Dirty {
 		p.say("note: the working tree differs from the commit; the binaries say so")
