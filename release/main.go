@@ -224,7 +224,7 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 	}
 	if err := r.execute(ctx, client); err != nil {
 		var refusal *github.Refusal
-		if errors.As(err, &refusal) {
+		if errors.As(err, &refusal) && r.release == nil { // nothing was created
 			return &requestError{err}
 		}
 		return err

@@ -68,7 +68,7 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 	go r.self() // now: the file may be replaced by another version while compilers run
 	if client != nil {
 		if err := r.openRelease(ctx, client); err != nil {
-			return err
+			return errors.Join(err, r.undo(ctx))
 		}
 	}
 	unlock, err := r.makeRoom(ctx)
@@ -347,19 +347,19 @@ func (r *run) uploadedAny() bool {
 	return slices.ContainsFunc(r.rep.Files(), func(f report.File) bool { return f.Upload != "" })
 }
 
-// undo removes the draft, if this run made it. It has a few seconds even when the run
-// was cancelled.
+// undo removes the draft, if this run made it, and says where it is if that fails. It has a
+// few seconds even when the run was cancelled.
 func (r *run) undo(ctx context.Context) error {
 	if r.release == nil || !r.release.Created {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
-	err := r.release.Delete(ctx)
-	if err == nil {
-		r.rep.Release = nil
+	if err := r.release.Delete(ctx); err != nil {
+		return fmt.Errorf("%w\nthe release that this run created is left: %s", err, r.release.URL())
 	}
-	return err
+	r.rep.Release = nil
+	return nil
 }
 
 // writeReport writes report.json and report.html.
