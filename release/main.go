@@ -136,12 +136,14 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 	if c.Command == cacheKeyCommand {
 		return c, p.cacheKey(ctx, c, err)
 	}
+	for i, n := range notices {
+		if !slices.Contains(notices[:i], n) {
+			p.say("note: %s", n)
+		}
+	}
 	if err != nil { // what is wrong with the rest is told as well
 		_, planErr := newPlan(ctx, c, p.environ, false, "", "")
 		return c, &requestError{errors.Join(err, planErr)}
-	}
-	for _, n := range notices {
-		p.say("note: %s", n)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: not done after %s", c.where("timeout"), c.Timeout))
 	defer cancel()
