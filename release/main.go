@@ -15,6 +15,7 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/org/go-static-release/build/crash"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
@@ -68,7 +69,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	}
 
 	var c *Config
-	err := catch(func() (err error) {
+	err := crash.Catch(func() (err error) {
 		c, err = p.main(ctx, args, getenv)
 		return err
 	})

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/crash"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
@@ -65,7 +66,9 @@ func generatedNotice(generated []build.Generated) []string {
 // the report; the error is only that of a start that did not come about.
 func (r *run) execute(ctx context.Context, client *github.Client) error {
 	start := time.Now()
-	go r.self() // now: the file may be replaced by another version while compilers run
+	go func() { // now: the file may be replaced by another version while compilers run
+		_ = crash.Catch(func() error { _, err := r.self(); return err }) // who asks for the digest gets the same
+	}()
 	if client != nil {
 		if err := r.openRelease(ctx, client); err != nil {
 			return errors.Join(err, r.undo(ctx))
@@ -211,7 +214,7 @@ func (r *run) uploadLate(ctx context.Context) error {
 	for i := range r.rep.Targets {
 		g.Go(func() error {
 			t := &r.rep.Targets[i]
-			errs[i] = catch(func() error { return r.upload(ctx, t.Files, &t.Seconds.Upload) })
+			errs[i] = crash.Catch(func() error { return r.upload(ctx, t.Files, &t.Seconds.Upload) })
 			return nil
 		})
 	}
