@@ -24,8 +24,8 @@ import (
 type mishap struct {
 	name  string
 	fault githubtest.Fault
-	stop  bool             // the run is cancelled when the request arrives
-	lost  bool             // every request from this one on is refused
+	stop  bool // the run is cancelled when the request arrives
+	lost  bool // every request from this one on is refused
 }
 
 var mishaps = []mishap{
