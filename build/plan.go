@@ -28,6 +28,8 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/org/go-static-release/build/crash"
 )
 
 // A Spec is what the user asked for.
@@ -313,7 +315,10 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
 	g.SetLimit(max(1, spec.Jobs))
 	for i, t := range targets {
 		g.Go(func() error {
-			builds[i], errs[i] = p.resolve(ctx, spec, t, firstClass[t.OS+"/"+t.Arch])
+			errs[i] = crash.Catch(func() (err error) {
+				builds[i], err = p.resolve(ctx, spec, t, firstClass[t.OS+"/"+t.Arch])
+				return err
+			})
 			return nil
 		})
 	}

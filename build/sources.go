@@ -16,6 +16,8 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/org/go-static-release/build/crash"
 )
 
 // A Generated is a source file that the commit does not have, because something makes it
@@ -256,9 +258,11 @@ func (p *Plan) sourceFiles(ctx context.Context) ([]string, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, p.jobs))
 	for i, b := range p.Builds {
-		g.Go(func() (err error) {
-			sets[i], err = p.filesOf(ctx, b)
-			return err
+		g.Go(func() error {
+			return crash.Catch(func() (err error) {
+				sets[i], err = p.filesOf(ctx, b)
+				return err
+			})
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -290,3 +290,12 @@ func TestAttackNullInList(t *testing.T) {
 		t.Errorf("%+v", w.gh.Releases())
 	}
 }
+
+// The users that an enterprise manages have an underscore in their names.
+func TestVerifyReleaseOfManagedUser(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{Repo: "octo_corp/hello"})
+	w.run(t.Context(), exitOK, "GITHUB_REPOSITORY=octo_corp/hello")
+	if out := w.verifyRelease(exitOK, "octo_corp/hello@v1.2.3"); !strings.Contains(out, "octo_corp/hello@v1.2.3!hello_1.2.3_linux_amd64.tar.gz!hello") {
+		t.Error(out)
+	}
+}

@@ -253,3 +253,18 @@ func TestAttackWorkflowFile(t *testing.T) {
 	l.run(exitBadRequest, planOne...)
 	l.said("reading workflow .github/workflows leads out of the repository")
 }
+
+// What is ignored is said even if something else is wrong: it may be why.
+func TestIgnoredIsSaidWithErrors(t *testing.T) {
+	l := newLaptop(t, nil)
+	l.workflow("dist: ../outside", "smoke-test: --version")
+	l.run(exitBadRequest, "--targets", "linux/nothing", "--checksums", "sha3")
+	l.said("error: --checksums: ", "error: --targets: ")
+
+	lines := strings.Split(l.out, "\n")
+	for i, want := range []string{": dist is ignored on this machine", ": smoke-test is ignored on this machine"} {
+		if n := strings.Count(l.out, want); n != 1 || !strings.HasPrefix(lines[i], "note: ") || !strings.Contains(lines[i], want) {
+			t.Errorf("%q was said %d times, or not at the beginning:\n%s", want, n, l.out)
+		}
+	}
+}

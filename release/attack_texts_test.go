@@ -128,19 +128,26 @@ func TestAttackChecksumLists(t *testing.T) {
 		{"wrong, bare", map[string]string{"tool.sha256": wrong}, "tool has SHA-256"},
 		{"wrong, SHA-512", map[string]string{"checksums-sha512.txt": wrong + wrong + "  tool\n"}, "tool has SHA-512 " + long},
 		{"wrong in the second list", map[string]string{"checksums.txt": sum + "  tool\n", "checksums-sha512.txt": wrong + wrong + "  tool\n"}, "tool has SHA-512"},
-		{"one blank", map[string]string{"checksums.txt": sum + " tool\n"}, "checksum list checksums.txt: line 1: "},
+		{"wrong, one blank", map[string]string{"checksums.txt": wrong + " tool\n"}, "tool has SHA-256"},
+		{"wrong, in OpenSSL's form", map[string]string{"checksums.txt": "SHA2-256(tool)= " + wrong + "\n"}, "tool has SHA-256"},
+		{"wrong, of standard input", map[string]string{"tool.sha256": wrong + "  -\n"}, "tool has SHA-256"},
+		{"wrong, signed", map[string]string{"SHA256SUMS": clearSigned(wrong + "  tool\n")}, "tool has SHA-256"},
+		{"one blank and two", map[string]string{"checksums.txt": sum + " tool\n" + sum + "  tool\n"}, "checksum list checksums.txt: line 1: "},
 		{"a tab", map[string]string{"checksums.txt": sum + "\ttool\n"}, "checksum list checksums.txt: line 1: "},
 		{"a byte order mark", map[string]string{"checksums.txt": "\ufeff" + sum + "  tool\n"}, "line 1 begins with a byte order mark"},
 		{"UTF-16", map[string]string{"checksums.txt": wide(sum + "  tool\n")}, "it is UTF-16"},
 		{"63 digits", map[string]string{"checksums.txt": sum[1:] + "  tool\n"}, "line 1: no digest has 63 digits"},
 		{"a page", map[string]string{"checksums.txt": "<html>\n" + sum + "  tool\n"}, "line 1: "},
 		{"empty", map[string]string{"checksums.txt": "\n"}, "line 1: it is empty"},
-		{"a second line", map[string]string{"checksums.txt": sum + "  tool\n# " + wrong + "  tool\n"}, "line 2: "},
+		{"a second line", map[string]string{"checksums.txt": sum + "  tool\n; " + wrong + "  tool\n"}, "line 2: "},
+		{"a comment for a file", map[string]string{"checksums.txt": sum + "  tool\n# " + wrong + "  other\n", "other": program}, "other is not in the checksum list checksums.txt"},
+		{"behind what is signed", map[string]string{"SHA256SUMS": clearSigned(sum+"  tool\n") + wrong + "  tool\n"}, "line 9: it is behind the signed message"},
 		{"a file that is not there", map[string]string{"checksums.txt": sum + "  tool\n" + sum + "  gone\n"}, `lists "gone", which is not there`},
 		{"not listed", map[string]string{"checksums.txt": sum + "  tool\n", "other": program}, "other is not in the checksum list checksums.txt"},
-		{"not listed, with a list of its own", map[string]string{"checksums.txt": sum + "  tool\n", "other": program, "other.sha256": sum}, "other is not in the checksum list checksums.txt"},
+		{"wrong in a list of its own", map[string]string{"checksums.txt": sum + "  tool\n", "other": program, "other.sha256": wrong}, "other has SHA-256 " + sum + ", and line 1 of other.sha256 says " + wrong},
+		{"in neither of two lists", map[string]string{"sha256sum-amd64.txt": sum + "  tool\n", "sha256sum-arm64.txt": sum + "  other\n", "other": program, "third": program}, "third is not in any checksum list"},
 		{"a program that calls itself a signature", map[string]string{"checksums.txt": sum + "  tool\n", "tool.sig": program}, "tool.sig is not in the checksum list"},
-		{"only some have a list", map[string]string{"tool.sha256": sum, "other": program}, "other is not in any checksum list"},
+		{"only some have a list", map[string]string{"tool.sha256": sum, "other": program}, "other is not in the checksum list tool.sha256"},
 		{"the list of another file", map[string]string{"tool.sha256": sum + "  other\n", "other": program}, "by its name the list is of \"tool\""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,6 +171,62 @@ func TestAttackChecksumLists(t *testing.T) {
 		if status := Main(t.Context(), []string{"verify", "--no-workflow", "octo/hello@v1.2.3"}, env, &out, &log); status != exitOK || !strings.Contains(log.String(), says) {
 			t.Errorf("%s: status %d, expected a note %q:\n%s", files, status, says, &log)
 		}
+	}
+}
+
+// clearSigned is what gpg --clear-sign makes of a text.
+func clearSigned(text string) string {
+	return "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n" + text + "-----BEGIN PGP SIGNATURE-----\n\niQ==\n-----END PGP SIGNATURE-----\n"
+}
+
+// The lists that well-known projects publish are compared, and the releases are right: what
+// GoReleaser, cargo-dist and hand-made workflows write, signed by what signs.
+func TestChecksumListsOfProjects(t *testing.T) {
+	program := staticProgram(t)
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(program)))
+	long := fmt.Sprintf("%x", sha512.Sum512([]byte(program)))
+	md5 := strings.Repeat("0", 32)
+
+	for name, files := range map[string]map[string]string{
+		"GoReleaser": {"tool_1.2.3_linux_amd64": program, "tool_1.2.3_linux_arm64": program,
+			"tool_1.2.3_checksums.txt":               sum + "  tool_1.2.3_linux_amd64\n" + sum + "  tool_1.2.3_linux_arm64\n",
+			"tool_1.2.3_checksums.txt.pem":           "x",
+			"tool_1.2.3_checksums.txt.sig":           "x",
+			"tool_1.2.3_checksums.txt.sigstore.json": "{}",
+		},
+		"GoReleaser, one list for each": {"tool_linux": program, "tool_linux.sha256": sum, "tool_arm": program, "tool_arm.sha256": sum},
+		"caddy, SHA-512":                {"caddy_2.8.4_linux_amd64": program, "caddy_2.8.4_checksums.txt": long + "  caddy_2.8.4_linux_amd64\n"},
+		"cargo-dist": {"tool-x86_64-unknown-linux-musl": program, "tool-x86_64-unknown-linux-musl.sha256": sum + " *tool-x86_64-unknown-linux-musl\n",
+			"sha256.sum": sum + " *tool-x86_64-unknown-linux-musl\n"},
+		"rclone, signed in clear text": {"rclone-v1.68.0-linux-amd64": program,
+			"MD5SUMS":    clearSigned(md5 + "  rclone-v1.68.0-linux-amd64\n"),
+			"SHA256SUMS": clearSigned(sum + "  rclone-v1.68.0-linux-amd64\n"),
+		},
+		"k3s, one list for each architecture": {"k3s": program, "k3s-arm64": program, "sha256sum-amd64.txt": sum + "  k3s\n", "sha256sum-arm64.txt": sum + "  k3s-arm64\n"},
+		"kind":                                {"kind-linux-amd64": program, "kind-linux-amd64.sha256sum": sum + "  kind-linux-amd64\n"},
+		"minikube":                            {"minikube-linux-amd64": program, "minikube-linux-amd64.sha256": sum},
+		"Terraform's providers": {"terraform-provider-tool_1.2.3_linux_amd64": program,
+			"terraform-provider-tool_1.2.3_SHA256SUMS":              sum + "  terraform-provider-tool_1.2.3_linux_amd64\n",
+			"terraform-provider-tool_1.2.3_SHA256SUMS.sig":          "x",
+			"terraform-provider-tool_1.2.3_SHA256SUMS.72D7468F.sig": "x"},
+		"cosign": {"cosign-linux-amd64": program, "cosign_checksums.txt": sum + "  cosign-linux-amd64\n", "cosign-linux-amd64-keyless.pem": "x",
+			"cosign-linux-amd64-keyless.sig": "x", "cosign_checksums.txt-keyless.sig": "x", "multiple.intoto.jsonl": "{}"},
+		"Fedora":                {"tool": program, "tool-1.2.3-CHECKSUM": clearSigned("# tool: 120 bytes\nSHA256 (tool) = " + sum + "\n")},
+		"find on Windows":       {"tool.exe": program, "checksums.txt": sum + ` *.\dist\tool.exe` + "\r\n"},
+		"a script":              {"tool": program, "SHA256SUMS.txt": sum + " tool\n\n"},
+		"openssl dgst":          {"tool": program, "tool.sha256": "SHA2-256(dist/tool)= " + sum + "\n"},
+		"cat and sha256sum":     {"tool": program, "tool.sha256": sum + "  -\n"},
+		"a list that is listed": {"tool": program, "checksums.txt": sum + "  tool\n", "checksums.txt.sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(sum+"  tool\n")))},
+		"age, with proofs":      {"age": program, "age.proof": "version=1\n", "checksums.txt": sum + "  age\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := releaseOf(t, files)
+			var out, log bytes.Buffer
+			status := Main(t.Context(), []string{"verify", "--no-workflow", "octo/hello@v1.2.3"}, env, &out, &log)
+			if status != exitOK || strings.Contains(log.String(), "there is no checksum list") {
+				t.Errorf("status %d:\n%s%s", status, &out, &log)
+			}
+		})
 	}
 }
 
@@ -195,7 +258,7 @@ func TestAttackDistLists(t *testing.T) {
 	verify(1, "hello_1.2.3_linux_amd64.tar.gz has SHA-512")
 	write(archive, string(data))
 	write(w.dist+"/added", "x")
-	verify(1, "added is not in the checksum list checksums.txt")
+	verify(1, "added is not in any checksum list")
 	if err := os.Remove(w.dist + "/added"); err != nil {
 		t.Fatal(err)
 	}

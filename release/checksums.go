@@ -7,8 +7,8 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,16 +61,21 @@ func (l *checksumList) parse(f io.ReaderAt, size int64) error {
 // signatureEndings are how the names of detached signatures, certificates and attestations
 // end, behind the name of the file that they are of.
 var signatureEndings = []string{
-	".asc", ".sig", ".sign", ".gpg", ".minisig", ".pem", ".crt", ".cert", ".bundle", ".sigstore", ".sigstore.json",
-	".cosign.bundle", ".attestation.json", ".intoto.jsonl",
+	".asc", ".sig", ".sign", ".gpg", ".minisig", ".pem", ".crt", ".cert", ".p7s", ".bundle", ".sigstore", ".sigstore.json",
+	".cosign.bundle", "-keyless.pem", "-keyless.sig", ".attestation.json", ".intoto.jsonl", ".proof",
 }
+
+// keyInName is what stands before the ending of a signature that tells the key: the
+// SHA256SUMS.72D7468F.sig of HashiCorp.
+var keyInName = regexp.MustCompile(`\.(?:[0-9A-F]{8}|[0-9A-F]{16})$`)
 
 // isSignature reports whether a file is a signature or attestation of another one that is
 // there. It is made of the file or of its digest, so that no list can have it that was made
 // before. An attestation of a whole release has a name of its own.
 func isSignature(name string, isFile func(string) bool) bool {
 	for _, ending := range signatureEndings {
-		if stem, ok := strings.CutSuffix(name, ending); ok && isFile(stem) {
+		stem, ok := strings.CutSuffix(name, ending)
+		if ok && (isFile(stem) || isFile(keyInName.ReplaceAllString(stem, ""))) {
 			return true
 		}
 	}
@@ -92,36 +97,29 @@ func algorithmsOf(lists []checksumList) []string {
 	return algorithms
 }
 
-// compareLists compares each entry of each list with the files. Every file must be in every
-// list that is of all files, or, where each file has a list of its own, in that one. The
-// notes say what was not compared.
+// compareLists compares each entry of each list with the files. Every file must be in a list:
+// there may be one of all files, one for each platform or one for each file. The notes say
+// what was not compared.
 func compareLists(lists []checksumList, files map[string]comparedFile) (notes []string, err error) {
 	var errs []error
-	single := map[string]bool{} // files that have a list of their own
-	whole := false              // there is a list of all files
+	listed := map[string]bool{}
+	unread := false // a list that could not be read, which is said already, and may have any file
 
 	for _, l := range lists {
-		listed, skipped, err := l.compare(files)
+		inList, skipped, err := l.compare(files)
 		errs = append(errs, err)
+		maps.Copy(listed, inList)
+		unread = unread || l.entries == nil
 		if len(skipped) > 0 {
 			notes = append(notes, fmt.Sprintf("%s has digests of %s, which are not compared", inspect.Printable(l.name), strings.Join(skipped, " and ")))
 		}
-
-		switch {
-		case l.Only != "":
-			single[l.Only] = listed[l.Only] || l.entries == nil
-		case l.entries == nil:
-			whole = true
-		case len(listed) > 0:
-			whole = true
-			errs = append(errs, missing(files, listed, "the checksum list "+inspect.Printable(l.name)))
-		}
 	}
 
-	if !whole && len(single) > 0 {
-		errs = append(errs, missing(files, single, "any checksum list"))
-	}
-	if !whole && len(single) == 0 {
+	switch {
+	case unread:
+	case len(listed) > 0:
+		errs = append(errs, missing(files, listed, lists))
+	case errors.Join(errs...) == nil:
 		notes = append(notes, "there is no checksum list with which the files could be compared")
 	}
 
@@ -164,16 +162,22 @@ func (l *checksumList) compare(files map[string]comparedFile) (listed map[string
 }
 
 // listedFile finds the file that a list means. A list of dist/* or of what find printed has
-// directories before the names; the files of a release are in none.
+// directories before the names, on Windows with backslashes; the files of a release are in
+// none.
 func listedFile(name string, files map[string]comparedFile) string {
 	if _, ok := files[name]; ok {
 		return name
 	}
-	return path.Base(name)
+	return name[strings.LastIndexAny(name, `/\`)+1:]
 }
 
-// missing says which files a list does not have.
-func missing(files map[string]comparedFile, listed map[string]bool, where string) error {
+// missing says which files no list has.
+func missing(files map[string]comparedFile, listed map[string]bool, lists []checksumList) error {
+	where := "any checksum list"
+	if len(lists) == 1 {
+		where = "the checksum list " + inspect.Printable(lists[0].name)
+	}
+
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !files[name].unlisted && !listed[name] {

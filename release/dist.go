@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/crash"
 	"github.com/org/go-static-release/release/pack"
 )
 
@@ -133,7 +134,11 @@ func lockDist(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 	locked := make(chan result)
 	go func() { // it may have to be left behind waiting
-		unlock, err := lockFile(filepath.Join(dir, lockName))
+		var unlock func()
+		err := crash.Catch(func() (err error) {
+			unlock, err = lockFile(filepath.Join(dir, lockName))
+			return err
+		})
 		select {
 		case locked <- result{unlock, err}:
 		case <-ctx.Done():

@@ -2,8 +2,6 @@ package release
 
 import (
 	"errors"
-	"fmt"
-	"runtime/debug"
 
 	"github.com/org/go-static-release/build"
 )
@@ -16,28 +14,6 @@ func (e *requestError) Unwrap() error { return e.err }
 
 // hinted adds advice that can be pasted to an error.
 func hinted(hint string, err error) error { return &build.Problem{Err: err, Remedy: hint} }
-
-// A crash is a panic that was caught: a mistake in this program.
-type crash struct {
-	value any
-	stack []byte
-}
-
-func (c *crash) Error() string {
-	return fmt.Sprintf("crashing, which is a mistake in this program: panic: %v\n%s", c.value, c.stack)
-}
-
-// catch calls f and returns its error. A panic in f becomes an error, too: the Go runtime
-// would end the process with exit status 2, which says that nothing was started.
-func catch(f func() error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &crash{value, debug.Stack()}
-		}
-	}()
-
-	return f()
-}
 
 // describe says an error to people: with the place where the setting it is about was
 // given, and its hint apart.

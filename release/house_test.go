@@ -20,12 +20,13 @@ const modulePath = "github.com/org/go-static-release"
 // Imports point one way: what each package may import of ours.
 var mayImport = map[string][]string{
 	"":                          {"release"},
-	"build":                     {"build/static"},
+	"build":                     {"build/crash", "build/static"},
+	"build/crash":               {},
 	"build/static":              {},
-	"release":                   {"build", "release/github", "release/inspect", "release/pack", "release/quote", "release/report"},
+	"release":                   {"build", "build/crash", "release/github", "release/inspect", "release/pack", "release/quote", "release/report"},
 	"release/report":            {"build", "release/github", "release/pack", "release/quote"},
-	"release/pack":              {},
-	"release/inspect":           {"build/static"},
+	"release/pack":              {"build/crash"},
+	"release/inspect":           {"build/crash", "build/static"},
 	"release/github":            {"release/quote"},
 	"release/quote":             {},
 	"release/github/githubtest": {},

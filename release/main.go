@@ -15,6 +15,7 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/org/go-static-release/build/crash"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
@@ -68,7 +69,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	}
 
 	var c *Config
-	err := catch(func() (err error) {
+	err := crash.Catch(func() (err error) {
 		c, err = p.main(ctx, args, getenv)
 		return err
 	})
@@ -136,12 +137,14 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 	if c.Command == cacheKeyCommand {
 		return c, p.cacheKey(ctx, c, err)
 	}
+	for i, n := range notices {
+		if !slices.Contains(notices[:i], n) {
+			p.say("note: %s", n)
+		}
+	}
 	if err != nil { // what is wrong with the rest is told as well
 		_, planErr := newPlan(ctx, c, p.environ, false, "", "")
 		return c, &requestError{errors.Join(err, planErr)}
-	}
-	for _, n := range notices {
-		p.say("note: %s", n)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: not done after %s", c.where("timeout"), c.Timeout))
 	defer cancel()
@@ -224,7 +227,7 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 	}
 	if err := r.execute(ctx, client); err != nil {
 		var refusal *github.Refusal
-		if errors.As(err, &refusal) {
+		if errors.As(err, &refusal) && r.release == nil { // nothing was created
 			return &requestError{err}
 		}
 		return err

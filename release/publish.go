@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/crash"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
@@ -65,10 +66,12 @@ func generatedNotice(generated []build.Generated) []string {
 // the report; the error is only that of a start that did not come about.
 func (r *run) execute(ctx context.Context, client *github.Client) error {
 	start := time.Now()
-	go r.self() // now: the file may be replaced by another version while compilers run
+	go func() { // now: the file may be replaced by another version while compilers run
+		_ = crash.Catch(func() error { _, err := r.self(); return err }) // who asks for the digest gets the same
+	}()
 	if client != nil {
 		if err := r.openRelease(ctx, client); err != nil {
-			return err
+			return errors.Join(err, r.undo(ctx))
 		}
 	}
 	unlock, err := r.makeRoom(ctx)
@@ -211,7 +214,7 @@ func (r *run) uploadLate(ctx context.Context) error {
 	for i := range r.rep.Targets {
 		g.Go(func() error {
 			t := &r.rep.Targets[i]
-			errs[i] = catch(func() error { return r.upload(ctx, t.Files, &t.Seconds.Upload) })
+			errs[i] = crash.Catch(func() error { return r.upload(ctx, t.Files, &t.Seconds.Upload) })
 			return nil
 		})
 	}
@@ -347,19 +350,19 @@ func (r *run) uploadedAny() bool {
 	return slices.ContainsFunc(r.rep.Files(), func(f report.File) bool { return f.Upload != "" })
 }
 
-// undo removes the draft, if this run made it. It has a few seconds even when the run
-// was cancelled.
+// undo removes the draft, if this run made it, and says where it is if that fails. It has a
+// few seconds even when the run was cancelled.
 func (r *run) undo(ctx context.Context) error {
 	if r.release == nil || !r.release.Created {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
-	err := r.release.Delete(ctx)
-	if err == nil {
-		r.rep.Release = nil
+	if err := r.release.Delete(ctx); err != nil {
+		return fmt.Errorf("%w\nthe release that this run created is left: %s", err, r.release.URL())
 	}
-	return err
+	r.rep.Release = nil
+	return nil
 }
 
 // writeReport writes report.json and report.html.

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/crash"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
@@ -70,9 +71,9 @@ func (r *run) lanes(ctx context.Context) {
 	for i := range r.plan.Builds {
 		g.Go(func() error {
 			t := &r.rep.Targets[i] // written by this goroutine only
-			err := catch(func() error { return r.lane(ctx, i, turns[i], t) })
+			err := crash.Catch(func() error { return r.lane(ctx, i, turns[i], t) })
 			t.Finish(err, ctx.Err() != nil && errors.Is(err, context.Cause(ctx)))
-			if told := catch(func() error { r.done(t); return nil }); told != nil && err == nil {
+			if told := crash.Catch(func() error { r.done(t); return nil }); told != nil && err == nil {
 				err = told
 				t.Finish(err, false)
 			}
@@ -266,7 +267,7 @@ func (r *run) upload(ctx context.Context, files []report.File, seconds *float64)
 		if err := r.uploads.Acquire(ctx, 1); err != nil {
 			return errors.Join(append(errs, context.Cause(ctx))...)
 		}
-		err := catch(func() (err error) { // the slot is given back whatever happens
+		err := crash.Catch(func() (err error) { // the slot is given back whatever happens
 			f.Upload, err = r.release.Attach(ctx, asset(f.Artifact))
 			return err
 		})

@@ -88,8 +88,9 @@ func (p *program) verifyPublished(ctx context.Context, c *Config, tag string, at
 	return nil
 }
 
-// published is the name of a release on GitHub: OWNER/REPO@TAG.
-var published = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)@(\S+)$`)
+// published is the name of a release on GitHub: OWNER/REPO@TAG. In the names of the users
+// that an enterprise manages there is an underscore.
+var published = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+)@(\S+)$`)
 
 // path proves one argument: what is there under this name, else an image in a registry,
 // else a published release.

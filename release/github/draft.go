@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-github/v92/github"
@@ -100,6 +101,7 @@ func (r *Release) create(ctx context.Context) error {
 		if err := r.c.pace(ctx); err != nil {
 			return err
 		}
+		r.created = true
 		rel, err := r.c.createDraft(ctx, request)
 		if err != nil {
 			return err
@@ -108,18 +110,43 @@ func (r *Release) create(ctx context.Context) error {
 		r.Created = true
 		return nil
 	})
-	if err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		// Whatever was answered, it may be there. If it is not, or that cannot be found out,
-		// the answer is the reason to give.
-		found, findErr := r.takeCreated(ctx, request)
-		if findErr != nil || !found {
+	if err != nil && r.rel == nil {
+		if err := r.findCreated(ctx, request, err); err != nil {
 			return err
 		}
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("creating the draft release: %w", context.Cause(ctx))
+	}
 	return r.giveWay(ctx)
+}
+
+// lookTime is how long the last look at a release may take when the run is over.
+const lookTime = 20 * time.Second
+
+// findCreated looks for the draft when creating it was answered with err: whatever was
+// answered, it may be there. If it is not, or that cannot be found out, err is the reason to
+// give. A run that was cancelled looks, too, so that it leaves nothing.
+func (r *Release) findCreated(ctx context.Context, sent github.CreateReleaseRequest, err error) error {
+	if !r.created {
+		return err
+	}
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+		defer cancel()
+	}
+
+	found, findErr := r.takeCreated(ctx, sent)
+	if findErr != nil {
+		text := fmt.Errorf("%w\nand whether the draft is there is not known: %v", err, findErr)
+		return &hintError{text, fmt.Sprintf("gh release list --repo %s/%s; the next run continues a draft that is there", r.c.owner, r.c.repo)}
+	}
+	if !found {
+		r.created = false
+		return err
+	}
+	return nil
 }
 
 // takeCreated looks for the draft after an attempt to create it that went wrong. A moment
@@ -162,8 +189,16 @@ func (r *Release) giveWay(ctx context.Context) error {
 		return nil
 	}
 	r.Created = false
+	if err := r.withdraw(ctx, own); err != nil {
+		return fmt.Errorf("%w\nthe draft of this run is left: %s", err, own.HTMLURL)
+	}
+	return nil
+}
+
+// withdraw deletes the draft that this run created, unless somebody uses it.
+func (r *Release) withdraw(ctx context.Context, own *github.RepositoryRelease) error {
 	var now *github.RepositoryRelease
-	err = r.c.retry(ctx, "reading the draft release", func() (err error) {
+	err := r.c.retry(ctx, "reading the draft release", func() (err error) {
 		now, err = r.c.getRelease(ctx, own.ID)
 		if status(err) == http.StatusNotFound {
 			return nil
@@ -255,7 +290,7 @@ func (r *Release) Delete(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("deleting the draft release: %w", err)
 	}
 	if r.Published() {
 		return errors.New("deleting the draft release: another run has published it")

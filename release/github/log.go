@@ -84,7 +84,7 @@ func (l *Log) writeRaw(commands string) {
 // rules of a culture, which skip characters without a width; quote leaves none of them,
 // and of the white space only blanks, tabs and line feeds.
 func harmless(text string) string {
-	text = strings.ReplaceAll(quote.Text(text), "##[", "## [")
+	text = noOldCommand(quote.Text(text))
 	if !strings.Contains(text, "::") {
 		return text
 	}
@@ -101,3 +101,6 @@ func harmless(text string) string {
 
 	return b.String()
 }
+
+// noOldCommand makes harmless the older mark of commands, which may stand anywhere in a line.
+func noOldCommand(text string) string { return strings.ReplaceAll(text, "##[", "## [") }

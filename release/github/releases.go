@@ -34,6 +34,7 @@ type Release struct {
 	publishing bool     // it becomes public through this run, which answers for every file in it
 	foreign    []string // files of a public release that this one knows nothing of
 	tries      int      // to create the draft
+	created    bool     // one was, or may have been, whatever was answered
 	twins      bool     // of it were found
 	tagSeen    bool     // the tag was on GitHub, at the right commit
 
@@ -64,6 +65,8 @@ func (r *Release) State() State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
+	case r.rel == nil: // created, perhaps
+		return Unknown
 	case r.gone:
 		return Gone
 	case r.unsure:
@@ -158,6 +161,9 @@ func (r *Release) Downloads() map[string]string {
 // draft that it creates, which shows that the token may write. A draft that somebody
 // else made is adopted with its title and notes. Nothing is changed before everything
 // that can be known has been looked at.
+//
+// If it fails when it has created a draft, or may have, it returns the Release beside the
+// error, for the caller to delete the draft. Without a Release nothing was created.
 func (c *Client) Open(ctx context.Context, w Wanted) (*Release, error) {
 	if err := CheckTag(w.Tag); err != nil {
 		return nil, &Refusal{err}
@@ -167,7 +173,11 @@ func (c *Client) Open(ctx context.Context, w Wanted) (*Release, error) {
 	for _, step := range []func(context.Context) error{
 		r.checkRepository, r.findPublished, r.findDraft, r.checkTag, r.create, r.list, r.checkNames,
 	} {
-		if err := step(ctx); err != nil {
+		err := step(ctx)
+		if err != nil && r.created {
+			return r, err
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -91,12 +91,12 @@ func (r *Runner) Annotate(title, file string, line int, message string) {
 	if r.errors++; !r.Active() || r.errors > maxAnnotations {
 		return
 	}
-	fields := map[string]string{"title": quote.Line(title)}
+	fields := map[string]string{"title": noOldCommand(quote.Line(title))}
 	if file != "" {
-		fields["file"] = quote.Line(file)
+		fields["file"] = noOldCommand(quote.Line(file))
 		fields["line"] = fmt.Sprint(line)
 	}
-	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", quote.Text(message)) })
+	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", noOldCommand(quote.Text(message))) })
 }
 
 // Warn shows a warning on the run's page.
@@ -104,7 +104,7 @@ func (r *Runner) Warn(message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.warnings++; r.Active() && r.warnings <= maxAnnotations {
-		r.command(func(a *githubactions.Action) { a.Warningf("%s", quote.Text(message)) })
+		r.command(func(a *githubactions.Action) { a.Warningf("%s", noOldCommand(quote.Text(message))) })
 	}
 }
 
@@ -123,7 +123,7 @@ func (r *Runner) command(issue func(*githubactions.Action)) {
 func (r *Runner) Group(title, body string) {
 	token := rand.Text()
 	r.command(func(a *githubactions.Action) {
-		a.Group(quote.Line(title))
+		a.Group(noOldCommand(quote.Line(title)))
 		a.Infof("::stop-commands::%s\n%s\n::%s::", token, harmless(body), token)
 		a.EndGroup()
 	})

@@ -100,3 +100,18 @@ func TestInactive(t *testing.T) {
 		t.Errorf("log %q, output %v", log, err)
 	}
 }
+
+// Nor is the older mark of commands in any part of a command.
+func TestCommandsHaveNoOldCommand(t *testing.T) {
+	env := map[string]string{"GITHUB_ACTIONS": "true"}
+	var out bytes.Buffer
+	r := github.NewRunner(func(name string) string { return env[name] }, &out)
+
+	const old = "##[add-mask]x"
+	r.Annotate(old, old, 1, old)
+	r.Warn(old)
+	r.Group(old, old)
+	if strings.Contains(out.String(), "##[") || strings.Count(out.String(), "## [add-mask]x") != 6 {
+		t.Errorf("written:\n%s", &out)
+	}
+}

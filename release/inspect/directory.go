@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/org/go-static-release/build/crash"
 )
 
 const (
@@ -43,11 +45,13 @@ func (in inspection) directory(root, path string) error {
 	defer cancel(nil)
 	var walkErr error
 	wg.Go(func() {
-		walkErr = walk(ctx, root, path, func(b *batch) error {
-			if err := send(ctx, work, b); err != nil { // first: what is in ordered has a reader, which closes it
-				return err
-			}
-			return send(ctx, ordered, b)
+		walkErr = crash.Catch(func() error {
+			return walk(ctx, root, path, func(b *batch) error {
+				if err := send(ctx, work, b); err != nil { // first: what is in ordered has a reader, which closes it
+					return err
+				}
+				return send(ctx, ordered, b)
+			})
 		})
 		close(work)
 		close(ordered)
@@ -56,7 +60,11 @@ func (in inspection) directory(root, path string) error {
 		wg.Go(func() {
 			p := &probe{}
 			for b := range work {
-				b.read(ctx, p)
+				err := crash.Catch(func() error { b.read(ctx, p); return nil })
+				b.end(err)
+				if err != nil {
+					p = &probe{} // nobody knows what is in it
+				}
 			}
 		})
 	}
@@ -77,7 +85,6 @@ func (in inspection) directory(root, path string) error {
 
 // read looks at the files of a batch until ctx is done.
 func (b *batch) read(ctx context.Context, p *probe) {
-	defer close(b.found)
 	in := inspection{ctx: ctx, probe: p, visit: func(f Found) error {
 		select {
 		case b.found <- f:
@@ -98,6 +105,14 @@ func (b *batch) read(ctx context.Context, p *probe) {
 			b.errs = append(b.errs, err)
 		}
 	}
+}
+
+// end says that all files of a batch have been looked at, or why not.
+func (b *batch) end(err error) {
+	if err != nil {
+		b.errs = append(b.errs, err)
+	}
+	close(b.found)
 }
 
 func send(ctx context.Context, to chan<- *batch, b *batch) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -25,8 +26,8 @@ var hexLengths = map[string]int{
 // algorithmsByLength are what a digest is taken for whose list does not say.
 var algorithmsByLength = map[int]string{32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 
-// tagNames are algorithms as the BSD form calls them: those of coreutils, b3sum and the
-// BSDs.
+// tagNames are algorithms as the BSD form calls them: those of coreutils, b3sum, OpenSSL and
+// the BSDs.
 var tagNames = map[string]string{
 	"MD5": "md5", "SHA1": "sha1", "SHA224": "sha224", "SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512",
 	"SHA2-224": "sha224", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512",
@@ -39,18 +40,25 @@ func Computed(algorithm string) bool { return newHash[algorithm] != nil }
 var (
 	// DIGEST, a blank, a blank (text) or an asterisk (binary), NAME: sha256sum and shasum.
 	gnuLine = regexp.MustCompile(`^(\\?)([0-9a-fA-F]+) [ *](.+)$`)
+	// DIGEST, a blank, NAME: sha256 -r of the BSDs, and many a script.
+	reversedLine = regexp.MustCompile(`^()([0-9a-fA-F]+) ([^ *].*)$`)
 	// ALGORITHM (NAME) = DIGEST: sha256sum --tag, and sha256 of the BSDs.
 	bsdLine = regexp.MustCompile(`^(\\?)([A-Za-z0-9-]+) \((.+)\) = ([0-9a-fA-F]+)$`)
+	// ALGORITHM(NAME)= DIGEST: openssl dgst.
+	opensslLine = regexp.MustCompile(`^()([A-Za-z0-9-]+)\((.+)\)= ([0-9a-fA-F]+)$`)
 	// DIGEST alone, in a list of one file that is named after it.
 	bareLine = regexp.MustCompile(`^[0-9a-fA-F]+$`)
 )
 
-// ParseChecksums reads a checksum list in one of the forms that tools write: GNU's, text or
-// binary, and BSD's, both with the backslash at the beginning of a line in whose name
-// coreutils has escaped backslashes and ends of lines. Upper-case digits are the same
-// digits. All lines end in a line feed, or all in a carriage return and a line feed; the
-// last one may lack it. Everything else is an error with the number of its line: of a line
-// that cannot be read it is not known what it would say.
+// ParseChecksums reads a checksum list in one of the forms that tools write and sha256sum
+// --check reads: GNU's, text or binary, and BSD's, both with the backslash at the beginning
+// of a line in whose name coreutils has escaped backslashes and ends of lines; GNU's with one
+// blank, if no line has two; that of openssl dgst. Empty lines and lines that begin with "#"
+// say nothing. A list may be in a message that gpg has signed in clear text.
+//
+// Upper-case digits are the same digits. All lines end in a line feed, or all in a carriage
+// return and a line feed; the last one may lack it. Everything else is an error with the
+// number of its line: of a line that cannot be read it is not known what it would say.
 //
 // algorithm is what the name of the list promises, "" if it does not say. only is the file
 // that the list is named after, or "": such a list may be its digest and nothing else.
@@ -58,32 +66,125 @@ func ParseChecksums(data []byte, algorithm, only string) ([]Listed, error) {
 	if err := checkText(data); err != nil {
 		return nil, err
 	}
+	lines, err := splitLines(string(data))
+	if err != nil {
+		return nil, err
+	}
+	if lines, err = signedLines(lines); err != nil {
+		return nil, err
+	}
+	if len(lines) == 0 {
+		return nil, errors.New("it lists nothing")
+	}
 
-	text := strings.TrimSuffix(string(data), "\n")
-	lines := strings.Split(text, "\n")
-	windows := strings.HasSuffix(lines[0], "\r")
+	gnu := gnuLine
+	if isReversed(lines) {
+		gnu = reversedLine
+	}
 
 	var list []Listed
-	for i, line := range lines {
-		bare, hasReturn := strings.CutSuffix(line, "\r")
-		atEnd := i == len(lines)-1 && !bytes.HasSuffix(data, []byte("\n"))
-		if hasReturn != windows && !(atEnd && !hasReturn) {
-			return nil, fmt.Errorf("line %d does not end as the lines before it do", i+1)
-		}
-
-		entry, err := parseListed(bare, algorithm)
-		if err != nil && only != "" && len(lines) == 1 && bareLine.MatchString(bare) {
-			entry, err = listed("", bare, only, algorithm)
+	for _, line := range lines {
+		entry, err := parseListed(line.text, algorithm, gnu)
+		if err != nil && only != "" && len(lines) == 1 && bareLine.MatchString(line.text) {
+			entry, err = listed("", line.text, only, algorithm)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+1, err)
+			return nil, fmt.Errorf("line %d: %w", line.number, err)
 		}
 
-		entry.Line = i + 1
+		if only != "" && len(lines) == 1 && entry.Name == "-" { // of what was piped into the tool
+			entry.Name = only
+		}
+		entry.Line = line.number
 		list = append(list, entry)
 	}
 
 	return list, nil
+}
+
+// A numberedLine is a line of a list, without its end.
+type numberedLine struct {
+	number int
+	text   string
+}
+
+// splitLines splits a text into lines, all of which must end in the same way.
+func splitLines(text string) ([]numberedLine, error) {
+	parts := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	windows := strings.HasSuffix(parts[0], "\r")
+
+	var lines []numberedLine
+	for i, part := range parts {
+		bare, hasReturn := strings.CutSuffix(part, "\r")
+		atEnd := i == len(parts)-1 && !strings.HasSuffix(text, "\n")
+		if hasReturn != windows && !(atEnd && !hasReturn) {
+			return nil, fmt.Errorf("line %d does not end as the lines before it do", i+1)
+		}
+		lines = append(lines, numberedLine{i + 1, bare})
+	}
+
+	return lines, nil
+}
+
+// Where a message that is signed in clear text begins and ends (RFC 9580, 7).
+const (
+	beginSigned    = "-----BEGIN PGP SIGNED MESSAGE-----"
+	beginSignature = "-----BEGIN PGP SIGNATURE-----"
+	endSignature   = "-----END PGP SIGNATURE-----"
+)
+
+// signedLines returns the lines that say something, of a signed message those that are
+// signed. Nothing may stand around it: who reads only the message would not see that. Whose
+// the signature is and whether it is right is not known here.
+func signedLines(lines []numberedLine) ([]numberedLine, error) {
+	if lines[0].text != beginSigned {
+		return speakingLines(lines), nil
+	}
+
+	is := func(text string) func(numberedLine) bool {
+		return func(line numberedLine) bool { return line.text == text }
+	}
+	head := slices.IndexFunc(lines, is(""))
+	foot := slices.IndexFunc(lines, is(beginSignature))
+	end := slices.IndexFunc(lines, is(endSignature))
+	if head < 0 || foot < head || end < foot {
+		return nil, errors.New("line 1: it begins a signed message, which has no end")
+	}
+	for _, line := range lines[1:head] {
+		if !strings.HasPrefix(line.text, "Hash: ") {
+			return nil, fmt.Errorf("line %d: a signed message has no such header", line.number)
+		}
+	}
+	if rest := speakingLines(lines[end+1:]); len(rest) > 0 {
+		return nil, fmt.Errorf("line %d: it is behind the signed message", rest[0].number)
+	}
+
+	signed := slices.Clone(lines[head+1 : foot])
+	for i, line := range signed {
+		text, escaped := strings.CutPrefix(line.text, "- ")
+		if !escaped && strings.HasPrefix(line.text, "-") {
+			return nil, fmt.Errorf("line %d: a signed message has no such line", line.number)
+		}
+		signed[i].text = text
+	}
+
+	return speakingLines(signed), nil
+}
+
+// speakingLines leaves out what sha256sum --check passes over: empty lines and comments.
+func speakingLines(lines []numberedLine) (speaking []numberedLine) {
+	for _, line := range lines {
+		if line.text != "" && !strings.HasPrefix(line.text, "#") {
+			speaking = append(speaking, line)
+		}
+	}
+	return speaking
+}
+
+// isReversed reports whether no line has what GNU's have between digest and name. In a list in
+// which some have that, a line with one blank is a mistake.
+func isReversed(lines []numberedLine) bool {
+	return !slices.ContainsFunc(lines, func(line numberedLine) bool { return gnuLine.MatchString(line.text) })
 }
 
 // checkText says what a file is that is no text of lines.
@@ -106,13 +207,18 @@ func checkText(data []byte) error {
 	return nil
 }
 
-// parseListed reads one line, without its end.
-func parseListed(line, algorithm string) (Listed, error) {
+// parseListed reads one line, without its end. gnu is the form in which the digest comes
+// first.
+func parseListed(line, algorithm string, gnu *regexp.Regexp) (Listed, error) {
 	tag, sum, name, escaped := "", "", "", false
 
-	if m := gnuLine.FindStringSubmatch(line); m != nil {
+	tagged := bsdLine.FindStringSubmatch(line)
+	if tagged == nil {
+		tagged = opensslLine.FindStringSubmatch(line)
+	}
+	if m := gnu.FindStringSubmatch(line); m != nil {
 		escaped, sum, name = m[1] != "", m[2], m[3]
-	} else if m := bsdLine.FindStringSubmatch(line); m != nil {
+	} else if m := tagged; m != nil {
 		escaped, tag, name, sum = m[1] != "", m[2], m[3], m[4]
 	} else {
 		return Listed{}, errors.New("it is neither DIGEST, two blanks (or a blank and an asterisk) and a name, nor ALGORITHM (NAME) = DIGEST")

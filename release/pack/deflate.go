@@ -8,6 +8,8 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/flate"
+
+	"github.com/org/go-static-release/build/crash"
 )
 
 const (
@@ -45,18 +47,23 @@ func (c *Compressors) compress(in []byte, window int, last bool) <-chan block {
 	w := <-c.free
 	go func() {
 		var out bytes.Buffer
-		err := error(nil)
-		if w == nil {
-			w, err = flate.NewWriter(&out, deflateLevel)
-		}
-		if err == nil {
-			w.ResetDict(&out, in[:window])
-			_, err = w.Write(in[window:])
-		}
-		if err == nil && last {
-			err = w.Close()
-		} else if err == nil {
-			err = w.Flush()
+		err := crash.Catch(func() (err error) {
+			if w == nil {
+				w, err = flate.NewWriter(&out, deflateLevel)
+			}
+			if err == nil {
+				w.ResetDict(&out, in[:window])
+				_, err = w.Write(in[window:])
+			}
+			if err == nil && last {
+				err = w.Close()
+			} else if err == nil {
+				err = w.Flush()
+			}
+			return err
+		})
+		if err != nil {
+			w = nil // nobody knows what is in it
 		}
 		c.free <- w
 		done <- block{out.Bytes(), err}

@@ -15,6 +15,8 @@ import (
 	stdgzip "compress/gzip"
 
 	"github.com/klauspost/compress/flate"
+
+	"github.com/org/go-static-release/build/crash"
 )
 
 // contents are what is hard for a stream of blocks: no byte, less than a block, exactly
@@ -164,5 +166,21 @@ func TestDeflateDiskFull(t *testing.T) {
 	}
 	if out := deflated(t, c, data, len(data)); len(out) < blockSize {
 		t.Errorf("%d bytes", len(out))
+	}
+}
+
+// A crash of the compressor is an error of the file, and the next file is compressed.
+func TestDeflateCrash(t *testing.T) {
+	c := NewCompressors(1)
+	<-c.free
+	c.free <- &flate.Writer{} // which nothing has set up
+
+	first := <-c.compress([]byte("data"), 0, true)
+	var caught *crash.Error
+	if !errors.As(first.err, &caught) {
+		t.Errorf("%v", first.err)
+	}
+	if second := <-c.compress([]byte("data"), 0, true); second.err != nil || len(second.data) == 0 {
+		t.Errorf("%d bytes, %v", len(second.data), second.err)
 	}
 }
