@@ -230,7 +230,7 @@ func TestHugeSource(t *testing.T) {
 	writeFiles(t, dir, map[string]string{".git/info/exclude": "huge.go\n"})
 
 	_, err = NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: plainGit()})
-	want := fmt.Sprintf("huge.go has %d bytes, more than a Go file can have here", int64(6<<30))
+	want := fmt.Sprintf("huge.go has %d bytes; a Go file may have at most", int64(6<<30))
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, expected %q", err, want)
 	}
