@@ -177,7 +177,7 @@ func TestAttackWorkflowDirectory(t *testing.T) {
 	l.write("NOTES.md", "-> .git/config")
 	l.workflow("notes-file: NOTES.md")
 	l.run(exitBadRequest, planOne...)
-	l.said("error: .github/workflows/release.yml:6: NOTES.md is git's own")
+	l.said("error: .github/workflows/release.yml:6: NOTES.md belongs to git")
 }
 
 // A compiler is a program.
@@ -221,7 +221,7 @@ func TestAttackWorkflowFile(t *testing.T) {
 		wide += fmt.Sprintf("  j%d: {steps: *s}\n", i)
 	}
 	for content, said := range map[string]string{
-		"-> ../../.git/config":       name + " is git's own",
+		"-> ../../.git/config":       name + " belongs to git",
 		"-> ../../../outside/x":      name + " is a link that leads nowhere",
 		"-> " + os.DevNull:           name + " leads out of the repository",
 		"-> /dev/zero":               name,
