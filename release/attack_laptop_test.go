@@ -227,7 +227,7 @@ func TestAttackWorkflowFile(t *testing.T) {
 		"-> /dev/zero":               name,
 		strings.Repeat("#", 1<<20+1): name + " is too large: more than 1048576 bytes",
 		laughs.String():              name + ":26: a step is not a mapping",
-		wide:                         name + ":2: its aliases make more than 100000 nodes",
+		wide:                         name + ":2: with its aliases the file has more than 100000 nodes",
 		"# go-static-release\njobs: &j\n  a: *j\n":                "", // no step, and no end of it
 		"# go-static-release\njobs: {a: &a {<<: *a}}\n":           "more than 50 mappings are merged into one another",
 		"# go-static-release\n---\njobs: {}\n---\njobs: {}\n":     "more than one YAML document",
