@@ -141,7 +141,7 @@ func TestAttackChecksumLists(t *testing.T) {
 		{"not listed, with a list of its own", map[string]string{"checksums.txt": sum + "  tool\n", "other": program, "other.sha256": sum}, "other is not in the checksum list checksums.txt"},
 		{"a program that calls itself a signature", map[string]string{"checksums.txt": sum + "  tool\n", "tool.sig": program}, "tool.sig is not in the checksum list"},
 		{"only some have a list", map[string]string{"tool.sha256": sum, "other": program}, "other is not in any checksum list"},
-		{"the list of another file", map[string]string{"tool.sha256": sum + "  other\n", "other": program}, "by its name the list is of \"tool\""},
+		{"the list of another file", map[string]string{"tool.sha256": sum + "  other\n", "other": program}, "by its name the list is only for \"tool\""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.files["tool"] = program
@@ -158,7 +158,7 @@ func TestAttackChecksumLists(t *testing.T) {
 		})
 	}
 
-	for files, says := range map[string]string{"README": "there is no checksum list with which", "md5sums.txt": "md5sums.txt has digests of md5, which are not compared"} {
+	for files, says := range map[string]string{"README": "there is no checksum list to compare", "md5sums.txt": "md5sums.txt has md5 digests, which are not compared"} {
 		env := releaseOf(t, map[string]string{"tool": program, files: strings.Repeat("0", 32) + "  tool\n"})
 		var out, log bytes.Buffer
 		if status := Main(t.Context(), []string{"verify", "--no-workflow", "octo/hello@v1.2.3"}, env, &out, &log); status != exitOK || !strings.Contains(log.String(), says) {
