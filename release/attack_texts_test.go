@@ -228,7 +228,7 @@ func TestAttackDistLinks(t *testing.T) {
 		}
 		if name == lockName {
 			w.run(t.Context(), exitFellShort, dryRun...)
-			w.said(".lock: it is a link, or no file")
+			w.said(".lock: it is not a regular file")
 		} else {
 			w.run(t.Context(), exitOK, dryRun...)
 		}

@@ -24,7 +24,7 @@ type crash struct {
 }
 
 func (c *crash) Error() string {
-	return fmt.Sprintf("crashing, which is a mistake in this program: panic: %v\n%s", c.value, c.stack)
+	return fmt.Sprintf("crashing because of a mistake in this program: panic: %v\n%s", c.value, c.stack)
 }
 
 // catch calls f and returns its error. A panic in f becomes an error, too: the Go runtime
@@ -32,7 +32,7 @@ func (c *crash) Error() string {
 func catch(f func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = &crash{value, debug.Stack()}
+			err = &crash{value: value, stack: debug.Stack()}
 		}
 	}()
 
