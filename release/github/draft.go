@@ -112,8 +112,8 @@ func (r *Release) create(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		// Whatever was answered, it may be there. If it is not, or that cannot be found out,
-		// the answer is the reason to give.
+		// Despite the error, GitHub may have created the draft. If it has not, or if that
+		// cannot be found out, return the error.
 		found, findErr := r.takeCreated(ctx, request)
 		if findErr != nil || !found {
 			return err
@@ -122,20 +122,22 @@ func (r *Release) create(ctx context.Context) error {
 	return r.giveWay(ctx)
 }
 
-// takeCreated looks for the draft after an attempt to create it that went wrong. A moment
-// ago there was none: with the text that was sent it is ours, with another one it is
+// takeCreated looks for the draft after an attempt to create it has failed. There was no
+// draft before the attempt: one with the text that was sent is ours, and another one is
 // adopted.
 func (r *Release) takeCreated(ctx context.Context, sent github.CreateReleaseRequest) (found bool, err error) {
 	drafts, err := r.drafts(ctx)
 	if err != nil || len(drafts) == 0 {
 		return false, err
 	}
+
 	d := drafts[0]
 	r.Created = d.GetBody() == *sent.Body && d.GetName() == *sent.Name && d.TargetCommitish == *sent.TargetCommitish
 	if !r.Created {
 		r.adopt(drafts)
 		return true, nil
 	}
+
 	r.rel = d
 	return true, nil
 }

@@ -87,7 +87,7 @@ func publishAgainst(t *testing.T, fault *githubtest.Fault, then func(int, *http.
 		t.Errorf("it is public: %s, %v", state, err)
 	case !done && !unreadable && (err == nil || state != github.Draft):
 		t.Errorf("it is a draft: %s, %v", state, err)
-	case unreadable && (err == nil || state != github.Unknown || !strings.Contains(err.Error(), "whether the release is public is not known")):
+	case unreadable && (err == nil || state != github.Unknown || !strings.Contains(err.Error(), "it is not known whether the release is public")):
 		t.Errorf("it cannot be read: %s, %v", state, err)
 	}
 }
