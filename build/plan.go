@@ -65,7 +65,7 @@ type Plan struct {
 	Skipped []Skipped `json:"skipped,omitempty"`
 
 	Generated []Generated `json:"generated,omitempty"` // sources that the commit does not have
-	Notes     []string    `json:"notes,omitempty"`     // what was set aside, and what would keep a release from being published
+	Notes     []string    `json:"notes,omitempty"`     // what was ignored, and what would prevent publishing
 	Withheld  []string    `json:"-"`                   // variables that no child gets, since they look like secrets
 
 	dist      string   // real path of the directory for the files, "" if it cannot be told

@@ -122,6 +122,13 @@ func (r *Release) create(ctx context.Context) error {
 	return r.giveWay(ctx)
 }
 
+// hasForeign reports whether a release has a file that is not one of ours.
+func (r *Release) hasForeign(rel *github.RepositoryRelease) bool {
+	return slices.ContainsFunc(rel.Assets, func(a *github.ReleaseAsset) bool {
+		return !slices.Contains(r.want.Files, a.GetName())
+	})
+}
+
 // takeCreated looks for the draft after an attempt to create it has failed. There was no
 // draft before the attempt: one with the text that was sent is ours, and another one is
 // adopted.
@@ -175,7 +182,7 @@ func (r *Release) giveWay(ctx context.Context) error {
 	switch {
 	case err != nil || now == nil:
 		return err
-	case !now.Draft || now.TagName != r.want.Tag || slices.ContainsFunc(now.Assets, func(a *github.ReleaseAsset) bool { return !slices.Contains(r.want.Files, a.GetName()) }):
+	case !now.Draft || now.TagName != r.want.Tag || r.hasForeign(now):
 		r.Notices = append(r.Notices, fmt.Sprintf("another release of %s, which somebody uses, is left alone: %s", r.want.Tag, now.HTMLURL))
 		return nil
 	}

@@ -239,7 +239,8 @@ func decodeOnce(raw []byte, to any) error {
 			isName := func(name string) bool { return strings.EqualFold(name, text) }
 			if i := slices.IndexFunc(decidingNames, isName); i >= 0 {
 				if slices.ContainsFunc(open[last].names, isName) {
-					return fmt.Errorf("two fields %q, of which some readers take the first and others the last", decidingNames[i])
+					return fmt.Errorf("two fields %q, of which some readers take the first and others the last",
+						decidingNames[i])
 				}
 				open[last].names = append(open[last].names, text)
 			}

@@ -31,7 +31,9 @@ func readPlainTar(in inspection, path string, f io.ReaderAt, size int64) error {
 
 // wholeTar reads the tar archive in f, which open reads from the start. With ending the
 // caller inspects a zip archive at the end of f.
-func (in inspection) wholeTar(path string, f io.ReaderAt, size int64, ending bool, open func() (io.Reader, error)) error {
+func (in inspection) wholeTar(
+	path string, f io.ReaderAt, size int64, ending bool, open func() (io.Reader, error),
+) error {
 	again := func() (io.Reader, error) {
 		r, err := open()
 		if err != nil {
@@ -232,7 +234,8 @@ func isFile(h *tar.Header) (bool, error) {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
 		return false, nil
 	case 'M', 'N', 'X': // the rest of a file, names for other members, an extended header of Solaris
-		return false, fmt.Errorf("%s: a member of type %q, which cannot be read", Printable(h.Name[:min(len(h.Name), maxName)]), h.Typeflag)
+		name := Printable(h.Name[:min(len(h.Name), maxName)])
+		return false, fmt.Errorf("%s: a member of type %q, which cannot be read", name, h.Typeflag)
 	}
 	if len(h.Name) > maxName {
 		return false, fmt.Errorf("a name of %d bytes", len(h.Name))
