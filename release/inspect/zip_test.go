@@ -22,7 +22,6 @@ type zipEntry struct {
 	flags, method uint16
 	attributes    uint32
 	packed        []byte // instead of content, if it is not nil
-	size          int    // of what is unpacked, if it is not that of content
 	extra         []byte
 	behind        []byte // what follows the content
 
