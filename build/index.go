@@ -127,8 +127,8 @@ func (x *index) compare(ctx context.Context, file string) (*straySource, error) 
 		return &straySource{
 			path: name,
 			why:  notInRepo,
-			hint: "remove what leads there (go mod edit -dropreplace, go work edit -dropuse), " +
-				"and require a version of the module",
+			hint: "go mod edit -dropreplace=MODULE, or go work edit -dropuse=DIRECTORY, " +
+				"then go get MODULE@VERSION",
 		}, nil
 	}
 
