@@ -4,13 +4,13 @@ package main
 
 import "syscall"
 
-// withoutCore keeps the memory of this process, and of its children, out of core files.
+// withoutCore stops this process and its children from writing core files.
 func withoutCore() {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &limit); err != nil {
-		return // a core file is what the machine is set up for then
+		return // the limit of the machine stays
 	}
 
 	limit.Cur = 0
-	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &limit) // to lower it is always allowed
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &limit) // lowering it is always allowed
 }

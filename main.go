@@ -26,18 +26,18 @@ func main() {
 	os.Exit(status)
 }
 
-// dieBySignal settles how the Go runtime ends the process when nothing can be caught: out
-// of memory, a fatal error, a panic in a goroutine of a library. By default it exits with
-// status 2, which here says that nothing was started. On Unix it aborts instead, after it
-// has printed the same; Windows has nothing else than the status. No memory is written to
-// a file: the token is in it.
+// dieBySignal makes the Go runtime end the process by a signal on errors that cannot be
+// caught: out of memory, a fatal error, a panic in a goroutine of a library. By default
+// the runtime exits with status 2, which is our status for "nothing was started". On Unix
+// it aborts instead, after it has printed the same text; on Windows the status stays 2. No
+// core file is written, because the memory holds the token.
 func dieBySignal() {
 	withoutCore()
 	debug.SetTraceback("crash")
 }
 
-// onQuit calls cancel on SIGQUIT, after it has printed what every goroutine does, which is
-// what the signal is for. A second one is left to the Go runtime.
+// onQuit calls cancel on SIGQUIT, after it has printed the stack of every goroutine, as
+// the Go runtime does. The runtime handles a second SIGQUIT.
 func onQuit(cancel func()) {
 	quit := make(chan os.Signal, 1)
 	signal.Notify(quit, syscall.SIGQUIT)

@@ -88,7 +88,7 @@ func (p *Plan) constrainedMain(path string) (bool, error) {
 	for r := bufio.NewReader(head); ; {
 		line, err := r.ReadString('\n')
 		if err == io.EOF && head.N == 0 {
-			return true, nil // the package clause may follow: let the go command look
+			return true, nil // the package clause may follow; the go command will see
 		}
 		line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
 		if comment = comment || strings.HasPrefix(line, "/*"); comment && err == nil {

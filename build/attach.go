@@ -10,7 +10,7 @@ import (
 )
 
 // An AttachedFile is a file that is released as it is. Unlike an ExtraFile it need not
-// be of the commit, and may be large.
+// be part of the commit, and may be large.
 type AttachedFile struct {
 	Path string // relative to the module, slashes
 	Size int64  // bytes, when the plan was made
@@ -22,13 +22,14 @@ func (f AttachedFile) Name() string { return path.Base(f.Path) }
 // MarshalText writes the file as its path.
 func (f AttachedFile) MarshalText() ([]byte, error) { return []byte(f.Path), nil }
 
-// AttachedFiles finds the files that match patterns, relative to the module, sorted, each
-// once. A pattern without a file is a mistake, and so is a file that cannot be read, or that
-// a Door with the directory dist refuses.
+// AttachedFiles returns the files that match patterns, relative to the module, sorted and
+// each once. A pattern that matches no file is an error, and so is a file that cannot be
+// read or that a Door with the directory dist refuses.
 func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, err error) {
 	if len(patterns) == 0 {
 		return nil, nil
 	}
+
 	door, err := OpenDoor(p.Source.top, dist)
 	if err != nil {
 		return nil, err
@@ -48,8 +49,9 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 		for _, name := range names {
 			f, err := p.attached(door, name)
 			if isPattern(pattern) && refusedFor(err, isDirectory) {
-				continue // as a shell's wildcard does, it matches directories too
+				continue // wildcards match directories too, as in a shell
 			}
+
 			matched = true
 			if ps.keep("attach", err) {
 				files = append(files, f)
@@ -59,24 +61,26 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 			ps.add("attach", "", "no file matches %q in %s", pattern, p.Source.Dir)
 		}
 	}
+
 	slices.SortFunc(files, func(a, b AttachedFile) int { return strings.Compare(a.Path, b.Path) })
-	return slices.CompactFunc(files, func(a, b AttachedFile) bool { return a.Path == b.Path }), ps.Err()
+	files = slices.CompactFunc(files, func(a, b AttachedFile) bool { return a.Path == b.Path })
+	return files, ps.Err()
 }
 
-// attached looks at one file. It is opened, because that it cannot be read would be found
-// out too late otherwise, after a compilation.
+// attached describes one file. It opens the file, so that one that cannot be read is
+// reported before anything is compiled.
 func (p *Plan) attached(door *Door, name string) (AttachedFile, error) {
 	f, fi, err := door.Open(path.Join(p.Source.Dir, name))
 	if err != nil {
 		return AttachedFile{}, err
 	}
-	return AttachedFile{name, fi.Size()}, f.Close()
+	return AttachedFile{Path: name, Size: fi.Size()}, f.Close()
 }
 
-// CopyAttached writes the bytes of f to w: as many as there were when the plan was made,
-// since it is that size that was checked.
+// CopyAttached writes the content of f to w. It fails if the size is not the one that was
+// checked when the plan was made.
 func (p *Plan) CopyAttached(w io.Writer, f AttachedFile) (err error) {
-	door, err := OpenDoor(p.Source.top, "") // dist was emptied: nothing in it is found
+	door, err := OpenDoor(p.Source.top, "") // dist was emptied, so it has no old files
 	if err != nil {
 		return err
 	}
@@ -95,5 +99,6 @@ func (p *Plan) CopyAttached(w io.Writer, f AttachedFile) (err error) {
 	if n != f.Size {
 		return fmt.Errorf("reading %s: it had %d bytes when the plan was made, and has another size", f.Path, f.Size)
 	}
+
 	return nil
 }

@@ -55,7 +55,8 @@ func checkCache(dir string) error {
 		return fmt.Errorf("opening the build cache: %w", err)
 	}
 	mark, err := ReadRegular(filepath.Join(dir, cacheMark), int64(len(cacheMarkText)))
-	if !fi.IsDir() || errors.Is(err, fs.ErrNotExist) || refusedFor(err, isTooLarge) || err == nil && string(mark) != cacheMarkText {
+	notOurs := errors.Is(err, fs.ErrNotExist) || refusedFor(err, isTooLarge)
+	if !fi.IsDir() || notOurs || err == nil && string(mark) != cacheMarkText {
 		return fmt.Errorf("%s is no build cache that this program made", dir)
 	}
 	if err != nil {

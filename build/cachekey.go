@@ -57,11 +57,11 @@ func NewCacheKey(ctx context.Context, spec *Spec) (CacheKey, error) {
 	return key, nil
 }
 
-// maxText is how many bytes go.mod, go.work, go.sum and vendor/modules.txt may have.
+// maxText limits go.mod, go.work, go.sum and vendor/modules.txt, in bytes.
 const maxText = 16 << 20
 
-// inTop is the name of a file for a door to the repository. One outside has a name that
-// the door refuses.
+// inTop returns the name of a file for a door to the repository. The door refuses the name
+// of a file outside.
 func (p *Plan) inTop(file string) string {
 	rel, err := filepath.Rel(p.Source.top, file)
 	if err != nil { // another volume on Windows
@@ -70,7 +70,7 @@ func (p *Plan) inTop(file string) string {
 	return filepath.ToSlash(rel)
 }
 
-// readText reads such a file of the repository.
+// readText reads a text file of the repository through a door, at most maxText bytes.
 func (p *Plan) readText(file string) (_ []byte, err error) {
 	door, err := OpenDoor(p.Source.top, "")
 	if err != nil {

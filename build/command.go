@@ -43,8 +43,7 @@ func (e *CommandError) Unwrap() error { return e.Err }
 // the end.
 const maxMessages = 4 << 20
 
-// maxOutput is how much a command may write to standard output, in bytes: what it says
-// there is data that is held in memory.
+// maxOutput limits the standard output of a command, in bytes. It is held in memory.
 const maxOutput = 256 << 20
 
 // interruptGrace is how long an interrupted child may take to clean up before it is killed.
@@ -81,8 +80,9 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 		killGroup(cmd.Process) // whatever of the group outlived its leader
 		return nil, nil, used, context.Cause(ctx)
 	}
-	if out.left < 0 { // the command itself only knows that nobody listens any more
-		return nil, nil, used, fmt.Errorf("running %s: %w", strings.Join(c.Args[:min(2, len(c.Args))], " "), errTooMuch)
+	if out.left < 0 { // the command itself only reports a closed pipe
+		name := strings.Join(c.Args[:min(2, len(c.Args))], " ")
+		return nil, nil, used, fmt.Errorf("running %s: %w", name, errTooMuch)
 	}
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, nil, used, fmt.Errorf("running %s: %w", c.Args[0], err)
@@ -100,16 +100,18 @@ func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []by
 // errTooMuch is the error of a command whose standard output is longer than maxOutput.
 var errTooMuch = errors.New("it wrote more than can be held in memory")
 
-// A bounded buffer refuses what it has no room for.
+// A bounded buffer refuses a write that it has no room for.
 type bounded struct {
 	left int // bytes
 	b    bytes.Buffer
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.left -= len(p); b.left < 0 {
+	b.left -= len(p)
+	if b.left < 0 {
 		return 0, errTooMuch
 	}
+
 	return b.b.Write(p)
 }
 

@@ -14,16 +14,16 @@ import (
 )
 
 // A Door is the only way to files whose names come from settings or from the
-// repository: licences, notes, workflows, go.mod. Behind it are regular files of one
-// directory. What it refuses, whatever a name or a link says:
+// repository: licences, notes, workflows, go.mod. It opens regular files of one directory
+// and refuses, whatever a name or a link says:
 //
-//   - a file outside the directory,
+//   - files outside the directory,
 //   - git's own files, which may hold a token,
-//   - what an earlier run left in dist/, which is removed first,
-//   - whatever is not a regular file: a pipe blocks, a device has no end.
+//   - files that an earlier run left in dist/, which is emptied first,
+//   - anything but a regular file: a pipe blocks, a device has no end.
 //
-// A file is looked at before it is opened, since opening a device can have effects, and
-// once more when it is open, since another program may have replaced it in between.
+// A file is checked before it is opened, because opening a device can have effects, and
+// again when it is open, because another program may have replaced it in between.
 type Door struct {
 	top  string      // the directory, a real path
 	git  fs.FileInfo // of git's own directory, nil if there is none
@@ -32,7 +32,7 @@ type Door struct {
 }
 
 // OpenDoor opens a door to the files in the directory top. dist is the directory for the
-// files of the release, "" if that does not matter.
+// files of the release; with "" the door refuses nothing because of it.
 func OpenDoor(top, dist string) (*Door, error) {
 	top, err := realDir(top)
 	if err != nil {
@@ -45,12 +45,14 @@ func OpenDoor(top, dist string) (*Door, error) {
 		return nil, fmt.Errorf("looking for git's directory: %w", err)
 	}
 	if dist != "" {
-		d.dist, _ = os.Stat(dist) // nil: nothing can be in it; whether it can be made is another question
+		d.dist, _ = os.Stat(dist) // without a directory there is no file in it to refuse
 	}
 
-	if d.root, err = os.OpenRoot(top); err != nil {
+	d.root, err = os.OpenRoot(top)
+	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", top, err)
 	}
+
 	return d, nil
 }
 
@@ -59,17 +61,20 @@ func (d *Door) Close() error { return d.root.Close() }
 
 // A Refusal says why a door does not open a file.
 type Refusal struct {
-	Name string // as it was asked for
+	Name string // as given to the door
 	why  reason
-	more string // what kind of file it is, where it leads, how large it is
+	more string // the kind of file, where it leads, or how large it is
 }
 
 func (r *Refusal) Error() string {
 	name := r.Name
-	odd := func(c rune) bool { return !strconv.IsPrint(c) }
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, odd) {
-		name = strconv.Quote(name) // it may be somebody else's, and speak to the terminal
+
+	// The name may be chosen by somebody else and hold commands for the terminal.
+	unprintable := func(c rune) bool { return !strconv.IsPrint(c) }
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unprintable) {
+		name = strconv.Quote(name)
 	}
+
 	return name + " " + string(r.why) + r.more
 }
 
@@ -78,7 +83,7 @@ type reason string
 const (
 	leadsOut     reason = "leads out of "
 	leadsNowhere reason = "is a link that leads nowhere"
-	isGits       reason = "is git's own"
+	isGits       reason = "belongs to git"
 	isInDist     reason = "is in the directory for the files, which is emptied first"
 	isDirectory  reason = "is a directory, not a file"
 	isSpecial    reason = "is not a regular file: "
@@ -97,7 +102,7 @@ func (d *Door) Check(name string) error {
 	return err
 }
 
-// find returns where the file is, relative to the directory and without a link in it.
+// find returns the path of the file, relative to the directory and with links resolved.
 func (d *Door) find(name string) (local string, fi fs.FileInfo, err error) {
 	full := filepath.Join(d.top, filepath.FromSlash(name))
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
@@ -105,12 +110,16 @@ func (d *Door) find(name string) (local string, fi fs.FileInfo, err error) {
 	}
 
 	target, err := filepath.EvalSymlinks(full)
-	if err != nil {
-		if _, linkErr := os.Lstat(full); linkErr == nil && errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		_, linkErr := os.Lstat(full)
+		if linkErr == nil {
 			return "", nil, &Refusal{Name: name, why: leadsNowhere}
 		}
+	}
+	if err != nil {
 		return "", nil, fmt.Errorf("locating %s: %w", name, err)
 	}
+
 	local, err = filepath.Rel(d.top, target)
 	if err != nil || !filepath.IsLocal(local) {
 		return "", nil, d.outside(name)
@@ -124,22 +133,26 @@ func (d *Door) find(name string) (local string, fi fs.FileInfo, err error) {
 		return "", nil, &Refusal{Name: name, why: why}
 	}
 
-	if fi, err = d.root.Lstat(local); err != nil {
+	fi, err = d.root.Lstat(local)
+	if err != nil {
 		return "", nil, fmt.Errorf("locating %s: %w", name, err)
 	}
-	return local, fi, regular(name, fi)
+
+	return local, fi, checkRegular(name, fi)
 }
 
+// outside returns the refusal of a file that is not in the directory.
 func (d *Door) outside(name string) error {
 	where := "the repository"
 	if d.git == nil {
 		where = d.top
 	}
+
 	return &Refusal{Name: name, why: leadsOut, more: where}
 }
 
-// regular refuses everything but a regular file.
-func regular(name string, fi fs.FileInfo) error {
+// checkRegular refuses everything but a regular file.
+func checkRegular(name string, fi fs.FileInfo) error {
 	kind := ""
 	switch mode := fi.Mode(); {
 	case mode.IsRegular():
@@ -155,20 +168,24 @@ func regular(name string, fi fs.FileInfo) error {
 	default:
 		kind = mode.Type().String()
 	}
+
 	return &Refusal{Name: name, why: isSpecial, more: kind}
 }
 
-// owner says whose directory a file is in, if its files are not to be read: by the path
-// as it was given, or by the path without links. Directories are compared as the file
-// system does, since a name can be written in several ways.
+// owner returns why the door must not read below a directory that one of the paths leads
+// through, "" if there is no such directory. The paths are the name as given and the name
+// with links resolved. Directories are compared as files, not by name, because a file
+// system may accept several spellings of a name.
 func (d *Door) owner(paths ...string) (reason, error) {
 	for _, path := range paths {
-		above := false // the directory itself: one named .git around it is not git's
+		above := false // a directory .git that contains the door's is not git's
 
 		for path != filepath.Dir(path) {
-			above = above || path == d.top
+			if path == d.top {
+				above = true
+			}
 			if !above && strings.EqualFold(filepath.Base(path), ".git") {
-				return isGits, nil // of whichever repository
+				return isGits, nil // of any repository
 			}
 
 			path = filepath.Dir(path)
@@ -183,15 +200,17 @@ func (d *Door) owner(paths ...string) (reason, error) {
 			}
 		}
 	}
+
 	return "", nil
 }
 
-// Open opens the file of that name: relative to the directory, with slashes.
+// Open opens a file. Its name is relative to the directory, with slashes.
 func (d *Door) Open(name string) (*os.File, fs.FileInfo, error) {
 	local, _, err := d.find(name)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	f, err := d.root.OpenFile(local, os.O_RDONLY|doNotWait, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w", name, err)
@@ -202,15 +221,17 @@ func (d *Door) Open(name string) (*os.File, fs.FileInfo, error) {
 		_ = f.Close() // nothing was read
 		return nil, nil, err
 	}
+
 	return f, fi, nil
 }
 
-// confirm makes sure that an open file is the one that is found by its name.
+// confirm fails unless the open file is the one that find finds by its name.
 func (d *Door) confirm(name string, f *os.File) (fs.FileInfo, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
+
 	_, found, err := d.find(name) // a regular file
 	if err != nil {
 		return nil, err
@@ -218,27 +239,30 @@ func (d *Door) confirm(name string, f *os.File) (fs.FileInfo, error) {
 	if !os.SameFile(found, fi) {
 		return nil, fmt.Errorf("reading %s: another program is replacing it", name)
 	}
+
 	return fi, nil
 }
 
-// ReadFile returns the bytes of a file that has at most limit of them.
+// ReadFile returns the content of a file. It refuses a file of more than limit bytes.
 func (d *Door) ReadFile(name string, limit int64) ([]byte, error) {
 	f, fi, err := d.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+
 	return readLimited(f, name, fi.Size(), limit)
 }
 
-// ReadRegular returns the bytes of a regular file that has at most limit of them,
-// wherever it is: the go command, or an earlier run of this program, has named it.
+// ReadRegular returns the content of a regular file of at most limit bytes. The file may
+// be anywhere, so its name must not come from settings or from the repository but from
+// the go command, say, or an earlier run of this program.
 func ReadRegular(file string, limit int64) ([]byte, error) {
 	fi, err := os.Stat(file)
 	if err != nil {
 		return nil, err
 	}
-	if err := regular(file, fi); err != nil {
+	if err := checkRegular(file, fi); err != nil {
 		return nil, err
 	}
 
@@ -247,22 +271,30 @@ func ReadRegular(file string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if fi, err = f.Stat(); err != nil {
+
+	fi, err = f.Stat()
+	if err != nil {
 		return nil, err
 	}
-	if err := regular(file, fi); err != nil {
+	if err := checkRegular(file, fi); err != nil {
 		return nil, err
 	}
+
 	return readLimited(f, file, fi.Size(), limit)
 }
 
-// readLimited reads a file to its end. Its size is checked twice: before, so that nothing
-// is read in vain, and while reading, since a file may grow, and those of /proc say 0.
+// readLimited reads a file to its end. It checks the size twice: before, to read nothing
+// in vain, and while reading, because a file may grow and files in /proc have size 0.
 func readLimited(r io.Reader, name string, size, limit int64) ([]byte, error) {
-	tooLarge := &Refusal{Name: name, why: isTooLarge, more: fmt.Sprintf("more than %d bytes", limit)}
+	tooLarge := &Refusal{
+		Name: name,
+		why:  isTooLarge,
+		more: fmt.Sprintf("more than %d bytes", limit),
+	}
 	if size > limit {
 		return nil, tooLarge
 	}
+
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
@@ -270,45 +302,57 @@ func readLimited(r io.Reader, name string, size, limit int64) ([]byte, error) {
 	if int64(len(data)) > limit {
 		return nil, tooLarge
 	}
+
 	return data, nil
 }
 
-// Glob returns the names in the directory dir that match pattern, as path.Match does; a
-// wildcard matches no name that begins with a dot, as in a shell. Names are relative to
-// dir, which is relative to the door. What they name may be refused.
+// Glob returns the names in the directory dir that match pattern, as path.Match does,
+// except that a wildcard matches no name that begins with a dot, as in a shell. Names are
+// relative to dir, which is relative to the door. Open may refuse the files they name.
 func (d *Door) Glob(dir, pattern string) (names []string, err error) {
 	matches, err := fs.Glob(subtree{d.root.FS(), dir}, pattern)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, m := range matches {
 		if !hidden(m, pattern) {
 			names = append(names, m)
 		}
 	}
 
-	// A name without a wildcard that leads nowhere, or out, matches nothing: it is for
-	// Check to say why.
+	// fs.Glob does not find a link that leads nowhere or out of the directory. If the
+	// pattern names one, return it, so that Check says what is wrong with it.
 	if !isPattern(pattern) && len(matches) == 0 && fs.ValidPath(pattern) {
-		if _, err := os.Lstat(filepath.Join(d.top, filepath.FromSlash(path.Join(dir, pattern)))); err == nil {
+		full := filepath.Join(d.top, filepath.FromSlash(path.Join(dir, pattern)))
+		_, err := os.Lstat(full)
+		if err == nil {
 			names = []string{pattern}
 		}
 	}
+
 	return names, nil
 }
 
-// isPattern reports whether a pattern has a wildcard, or a quoted character, in it.
+// isPattern reports whether a pattern contains a wildcard or an escaped character.
 func isPattern(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
 
-// hidden reports whether a wildcard of pattern matches a name in file that begins with a
-// dot.
+// hidden reports whether file, which matches pattern, has an element that begins with a
+// dot where the pattern has a wildcard.
 func hidden(file, pattern string) bool {
 	patterns := strings.Split(pattern, "/")
 	for i, name := range strings.Split(file, "/") {
-		if strings.HasPrefix(name, ".") && (i >= len(patterns) || !strings.HasPrefix(strings.TrimPrefix(patterns[i], `\`), ".")) {
+		if !strings.HasPrefix(name, ".") {
+			continue
+		}
+		if i >= len(patterns) {
+			return true
+		}
+		if !strings.HasPrefix(strings.TrimPrefix(patterns[i], `\`), ".") {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -328,20 +372,23 @@ func (d *Door) List(dir string) (names []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing %s: %w", dir, err)
 	}
+
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
+
 	return names, nil
 }
 
-// A subtree is a directory of a file system in which links may lead anywhere in the whole.
-// fs.Sub would take the name of the directory for a pattern.
+// A subtree is a directory of a file system. Unlike with os.Root on the directory, its
+// links may lead anywhere in the whole file system, and unlike fs.Sub it does not take
+// characters in the name of the directory for a pattern.
 type subtree struct {
 	whole fs.FS
 	dir   string
 }
 
-// in is the name in the whole. No name leads out of the directory by itself.
+// in returns the path of a name in the whole file system. Names with .. are not valid.
 func (t subtree) in(op, name string) (string, error) {
 	if !fs.ValidPath(name) {
 		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}

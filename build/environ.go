@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// secretVars are variables of GitHub's that no child may see, whatever their value.
+// secretVars are GitHub's variables that no child may see, whatever their value.
 var secretVars = []string{
 	"GITHUB_TOKEN",
 	"GH_TOKEN",
@@ -17,8 +17,7 @@ var secretVars = []string{
 	"ACTIONS_ID_TOKEN_REQUEST_TOKEN",
 }
 
-// ambientVars are variables that would change what is built, or what git is asked, behind
-// our back.
+// ambientVars are variables that would silently change what is built or what git answers.
 var ambientVars = []string{
 	// The target sets them.
 	"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64",
@@ -34,39 +33,41 @@ var ambientVars = []string{
 	"COMPILER_PATH", "GCC_EXEC_PREFIX",
 
 	"GO_EXTLINK_ENABLED", // would force the external linker on a build without cgo
-	"GOFLAGS",            // -toolexec, -mod=mod: the command line says all there is, but for -p (processesOf)
+	"GOFLAGS",            // may hold -toolexec or -mod=mod; processesOf reads -p from it
 	"GO111MODULE",        // off would hide the module
 	"GOBIN",              // of no use to a cross build, and go refuses some uses of it
 
-	// git(1): they name another repository, or another state of it.
+	// git(1): these name another repository, or another state of it.
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE",
 	"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_REPLACE_REF_BASE",
 	"GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_ATTR_SOURCE", "GIT_CONFIG",
 	"GIT_EXTERNAL_DIFF", "GIT_CEILING_DIRECTORIES",
 
-	// git(1): our patterns would mean something else.
+	// git(1): these change what our path patterns mean.
 	"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
 
 	"PWD", // names our directory, not the child's
 }
 
-// secretWords are the parts of a name that speak of a secret.
+// secretWords are the words by which a variable's name says that it holds a secret.
 var secretWords = []string{
 	"TOKEN", "TOKENS", "SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS",
 	"CREDENTIAL", "CREDENTIALS", "KEY", "KEYS", "APIKEY", "PAT",
 }
 
-// downloadVars begin the names of variables that may hold a secret because modules are
-// downloaded with it, as documented: by `go help environment`, git(1), ssh(1), curl(1).
+// downloadVars are prefixes of the variables that may hold a secret and that the download
+// of modules needs: see `go help environment`, git(1), ssh(1) and curl(1).
 var downloadVars = []string{
 	"GOPROXY", "GOSUMDB", "GOAUTH", "GONOPROXY", "GOPRIVATE", "NETRC",
 	"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_ASKPASS", "GIT_SSH", "SSH_",
 	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
 }
 
-// secretValue is how well-known tokens begin, a private key, and a password in a URL.
-var secretValue = regexp.MustCompile(`^(gh[pousr]_|github_pat_|glpat-|npm_|pypi-|xox[abeoprs]-|AKIA|ASIA|sk-|hvs\.|dckr_pat_)` +
-	`|-----BEGIN [A-Z ]*PRIVATE KEY|^[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@`)
+// secretValue matches well-known tokens, private keys, and URLs with a password.
+var secretValue = regexp.MustCompile(
+	`^(gh[pousr]_|github_pat_|glpat-|npm_|pypi-|xox[abeoprs]-|AKIA|ASIA|sk-|hvs\.|dckr_pat_)` +
+		`|-----BEGIN [A-Z ]*PRIVATE KEY` +
+		`|^[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@`)
 
 // looksSecret reports whether a variable, its name in upper case, looks like a secret
 // that no download of modules needs.
@@ -77,19 +78,20 @@ func looksSecret(name, value string) bool {
 		}
 	}
 
-	spoken := slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool {
+	named := slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool {
 		return slices.Contains(secretWords, word)
 	})
-	return spoken || secretValue.MatchString(value)
+	return named || secretValue.MatchString(value)
 }
 
-// childEnv returns the part of the ambient environment that children get: without the
-// settings that would leak into the build, without the inputs of the action, without any
-// variable that holds one of the secrets, and without those that look like one by their
-// name. The last are returned as well, by name: who wonders must be able to read it.
+// childEnv returns the part of the ambient environment that children get. It leaves out
+// settings that would leak into the build, the inputs of the action, variables that hold
+// one of the secrets, and variables that look like a secret. It returns the names of the
+// last, because the user has to be told about a guess.
 //
-// A command in GOAUTH gets what it needs from the environment (`go help goauth`), and
-// nobody but its author knows what that is: with one, only GitHub's own are withheld.
+// A command in GOAUTH reads what it needs from the environment (`go help goauth`), and
+// only its author knows what that is. If there is one, no variable is withheld because of
+// its looks.
 //
 // GOEXPERIMENT, GOFIPS140 and GODEBUG stay: a project may need them, and the binary
 // records them. So do proxy and cache settings.
@@ -114,49 +116,57 @@ func childEnv(ambient, secrets []string) (env, withheld []string) {
 			withheld = append(withheld, name)
 			continue
 		}
+
 		env = append(env, kv)
 	}
 	slices.Sort(withheld)
 
-	// `go env -w` saves settings in a file that an empty variable does not override; a
-	// value that says nothing new does.
+	// `go env -w` saves settings in a file. An empty variable does not override them, so
+	// each gets a value that changes nothing.
 	env = append(countGitConfig(env), "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0")
 	return env, slices.Compact(withheld)
 }
 
-// authCommand reports whether GOAUTH names a command, beside the ways that the go command
-// has by itself.
+// authCommand reports whether GOAUTH names a command, other than the methods that are
+// built into the go command.
 func authCommand(environ []string) (found bool) {
 	for _, kv := range environ {
 		value, ok := strings.CutPrefix(kv, "GOAUTH=")
 		if !ok {
 			continue
 		}
+
 		found = false // the last value of a name wins
-		for _, way := range strings.Split(value, ";") {
-			switch words := strings.Fields(way); {
-			case len(words) == 0, words[0] == "off", words[0] == "netrc", words[0] == "git":
+		for _, method := range strings.Split(value, ";") {
+			words := strings.Fields(method)
+			if len(words) == 0 {
+				continue
+			}
+			switch words[0] {
+			case "off", "netrc", "git":
 			default:
 				found = true
 			}
 		}
 	}
+
 	return found
 }
 
-// countGitConfig counts the settings that env holds for git once more: git refuses to
-// start if one of them is missing, which may have been withheld.
+// countGitConfig numbers the settings that env holds for git again. git refuses to start
+// if one of them is missing, and one may have been withheld.
 func countGitConfig(env []string) []string {
 	count := -1
 	values := map[string]string{}
 	rest := make([]string, 0, len(env))
+
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
 		switch {
 		case name == "GIT_CONFIG_COUNT":
 			n, err := strconv.Atoi(value)
 			if err != nil {
-				return env // git says what is wrong
+				return env // git reports the mistake
 			}
 			count = n
 		case strings.HasPrefix(name, "GIT_CONFIG_KEY_"), strings.HasPrefix(name, "GIT_CONFIG_VALUE_"):
@@ -178,11 +188,12 @@ func countGitConfig(env []string) []string {
 			settings = append(settings, gitSetting{key, value})
 		}
 	}
+
 	return withGitConfig(rest, settings...)
 }
 
-// holds reports whether a value has the secret in it. A word that is too short to be a
-// token is one only by itself: it may be anywhere.
+// holds reports whether a value contains the secret. A secret that is too short to be a
+// token has to be the whole value, because it may occur anywhere by chance.
 func holds(value, secret string) bool {
 	if len(secret) < 8 {
 		return secret != "" && value == secret

@@ -19,8 +19,8 @@ type ExtraFile struct {
 	Data       []byte
 }
 
-// maxExtra is how many bytes all extra files may have together. They are held in memory
-// during the whole run, and each archive has them.
+// maxExtra is the limit of the size of all extra files together, in bytes. They are held
+// in memory during the whole run, and each archive contains them.
 const maxExtra = 64 << 20
 
 // ExtraFiles reads the files that match patterns, relative to the module, sorted by
@@ -30,12 +30,14 @@ const maxExtra = 64 << 20
 // A file that git tracks and that is unchanged is read from the commit, not from the
 // working tree, where line endings depend on the machine. Its mode is git's.
 //
-// A file that is not of the commit is noted, and with optional set it is left out.
+// A file that is not part of the commit is noted, and with optional set it is left out.
 //
-// A file that a Door with the directory dist refuses is a mistake. Only files in dist,
-// where an earlier run may have left anything, are passed over if a wildcard matches
-// others as well.
-func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool, dist string) (_ []ExtraFile, err error) {
+// A file that a Door with the directory dist refuses is an error. The exception is files
+// in dist, where an earlier run may have left anything: a wildcard may match them if it
+// matches other files as well.
+func (p *Plan) ExtraFiles(
+	ctx context.Context, patterns []string, optional bool, dist string,
+) (_ []ExtraFile, err error) {
 	door, err := OpenDoor(p.Source.top, dist)
 	if err != nil {
 		return nil, err
@@ -51,6 +53,7 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 			dir = "."
 			names, wrong = door.match(dir, pattern, optional)
 		}
+
 		ps = append(ps, wrong...)
 		for _, name := range names {
 			found[path.Join(dir, name)] = name
@@ -63,35 +66,48 @@ func (p *Plan) ExtraFiles(ctx context.Context, patterns []string, optional bool,
 	if err := p.checkCommitted(ctx, found, optional); err != nil {
 		return nil, err
 	}
+
 	blobs, err := p.git.unchanged(ctx, found)
 	if err != nil {
 		return nil, err
 	}
+
 	left := int64(maxExtra)
 	var files []ExtraFile
 	for _, file := range slices.Sorted(maps.Keys(found)) {
 		data, err := p.read(ctx, door, file, blobs[file], left)
 		if refusedFor(err, isTooLarge) {
-			return nil, &Problem{Setting: "files", Remedy: "--attach " + found[file],
-				Err: fmt.Errorf("packing %s: the files packed with the programs may have %d MiB together", file, maxExtra>>20)}
+			return nil, &Problem{
+				Setting: "files",
+				Err: fmt.Errorf("packing %s: the files packed with the programs may have at most %d MiB together",
+					file, maxExtra>>20),
+				Remedy: "--attach " + found[file],
+			}
 		}
 		if err != nil {
 			return nil, &Problem{Setting: "files", Err: err}
 		}
+
 		left -= int64(len(data))
-		files = append(files, ExtraFile{Name: found[file], Executable: blobs[file].mode == "100755", Data: data})
+		files = append(files, ExtraFile{
+			Name:       found[file],
+			Executable: blobs[file].mode == "100755",
+			Data:       data,
+		})
 	}
+
 	slices.SortFunc(files, func(a, b ExtraFile) int { return strings.Compare(a.Name, b.Name) })
 	return files, nil
 }
 
-// checkCommitted notes which of the files are not of the commit. One that nobody asked for
-// is left out: a fresh clone would not have it.
+// checkCommitted notes which of the files are not part of the commit. With optional set
+// it removes them from found: nobody asked for them, and a fresh clone would not have them.
 func (p *Plan) checkCommitted(ctx context.Context, found map[string]string, optional bool) error {
 	args := []string{"ls-files", "-z", "--"}
 	for file := range found {
 		args = append(args, ":(literal)"+file)
 	}
+
 	out, err := p.git.git(ctx, args...)
 	if err != nil {
 		return fmt.Errorf("asking git for files: %w", err)
@@ -102,17 +118,19 @@ func (p *Plan) checkCommitted(ctx context.Context, found map[string]string, opti
 		switch {
 		case slices.Contains(committed, file):
 		case optional:
-			p.Notes = append(p.Notes, file+" is not part of the commit and is not packed; --files "+found[file]+" packs it")
+			p.Notes = append(p.Notes,
+				file+" is not part of the commit and is not packed; --files "+found[file]+" packs it")
 			delete(found, file)
 		default:
 			p.Notes = append(p.Notes, file+" is packed as it is on disk: it is not part of the commit")
 		}
 	}
+
 	return nil
 }
 
-// match returns the names of the files in dir that match a pattern and can be read. What
-// it does not return for an odd reason is a problem, one for each reason.
+// match returns the names of the files in dir that match a pattern and can be read. It
+// returns one problem for each reason why the door refuses other matches.
 func (d *Door) match(dir, pattern string, optional bool) (names []string, ps Problems) {
 	matches, err := d.Glob(dir, pattern)
 	if err != nil {
@@ -121,7 +139,7 @@ func (d *Door) match(dir, pattern string, optional bool) (names []string, ps Pro
 	}
 
 	told := map[reason]bool{}
-	var inDist error // no mistake where there are other matches
+	var inDist error // only a problem if there are no other matches
 	for _, name := range matches {
 		err := d.Check(path.Join(dir, name))
 		var refusal *Refusal
@@ -146,20 +164,26 @@ func (d *Door) match(dir, pattern string, optional bool) (names []string, ps Pro
 	default:
 		ps.add("files", "", "no file matches %q in %s", pattern, dir)
 	}
+
 	return names, ps
 }
 
-// lfsPointer begins what git has of a file that it keeps elsewhere.
+// lfsPointer begins the blob of a file that Git LFS keeps outside the repository.
 var lfsPointer = []byte("version https://git-lfs.")
 
-// read returns a file's bytes, at most limit: those of the blob, if there is one, else
-// those on disk. Git is not asked for a blob that is too large.
+// read returns the content of a file, at most limit bytes: from the blob, if there is
+// one, else from disk. It does not ask git for a blob that is too large.
 func (p *Plan) read(ctx context.Context, door *Door, file string, b blob, limit int64) ([]byte, error) {
 	if b.hash != "" {
 		if b.size > limit {
 			return nil, &Refusal{Name: file, why: isTooLarge}
 		}
-		data, _, err := Command{Args: []string{"git", "cat-file", "blob", b.hash}, Dir: p.Source.top}.run(ctx, p.git.env)
+
+		command := Command{
+			Args: []string{"git", "cat-file", "blob", b.hash},
+			Dir:  p.Source.top,
+		}
+		data, _, err := command.run(ctx, p.git.env)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", file, err)
 		}
@@ -167,13 +191,15 @@ func (p *Plan) read(ctx context.Context, door *Door, file string, b blob, limit 
 			return data, nil
 		}
 	}
+
 	return door.ReadFile(file, limit)
 }
 
-// A blob is what git has of a file.
+// A blob is a file in a commit of git.
 type blob struct {
-	mode, hash string
-	size       int64 // bytes
+	mode string
+	hash string
+	size int64 // bytes
 }
 
 // unchanged returns the blobs of those files that are regular in the commit and the
@@ -199,6 +225,7 @@ func (r repo) unchanged(ctx context.Context, files map[string]string) (map[strin
 		if !ok {
 			continue
 		}
+
 		fields := strings.Fields(meta)
 		if len(fields) != 4 {
 			return nil, errors.New("asking git for files: unexpected answer " + strconv.Quote(entry))
@@ -206,12 +233,18 @@ func (r repo) unchanged(ctx context.Context, files map[string]string) (map[strin
 		if !strings.HasPrefix(fields[0], "100") || slices.Contains(changed, file) {
 			continue
 		}
+
 		size, err := strconv.ParseInt(fields[3], 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("asking git for the size of %s: %w", file, err)
 		}
-		blobs[file] = blob{fields[0], fields[2], size}
+		blobs[file] = blob{
+			mode: fields[0],
+			hash: fields[2],
+			size: size,
+		}
 	}
+
 	return blobs, nil
 }
 

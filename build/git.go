@@ -19,7 +19,7 @@ import (
 // repository can say which programs git runs. A tree can hold such a repository as
 // ordinary files (HEAD, config, objects, refs), so that git would find it in any
 // directory of a clone. Every call of git therefore goes through this type, which names
-// the repository and takes from its configuration what would start a program.
+// the repository and switches off what its configuration would start.
 type repo struct {
 	top string // the root of the working tree: absolute, without symbolic links
 	env []string
@@ -38,8 +38,8 @@ func openRepo(ctx context.Context, dir string, env []string) (repo, []string, er
 		}
 	}
 
-	// The go command takes only a directory for a repository. Without one it stamps no
-	// commit, or that of a repository around it, and does not fail.
+	// The go command recognizes a repository only by a directory .git. Without one it
+	// stamps no commit, or the commit of an enclosing repository, and does not fail.
 	fi, err := os.Stat(filepath.Join(top, ".git"))
 	if err != nil || !fi.IsDir() {
 		return repo{}, nil, &Problem{
@@ -59,15 +59,20 @@ func openRepo(ctx context.Context, dir string, env []string) (repo, []string, er
 }
 
 // findRepo returns the nearest directory, from dir upwards, that git and the go command
-// take for the root of a working tree. A .git without a HEAD is passed over by both.
+// take for the root of a working tree. Both ignore a .git without a HEAD.
 func findRepo(dir string) (top string, ok bool) {
 	for {
 		git := filepath.Join(dir, ".git")
+
 		fi, err := os.Stat(git)
 		if err == nil && !fi.IsDir() {
 			return dir, true // a file that names the repository
 		}
-		if _, headErr := os.Lstat(filepath.Join(git, "HEAD")); err == nil && headErr == nil {
+
+		if err == nil {
+			_, err = os.Lstat(filepath.Join(git, "HEAD"))
+		}
+		if err == nil {
 			return dir, true
 		}
 
@@ -83,13 +88,14 @@ func findRepo(dir string) (top string, ok bool) {
 func pinRepo(ctx context.Context, top string, env []string) (repo, []string, error) {
 	env = withGitConfig(env, gitSettings...)
 
-	// Without GIT_DIR, so that git judges whether it trusts the owner of the repository.
-	// Neither command starts a program, whatever the repository says.
+	// GIT_DIR is not set yet: git checks the owner of a repository only where it has to
+	// find it. Neither rev-parse nor config starts a program, whatever the repository says.
 	first := repo{top: top, env: append(slices.Clip(env), gitMessages...)}
 	out, err := first.git(ctx, "rev-parse", "--show-toplevel", "--absolute-git-dir")
 	if err != nil {
 		return repo{}, nil, err
 	}
+
 	found, gitDir, ok := strings.Cut(out, "\n")
 	if !ok {
 		return repo{}, nil, fmt.Errorf("reading the output of git rev-parse: %q", out)
@@ -107,15 +113,18 @@ func pinRepo(ctx context.Context, top string, env []string) (repo, []string, err
 	if err != nil {
 		return repo{}, nil, err
 	}
+
 	disabled := disablePrograms(local)
 	if len(disabled) > 0 {
 		if err := first.takesConfigFromEnv(ctx, disabled[0].key); err != nil {
 			return repo{}, nil, err
 		}
 	}
+
 	if err := checkPartialClone(local); err != nil {
 		return repo{}, nil, err
 	}
+
 	ignored, err := first.ignoreSubmodules(ctx)
 	if err != nil {
 		return repo{}, nil, err
@@ -129,39 +138,39 @@ func pinRepo(ctx context.Context, top string, env []string) (repo, []string, err
 	own = append(own,
 		"GIT_DIR="+filepath.FromSlash(gitDir),
 		"GIT_WORK_TREE="+top,
-		"GIT_OPTIONAL_LOCKS=0", // looking changes nothing
+		"GIT_OPTIONAL_LOCKS=0", // git status must not rewrite the index
 	)
 
 	return repo{top: top, env: own}, env, nil
 }
 
-// gitMessages make git say what explainGit understands.
+// gitMessages make git write the messages that explainGit understands.
 var gitMessages = []string{"LC_ALL=C", "LANGUAGE="}
 
-// gitSettings hold for every git in the repository, that of the go command included.
-// Source: git-config(1).
+// gitSettings apply to every git in the repository, including the one that the go
+// command starts. Source: git-config(1).
 var gitSettings = []gitSetting{
-	// No program of the repository is started.
+	// Start no program of the repository.
 	{"core.fsmonitor", "false"},
-	{"core.hooksPath", os.DevNull}, // a refreshed index calls post-index-change
+	{"core.hooksPath", os.DevNull}, // refreshing the index calls post-index-change
 	{"log.showSignature", "false"},
 	{"safe.bareRepository", "explicit"},
 
-	// No file that it names is read.
+	// Read no file that the repository names.
 	{"diff.orderFile", os.DevNull},
 
-	// git does not run in a submodule (see ignoreSubmodules).
+	// Run no git in a submodule (see ignoreSubmodules).
 	{"diff.ignoreSubmodules", "dirty"},
 
-	// Every change in the tree is seen.
+	// See every change in the tree.
 	{"status.showUntrackedFiles", "normal"},
 	{"core.ignoreStat", "false"},
 	{"core.trustctime", "true"},
 	{"core.checkStat", "default"},
 }
 
-// ownGitSettings hold for the git that this program calls. The go command also fetches
-// modules with git, in repositories of its own, and needs the network for that.
+// ownGitSettings apply to the git that this program calls. The go command does not get
+// them: it fetches modules with git, and needs the network for that.
 var ownGitSettings = []gitSetting{
 	{"protocol.allow", "never"},
 	{"core.untrackedCache", "false"},
@@ -183,8 +192,8 @@ type gitSetting struct {
 	value string
 }
 
-// withGitConfig adds settings to those that env holds for git, which wins over every
-// file. Entries are counted, so that those env has already are kept in front.
+// withGitConfig returns env with settings for git, which override every configuration
+// file. Settings that env has already are kept, in front of the others.
 func withGitConfig(env []string, settings ...gitSetting) []string {
 	count := 0
 	kept := make([]string, 0, len(env)+2*len(settings)+1)
@@ -210,8 +219,8 @@ func withGitConfig(env []string, settings ...gitSetting) []string {
 	return append(kept, fmt.Sprintf("GIT_CONFIG_COUNT=%d", count))
 }
 
-// localConfig returns what the repository's own configuration says, with all it
-// includes. The user's own files are the user's business.
+// localConfig returns the repository's own configuration, with the files it includes.
+// The user's own configuration is trusted.
 func (r repo) localConfig(ctx context.Context) ([]gitSetting, error) {
 	local, err := r.git(ctx, "config", "--local", "--includes", "--null", "--list")
 	if err != nil {
@@ -219,10 +228,14 @@ func (r repo) localConfig(ctx context.Context) ([]gitSetting, error) {
 	}
 	settings := parseGitConfig(local)
 
-	// A configuration of the worktree is read only if the repository says so.
-	if !slices.ContainsFunc(settings, func(s gitSetting) bool { return s.key == "extensions.worktreeconfig" }) {
+	// git reads a configuration of the worktree only if the repository says so.
+	perWorktree := slices.ContainsFunc(settings, func(s gitSetting) bool {
+		return s.key == "extensions.worktreeconfig"
+	})
+	if !perWorktree {
 		return settings, nil
 	}
+
 	worktree, err := r.git(ctx, "config", "--worktree", "--includes", "--null", "--list")
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration of the worktree: %w", err)
@@ -239,19 +252,20 @@ func parseGitConfig(list string) (settings []gitSetting) {
 			settings = append(settings, gitSetting{key, value})
 		}
 	}
+
 	return settings
 }
 
 // filterKey is a setting that names a program through which git reads or writes files.
 var filterKey = regexp.MustCompile(`(?s)^filter\.(.*)\.(clean|smudge|process|required)$`)
 
-// disablePrograms returns the settings that switch off the filters of a configuration:
-// they are the only programs that git starts to compare a tree with its commit and that
-// no fixed setting switches off.
+// disablePrograms returns the settings that switch off the filters of a configuration.
+// Filters are the only programs that git starts to compare a tree with its commit and
+// that gitSettings does not switch off.
 //
-// Git LFS writes its filter into the repository if it is told to (git lfs install
-// --local, which actions/checkout does). That one is kept, unless extensions are
-// configured, which are programs as well.
+// Git LFS may have written its filter into the repository (git lfs install --local, which
+// actions/checkout runs). That filter is kept, unless the repository configures
+// extensions of Git LFS, which are programs as well.
 func disablePrograms(local []gitSetting) (disabled []gitSetting) {
 	extended := slices.ContainsFunc(local, func(s gitSetting) bool {
 		return strings.HasPrefix(s.key, "lfs.extension.")
@@ -265,9 +279,11 @@ func disablePrograms(local []gitSetting) (disabled []gitSetting) {
 		}
 		name := m[1]
 		seen[name] = true
+
 		if name == "lfs" && !extended && isGitLFS(local) {
 			continue
 		}
+
 		for _, variable := range []string{"clean", "smudge", "process"} {
 			disabled = append(disabled, gitSetting{"filter." + name + "." + variable, ""})
 		}
@@ -287,7 +303,7 @@ var gitLFS = []gitSetting{
 	{"filter.lfs.required", "true"},
 }
 
-// isGitLFS reports whether everything about the filter lfs is as Git LFS writes it.
+// isGitLFS reports whether every setting of the filter lfs is one that Git LFS writes.
 func isGitLFS(local []gitSetting) bool {
 	return !slices.ContainsFunc(local, func(s gitSetting) bool {
 		return strings.HasPrefix(s.key, "filter.lfs.") && !slices.Contains(gitLFS, s)
@@ -297,8 +313,8 @@ func isGitLFS(local []gitSetting) bool {
 // gitVersion is the beginning of what git --version prints.
 var gitVersion = regexp.MustCompile(`^git version (\d+)\.(\d+)`)
 
-// takesConfigFromEnv fails if git is older than 2.31, which takes no setting from the
-// environment, and so would run what key names.
+// takesConfigFromEnv fails if git is older than 2.31, the first version that reads
+// settings from the environment: an older one would run the program that key names.
 func (r repo) takesConfigFromEnv(ctx context.Context, key string) error {
 	out, err := r.git(ctx, "--version")
 	if err != nil {
@@ -322,31 +338,39 @@ func (r repo) takesConfigFromEnv(ctx context.Context, key string) error {
 	}
 }
 
-// networkKey is a setting that names a program with which git reaches other repositories.
+// networkKey matches settings that say how, and by which program, git reaches other
+// repositories.
 var networkKey = regexp.MustCompile(`(?s)^(core\.(sshcommand|gitproxy|askpass)|credential\.(.*\.)?helper|` +
 	`remote\..*\.(vcs|uploadpack)|url\..*|protocol\.(.*\.)?allow)$`)
 
-// checkPartialClone refuses a partial clone that says how the network is to be reached:
-// a git before 2.45 fetches what is missing whenever it is asked anything, and nothing
-// but the repository decides by which program.
+// checkPartialClone refuses a partial clone that says how git reaches the network: any
+// command of a git before 2.45 may fetch missing objects, and the repository alone
+// decides by which program.
 func checkPartialClone(local []gitSetting) error {
 	partial := slices.ContainsFunc(local, func(s gitSetting) bool {
-		return s.key == "extensions.partialclone" || strings.HasPrefix(s.key, "remote.") && strings.HasSuffix(s.key, ".promisor")
+		if s.key == "extensions.partialclone" {
+			return true
+		}
+		return strings.HasPrefix(s.key, "remote.") && strings.HasSuffix(s.key, ".promisor")
 	})
 	if !partial {
 		return nil
 	}
 
 	for _, s := range local {
-		// The remote helper of "ext::" is a command.
-		ext := strings.HasPrefix(s.key, "remote.") && strings.HasSuffix(s.key, ".url") && strings.Contains(s.value, "::")
-		if ext || networkKey.MatchString(s.key) {
-			return &Problem{
-				Setting: "directory",
-				Err: fmt.Errorf("this partial clone says which program git starts to fetch what is missing (%s)",
-					s.key),
-				Remedy: "git config --unset-all " + s.key + "; in a workflow: - {uses: actions/checkout@v7, with: {persist-credentials: false}}",
-			}
+		// A URL with "::" names a remote helper, and the one of "ext::" runs any command.
+		isURL := strings.HasPrefix(s.key, "remote.") && strings.HasSuffix(s.key, ".url")
+		helper := isURL && strings.Contains(s.value, "::")
+		if !helper && !networkKey.MatchString(s.key) {
+			continue
+		}
+
+		return &Problem{
+			Setting: "directory",
+			Err: fmt.Errorf("the configuration of this partial clone (%s) names a program "+
+				"for git to fetch missing objects with", s.key),
+			Remedy: "git config --unset-all " + s.key + "; in a workflow: " +
+				"- {uses: actions/checkout@v7, with: {persist-credentials: false}}",
 		}
 	}
 
@@ -356,12 +380,13 @@ func checkPartialClone(local []gitSetting) error {
 // maxGitmodules is the largest .gitmodules that is read, in bytes.
 const maxGitmodules = 1 << 20
 
-// ignoreSubmodules returns the settings by which git compares no more of a submodule
-// than its commit, whatever .gitmodules says. To look for changes in one, git runs in it
-// and obeys its configuration. What the go command reads in a submodule is compared by
-// uncommittedSources.
+// ignoreSubmodules returns the settings that make git compare only the commit of each
+// submodule, whatever .gitmodules says. To look for changes in a submodule, git would
+// run in it and obey its configuration. checkSources compares the files that the go
+// command reads in a submodule.
 func (r repo) ignoreSubmodules(ctx context.Context) (settings []gitSetting, err error) {
 	args := []string{"config", "--null", "--name-only"}
+
 	file := filepath.Join(r.top, ".gitmodules")
 	fi, err := os.Lstat(file)
 	switch {
@@ -378,8 +403,9 @@ func (r repo) ignoreSubmodules(ctx context.Context) (settings []gitSetting, err 
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		return nil, nil // there is none, or it has no submodule
+		return nil, nil // there is no .gitmodules, or no submodule in it
 	}
+
 	for _, key := range strings.Split(out, "\x00") {
 		if name, ok := strings.CutSuffix(key, ".path"); ok {
 			settings = append(settings, gitSetting{name + ".ignore", "dirty"})
@@ -389,23 +415,25 @@ func (r repo) ignoreSubmodules(ctx context.Context) (settings []gitSetting, err 
 	return settings, nil
 }
 
-// withoutPin is the environment of another repository than the one that env is for.
+// withoutPin returns env without the variables that pin git to one repository.
 func withoutPin(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		return strings.HasPrefix(kv, "GIT_DIR=") || strings.HasPrefix(kv, "GIT_WORK_TREE=")
 	})
 }
 
-// has reports whether the commit that is checked out has a file, whatever is on disk.
+// has reports whether the index has a file, whatever is on disk.
 func (r repo) has(ctx context.Context, file string) (bool, error) {
 	rel, err := filepath.Rel(r.top, file)
 	if err != nil || !filepath.IsLocal(rel) {
-		return false, nil // outside of the repository
+		return false, nil // outside the repository
 	}
+
 	out, err := r.git(ctx, "ls-files", "-z", "--", ":(literal)"+filepath.ToSlash(rel))
 	if err != nil {
 		return false, fmt.Errorf("asking git for %s: %w", rel, err)
 	}
+
 	return out != "", nil
 }
 
@@ -420,6 +448,7 @@ func (r repo) head(ctx context.Context) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the commit time: %w", err)
 	}
+
 	seconds, err := strconv.ParseInt(unix, 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("reading the commit time: %w", err)
@@ -432,18 +461,18 @@ func (r repo) head(ctx context.Context) (*Source, error) {
 	}, nil
 }
 
-// changes lists what git status has to say, the question the go command asks before it
-// stamps vcs.modified. Untracked files count, ignored ones do not: see
-// uncommittedSources.
+// changes returns the lines of git status, which the go command also asks before it
+// stamps vcs.modified. Untracked files count, ignored ones do not: see checkSources.
 func (r repo) changes(ctx context.Context) ([]string, error) {
 	out, err := r.git(ctx, "status", "--porcelain", "--untracked-files=normal")
 	if err != nil {
 		return nil, fmt.Errorf("asking git for changes: %w", err)
 	}
+
 	return strings.FieldsFunc(out, func(r rune) bool { return r == '\n' }), nil
 }
 
-// explainGit says in our words what git says in three different ways.
+// explainGit replaces the errors of git that have a known remedy.
 func explainGit(dir string, err error) error {
 	var problem *Problem
 	if errors.As(err, &problem) {

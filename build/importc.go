@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// maxSource is the largest Go source file that is read, in bytes. The go command and the
-// compiler hold a file in memory whole, and no one writes a larger one by hand.
+// maxSource is the size of the largest Go file that is read, in bytes. The go command and
+// the compiler hold a whole file in memory, and nobody writes a larger one by hand.
 const maxSource = 64 << 20
 
-// importsC reports whether a Go file that wildcards match, in dir or below it, imports
-// "C". It fails if a file is too large for any of the programs that would read it.
+// importsC reports whether any Go file imports "C" that the pattern ./... in dir would
+// match. It fails if a file is larger than maxSource.
 func importsC(dir string) (found bool, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -33,7 +33,7 @@ func importsC(dir string) (found bool, err error) {
 			return nil
 		}
 
-		// What cannot be read is named by the go command, if it is asked for it.
+		// The go command reports a file that cannot be read, if it needs that file.
 		fi, err := os.Stat(path)
 		if err != nil || !fi.Mode().IsRegular() {
 			return nil
@@ -43,7 +43,7 @@ func importsC(dir string) (found bool, err error) {
 			if err != nil {
 				return err
 			}
-			return fmt.Errorf("%s has %d bytes, more than a Go file can have here (%d)",
+			return fmt.Errorf("%s has %d bytes; a Go file may have at most %d",
 				filepath.ToSlash(rel), fi.Size(), int64(maxSource))
 		}
 		if found {
@@ -54,12 +54,14 @@ func importsC(dir string) (found bool, err error) {
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("looking for Go files with C: %w", err)
+		return false, fmt.Errorf(`looking for Go files that import "C": %w`, err)
 	}
+
 	return found, nil
 }
 
-// fileImportsC reads the imports of one Go file. Most are in its first kilobytes.
+// fileImportsC reports whether a Go file imports "C". It reads no further than it must:
+// imports are usually in the first kilobytes.
 func fileImportsC(path string) (bool, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
 	if errors.Is(err, fs.ErrPermission) {
@@ -84,13 +86,13 @@ func fileImportsC(path string) (bool, error) {
 			return imports, nil
 		}
 		if len(src) > maxSource {
-			return false, fmt.Errorf("%s grows while it is read", path)
+			return false, fmt.Errorf("reading %s: it grew larger than %d bytes", path, int64(maxSource))
 		}
 	}
 }
 
-// scanImports reports whether src imports "C", and whether it goes beyond the imports, so
-// that reading more of the file would not change the answer.
+// scanImports reports whether src imports "C", and whether the answer is final because
+// src reaches beyond the imports.
 func scanImports(src []byte) (found, decided bool) {
 	var s scanner.Scanner
 	fset := token.NewFileSet()

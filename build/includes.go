@@ -9,19 +9,24 @@ import (
 	"strings"
 )
 
-// include is a line by which C, assembly or the preamble of a cgo file reads another file.
-var include = regexp.MustCompile(`^\s*(?://|/?\*)?\s*(?:#\s*(?:include|include_next|import|embed)|\.incbin|\.include)\s*["<]([^">]+)[">]`)
+// include matches a line with which C, assembly or the preamble of a cgo file includes
+// another file.
+var include = regexp.MustCompile(`^\s*(?://|/?\*)?\s*` + // the preamble is a comment
+	`(?:#\s*(?:include|include_next|import|embed)|\.incbin|\.include)\s*` +
+	`["<]([^">]+)[">]`)
 
-// maxIncludes is how many files are followed from one package: real ones have hundreds.
+// maxIncludes bounds the files that are followed from one package. Real packages include
+// hundreds.
 const maxIncludes = 10000
 
-// included returns the files that the C and assembly files of a package include, as far as
-// they can be found without a preprocessor: what a macro names is not seen.
+// included returns the files that the C and assembly files of a package include. There is
+// no preprocessor, so it does not see files that a macro names.
 func (pkg *sourcePackage) included(cgo bool) (files []string) {
 	lists := [][]string{pkg.SFiles}
 	if cgo {
 		lists = append(lists, pkg.CgoFiles, pkg.CFiles, pkg.CXXFiles, pkg.MFiles)
 	}
+
 	var queue []string
 	for _, list := range lists {
 		for _, name := range list {
@@ -34,6 +39,7 @@ func (pkg *sourcePackage) included(cgo bool) (files []string) {
 	for len(queue) > 0 && len(seen) < maxIncludes {
 		file := queue[0]
 		queue = queue[1:]
+
 		for _, name := range includesOf(file) {
 			for _, dir := range append([]string{filepath.Dir(file)}, dirs...) {
 				path := filepath.Join(dir, filepath.FromSlash(name))
@@ -43,17 +49,19 @@ func (pkg *sourcePackage) included(cgo bool) (files []string) {
 				if seen[path] || !isFile(path) {
 					continue
 				}
+
 				seen[path] = true
 				files = append(files, path)
 				queue = append(queue, path)
 			}
 		}
 	}
+
 	return files
 }
 
-// includesOf returns the names that a file includes. What cannot be read is the
-// compiler's to complain about.
+// includesOf returns the names that a file includes. The compiler reports files that
+// cannot be read.
 func includesOf(path string) (names []string) {
 	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
 	if err != nil {
@@ -70,13 +78,15 @@ func includesOf(path string) (names []string) {
 		if m := include.FindSubmatch(line); m != nil {
 			names = append(names, string(m[1]))
 		}
-		for long && err == nil { // the rest of a line that no include has
+
+		// Skip the rest of a line that is longer than any include.
+		for long && err == nil {
 			_, long, err = lines.ReadLine()
 		}
 	}
 }
 
-// includeDirs are the directories in which the package's flags look for headers.
+// includeDirs returns the directories of headers that the package's flags name.
 func (pkg *sourcePackage) includeDirs() (dirs []string) {
 	for _, flags := range [][]string{pkg.CgoCPPFLAGS, pkg.CgoCFLAGS, pkg.CgoCXXFLAGS} {
 		for i, flag := range flags {
@@ -92,11 +102,12 @@ func (pkg *sourcePackage) includeDirs() (dirs []string) {
 			}
 		}
 	}
+
 	return dirs
 }
 
-// libraries are the files that the package's flags give to the linker: by their path, or
-// by a name in one of its directories.
+// libraries returns the files that the package's flags give to the linker, either by path
+// or by name in one of the directories that the flags name.
 func (pkg *sourcePackage) libraries(cgo bool) (files []string) {
 	if !cgo {
 		return nil
@@ -119,15 +130,17 @@ func (pkg *sourcePackage) libraries(cgo bool) (files []string) {
 			}
 			continue
 		}
+
 		if !strings.HasPrefix(flag, "-") {
 			files = appendFile(files, pkg.local(flag))
 		}
 	}
+
 	return files
 }
 
-// local is a path of the package's flags as the compiler takes it: it is started in the
-// directory of the package.
+// local returns the absolute path for a path in the package's flags, which is relative
+// to the package: the go command starts the compiler there.
 func (pkg *sourcePackage) local(path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)

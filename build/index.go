@@ -10,25 +10,26 @@ import (
 	"strings"
 )
 
-// An index is what git has of the files of the commit that is checked out. git status
-// has compared it with the commit, and with the files it does not leave alone.
+// An index is git's list of the files of the commit that is checked out. git status has
+// already compared it with the commit and with the files on disk, except for entries
+// that git was told to ignore.
 type index struct {
 	repo    repo
 	entries map[string]indexEntry // by path, slashes
 	links   bool                  // some entry is a link or a submodule
-	flagged bool                  // git was told to leave some entry alone
+	flagged bool                  // git was told to ignore changes of some entry
 
 	submodules map[string]*submodule
 }
 
 // An indexEntry is one file of an index.
 type indexEntry struct {
-	mode string // modeLink, modeSubmodule, or a regular file
-	hash string
-	own  bool // git compares it with the file on disk
+	mode    string // modeLink, modeSubmodule, or a regular file
+	hash    string
+	checked bool // git status compares it with the file on disk
 }
 
-// Modes of git.
+// File modes in a git index (git-ls-files(1), --stage).
 const (
 	modeLink      = "120000"
 	modeSubmodule = "160000"
@@ -50,69 +51,84 @@ func (r repo) index(ctx context.Context) (*index, error) {
 		if line == "" {
 			continue
 		}
+
 		meta, path, ok := strings.Cut(line, "\t")
 		fields := strings.Fields(meta)
 		if !ok || len(fields) != 4 {
 			return nil, fmt.Errorf("listing the files of the commit: unexpected answer %q", line)
 		}
+
 		entry := indexEntry{
-			mode: fields[1],
-			hash: fields[2],
-			own:  fields[0] == "H", // lower case: assume-unchanged; S: skip-worktree
+			mode:    fields[1],
+			hash:    fields[2],
+			checked: fields[0] == "H", // lower case: assume-unchanged; S: skip-worktree
 		}
 		x.entries[path] = entry
-		x.links = x.links || entry.mode == modeLink || entry.mode == modeSubmodule
-		x.flagged = x.flagged || !entry.own
+
+		if entry.mode == modeLink || entry.mode == modeSubmodule {
+			x.links = true
+		}
+		if !entry.checked {
+			x.flagged = true
+		}
 	}
+
 	return x, nil
 }
 
-// hasOthers reports whether there is any file in the working tree that the index does not
-// have, ignored or not. The directory without does not count.
-func (r repo) hasOthers(ctx context.Context, without string) (bool, error) {
+// hasOthers reports whether the working tree has any file, ignored by git or not, that
+// the index does not have. Files in the directory except do not count.
+func (r repo) hasOthers(ctx context.Context, except string) (bool, error) {
 	out, err := r.git(ctx, "ls-files", "-z", "--others", "--directory", "--no-empty-directory")
 	if err != nil {
-		return false, fmt.Errorf("listing files that are not of the commit: %w", err)
+		return false, fmt.Errorf("listing files that are not part of the commit: %w", err)
 	}
 
 	ignored := ""
-	if rel, err := filepath.Rel(r.top, without); err == nil && without != "" {
-		ignored = filepath.ToSlash(rel) + "/"
+	if except != "" {
+		rel, err := filepath.Rel(r.top, except)
+		if err == nil {
+			ignored = filepath.ToSlash(rel) + "/"
+		}
 	}
+
 	for _, path := range strings.Split(out, "\x00") {
 		if path != "" && path != ignored {
 			return true, nil
 		}
 	}
+
 	return false, nil
 }
 
-// plain reports whether every entry is a regular file that git compares with the one on
-// disk.
+// plain reports whether every entry is a regular file that git status compares with the
+// one on disk.
 func (x *index) plain() bool { return !x.links && !x.flagged }
 
 // Reasons of a straySource.
 const (
-	notInCommit   = "not in the commit"
-	notInRepo     = "outside of the repository"
-	leftAlone     = "differs from the commit, and git was told not to look (assume-unchanged or skip-worktree)"
-	linkNotOfIt   = "is reached by a link that is not in the commit"
-	subOtherState = "its submodule is not at the commit"
-	subChanged    = "changed in its submodule"
+	notInCommit     = "not in the commit"
+	notInRepo       = "outside the repository"
+	hiddenChange    = "differs from the commit, and git was told not to look (assume-unchanged or skip-worktree)"
+	uncommittedLink = "is reached by a link that is not in the commit"
+	otherSubmodule  = "its submodule is not at the recorded commit"
+	changedInSub    = "changed in its submodule"
 )
 
-// compare returns nil if file, an absolute path, is of the commit.
+// compare returns nil if file, an absolute path, is part of the commit.
 func (x *index) compare(ctx context.Context, file string) (*straySource, error) {
 	rel, err := filepath.Rel(x.repo.top, file)
 	if err != nil {
 		return nil, err
 	}
+
 	name := filepath.ToSlash(rel)
 	if !filepath.IsLocal(rel) {
 		return &straySource{
 			path: name,
 			why:  notInRepo,
-			hint: "go mod edit -dropreplace or go work edit -dropuse what leads there, and require a version of it",
+			hint: "go mod edit -dropreplace=MODULE, or go work edit -dropuse=DIRECTORY, " +
+				"then go get MODULE@VERSION",
 		}, nil
 	}
 
@@ -130,6 +146,7 @@ func (x *index) compare(ctx context.Context, file string) (*straySource, error) 
 			if err != nil {
 				return nil, err
 			}
+
 			return x.compareTarget(ctx, name, filepath.Join(target, filepath.FromSlash(rest)))
 		}
 
@@ -138,54 +155,67 @@ func (x *index) compare(ctx context.Context, file string) (*straySource, error) 
 			return nil, err
 		}
 		if fi.Mode()&os.ModeSymlink != 0 {
-			return &straySource{path: name, why: linkNotOfIt, hint: "git add --force " + path}, nil
+			return &straySource{
+				path: name,
+				why:  uncommittedLink,
+				hint: "git add --force " + path,
+			}, nil
 		}
+
 		if rest != "" {
-			continue
+			continue // a directory on the way
 		}
 
 		if !known {
 			return &straySource{
 				path: name,
 				why:  notInCommit,
-				hint: "git add --force " + name + " && git commit, or, if a step of the build makes it: --generated " + name,
+				hint: "git add --force " + name + " && git commit, or, if a step of the build makes it: " +
+					"--generated " + name,
 			}, nil
 		}
+
 		return x.compareContent(ctx, name, entry)
 	}
+
 	return nil, fmt.Errorf("comparing %q with the commit: no path", file)
 }
 
-// entry finds a path in the index. Where case does not count on disk, the go command may
-// name a file by another case than git.
+// entry finds a path in the index. On systems whose file names ignore case, the go
+// command may spell a name differently than git.
 func (x *index) entry(path string) (indexEntry, bool) {
 	entry, ok := x.entries[path]
-	if ok || runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+	ignoresCase := runtime.GOOS == "windows" || runtime.GOOS == "darwin"
+	if ok || !ignoresCase {
 		return entry, ok
 	}
+
 	for other, entry := range x.entries {
 		if strings.EqualFold(other, path) {
 			return entry, true
 		}
 	}
+
 	return indexEntry{}, false
 }
 
-// compareTarget compares the file that a link of the commit leads to.
+// compareTarget compares the file that a committed link leads to.
 func (x *index) compareTarget(ctx context.Context, name, target string) (*straySource, error) {
 	s, err := x.compare(ctx, target)
 	if s != nil {
 		s.why = fmt.Sprintf("a link to %s: %s", s.path, s.why)
 		s.path = name
 	}
+
 	return s, err
 }
 
-// compareContent compares a file with its entry, if git status does not.
+// compareContent compares a file with its entry, unless git status has done so.
 func (x *index) compareContent(ctx context.Context, name string, entry indexEntry) (*straySource, error) {
-	if entry.own {
+	if entry.checked {
 		return nil, nil
 	}
+
 	hash, err := x.repo.git(ctx, "hash-object", "--", name)
 	if err != nil {
 		return nil, err
@@ -193,9 +223,10 @@ func (x *index) compareContent(ctx context.Context, name string, entry indexEntr
 	if hash == entry.hash {
 		return nil, nil
 	}
+
 	return &straySource{
 		path: name,
-		why:  leftAlone,
+		why:  hiddenChange,
 		hint: "git update-index --no-assume-unchanged --no-skip-worktree -- " + name,
 	}, nil
 }
@@ -204,7 +235,7 @@ func (x *index) compareContent(ctx context.Context, name string, entry indexEntr
 type submodule struct {
 	index   *index
 	changed []string // files that differ from its commit
-	why     string   // nothing of it is of the commit, for this reason; "" if that is not so
+	why     string   // why none of its files are part of the commit; "" if they are
 }
 
 // compareSubmodule compares a file of the submodule at path.
@@ -216,6 +247,7 @@ func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry i
 		if err != nil {
 			return nil, fmt.Errorf("looking into the submodule %s: %w", path, err)
 		}
+
 		x.submodules[path] = sub
 	}
 
@@ -228,7 +260,7 @@ func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry i
 		return stray, nil
 	}
 	if slices.Contains(sub.changed, rest) {
-		stray.why = subChanged
+		stray.why = changedInSub
 		return stray, nil
 	}
 
@@ -236,15 +268,18 @@ func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry i
 	if found != nil {
 		found.path = path + "/" + found.path
 	}
+
 	return found, err
 }
 
-// openSubmodule opens the submodule at path, which has to be at a commit.
+// openSubmodule opens the submodule at path, which must be at the given commit.
 func (x *index) openSubmodule(ctx context.Context, path, commit string) (*submodule, error) {
 	top := filepath.Join(x.repo.top, filepath.FromSlash(path))
-	if found, ok := findRepo(top); !ok || found != top {
-		return &submodule{why: subOtherState}, nil // ordinary files in the place of a submodule
+	found, ok := findRepo(top)
+	if !ok || found != top {
+		return &submodule{why: otherSubmodule}, nil // ordinary files where a submodule should be
 	}
+
 	r, _, err := pinRepo(ctx, top, withoutPin(x.repo.env))
 	if err != nil {
 		return nil, explainGit(top, err)
@@ -255,15 +290,21 @@ func (x *index) openSubmodule(ctx context.Context, path, commit string) (*submod
 		return nil, err
 	}
 	if head != commit {
-		return &submodule{why: subOtherState}, nil
+		return &submodule{why: otherSubmodule}, nil
 	}
+
 	changed, err := r.git(ctx, "diff", "--no-ext-diff", "--no-textconv", "-z", "--name-only", "HEAD", "--")
 	if err != nil {
 		return nil, err
 	}
+
 	in, err := r.index(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &submodule{index: in, changed: strings.Split(changed, "\x00")}, nil
+
+	return &submodule{
+		index:   in,
+		changed: strings.Split(changed, "\x00"),
+	}, nil
 }

@@ -45,7 +45,7 @@ type Spec struct {
 	GCFlags   string
 	Cgo       bool            // with static C compilers, where a package outside the standard library needs C
 	CC        []GivenCompiler // instead of those that are found
-	Generated []string        // patterns of source files, relative to the module, that need not be of the commit
+	Generated []string        // patterns of source files, relative to the module, that need not be in the commit
 	Dist      string          // directory for the files of the release: emptied before anything is compiled
 	Publish   bool            // the result will be public: the sources must be those of the commit and the tag on HEAD
 	Environ   []string        // the ambient environment
@@ -67,11 +67,11 @@ type Plan struct {
 	Skipped []Skipped `json:"skipped,omitempty"`
 
 	Generated []Generated `json:"generated,omitempty"` // sources that the commit does not have
-	Notes     []string    `json:"notes,omitempty"`     // what was set aside, and what would keep a release from being published
+	Notes     []string    `json:"notes,omitempty"`     // what was ignored, and what would prevent publishing
 	Withheld  []string    `json:"-"`                   // variables that no child gets, since they look like secrets
 
 	dist      string   // real path of the directory for the files, "" if it cannot be told
-	generated []string // patterns of sources that need not be of the commit
+	generated []string // patterns of sources that need not be in the commit
 	jobs      int      // how many go commands may run at a time while planning
 	processes int      // the -p of the user's GOFLAGS, 0 if there is none
 
@@ -146,14 +146,14 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 	return p, ps.Err()
 }
 
-// checkDist makes sure that the commit has nothing in the directory for the files, which
-// is emptied: what an earlier run left there, and a later one uses again, is this
-// machine's own.
+// checkDist fails if the commit has files in the directory for the files of the release:
+// the directory is emptied, and a later run trusts what an earlier one left in it.
 func (p *Plan) checkDist(ctx context.Context) error {
 	rel, err := filepath.Rel(p.Source.top, p.dist)
 	if err != nil || p.dist == "" || !filepath.IsLocal(rel) || rel == "." {
-		return nil // it is outside of the repository, or all of it, which is refused elsewhere
+		return nil // outside the repository, or all of it, which is refused elsewhere
 	}
+
 	out, err := p.git.git(ctx, "ls-files", "-z", "--", ":(literal)"+filepath.ToSlash(rel))
 	if err != nil {
 		return fmt.Errorf("asking git for the files in %s: %w", rel, err)
@@ -161,10 +161,11 @@ func (p *Plan) checkDist(ctx context.Context) error {
 	if out == "" {
 		return nil
 	}
+
 	first, _, _ := strings.Cut(out, "\x00")
 	return &Problem{
 		Setting: "dist",
-		Err:     fmt.Errorf("%s is of the commit, and the directory for the files is emptied", first),
+		Err:     fmt.Errorf("%s is part of the commit, and the directory for the files is emptied", first),
 		Remedy:  "--dist dist-release",
 	}
 }
@@ -242,19 +243,20 @@ func (p *Plan) readModule(ctx context.Context, spec *Spec, gomod, gowork string)
 	return p.setDependencies(ctx, gowork, spec.Generated)
 }
 
-// setDependencies decides where dependencies come from: a workspace and a vendor
-// directory count only if a fresh clone of the commit has them.
+// setDependencies decides where dependencies come from. A workspace or a vendor directory
+// counts only if a fresh clone of the commit has it.
 func (p *Plan) setDependencies(ctx context.Context, gowork string, generated []string) error {
 	modDir := p.dir
 	if gowork != "" && gowork != "off" {
-		ofCommit, err := p.git.has(ctx, gowork)
+		committed, err := p.git.has(ctx, gowork)
 		if err != nil {
 			return err
 		}
+
 		rel, err := filepath.Rel(p.Source.top, gowork)
 		inside := err == nil && filepath.IsLocal(rel)
 		switch {
-		case ofCommit:
+		case committed:
 			p.work = gowork
 			modDir = filepath.Dir(gowork)
 		case inside:
@@ -268,11 +270,12 @@ func (p *Plan) setDependencies(ctx context.Context, gowork string, generated []s
 	p.Mod = "readonly"
 	modules := filepath.Join(modDir, "vendor", "modules.txt")
 	if isFile(modules) {
-		ofCommit, err := p.git.has(ctx, modules)
+		committed, err := p.git.has(ctx, modules)
 		if err != nil {
 			return err
 		}
-		if ofCommit || p.isGenerated(modules, generated) {
+
+		if committed || p.isGenerated(modules, generated) {
 			p.Mod = "vendor"
 		} else {
 			p.Notes = append(p.Notes, "vendor/ is not part of the commit and is ignored (-mod=readonly)")
@@ -301,7 +304,7 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
 	}
 
 	if p.hasC, err = importsC(p.dir); err != nil {
-		ps.keep("directory", err) // whoever reads the files next would take all memory
+		ps.keep("directory", err) // go list would read the same file, and run out of memory
 		return ps
 	}
 	alike, err := p.mainsAlike(spec.Packages)
@@ -422,16 +425,19 @@ func explainGo(err error) error {
 	return fmt.Errorf("asking go about the module: %w", err)
 }
 
-// futureDir is the real path of a directory that may not exist yet, "" if it cannot be
-// made either: what is wrong with it is for its owner to say.
+// futureDir returns the real path of a directory that may not exist yet, "" if its parent
+// does not exist either. The code that creates the directory reports what is wrong.
 func futureDir(dir string) string {
-	if real, err := realDir(dir); err == nil {
+	real, err := realDir(dir)
+	if err == nil {
 		return real
 	}
+
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return ""
 	}
+
 	parent, err := realDir(filepath.Dir(abs))
 	if err != nil {
 		return ""

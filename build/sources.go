@@ -20,34 +20,38 @@ import (
 	"github.com/org/go-static-release/build/crash"
 )
 
-// A Generated is a source file that the commit does not have, because something makes it
-// before the build, and that the setting "generated" allows.
+// A Generated is a source file that is not in the commit, because a step before the build
+// makes it, and that the setting "generated" allows.
 type Generated struct {
 	Path   string `json:"path"`   // relative to the repository, slashes
 	Size   int64  `json:"size"`   // bytes
 	SHA256 string `json:"sha256"` // in hex
 }
 
-// A straySource is a file that the go command reads and that is not of the commit.
+// A straySource is a file that the go command reads and that is not part of the commit.
 type straySource struct {
 	path string // relative to the repository, slashes; ../ where it is outside
 	why  string
 	hint string
 }
 
-// checkSources compares what the go command will read with the commit. The go command
-// itself stamps a binary as unmodified if git status has nothing to say, and that is
-// silent about ignored files, about files that git was told to leave alone, and about
-// other directories that a replace directive or a workspace leads to.
+// checkSources compares the files that the go command will read with the commit. The go
+// command itself stamps a binary as unmodified if git status is empty, which says nothing
+// about ignored files, about files that git was told not to look at, and about other
+// directories that a replace directive or a workspace leads to.
 //
-// A file that is not of the commit is a mistake when publishing and a note otherwise,
-// unless the setting "generated" names it.
+// A file that is not part of the commit is an error when publishing and a note
+// otherwise, unless the setting "generated" names it.
 func (p *Plan) checkSources(ctx context.Context, spec *Spec) error {
 	for _, pattern := range spec.Generated {
 		if !doublestar.ValidatePattern(pattern) {
-			return &Problem{Setting: "generated", Err: fmt.Errorf("reading pattern %q: %w", pattern, doublestar.ErrBadPattern)}
+			return &Problem{
+				Setting: "generated",
+				Err:     fmt.Errorf("reading pattern %q: %w", pattern, doublestar.ErrBadPattern),
+			}
 		}
 	}
+
 	stray, generated, err := p.compareSources(ctx, spec.Generated)
 	if err != nil {
 		return fmt.Errorf("comparing the sources with the commit: %w", err)
@@ -55,27 +59,32 @@ func (p *Plan) checkSources(ctx context.Context, spec *Spec) error {
 	p.generated = spec.Generated
 	p.Generated = generated
 
-	for _, pattern := range unusedPatterns(spec.Generated, func(pattern string) bool {
-		return slices.ContainsFunc(generated, func(g Generated) bool {
-			return p.isGenerated(filepath.Join(p.Source.top, filepath.FromSlash(g.Path)), []string{pattern})
+	for _, pattern := range spec.Generated {
+		used := slices.ContainsFunc(generated, func(g Generated) bool {
+			file := filepath.Join(p.Source.top, filepath.FromSlash(g.Path))
+			return p.isGenerated(file, []string{pattern})
 		})
-	}) {
-		p.Notes = append(p.Notes, fmt.Sprintf("generated: %q matches no file that is compiled and not in the commit", pattern))
+		if !used {
+			p.Notes = append(p.Notes, fmt.Sprintf("generated: %q matches no file that is compiled and "+
+				"not in the commit", pattern))
+		}
 	}
 
 	if len(stray) == 0 {
 		return nil
 	}
+
 	err = describeStray(stray, p.Source.Commit)
 	if !spec.Publish {
 		p.Notes = append(p.Notes, err.Error()+"\npublishing would be refused")
 		return nil
 	}
+
 	return &Problem{Err: err, Remedy: stray[0].hint}
 }
 
-// RecheckSources fails if what the go command reads is not what it was when the plan was
-// made. git status, which the go command asks, does not see what it ignores.
+// RecheckSources fails if the files that the go command reads have changed since the plan
+// was made. git status, which the go command asks, does not see changes of ignored files.
 func (p *Plan) RecheckSources(ctx context.Context) error {
 	stray, generated, err := p.compareSources(ctx, p.generated)
 	if err != nil {
@@ -94,17 +103,14 @@ func (p *Plan) RecheckSources(ctx context.Context) error {
 			return fmt.Errorf("comparing the sources: %s was changed while the programs were compiled", now.Path)
 		}
 	}
+
 	return nil
 }
 
-// unusedPatterns returns the patterns that are of no use.
-func unusedPatterns(patterns []string, used func(string) bool) []string {
-	return slices.DeleteFunc(slices.Clone(patterns), used)
-}
-
-// describeStray names the first few files that are not of the commit.
+// describeStray names the first few files that are not part of the commit.
 func describeStray(stray []straySource, commit string) error {
 	const most = 5
+
 	lines := make([]string, 0, most+1)
 	for _, s := range stray[:min(most, len(stray))] {
 		lines = append(lines, fmt.Sprintf("%s: %s", s.path, s.why))
@@ -112,7 +118,8 @@ func describeStray(stray []straySource, commit string) error {
 	if more := len(stray) - most; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Errorf("the programs would be compiled from files that are not of commit %.12s:\n  %s",
+
+	return fmt.Errorf("the programs would be compiled from files that are not part of commit %.12s:\n  %s",
 		commit, strings.Join(lines, "\n  "))
 }
 
@@ -128,22 +135,27 @@ func (p *Plan) isGenerated(file string, patterns []string) bool {
 	})
 }
 
-// compareSources returns the files that the go command will read and that are not of the
-// commit: those that patterns allow, and the others.
-func (p *Plan) compareSources(ctx context.Context, patterns []string) (stray []straySource, generated []Generated, err error) {
+// compareSources returns the files that the go command will read and that are not part of
+// the commit: in generated those that patterns allow, in stray the others.
+func (p *Plan) compareSources(
+	ctx context.Context, patterns []string,
+) (stray []straySource, generated []Generated, err error) {
 	index, err := p.git.index(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	others, err := p.git.hasOthers(ctx, p.dist)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	elsewhere, err := p.readsElsewhere()
 	if err != nil {
 		return nil, nil, err
 	}
-	// Of a fresh clone nothing is left to ask: all there is is of the commit.
+
+	// In a fresh clone every file is part of the commit, so go list need not be asked.
 	if !others && !elsewhere && index.plain() {
 		return nil, nil, nil
 	}
@@ -167,6 +179,7 @@ func (p *Plan) compareSources(ctx context.Context, patterns []string) (stray []s
 		if s == nil {
 			continue
 		}
+
 		if s.why == notInCommit && p.isGenerated(file, patterns) {
 			g, err := digestGenerated(door, s.path)
 			if err != nil {
@@ -175,8 +188,10 @@ func (p *Plan) compareSources(ctx context.Context, patterns []string) (stray []s
 			generated = append(generated, g)
 			continue
 		}
+
 		stray = append(stray, *s)
 	}
+
 	return stray, generated, nil
 }
 
@@ -193,6 +208,7 @@ func digestGenerated(door *Door, path string) (Generated, error) {
 	if err != nil {
 		return Generated{}, err
 	}
+
 	return Generated{
 		Path:   path,
 		Size:   size,
@@ -200,22 +216,24 @@ func digestGenerated(door *Door, path string) (Generated, error) {
 	}, nil
 }
 
-// readsElsewhere reports whether the go command may read files of no module in the
-// module cache and of no directory of this one: go.mod replaces a module by a directory,
-// or there is a workspace.
+// readsElsewhere reports whether the go command may read files that are neither in this
+// module nor in the module cache: there is a workspace, or go.mod replaces a module by a
+// directory.
 func (p *Plan) readsElsewhere() (bool, error) {
 	if p.work != "" {
 		return true, nil
 	}
+
 	gomod := filepath.Join(p.dir, "go.mod")
 	data, err := p.readText(gomod)
 	if err != nil {
 		return false, err
 	}
-	file, err := modfile.Parse(gomod, data, nil) // ParseLax passes over replace directives
+	file, err := modfile.Parse(gomod, data, nil) // ParseLax ignores replace directives
 	if err != nil {
-		return true, nil // a newer go.mod than this program knows may well have some
+		return true, nil // a go.mod that is newer than this program may have some
 	}
+
 	return slices.ContainsFunc(file.Replace, func(r *modfile.Replace) bool {
 		return r.New.Version == ""
 	}), nil
@@ -250,11 +268,12 @@ type sourcePackage struct {
 const sourceFields = "Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
 	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,CgoCFLAGS,CgoCPPFLAGS,CgoCXXFLAGS,CgoLDFLAGS"
 
-// sourceFiles lists every file that the go command reads to build the plan, for all of
-// its targets, but for the standard library and the module cache, which go.sum vouches
-// for. The paths are absolute and sorted.
+// sourceFiles returns every file that the go command reads to build the targets of the
+// plan, except for the standard library and the module cache, which go.sum verifies. The
+// paths are absolute and sorted.
 func (p *Plan) sourceFiles(ctx context.Context) ([]string, error) {
 	sets := make([]map[string]bool, len(p.Builds))
+
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, p.jobs))
 	for i, b := range p.Builds {
@@ -273,9 +292,11 @@ func (p *Plan) sourceFiles(ctx context.Context) ([]string, error) {
 	for _, set := range sets {
 		maps.Copy(all, set)
 	}
+
 	for _, name := range []string{"go.mod", "go.sum"} {
 		addFile(all, filepath.Join(p.dir, name))
 	}
+
 	modDir := p.dir
 	if p.work != "" {
 		modDir = filepath.Dir(p.work)
@@ -285,6 +306,7 @@ func (p *Plan) sourceFiles(ctx context.Context) ([]string, error) {
 	if p.Mod == "vendor" {
 		addFile(all, filepath.Join(modDir, "vendor", "modules.txt"))
 	}
+
 	return slices.Sorted(maps.Keys(all)), nil
 }
 
@@ -295,20 +317,32 @@ func addFile(set map[string]bool, path string) {
 	}
 }
 
-// filesOf lists the files of one target.
+// filesOf returns the files of one target.
 func (p *Plan) filesOf(ctx context.Context, b Build) (map[string]bool, error) {
-	args := []string{"go", "list", "-e", "-deps", "-mod=" + p.Mod, "-tags=" + b.Tags, "-json=" + sourceFields, "--"}
+	args := []string{
+		"go", "list", "-e", "-deps",
+		"-mod=" + p.Mod,
+		"-tags=" + b.Tags,
+		"-json=" + sourceFields,
+		"--",
+	}
 	for _, m := range b.Mains {
 		args = append(args, m.ImportPath)
 	}
-	command := Command{Args: args, Env: append(b.Target.env(), b.CC.env()...), Dir: p.dir}
+
+	command := Command{
+		Args: args,
+		Env:  append(b.Target.env(), b.CC.env()...),
+		Dir:  p.dir,
+	}
 	out, _, err := command.run(ctx, p.env)
 	if err != nil {
 		return nil, err
 	}
 
 	files := map[string]bool{}
-	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
 		var pkg sourcePackage
 		err := dec.Decode(&pkg)
 		if errors.Is(err, io.EOF) {
@@ -317,39 +351,53 @@ func (p *Plan) filesOf(ctx context.Context, b Build) (map[string]bool, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the output of go list: %w", err)
 		}
-		// A package that cannot be found is the compiler's to complain about.
+
+		// The compiler reports a package that cannot be found (Dir is empty).
 		if pkg.Standard || pkg.Dir == "" || within(p.modCache, pkg.Dir) {
 			continue
 		}
 		pkg.addTo(files, b.CC != nil, p.Source.top)
 	}
+
 	for _, m := range b.Mains {
 		addFile(files, filepath.Join(m.dir, "default.pgo")) // go.dev/doc/pgo
 	}
+
 	return files, nil
 }
 
 // addTo adds the files of a package to a set.
 func (pkg *sourcePackage) addTo(files map[string]bool, cgo bool, top string) {
 	cgo = cgo && len(pkg.CgoFiles) > 0
+
 	lists := [][]string{pkg.GoFiles, pkg.SFiles, pkg.SysoFiles, pkg.EmbedFiles}
 	if cgo || len(pkg.SFiles) > 0 {
 		lists = append(lists, pkg.HFiles)
 	}
 	if cgo {
-		lists = append(lists, pkg.CgoFiles, pkg.CFiles, pkg.CXXFiles, pkg.MFiles, pkg.FFiles, pkg.SwigFiles, pkg.SwigCXXFiles)
+		lists = append(lists,
+			pkg.CgoFiles,
+			pkg.CFiles,
+			pkg.CXXFiles,
+			pkg.MFiles,
+			pkg.FFiles,
+			pkg.SwigFiles,
+			pkg.SwigCXXFiles,
+		)
 	}
+
 	for _, list := range lists {
 		for _, name := range list {
 			files[filepath.Join(pkg.Dir, filepath.FromSlash(name))] = true
 		}
 	}
+
 	if pkg.Module != nil && pkg.Module.GoMod != "" {
 		files[pkg.Module.GoMod] = true
 	}
 
-	// What an assembler or a C compiler reads need not lie in the package. Outside of the
-	// repository it belongs to the machine, as the compiler does.
+	// An assembler or a C compiler also reads files outside the package. Files outside the
+	// repository belong to the machine, as the compiler does.
 	for _, file := range append(pkg.included(cgo), pkg.libraries(cgo)...) {
 		if within(top, file) {
 			files[file] = true

@@ -61,7 +61,7 @@ func TestSourcesOfSubmodules(t *testing.T) {
 
 	lib := filepath.Join(dir, "lib")
 	writeFiles(t, lib, map[string]string{".git-is-a-file": "", "lib.go": "package lib // changed\n"})
-	if got, want := strayOf(t, dir), []string{"lib/lib.go: " + subChanged}; !slices.Equal(got, want) {
+	if got, want := strayOf(t, dir), []string{"lib/lib.go: " + changedInSub}; !slices.Equal(got, want) {
 		t.Errorf("changed: %q, expected %q", got, want)
 	}
 
@@ -73,7 +73,7 @@ func TestSourcesOfSubmodules(t *testing.T) {
 
 	runGit(t, lib, "add", "--all")
 	runGit(t, lib, "commit", "--quiet", "--message=second")
-	want := []string{"lib/lib.go: " + subOtherState, "lib/more.go: " + subOtherState}
+	want := []string{"lib/lib.go: " + otherSubmodule, "lib/more.go: " + otherSubmodule}
 	if got := strayOf(t, dir); !slices.Equal(got, want) {
 		t.Errorf("another commit: %q, expected %q", got, want)
 	}
@@ -230,7 +230,7 @@ func TestHugeSource(t *testing.T) {
 	writeFiles(t, dir, map[string]string{".git/info/exclude": "huge.go\n"})
 
 	_, err = NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: plainGit()})
-	want := fmt.Sprintf("huge.go has %d bytes, more than a Go file can have here", int64(6<<30))
+	want := fmt.Sprintf("huge.go has %d bytes; a Go file may have at most", int64(6<<30))
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, expected %q", err, want)
 	}

@@ -35,20 +35,21 @@ func (f Facts) stamps() []struct{ name, value string } {
 	}
 }
 
-// maxExpanded is how many bytes a template may become: a name or a few flags.
+// maxExpanded limits the text that a template expands to, in bytes: it is a name or a few
+// flags.
 const maxExpanded = 64 << 10
 
 // Expand executes the template text with data. An unknown field is an error.
 //
-// The text may be somebody else's, and nothing stops a template once it runs. So none may
-// repeat anything: there is no list among the fields to go through.
+// The text may be somebody else's, and nothing stops a template that is running.
+// Therefore no template may repeat anything; no field holds a list that would need it.
 func Expand(text string, data any) (string, error) {
 	t, err := template.New("").Option("missingkey=error").Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("reading template %q: %s", text, templateError(err))
 	}
 	if t.Tree != nil && repeats(t.Root) || len(t.Templates()) > 1 {
-		return "", fmt.Errorf("reading template %q: range, define, block and template are not for this", text)
+		return "", fmt.Errorf("reading template %q: range, define, block and template are not allowed", text)
 	}
 
 	b := limitedText{left: maxExpanded}
@@ -73,16 +74,18 @@ func repeats(node parse.Node) bool {
 	return false
 }
 
-// A limitedText takes no more than left bytes.
+// A limitedText accepts no more than left bytes.
 type limitedText struct {
 	text strings.Builder
 	left int
 }
 
 func (l *limitedText) Write(p []byte) (int, error) {
-	if l.left -= len(p); l.left < 0 {
-		return 0, fmt.Errorf("it becomes more than %d bytes", maxExpanded)
+	l.left -= len(p)
+	if l.left < 0 {
+		return 0, fmt.Errorf("the result is larger than %d bytes", maxExpanded)
 	}
+
 	return l.text.Write(p)
 }
 
@@ -124,14 +127,21 @@ func (p *Plan) linkFlags(template string, b Build) (string, error) {
 	return strings.Join(flags, " "), nil
 }
 
-// inOneWord makes sure that a field of the template cannot become several flags. The other
-// fields have a form that does not allow it.
+// inOneWord fails if a field of the template could become several flags. Only Name and Tag
+// can hold white space or quotes.
 func (f Facts) inOneWord(template string) error {
-	for _, field := range []struct{ name, value string }{{"Name", f.Name}, {"Tag", f.Tag}} {
-		if strings.Contains(template, "."+field.name) && strings.ContainsAny(field.value, " \t\r\n'\"") {
-			return fmt.Errorf("expanding template %q: {{.%s}} is %q, which has white space or quotes in it", template, field.name, field.value)
+	fields := []struct{ name, value string }{
+		{"Name", f.Name},
+		{"Tag", f.Tag},
+	}
+	for _, field := range fields {
+		used := strings.Contains(template, "."+field.name)
+		if used && strings.ContainsAny(field.value, " \t\r\n'\"") {
+			return fmt.Errorf("expanding template %q: {{.%s}} is %q, which contains white space or quotes",
+				template, field.name, field.value)
 		}
 	}
+
 	return nil
 }
 
@@ -150,7 +160,7 @@ func stampable(mains []Main, name string) bool {
 	found := false
 	for _, m := range mains {
 		for _, file := range m.files {
-			// A file that does not parse is the compiler's to complain about.
+			// The compiler reports a file that does not parse.
 			f, err := parseSource(token.NewFileSet(), filepath.Join(m.dir, file), parser.SkipObjectResolution)
 			if err != nil {
 				continue

@@ -126,7 +126,7 @@ func TestVerifyPublishedAttached(t *testing.T) {
 	p := &program{log: &bytes.Buffer{}, event: &githubactions.GitHubContext{APIURL: getenv("GITHUB_API_URL"), Repository: "octo/hello"}}
 	other := []report.File{{Artifact: pack.Artifact{Name: "tool", Sums: map[string]string{"sha256": strings.Repeat("0", 64)}}}}
 	err := p.verifyPublished(t.Context(), &Config{Token: testToken}, "v1.2.3", other)
-	if err == nil || !strings.Contains(err.Error(), "and that of the attached file is 000") {
+	if err == nil || !strings.Contains(err.Error(), "and the attached file has 000") {
 		t.Errorf("another file than was attached: %v", err)
 	}
 }

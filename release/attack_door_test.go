@@ -18,9 +18,9 @@ func TestAttackNotesFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	attacks := map[string]struct{ target, name, said string }{
-		"git's configuration": {".git/config", "NOTES.md", "NOTES.md is git's own"},
-		"through a directory": {".git", "NOTES/config", "NOTES/config is git's own"},
-		"by its own name":     {"", ".git/config", ".git/config is git's own"},
+		"git's configuration": {".git/config", "NOTES.md", "NOTES.md belongs to git"},
+		"through a directory": {".git", "NOTES/config", "NOTES/config belongs to git"},
+		"by its own name":     {"", ".git/config", ".git/config belongs to git"},
 		"outside":             {outside, "NOTES.md", "NOTES.md leads out of the repository"},
 		"outside, by a directory": {filepath.Dir(outside), "NOTES/secret.txt",
 			"NOTES/secret.txt leads out of the repository"},
@@ -106,9 +106,9 @@ func TestAttackFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for files, said := range map[string]string{
-		"g/config":       "error: --files: g/config is git's own\n",
-		"g/con*":         "error: --files: g/config is git's own\n",
-		"docs/a.md g/c*": "error: --files: g/config is git's own\n",
+		"g/config":       "error: --files: g/config belongs to git\n",
+		"g/con*":         "error: --files: g/config belongs to git\n",
+		"docs/a.md g/c*": "error: --files: g/config belongs to git\n",
 		"broken":         "error: --files: broken is a link that leads nowhere\n",
 		"brok*":          "error: --files: broken is a link that leads nowhere\n",
 		"docs":           "error: --files: docs is a directory, not a file\n",
@@ -129,7 +129,7 @@ func TestAttackFiles(t *testing.T) {
 		t.Skipf("no file of that size here: %v", err)
 	}
 	l.run(exitBadRequest, append(planOne, "--files", "docs/*")...)
-	l.said("error: --files: packing docs/a.md: the files packed with the programs may have 64 MiB together\nhint: --attach docs/a.md\n")
+	l.said("error: --files: packing docs/a.md: the files packed with the programs may have at most 64 MiB together\nhint: --attach docs/a.md\n")
 	if err := os.Truncate(filepath.Join(l.dir, "docs", "a.md"), 65<<20); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestLargeSourceFile(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	l.run(exitBadRequest, append(planOne, "--files", "go.mod")...)
-	l.said("large_windows.go has 134217731 bytes, more than a Go file can have here")
+	l.said("large_windows.go has 134217731 bytes; a Go file may have at most")
 	runtime.ReadMemStats(&after)
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 {
 		t.Errorf("%d MB were allocated", grown>>20)

@@ -199,7 +199,7 @@ func TestAttackDraftByItsTag(t *testing.T) {
 		}}
 	}})
 	w.run(t.Context(), 1)
-	w.said("is a draft", "the release is public: http")
+	w.said("answered with a draft", "the release is public: http")
 	w.neverSaid("drafted", "nothing was published")
 }
 

@@ -177,7 +177,7 @@ func TestAttackWorkflowDirectory(t *testing.T) {
 	l.write("NOTES.md", "-> .git/config")
 	l.workflow("notes-file: NOTES.md")
 	l.run(exitBadRequest, planOne...)
-	l.said("error: .github/workflows/release.yml:6: NOTES.md is git's own")
+	l.said("error: .github/workflows/release.yml:6: NOTES.md belongs to git")
 }
 
 // A compiler is a program.
@@ -221,13 +221,13 @@ func TestAttackWorkflowFile(t *testing.T) {
 		wide += fmt.Sprintf("  j%d: {steps: *s}\n", i)
 	}
 	for content, said := range map[string]string{
-		"-> ../../.git/config":       name + " is git's own",
+		"-> ../../.git/config":       name + " belongs to git",
 		"-> ../../../outside/x":      name + " is a link that leads nowhere",
 		"-> " + os.DevNull:           name + " leads out of the repository",
 		"-> /dev/zero":               name,
 		strings.Repeat("#", 1<<20+1): name + " is too large: more than 1048576 bytes",
 		laughs.String():              name + ":26: a step is not a mapping",
-		wide:                         name + ":2: its aliases make more than 100000 nodes",
+		wide:                         name + ":2: with its aliases the file has more than 100000 nodes",
 		"# go-static-release\njobs: &j\n  a: *j\n":                "", // no step, and no end of it
 		"# go-static-release\njobs: {a: &a {<<: *a}}\n":           "more than 50 mappings are merged into one another",
 		"# go-static-release\n---\njobs: {}\n---\njobs: {}\n":     "more than one YAML document",

@@ -148,7 +148,7 @@ func TestAttackChecksumLists(t *testing.T) {
 		{"in neither of two lists", map[string]string{"sha256sum-amd64.txt": sum + "  tool\n", "sha256sum-arm64.txt": sum + "  other\n", "other": program, "third": program}, "third is not in any checksum list"},
 		{"a program that calls itself a signature", map[string]string{"checksums.txt": sum + "  tool\n", "tool.sig": program}, "tool.sig is not in the checksum list"},
 		{"only some have a list", map[string]string{"tool.sha256": sum, "other": program}, "other is not in the checksum list tool.sha256"},
-		{"the list of another file", map[string]string{"tool.sha256": sum + "  other\n", "other": program}, "by its name the list is of \"tool\""},
+		{"the list of another file", map[string]string{"tool.sha256": sum + "  other\n", "other": program}, "by its name the list is only for \"tool\""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.files["tool"] = program
@@ -165,7 +165,7 @@ func TestAttackChecksumLists(t *testing.T) {
 		})
 	}
 
-	for files, says := range map[string]string{"README": "there is no checksum list with which", "md5sums.txt": "md5sums.txt has digests of md5, which are not compared"} {
+	for files, says := range map[string]string{"README": "there is no checksum list to compare", "md5sums.txt": "md5sums.txt has md5 digests, which are not compared"} {
 		env := releaseOf(t, map[string]string{"tool": program, files: strings.Repeat("0", 32) + "  tool\n"})
 		var out, log bytes.Buffer
 		if status := Main(t.Context(), []string{"verify", "--no-workflow", "octo/hello@v1.2.3"}, env, &out, &log); status != exitOK || !strings.Contains(log.String(), says) {
@@ -291,7 +291,7 @@ func TestAttackDistLinks(t *testing.T) {
 		}
 		if name == lockName {
 			w.run(t.Context(), exitFellShort, dryRun...)
-			w.said(".lock: it is a link, or no file")
+			w.said(".lock: it is not a regular file")
 		} else {
 			w.run(t.Context(), exitOK, dryRun...)
 		}

@@ -20,21 +20,23 @@ import (
 type checksumList struct {
 	pack.ListName
 	name    string
-	entries []pack.Listed // nil if it could not be read, which is said already
+	entries []pack.Listed // nil if the list could not be read, an error of its own
 }
 
 // A comparedFile is one of the files beside the lists.
 type comparedFile struct {
-	sums     map[string]string // algorithm -> hex; nil if it could not be read, which is said already
+	sums     map[string]string // algorithm -> hex; nil if the file could not be read, an error of its own
 	unlisted bool              // it need not be in a list
 }
 
-// maxList is more than the checksums of all files that a release takes.
+// maxList limits a checksum list, in bytes. A list of the 1,000 files that a release can
+// have is smaller.
 const maxList = 1 << 20
 
+// readList reads a checksum list, at most maxList bytes.
 func readList(f io.ReaderAt, size int64) ([]byte, error) {
 	if size > maxList {
-		return nil, fmt.Errorf("reading a checksum list: %d bytes", size)
+		return nil, fmt.Errorf("reading a checksum list: it has %d bytes, more than %d", size, maxList)
 	}
 
 	list, err := io.ReadAll(io.NewSectionReader(f, 0, size))
@@ -45,7 +47,8 @@ func readList(f io.ReaderAt, size int64) ([]byte, error) {
 	return list, nil
 }
 
-// parse reads the list. What cannot be read fails: nobody knows what it lists.
+// parse reads the list. A line that cannot be read is an error, since nobody knows which
+// file it lists.
 func (l *checksumList) parse(f io.ReaderAt, size int64) error {
 	data, err := readList(f, size)
 	if err == nil {
@@ -58,8 +61,8 @@ func (l *checksumList) parse(f io.ReaderAt, size int64) error {
 	return nil
 }
 
-// signatureEndings are how the names of detached signatures, certificates and attestations
-// end, behind the name of the file that they are of.
+// signatureEndings are appended to the name of a file to name a detached signature,
+// certificate or attestation of that file.
 var signatureEndings = []string{
 	".asc", ".sig", ".sign", ".gpg", ".minisig", ".pem", ".crt", ".cert", ".p7s", ".bundle", ".sigstore", ".sigstore.json",
 	".cosign.bundle", "-keyless.pem", "-keyless.sig", ".attestation.json", ".intoto.jsonl", ".proof",
@@ -111,7 +114,8 @@ func compareLists(lists []checksumList, files map[string]comparedFile) (notes []
 		maps.Copy(listed, inList)
 		unread = unread || l.entries == nil
 		if len(skipped) > 0 {
-			notes = append(notes, fmt.Sprintf("%s has digests of %s, which are not compared", inspect.Printable(l.name), strings.Join(skipped, " and ")))
+			notes = append(notes, fmt.Sprintf("%s has %s digests, which are not compared",
+				inspect.Printable(l.name), strings.Join(skipped, " and ")))
 		}
 	}
 
@@ -120,14 +124,14 @@ func compareLists(lists []checksumList, files map[string]comparedFile) (notes []
 	case len(listed) > 0:
 		errs = append(errs, missing(files, listed, lists))
 	case errors.Join(errs...) == nil:
-		notes = append(notes, "there is no checksum list with which the files could be compared")
+		notes = append(notes, "there is no checksum list to compare the files with")
 	}
 
 	return notes, errors.Join(errs...)
 }
 
-// compare compares the entries of one list. It returns which files it lists with a digest
-// that can be computed, and the algorithms of the other digests.
+// compare compares the entries of one list with the files. It returns the files that are
+// listed with a digest that can be computed, and the algorithms of the other digests.
 func (l *checksumList) compare(files map[string]comparedFile) (listed map[string]bool, skipped []string, err error) {
 	var errs []error
 	listed = map[string]bool{}
@@ -142,7 +146,7 @@ func (l *checksumList) compare(files map[string]comparedFile) (listed map[string
 			errs = append(errs, fmt.Errorf("%s lists %q, which is not there", where, e.Name))
 			continue
 		case l.Only != "" && name != l.Only:
-			errs = append(errs, fmt.Errorf("%s lists %q, and by its name the list is of %q", where, e.Name, l.Only))
+			errs = append(errs, fmt.Errorf("%s lists %q, but by its name the list is only for %q", where, e.Name, l.Only))
 			continue
 		case !pack.Computed(e.Algorithm):
 			if !slices.Contains(skipped, e.Algorithm) {
@@ -152,9 +156,12 @@ func (l *checksumList) compare(files map[string]comparedFile) (listed map[string
 		}
 
 		listed[name] = true
-		if sum := file.sums[e.Algorithm]; file.sums != nil && sum != e.Sum {
+
+		sum := file.sums[e.Algorithm]
+		if file.sums != nil && sum != e.Sum {
 			algorithm := "SHA-" + strings.TrimPrefix(e.Algorithm, "sha")
-			errs = append(errs, fmt.Errorf("%s has %s %s, and %s says %s", inspect.Printable(name), algorithm, sum, where, e.Sum))
+			errs = append(errs, fmt.Errorf("%s has %s %s, and %s says %s",
+				inspect.Printable(name), algorithm, sum, where, e.Sum))
 		}
 	}
 
@@ -188,13 +195,13 @@ func missing(files map[string]comparedFile, listed map[string]bool, lists []chec
 	return errors.Join(errs...)
 }
 
-// compareDist compares the files of a dist/ that a run of this program has left with its
-// lists. Other directories are not looked at in this way: nobody knows what their lists are
-// of.
+// compareDist compares the files in a dist/ of this program with its lists. It does nothing
+// for other directories, whose lists may be about anything.
 func compareDist(ctx context.Context, dir string) error {
 	if !isOurs(dir) {
 		return nil
 	}
+
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("comparing with the checksums: %w", err)
@@ -203,7 +210,7 @@ func compareDist(ctx context.Context, dir string) error {
 
 	lists, err := distLists(root)
 	if len(lists) == 0 {
-		return err // a run that was cut off leaves none
+		return err // a run that was cut off leaves no list
 	}
 
 	entries, readErr := os.ReadDir(dir)
@@ -212,7 +219,8 @@ func compareDist(ctx context.Context, dir string) error {
 	for _, entry := range entries {
 		name := entry.Name()
 		isList := slices.ContainsFunc(lists, func(l checksumList) bool { return l.name == name })
-		if isList || slices.Contains([]string{reportJSON, reportHTML, ".gitignore", lockName, binDir}, name) || !isFinished(entry) {
+		isNeverListed := slices.Contains([]string{reportJSON, reportHTML, ".gitignore", lockName, binDir}, name)
+		if isList || isNeverListed || !isFinished(entry) {
 			continue
 		}
 
@@ -229,7 +237,10 @@ func compareDist(ctx context.Context, dir string) error {
 func distLists(root *os.Root) (lists []checksumList, err error) {
 	var errs []error
 	for _, algorithm := range slices.Sorted(maps.Keys(pack.ChecksumFiles)) {
-		l := checksumList{name: pack.ChecksumFiles[algorithm], ListName: pack.ListName{Algorithm: algorithm}}
+		l := checksumList{
+			name:     pack.ChecksumFiles[algorithm],
+			ListName: pack.ListName{Algorithm: algorithm},
+		}
 		if _, err := root.Lstat(l.name); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -246,11 +257,11 @@ func distLists(root *os.Root) (lists []checksumList, err error) {
 	return lists, errors.Join(errs...)
 }
 
-// openRegular opens a file of a directory that is no link, nor a pipe or a device.
+// openRegular opens a file in a directory. It refuses a link, a pipe and a device.
 func openRegular(root *os.Root, name string) (f *os.File, size int64, err error) {
 	fi, err := root.Lstat(name)
 	if err == nil && !fi.Mode().IsRegular() {
-		err = errors.New("it is no file")
+		err = errors.New("it is not a regular file")
 	}
 	if err == nil {
 		f, err = root.Open(name)
@@ -262,6 +273,7 @@ func openRegular(root *os.Root, name string) (f *os.File, size int64, err error)
 	return f, fi.Size(), nil
 }
 
+// sumsIn computes the digests of a file in a directory.
 func sumsIn(ctx context.Context, root *os.Root, name string, algorithms []string) (map[string]string, error) {
 	f, _, err := openRegular(root, name)
 	if err != nil {
@@ -277,7 +289,8 @@ func sumsIn(ctx context.Context, root *os.Root, name string, algorithms []string
 	return sums, nil
 }
 
-// A stoppableReader fails when its context has ended, in the middle of a large file.
+// A stoppableReader fails once its context has ended, so that reading a large file can be
+// interrupted.
 type stoppableReader struct {
 	ctx context.Context
 	r   io.Reader

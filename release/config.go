@@ -165,9 +165,9 @@ func settingOf(name string) (setting, bool) {
 	return settings[i], true
 }
 
-// workflowValues returns what the repository's workflow sets, its paths made absolute. It
-// leaves out what counts on a laptop only as a flag, and notes that, unless the flag is
-// there.
+// workflowValues returns the values that the repository's workflow sets, with absolute
+// paths. It leaves out a setting that counts on a laptop only as a flag, with a note unless
+// the flag is given.
 func workflowValues(flags map[string]string) (values map[string]given, notes []string, err error) {
 	directory := flags["directory"]
 	if directory == "" {

@@ -33,8 +33,8 @@ const (
 // which is never touched.
 const distMark = "# Made by go-static-release, which replaces everything in this directory.\n*\n"
 
-// checkDist makes sure that dir can be used: it is missing, empty or ours. A link is not
-// followed, wherever it leads: it may have come with the repository.
+// checkDist makes sure that dir can be used: it is missing, empty or ours. A link is
+// refused wherever it leads, because it may have come with the repository.
 func checkDist(dir string) error {
 	info, err := os.Lstat(filepath.Clean(dir)) // a slash at the end would follow a link
 	switch {
@@ -43,7 +43,7 @@ func checkDist(dir string) error {
 	case err == nil && info.Mode()&fs.ModeSymlink != 0:
 		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link; give the directory that it leads to", dir)}
 	case err == nil && !info.IsDir(): // also a junction of Windows
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is no directory", dir)}
+		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is not a directory", dir)}
 	}
 
 	entries, err := os.ReadDir(dir)
@@ -71,10 +71,11 @@ func isOurs(dir string) bool {
 	return false
 }
 
-var errNotRegular = errors.New("it is a link, no file, or too large")
+// errNotRegular is the error of readRegular for what this program has not written.
+var errNotRegular = errors.New("it is a link, not a regular file, or too large")
 
-// readRegular reads a file that this program has written, of at most so many bytes. In its
-// place there may be anything.
+// readRegular reads a file that this program wrote, at most that many bytes. It refuses
+// whatever else may be there instead.
 func readRegular(path string, most int64) ([]byte, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -158,8 +159,8 @@ func lockDist(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 }
 
-// lockFile makes the file that is locked, and waits for the lock. It is opened without
-// making it, so that no file is made where a link leads.
+// lockFile creates the file to lock, if it is missing, and waits for the lock. O_EXCL does
+// not follow a link, so that no file is created elsewhere.
 func lockFile(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	switch {
@@ -177,7 +178,7 @@ func lockFile(path string) (unlock func(), err error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: it is a link, or no file", lockName)
+		return nil, fmt.Errorf("%s: it is not a regular file", lockName)
 	}
 
 	locked, err := lockedfile.OpenFile(path, os.O_RDWR, 0)

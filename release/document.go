@@ -15,11 +15,11 @@ import (
 // A document is a YAML file, read as GitHub reads workflows: with anchors and aliases, in
 // the core schema of YAML 1.2, in which "on" and "yes" are words.
 //
-// Aliases are followed where something is looked for. They are never written out, which
-// could fill all memory; how many nodes are visited is bounded.
+// Aliases are followed during a lookup. They are never expanded, which could use up all
+// memory, and the number of nodes that are visited is bounded.
 type document struct {
 	name   string     // of the file
-	root   *yaml.Node // nil if there is nothing in it
+	root   *yaml.Node // nil if the file is empty
 	left   int        // nodes that may still be visited
 	depth  int        // of mappings that are merged into one another
 	merged int        // the line of a merge key, 0 if there is none
@@ -34,7 +34,8 @@ const (
 func parseDocument(name string, data []byte) (*document, error) {
 	d := &document{name: name, left: maxNodes}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var first, second yaml.Node
+
+	var first yaml.Node
 	err := dec.Decode(&first)
 	if errors.Is(err, io.EOF) {
 		return d, nil
@@ -43,24 +44,31 @@ func parseDocument(name string, data []byte) (*document, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(first.Content) != 1 {
-		return nil, fmt.Errorf("%s: it is no YAML document", name)
+		return nil, fmt.Errorf("%s: it is not a YAML document", name)
 	}
-	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+
+	var second yaml.Node
+	err = dec.Decode(&second)
+	if !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: it has more than one YAML document", name)
 	}
+
 	d.root = first.Content[0]
 	return d, nil
 }
 
+// errorf returns an error that names the file and the line of n.
 func (d *document) errorf(n *yaml.Node, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %w", d.name, n.Line, fmt.Errorf(format, args...))
 }
 
 // follow returns the node that n is an alias of, or n.
 func (d *document) follow(n *yaml.Node) (*yaml.Node, error) {
-	if d.left--; d.left < 0 {
-		return nil, d.errorf(n, "its aliases make more than %d nodes", maxNodes)
+	d.left--
+	if d.left < 0 {
+		return nil, d.errorf(n, "with its aliases the file has more than %d nodes", maxNodes)
 	}
+
 	if n.Kind == yaml.AliasNode {
 		return n.Alias, nil
 	}
@@ -74,10 +82,11 @@ type field struct {
 	value *yaml.Node
 }
 
-// fields returns the entries of a mapping, in order, none for null or nil. what says what
-// the mapping is, for messages.
+// fields returns the entries of a mapping, in order, none for null or nil. Messages call
+// the mapping what.
 func (d *document) fields(n *yaml.Node, what string) (all []field, err error) {
-	if n, err = d.nonNull(n); n == nil || err != nil {
+	n, err = d.nonNull(n)
+	if n == nil || err != nil {
 		return nil, err
 	}
 	if n.Kind != yaml.MappingNode {
@@ -91,6 +100,7 @@ func (d *document) fields(n *yaml.Node, what string) (all []field, err error) {
 		if err != nil {
 			return nil, err
 		}
+
 		line := n.Content[i].Line
 		value := n.Content[i+1]
 		switch {
@@ -102,8 +112,13 @@ func (d *document) fields(n *yaml.Node, what string) (all []field, err error) {
 			d.merged = line
 			merges = append(merges, value)
 		default:
-			all = append(all, field{key.Value, line, value})
+			all = append(all, field{
+				key:   key.Value,
+				line:  line,
+				value: value,
+			})
 		}
+
 		seen[key.Value] = true
 	}
 
@@ -112,19 +127,23 @@ func (d *document) fields(n *yaml.Node, what string) (all []field, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range more { // what is there wins, and the first of several
+
+		// The mapping's own keys win, then those of the first merged mapping.
+		for _, f := range more {
 			if !seen[f.key] {
 				seen[f.key] = true
 				all = append(all, f)
 			}
 		}
 	}
+
 	return all, nil
 }
 
 // merge returns the entries of the mapping, or the mappings, that a merge key names.
 func (d *document) merge(n *yaml.Node, what string) (all []field, err error) {
-	if d.depth++; d.depth > maxMerges {
+	d.depth++
+	if d.depth > maxMerges {
 		return nil, d.errorf(n, "more than %d mappings are merged into one another", maxMerges)
 	}
 	defer func() { d.depth-- }()
@@ -134,15 +153,17 @@ func (d *document) merge(n *yaml.Node, what string) (all []field, err error) {
 		return nil, err
 	}
 	if target.Kind != yaml.SequenceNode {
-		return d.fields(target, "what is merged into "+what)
+		return d.fields(target, "the merge key of "+what)
 	}
+
 	for _, item := range target.Content {
-		more, err := d.fields(item, "what is merged into "+what)
+		more, err := d.fields(item, "the merge key of "+what)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, more...)
 	}
+
 	return all, nil
 }
 
@@ -152,17 +173,20 @@ func (d *document) lookup(n *yaml.Node, what, key string) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	for _, f := range fields {
 		if f.key == key {
 			return f.value, nil
 		}
 	}
+
 	return nil, nil
 }
 
 // list returns the items of a sequence, none for null or nil.
 func (d *document) list(n *yaml.Node, what string) (items []*yaml.Node, err error) {
-	if n, err = d.nonNull(n); n == nil || err != nil {
+	n, err = d.nonNull(n)
+	if n == nil || err != nil {
 		return nil, err
 	}
 	if n.Kind != yaml.SequenceNode {
@@ -176,13 +200,17 @@ func (d *document) nonNull(n *yaml.Node) (*yaml.Node, error) {
 	if n == nil {
 		return nil, nil
 	}
+
 	n, err := d.follow(n)
 	if err != nil {
 		return nil, err
 	}
-	if n.Kind == yaml.ScalarNode && (n.Tag == "!!null" || isPlain(n) && isNull.MatchString(n.Value)) {
+
+	plainNull := isPlain(n) && isNull.MatchString(n.Value)
+	if n.Kind == yaml.ScalarNode && (plainNull || n.Tag == "!!null") {
 		return nil, nil
 	}
+
 	return n, nil
 }
 
@@ -193,8 +221,9 @@ func (d *document) text(n *yaml.Node, what string) (string, error) {
 		return "", err
 	}
 	if target.Kind != yaml.ScalarNode {
-		return "", d.errorf(n, "%s is not text; write a list into one text, as in %s: 'a b'", what, what)
+		return "", d.errorf(n, "%s is not text; write a list as one text, as in %s: 'a b'", what, what)
 	}
+
 	if !isPlain(target) {
 		return target.Value, nil
 	}
@@ -212,9 +241,9 @@ var (
 	isFloat = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
 )
 
-// plainText is what becomes of a plain scalar on its way to an action: a number is read as
-// one and written with at most 15 digits (actions/runner, NumberToken.cs), so that 1.10 is
-// 1.1.
+// plainText returns the text that an action gets for a plain scalar. The runner parses a
+// number and writes it with at most 15 digits (actions/runner, NumberToken.cs), so that
+// 1.10 becomes 1.1.
 func plainText(value string) string {
 	switch {
 	case isBool.MatchString(value):

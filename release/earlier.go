@@ -58,7 +58,8 @@ func putAside(dist string, use bool) (e earlier, err error) {
 	return e, emptyDist(dist, filepath.Base(aside))
 }
 
-// maxReport is more than the report of a release of as many files as GitHub takes.
+// maxReport limits the report of an earlier run, in bytes. The report of a release with as
+// many files as GitHub accepts is smaller.
 const maxReport = 64 << 20
 
 // readEarlier reads what a report says of each target; nil if there was no run, or it did

@@ -80,7 +80,7 @@ var getTests = map[string]func(*getter){
 	},
 	"wrong bytes": func(g *getter) {
 		g.serve = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "#!/bin/sh\necho wrong\n") }
-		g.built("what was fetched for " + getFile + " does not have the digest in SHA256SUMS: it is removed, and nothing of it was run; the program is built from source\n")
+		g.built("the download of " + getFile + " does not match SHA256SUMS; it was removed without running it, and the program is built from source\n")
 		if !g.proxied {
 			g.t.Error("the home of the action was not asked")
 		}
@@ -192,7 +192,7 @@ var getTests = map[string]func(*getter){
 	},
 	"a directory is in the place of the program": func(g *getter) {
 		g.file(filepath.Join(g.temp, "go-static-release.exe", "x"), "", 0o644)
-		if said, called := g.run(1); strings.Contains(said, "fetched and checked") || called != "" || !strings.Contains(said, "::error title=go-static-release::the program cannot be put in its place, where there is a directory\n") {
+		if said, called := g.run(1); strings.Contains(said, "fetched and checked") || called != "" || !strings.Contains(said, "::error title=go-static-release::moving the program: there is a directory in its place\n") {
 			g.t.Errorf("go was called: %q\n%s", called, said)
 		}
 	},

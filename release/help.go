@@ -55,12 +55,13 @@ exit status: 0 done, 1 something fell short, 2 the request was wrong
 	return b.String()
 }
 
-// workflowHelp says what the workflow of a repository may set on a laptop.
+// workflowHelp returns the help on what the workflow of a repository may set on a laptop.
 func workflowHelp() string {
 	names := flagOnly()
 	last := len(names) - 1
-	return `Outside of a workflow the "with:" block of the one that uses this action is the configuration. ` +
-		`It may be somebody else's, so it chooses what is built and not what runs on this machine, or where is written: ` +
+	return `On a laptop, the "with:" block of the workflow that uses this action is the configuration. ` +
+		"The workflow may be somebody else's, so it chooses what is built, " +
+		"but neither what runs on this machine nor where files are written: " +
 		strings.Join(names[:last], ", ") + " and " + names[last] + " count only as flags, " +
 		"and so do compiler and linker flags that could run a program or write a file, and paths outside the repository."
 }

@@ -10,25 +10,24 @@ import (
 	"unicode"
 )
 
-// On a laptop the workflow of the repository is the configuration, and the repository may
-// be somebody else's: a clone that was made to be looked at. Its workflow may choose what
-// is built. Which program runs on this machine, and where is written, is for whoever types
-// the command to say.
+// A laptopRule decides whether the value of one setting in the repository's workflow
+// counts on a laptop. It returns the reason why not, or "".
 //
-// A laptopRule is that decision for one setting. It returns why a value in the workflow
-// does not count, "" if it does. In a workflow run it is not asked: the inputs come from
-// whoever may change the workflow, and may run anything there anyway.
+// On a laptop the workflow of the repository is the configuration, and the repository may
+// be a clone of somebody else's. Its workflow may choose what is built. Only the command
+// line may choose which programs run on this machine and where files are written. In a
+// workflow run the rules do not apply: whoever writes the inputs can run anything there.
 type laptopRule func(root, value string) (why string)
 
 // chooses is the rule of a setting that chooses what is built and what it is called.
 func chooses(_, _ string) string { return "" }
 
-// meaningless is the answer of runnerOnly, which is not told.
-const meaningless = "it means nothing outside of a workflow"
+// meaningless is the answer of runnerOnly. The user is not told about such a setting.
+const meaningless = "it means nothing outside a workflow"
 
-// runnerOnly is the rule of a setting that means nothing on a laptop: the command is the
-// first argument here, a laptop publishes only when its own command line says so, and what
-// is attached was made by earlier steps of the workflow.
+// runnerOnly is the rule of a setting that means nothing on a laptop. The command is the
+// first argument there, only the command line can make a laptop publish, and the files to
+// attach are made by earlier steps of the workflow.
 func runnerOnly(_, _ string) string { return meaningless }
 
 // needsFlag is the rule of a setting that counts only as a flag.
@@ -36,10 +35,11 @@ func needsFlag(why string) laptopRule {
 	return func(_, _ string) string { return why }
 }
 
-// staysInside is the rule of a path: it must lie in the repository, and be no link to a
-// directory elsewhere. That a file is no link out of it is checked where it is opened.
+// staysInside is the rule of a path. It must lie in the repository and must not be a link
+// to a directory elsewhere. A link to a file is checked by whoever opens the file.
 func staysInside(root, value string) string {
 	const why = "it lies outside the repository"
+
 	path := inRepository(root, value)
 	if !isBelow(root, path) {
 		return why
@@ -48,15 +48,18 @@ func staysInside(root, value string) string {
 	realRoot, rootErr := filepath.EvalSymlinks(root)
 	realPath, pathErr := filepath.EvalSymlinks(path)
 	if rootErr != nil || pathErr != nil {
-		return "" // what does not exist is told where it is used
+		return "" // whoever uses the path reports that it does not exist
 	}
-	if fi, err := os.Stat(realPath); err == nil && fi.IsDir() && !isBelow(realRoot, realPath) {
+
+	fi, err := os.Stat(realPath)
+	if err == nil && fi.IsDir() && !isBelow(realRoot, realPath) {
 		return why
 	}
+
 	return ""
 }
 
-// inRepository is a path that a workflow gives.
+// inRepository returns the absolute path for a path that a workflow gives.
 func inRepository(root, value string) string {
 	if filepath.IsAbs(value) {
 		return filepath.Clean(value)
@@ -64,13 +67,13 @@ func inRepository(root, value string) string {
 	return filepath.Join(root, value)
 }
 
-// isBelow reports whether a path is the directory or lies in it, by its name.
+// isBelow reports whether a path is the directory or lies in it, judged by its name.
 func isBelow(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// What a flag of the compiler or the linker may have for a value.
+// Values that a flag of the compiler or the linker may have.
 var (
 	noValue  = regexp.MustCompile(`^(true|false|[0-9])?$`) // -v=2, -checklinkname=0
 	anyValue = regexp.MustCompile(``)
@@ -79,12 +82,13 @@ var (
 // A toolFlag is a flag that may come from a workflow.
 type toolFlag struct {
 	value *regexp.Regexp
-	alone bool // a word behind it is no value of it
+	alone bool // the next word is not its value
 }
 
 // Flags of the Go linker and compiler that name no program and no file
-// (`go tool link -h`, `go tool compile -h`). The others are not listed, so that a new one
-// is not harmless before somebody has looked at it: -extld, -extar, -tmpdir, -cpuprofile, -o.
+// (`go tool link -h`, `go tool compile -h`). A flag that is not listed is refused, so that
+// a new one has to be looked at first. Examples are -extld, -extar, -tmpdir, -cpuprofile
+// and -o.
 var (
 	linkerFlags = map[string]toolFlag{
 		"s":             {noValue, true},
@@ -101,7 +105,9 @@ var (
 		"buildid":       {value: anyValue},
 		"H":             {value: anyValue},
 		"linkmode":      {value: regexp.MustCompile(`^(internal|external|auto)$`)},
-		"extldflags":    {value: regexp.MustCompile(`^ *(-static|-static-pie)? *$`)}, // others, such as -fplugin and -wrapper, run programs
+
+		// Flags of the C compiler such as -fplugin and -wrapper run programs.
+		"extldflags": {value: regexp.MustCompile(`^ *(-static|-static-pie)? *$`)},
 	}
 	compilerFlags = map[string]toolFlag{
 		"N":                  {noValue, true},
@@ -123,17 +129,18 @@ var (
 	}
 )
 
-// harmlessFlags is the rule of flags for a tool: all of them must be known to be harmless.
+// harmlessFlags returns the rule for the flags of a tool: each must be known to be
+// harmless.
 func harmlessFlags(known map[string]toolFlag) laptopRule {
 	return func(_, value string) string {
 		words, ok := flagWords(value)
 		if !ok {
-			return "its flags cannot be told apart"
+			return "it cannot be split into flags"
 		}
 
 		for i := 0; i < len(words); i++ {
-			// A tool reads more flags from FILE where a word is @FILE, and what a field of a
-			// template begins with is not known here: fieldMark stands for it.
+			// For a word @FILE, a tool reads more flags from that file. The value of a
+			// template field, for which fieldMark stands here, may begin with @ too.
 			if strings.HasPrefix(words[i], "@") {
 				return fmt.Sprintf("%q may stand for any flags", words[i])
 			}
@@ -157,16 +164,17 @@ func harmlessFlags(known map[string]toolFlag) laptopRule {
 				return fmt.Sprintf("-%s with the value %q may run a program, or read or write files", name, val)
 			}
 		}
+
 		return ""
 	}
 }
 
 var (
-	// fieldAction is the only kind of template action whose result is known to be a part of
-	// one word (build checks the values).
+	// fieldAction matches the only kind of template action whose result is known to be part
+	// of one word: package build checks the values.
 	fieldAction = regexp.MustCompile(`\{\{ *\.[A-Z][a-z]* *\}\}`)
 
-	// flagWord is a word of -ldflags and -gcflags, in quotes or not (`go help build`,
+	// flagWord matches a word of -ldflags and -gcflags, in quotes or not (`go help build`,
 	// "Elements in a list"). A quote inside a word is an ordinary character.
 	flagWord = regexp.MustCompile(`^[ \t\r\n]*("[^"]*"|'[^']*'|[^ \t\r\n"'][^ \t\r\n]*)`)
 )
@@ -174,15 +182,17 @@ var (
 // fieldMark stands for the value of a field.
 const fieldMark = "@"
 
-// flagWords splits the value of -ldflags or -gcflags into words, as the go command does
-// when it has taken off the pattern in front: all=-N -l.
+// flagWords splits the value of -ldflags or -gcflags into words, as the go command does. A
+// package pattern in front, as in all=-N -l, is left out.
 func flagWords(value string) (words []string, ok bool) {
 	if strings.Contains(fieldAction.ReplaceAllString(value, ""), "{{") {
 		return nil, false
 	}
+
 	value = strings.TrimSpace(fieldAction.ReplaceAllString(value, fieldMark))
 	if value != "" && !strings.HasPrefix(value, "-") {
-		if _, value, ok = strings.Cut(value, "="); !ok {
+		_, value, ok = strings.Cut(value, "=")
+		if !ok {
 			return nil, false
 		}
 	}
@@ -193,40 +203,50 @@ func flagWords(value string) (words []string, ok bool) {
 			return nil, false
 		}
 		value = value[len(m[0]):]
+
 		word := m[1]
 		if word[0] == '"' || word[0] == '\'' {
 			word = word[1 : len(word)-1]
 		}
 		words = append(words, word)
 	}
+
 	return words, true
 }
 
-// ignoredNote says that a setting of the workflow is ignored here, why, and what to type if it
-// is meant.
+// ignoredNote returns the note that a setting of the workflow is ignored, why, and what to
+// type to use it.
 func ignoredNote(s setting, root string, v given, why string) string {
 	value := v.value
 	if s.path {
 		value = inRepository(root, value)
 	}
+
 	// In lists of words a line break is a space.
 	value = strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(value)
 
+	// A value that cannot be shown as it is cannot be pasted either.
 	advice := "to use it, give --" + s.name + " yourself"
-	odd := strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar })
-	if !odd && len(value) <= 500 {
+	unprintable := strings.ContainsFunc(value, func(r rune) bool {
+		return !unicode.IsPrint(r) || r == unicode.ReplacementChar
+	})
+	if !unprintable && len(value) <= 500 {
 		advice = "to use it: --" + s.name + " " + shellWord(value)
 	}
+
 	return fmt.Sprintf("%s: %s is ignored on this machine, because %s; %s", v.from, s.name, why, advice)
 }
 
-// flagOnly lists the settings that a workflow cannot make on a laptop whatever their value.
+// flagOnly returns the names of the settings that a workflow cannot set on a laptop,
+// whatever their value.
 func flagOnly() (names []string) {
 	for _, s := range settings {
-		if why := s.workflow("", ""); why != "" && why != meaningless {
+		why := s.workflow("", "")
+		if why != "" && why != meaningless {
 			names = append(names, s.name)
 		}
 	}
 	slices.Sort(names)
+
 	return names
 }

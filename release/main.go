@@ -102,14 +102,14 @@ func (p *program) explain(c *Config, err error) {
 	}
 }
 
-// say writes a message to the log. Its text may be anybody's: no line of it but the
-// first begins where the lines of this program do.
+// say writes a message to the log. The text may be foreign, so all its lines but the first
+// are indented and cannot be taken for messages of this program.
 func (p *program) say(format string, args ...any) {
 	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
 	fmt.Fprintln(p.log, strings.ReplaceAll(text, "\n", "\n  "))
 }
 
-// sayHint writes advice, which is ours, as it can be pasted.
+// sayHint writes a hint. It is our own text and not indented, so that it can be pasted.
 func (p *program) sayHint(hint string) { fmt.Fprintf(p.log, "hint: %s\n", hint) }
 
 // errReported is the error of a run whose failures have been printed already.

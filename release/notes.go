@@ -12,14 +12,14 @@ import (
 	"github.com/org/go-static-release/release/pack"
 )
 
-// maxNotes is how many bytes a file with notes may have. GitHub takes 125000 characters,
-// and what is longer is cut.
+// maxNotes limits a file with notes, in bytes. GitHub accepts 125000 characters, and longer
+// notes are cut.
 const maxNotes = 1 << 20
 
-// readNotes returns the text in the file that notes-file names. In a repository it is a file
-// that could also be packed: no link leads out, and to git's own files neither, which may
-// hold a token. Whoever names a file elsewhere, such as one that an earlier step made in
-// RUNNER_TEMP, means that file; no link leads out of its directory.
+// readNotes returns the text of the file that notes-file names. A file in a repository is
+// read through a door: a link must not lead out of the repository, nor to git's own files,
+// which may hold a token. A file elsewhere, such as one that an earlier step made in
+// RUNNER_TEMP, may be any regular file, but no link may lead out of its directory.
 func readNotes(file, dist string) (text string, err error) {
 	abs, err := filepath.Abs(file)
 	if err != nil {
@@ -29,14 +29,18 @@ func readNotes(file, dist string) (text string, err error) {
 	top, found := repositoryRoot(filepath.Dir(abs))
 	if !found {
 		// The directory may be a link into a repository.
-		if top, err = filepath.EvalSymlinks(filepath.Dir(abs)); err != nil {
+		top, err = filepath.EvalSymlinks(filepath.Dir(abs))
+		if err != nil {
 			return "", fmt.Errorf("reading %s: %w", file, err)
 		}
 		abs = filepath.Join(top, filepath.Base(abs))
-		if root, found := repositoryRoot(top); found {
+
+		root, found := repositoryRoot(top)
+		if found {
 			top = root
 		}
 	}
+
 	name, err := filepath.Rel(top, abs)
 	if err != nil {
 		return "", fmt.Errorf("locating %s: %w", file, err)
@@ -47,6 +51,7 @@ func readNotes(file, dist string) (text string, err error) {
 		return "", fmt.Errorf("reading %s: %w", file, err)
 	}
 	defer func() { err = errors.Join(err, door.Close()) }()
+
 	data, err := door.ReadFile(filepath.ToSlash(name), maxNotes)
 	return string(data), err
 }

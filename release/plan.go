@@ -68,23 +68,26 @@ func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why
 	return p, errors.Join(errs...)
 }
 
-// distInside refuses a directory for the files that is in a repository by its name and,
-// by a link, is not: the link may be somebody else's. Nor is it in git's own directory.
+// distInside refuses a directory for the files whose name is in a repository and that a
+// link leads out of it, because the link may be somebody else's. It also refuses one in
+// git's own directory.
 func distInside(dist string) error {
 	abs, err := filepath.Abs(dist)
 	if err != nil {
 		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
 	}
+
 	root, found := repositoryRoot(filepath.Dir(abs))
 	if !found {
 		return nil
 	}
+
 	realRoot, err := filepath.EvalSymlinks(root)
 	if err != nil {
 		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
 	}
 
-	// What does not exist will be made in what does.
+	// The directory will be created in the nearest parent that exists.
 	existing := abs
 	resolved, err := filepath.EvalSymlinks(existing)
 	for errors.Is(err, fs.ErrNotExist) && existing != root {
@@ -99,11 +102,19 @@ func distInside(dist string) error {
 	case err != nil:
 		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
 	case !isBelow(realRoot, resolved):
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads out of the repository, to %s", dist, resolved),
-			Remedy: "--dist " + shellWord(filepath.Join(resolved, strings.TrimPrefix(abs, existing)))}
+		return &build.Problem{
+			Setting: "dist",
+			Err:     fmt.Errorf("%s is a link that leads out of the repository, to %s", dist, resolved),
+			Remedy:  "--dist " + shellWord(filepath.Join(resolved, strings.TrimPrefix(abs, existing))),
+		}
 	case isBelow(filepath.Join(realRoot, ".git"), resolved):
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is in git's own directory", dist), Remedy: "--dist dist-release"}
+		return &build.Problem{
+			Setting: "dist",
+			Err:     fmt.Errorf("%s is in git's own directory", dist),
+			Remedy:  "--dist dist-release",
+		}
 	}
+
 	return nil
 }
 
@@ -345,7 +356,7 @@ func shellWords(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// plainWord is a word that means itself in every shell.
+// plainWord matches a word that needs no quotes in any shell.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
 
 // shellWord quotes one argument.

@@ -43,7 +43,7 @@ func newRun(c *Config, p *Plan, web page, program string) *run {
 	}
 }
 
-// generatedNotice says which sources the commit does not have.
+// generatedNotice returns the notice that names sources which are not in the commit.
 func generatedNotice(generated []build.Generated) []string {
 	if len(generated) == 0 {
 		return nil
@@ -124,7 +124,7 @@ func (r *run) openRelease(ctx context.Context, client *github.Client) (err error
 	return nil
 }
 
-// noteRelease notes in the report what is known of the release.
+// noteRelease records in the report what is known about the release.
 func (r *run) noteRelease() {
 	r.rep.Release = &report.Release{
 		ID:     r.release.ID(),
@@ -241,7 +241,7 @@ func (r *run) publish(ctx context.Context, client *github.Client) error {
 		return err
 	}
 	if !r.release.Published() {
-		return fmt.Errorf("publishing the release: it was to be public, and GitHub says that it is: %s", r.release.State())
+		return fmt.Errorf("publishing the release: it should be public, and its state is: %s", r.release.State())
 	}
 	urls := r.release.Downloads()
 	for i := range r.rep.Targets {
@@ -301,7 +301,7 @@ func (r *run) conclude(ctx context.Context) {
 	case r.rep.Err() == nil && r.release.Published():
 		r.rep.Status = report.Published
 	case r.rep.Err() == nil:
-		r.rep.Status = report.Draft // on request: publish fails where it was to be public
+		r.rep.Status = report.Draft // on request; otherwise publish has failed
 	case ctx.Err() != nil:
 		r.rep.Status, r.cause = report.Cancelled, context.Cause(ctx)
 	default:
@@ -321,21 +321,23 @@ func (r *run) conclude(ctx context.Context) {
 	r.rep.Notices = append(r.rep.Notices, "the draft stays; running again continues it: "+r.release.URL())
 }
 
-// readAgain asks GitHub once more what the release is, so that the last word of a run that
-// fell short is true: somebody may have published or deleted it, and whether a request to
-// publish it was carried out may be open. Like undo it has a few seconds.
+// readAgain reads the state of the release once more after a run has failed, so that the
+// report tells the truth: somebody may have published or deleted the release, and a request
+// to publish it may have been carried out or not. Like undo it has a few seconds.
 func (r *run) readAgain(ctx context.Context) {
 	if r.release.State() == github.Gone {
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
+
+	// If the state is known, an error here adds nothing: the report has the reason why the
+	// run failed.
 	err := r.release.Refresh(ctx)
 	if err != nil && r.release.State() == github.Unknown {
 		r.failed(fmt.Errorf("finding out whether the release is public: %w", err))
 	}
-	// Otherwise what was read before is the last that is known, and why the run fell short
-	// is told already.
 }
 
 // unreleasable reports whether a target failed before it had its files: another run

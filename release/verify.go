@@ -149,13 +149,19 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 	}
 	defer done()
 
-	d := &downloads{v: v, rel: rel, f: f, shown: repository + "@" + tag, files: map[string]comparedFile{}}
+	d := &downloads{
+		v:     v,
+		rel:   rel,
+		f:     f,
+		shown: repository + "@" + tag,
+		files: map[string]comparedFile{},
+	}
 	names := rel.Names()
 	isFile := func(name string) bool { return slices.Contains(names, name) }
 	var errs []error
 
-	// The lists come first: they say which digests to compute of the others. What is attached
-	// to a release of ours is compared with the file here, whatever it is called.
+	// The lists come first, because they say which digests to compute of the other files. A
+	// file that this run has attached is no list, whatever its name.
 	var rest []string
 	for _, name := range names {
 		list, isList := pack.NamesList(name, isFile)
@@ -179,8 +185,8 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 	return errors.Join(append(errs, err)...)
 }
 
-// downloads are the files of a published release, each of which is downloaded once, in the
-// place of the one before it.
+// downloads are the files of a published release. Each is downloaded once, and overwrites
+// the one before it.
 type downloads struct {
 	v     *verification
 	rel   *github.Release
@@ -216,11 +222,12 @@ func (d *downloads) list(ctx context.Context, l checksumList) error {
 	return errors.Join(err, d.inspect(ctx, l.name, size))
 }
 
-// maxLists is how much of lists is read of one release.
+// maxLists limits the lists of one release together, in bytes.
 const maxLists = 16 << 20
 
-// file downloads any other file, computes the digests that the lists have, and proves what
-// is in it. A signature need not be listed, unless an executable is in it.
+// file downloads a file that is not a list, computes the digests that the lists have, and
+// proves the executables in it. A signature need not be listed, unless an executable is in
+// it.
 func (d *downloads) file(ctx context.Context, name string, algorithms []string, signature bool) error {
 	sum, size, err := d.download(ctx, name)
 	if err != nil {
@@ -244,25 +251,28 @@ func (d *downloads) file(ctx context.Context, name string, algorithms []string, 
 	return err
 }
 
-// download downloads one file and returns its SHA-256 and its size. What was attached to a release of ours must be what it was
-// here.
+// download downloads one file and returns its SHA-256 and its size. A file that this run has
+// attached must have kept its digest.
 func (d *downloads) download(ctx context.Context, name string) (sum string, size int64, err error) {
 	sum, err = d.rel.Download(ctx, name, d.f)
 	if err != nil {
 		return "", 0, err
 	}
+
 	info, err := d.f.Stat()
 	if err != nil {
 		return "", 0, fmt.Errorf("downloading %s: %w", inspect.Printable(name), err)
 	}
 
 	if want, ok := d.v.attached[name]; ok && sum != want {
-		err = fmt.Errorf("%s has SHA-256 %s, and that of the attached file is %s", inspect.Printable(name), sum, want)
+		err = fmt.Errorf("%s has SHA-256 %s, and the attached file has %s", inspect.Printable(name), sum, want)
 	}
+
 	return sum, info.Size(), err
 }
 
-// inspect proves what is in the file that was downloaded last, unless it was attached.
+// inspect proves the executables in the file that was downloaded last, unless this run has
+// attached it.
 func (d *downloads) inspect(ctx context.Context, name string, size int64) error {
 	if _, attached := d.v.attached[name]; attached {
 		return nil

@@ -19,7 +19,10 @@ import (
 )
 
 // A given is a value of a setting together with the place where it was given.
-type given struct{ value, from string }
+type given struct {
+	value string
+	from  string
+}
 
 // actionName is the repository name of this action. A fork keeps it.
 const actionName = "go-static-release"
@@ -41,16 +44,17 @@ type workflowReader struct {
 	steps []step
 	notes []string
 	left  int             // bytes that may still be parsed
-	local map[string]bool // actions of the repository: whether they are this one
+	local map[string]bool // by directory of an action: whether it is this one
 }
 
-// Bounds of what is read. A workflow may have 1 MiB (actions/runner, ParseOptions.cs).
+// Limits in bytes. A runner takes workflows of up to 1 MiB (actions/runner,
+// ParseOptions.cs).
 const (
 	maxWorkflow  = 1 << 20
-	maxWorkflows = 16 << 20 // bytes of all files that are parsed
+	maxWorkflows = 16 << 20 // all files that are parsed
 )
 
-// A workflowConfig is what the workflows of a repository say.
+// A workflowConfig is the configuration that the workflows of a repository hold.
 type workflowConfig struct {
 	root   string // of the repository
 	values map[string]given
@@ -61,9 +65,11 @@ type workflowConfig struct {
 // for the repository around dir: the workflow is the configuration. Expressions
 // (${{ }}) are left out, since only a runner can evaluate them; that is noted.
 func readWorkflow(dir string) (c workflowConfig, err error) {
-	if resolved, err := filepath.EvalSymlinks(dir); err == nil { // the repository that will be built
+	// If dir is a link, the repository that will be built is around its target.
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = resolved
 	}
+
 	root, ok := repositoryRoot(dir)
 	if !ok {
 		return c, nil
@@ -76,10 +82,15 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	}
 	defer func() { err = errors.Join(err, door.Close()) }()
 
-	r := &workflowReader{door: door, left: maxWorkflows, local: map[string]bool{}}
+	r := &workflowReader{
+		door:  door,
+		left:  maxWorkflows,
+		local: map[string]bool{},
+	}
 	if err := r.workflows(); err != nil {
 		return c, hinted("--no-workflow", fmt.Errorf("reading workflow %w", err))
 	}
+
 	c.notes = r.notes
 	if len(r.steps) == 0 {
 		return c, nil
@@ -92,15 +103,19 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 			return c, hinted("--no-workflow",
 				fmt.Errorf("%s and %s configure this action differently, and only one of them can be meant", first.at, s.at))
 		}
+
 		for _, name := range s.skipped {
 			skipped[name] = true
 		}
 	}
 	c.values = first.values
+
 	if len(skipped) > 0 {
 		names := strings.Join(slices.Sorted(maps.Keys(skipped)), ", ")
-		c.notes = append(c.notes, "the workflow's "+names+" is an expression that only a runner can evaluate; it is ignored here")
+		c.notes = append(c.notes,
+			"the workflow's "+names+" is an expression that only a runner can evaluate; it is ignored here")
 	}
+
 	return c, nil
 }
 
@@ -126,17 +141,22 @@ func (r *workflowReader) workflows() error {
 	if err != nil {
 		return err
 	}
+
 	slices.Sort(names)
-	slices.SortStableFunc(names, func(a, b string) int { return strings.Compare(path.Ext(b), path.Ext(a)) }) // .yml first
+	slices.SortStableFunc(names, func(a, b string) int { // .yml before .yaml
+		return strings.Compare(path.Ext(b), path.Ext(a))
+	})
 
 	for _, name := range names {
-		if ext := path.Ext(name); ext != ".yml" && ext != ".yaml" {
+		ext := path.Ext(name)
+		if ext != ".yml" && ext != ".yaml" {
 			continue
 		}
 		if err := r.workflow(path.Join(workflowDir, name)); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -146,6 +166,7 @@ func (r *workflowReader) workflow(file string) error {
 	if doc == nil || err != nil {
 		return err
 	}
+
 	return r.readJobs(doc)
 }
 
@@ -155,6 +176,7 @@ func (r *workflowReader) readJobs(doc *document) error {
 	if err != nil {
 		return err
 	}
+
 	all, err := doc.fields(jobs, "jobs")
 	if err != nil {
 		return err
@@ -169,6 +191,7 @@ func (r *workflowReader) readJobs(doc *document) error {
 			return err
 		}
 	}
+
 	r.noteMerge(doc)
 	return nil
 }
@@ -178,10 +201,11 @@ func mentionsAction(data []byte) bool {
 	return bytes.Contains(bytes.ToLower(data), []byte(actionName)) || bytes.Contains(data, []byte("./"))
 }
 
-// noteMerge says what GitHub thinks of a file that is read without complaint here.
+// noteMerge notes that GitHub will refuse a file that is accepted here.
 func (r *workflowReader) noteMerge(doc *document) {
 	if doc.merged > 0 {
-		r.notes = append(r.notes, fmt.Sprintf("%s:%d: GitHub takes anchors and aliases, but no merge keys (<<): it will refuse this file", doc.name, doc.merged))
+		r.notes = append(r.notes, fmt.Sprintf("%s:%d: GitHub accepts anchors and aliases, but not merge keys (<<); "+
+			"it will refuse this file", doc.name, doc.merged))
 	}
 }
 
@@ -193,11 +217,14 @@ func (r *workflowReader) parse(file string) (*document, error) {
 		return nil, err
 	}
 	if !mentionsAction(data) {
-		return nil, nil // whatever it is, it does not use this action
+		return nil, nil // it may not even be YAML
 	}
-	if r.left -= len(data); r.left < 0 {
+
+	r.left -= len(data)
+	if r.left < 0 {
 		return nil, fmt.Errorf("%s: the workflows have more than %d MiB together", file, maxWorkflows>>20)
 	}
+
 	return parseDocument(inspect.Printable(file), data)
 }
 
@@ -207,11 +234,13 @@ func (r *workflowReader) readSteps(doc *document, list *yaml.Node) error {
 	if err != nil {
 		return err
 	}
+
 	for _, node := range steps {
 		fields, err := doc.fields(node, "a step")
 		if err != nil {
 			return err
 		}
+
 		var uses, with field
 		for _, f := range fields {
 			switch f.key {
@@ -229,6 +258,7 @@ func (r *workflowReader) readSteps(doc *document, list *yaml.Node) error {
 		if err != nil {
 			return err
 		}
+
 		ours, err := r.isThisAction(strings.TrimSpace(action))
 		if err != nil {
 			return err
@@ -236,16 +266,22 @@ func (r *workflowReader) readSteps(doc *document, list *yaml.Node) error {
 		if !ours {
 			continue
 		}
+
 		if err := r.readStep(doc, uses.line, with.value); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
 // readStep reads the settings of one step.
 func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) error {
-	use := step{at: fmt.Sprintf("%s:%d", doc.name, line), values: map[string]given{}}
+	use := step{
+		at:     fmt.Sprintf("%s:%d", doc.name, line),
+		values: map[string]given{},
+	}
+
 	inputs, err := doc.fields(with, "with")
 	if err != nil {
 		return err
@@ -257,19 +293,25 @@ func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) erro
 			return err
 		}
 		value = strings.TrimSpace(value)
-		name := strings.ToLower(in.key) // GitHub does not tell case apart in names of inputs
+
+		name := strings.ToLower(in.key) // GitHub ignores the case of input names
 		expression := strings.Contains(value, "${{")
+
 		switch {
 		case use.values[name].from != "":
 			return fmt.Errorf("%s:%d: the input %q is given twice", doc.name, in.line, name)
 		case name == "command" && value != "" && value != "release" && !expression:
-			return nil // it plans or verifies
+			return nil // it plans or verifies, and is no configuration of a release
 		case expression && !isRunnerOnly(name):
 			use.skipped = append(use.skipped, name)
 		case !isRunnerOnly(name):
-			use.values[name] = given{value, fmt.Sprintf("%s:%d", doc.name, in.line)}
+			use.values[name] = given{
+				value: value,
+				from:  fmt.Sprintf("%s:%d", doc.name, in.line),
+			}
 		}
 	}
+
 	r.steps = append(r.steps, use)
 	return nil
 }
@@ -281,28 +323,32 @@ func isRunnerOnly(name string) bool {
 }
 
 // isThisAction reports whether `uses:` names this action: OWNER/go-static-release@REF, or
-// a directory of the repository, such as ./, that has it. The steps of another action in
-// the repository are read on the way: they may use this one.
+// a directory of the repository, such as ./, that contains it. For another action in the
+// repository it also reads the steps, which may use this one.
 func (r *workflowReader) isThisAction(uses string) (bool, error) {
-	if dir, ok := strings.CutPrefix(uses, "./"); ok || uses == "." {
+	dir, local := strings.CutPrefix(uses, "./")
+	if local || uses == "." {
 		return r.readLocal(path.Clean(dir))
 	}
+
 	name, _, ok := strings.Cut(uses, "@")
 	_, repo, _ := strings.Cut(name, "/")
 	return ok && strings.EqualFold(repo, actionName), nil
 }
 
-// readLocal reads an action of the repository.
+// readLocal reads the action in a directory of the repository, and reports whether it is
+// this one.
 func (r *workflowReader) readLocal(dir string) (ours bool, err error) {
-	if ours, known := r.local[dir]; known || !fs.ValidPath(dir) {
+	ours, known := r.local[dir]
+	if known || !fs.ValidPath(dir) {
 		return ours, nil
 	}
-	r.local[dir] = false // also against two that use each other
+	r.local[dir] = false // before its steps are read, since two actions may use each other
 
 	for _, name := range []string{"action.yml", "action.yaml"} {
 		doc, err := r.parse(path.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // an earlier step may make it
+			continue // an earlier step of the workflow may create it
 		}
 		if doc == nil || err != nil {
 			return false, err
@@ -330,13 +376,16 @@ func (r *workflowReader) readLocal(dir string) (ours bool, err error) {
 				}
 			}
 		}
+
 		r.noteMerge(doc)
 		r.local[dir] = ours
 		return ours, nil
 	}
+
 	return false, nil
 }
 
+// sameValues reports whether two steps give the same values, wherever they are given.
 func sameValues(a, b map[string]given) bool {
 	if len(a) != len(b) {
 		return false

@@ -59,9 +59,9 @@ func TestReadWorkflow(t *testing.T) {
 		"an anchor redefined": {"x: &t a\ny: &t b\n" + steps + "      - {uses: org/go-static-release@v1, with: {targets: *t}}\n", "targets=b"},
 
 		"merge key": {"x: &d {targets: a, name: b}\n" + steps + "      - uses: org/go-static-release@v1\n        with:\n          <<: *d\n          name: c\n",
-			"name=c; targets=a; W:7: GitHub takes anchors and aliases, but no merge keys (<<): it will refuse this file"},
+			"name=c; targets=a; W:7: GitHub accepts anchors and aliases, but not merge keys (<<); it will refuse this file"},
 		"merge keys": {"x: &d {targets: a}\ny: &e {targets: b, name: c}\n" + steps + "      - {uses: org/go-static-release@v1, with: {<<: [*d, *e]}}\n",
-			"name=c; targets=a; W:6: GitHub takes anchors and aliases, but no merge keys (<<): it will refuse this file"},
+			"name=c; targets=a; W:6: GitHub accepts anchors and aliases, but not merge keys (<<); it will refuse this file"},
 		"no merge key": {steps + "      - {uses: org/go-static-release@v1, with: {\"<<\": a}}\n", "<<=a"},
 
 		"block scalars":   {steps + "      - uses: org/go-static-release@v1\n        with:\n          targets: |\n            a\n            b\n          notes: >-\n            one\n            two\n", "notes=one two; targets=a\nb"},
@@ -90,8 +90,8 @@ func TestReadWorkflow(t *testing.T) {
 		"twice an input":     {steps + "      - uses: org/go-static-release@v1\n        with:\n          targets: a\n          targets: b\n", "error: W:7: \"targets\" is given twice"},
 		"twice, other case":  {steps + "      - uses: org/go-static-release@v1\n        with:\n          targets: a\n          Targets: b\n", "error: W:7: the input \"targets\" is given twice"},
 		"twice a job":        {"# go-static-release\njobs:\n  a: {}\n  a: {}\n", "error: W:4: \"a\" is given twice"},
-		"a sequence":         {steps + "      - uses: org/go-static-release@v1\n        with:\n          targets: [a, b]\n", "error: W:6: targets is not text; write a list into one text, as in targets: 'a b'"},
-		"a mapping":          {steps + "      - uses: org/go-static-release@v1\n        with:\n          targets: {a: b}\n", "error: W:6: targets is not text; write a list into one text, as in targets: 'a b'"},
+		"a sequence":         {steps + "      - uses: org/go-static-release@v1\n        with:\n          targets: [a, b]\n", "error: W:6: targets is not text; write a list as one text, as in targets: 'a b'"},
+		"a mapping":          {steps + "      - uses: org/go-static-release@v1\n        with:\n          targets: {a: b}\n", "error: W:6: targets is not text; write a list as one text, as in targets: 'a b'"},
 		"with is text":       {steps + "      - uses: org/go-static-release@v1\n        with: a\n", "error: W:5: with is not a mapping"},
 		"steps are no list":  {"# go-static-release\njobs: {a: {steps: {}}}\n", "error: W:2: steps is not a list"},
 		"a key is a mapping": {steps + "      - uses: org/go-static-release@v1\n        with: {{a: b}: c}\n", "error: W:5: a key of with is not a word"},

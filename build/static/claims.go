@@ -14,7 +14,7 @@ type claim struct {
 	systems      []string // the values of File.OS that are the system; a file that does not say is taken for one
 	interpreters []string // the loaders it may ask for; it need not ask for any
 	libraries    []string // the libraries it may need, as patterns: see allowed
-	asItIs       bool     // what runs is not judged, only that it is for this system
+	asItIs       bool     // only that the file is for this system is judged
 }
 
 // The claims.
@@ -91,12 +91,12 @@ type Verdict struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// System returns the GOOS to [Judge] f for. goos is what the build info of the file says, "" where
-// there is none: f itself must not contradict it, which Judge finds out. Without one it is what the
-// header, the notes and the loader of f say, else what such files usually are.
+// System returns the GOOS to [Judge] f for. goos comes from the build info of the file and is "" if there
+// is none; Judge fails if f contradicts it. Without it, System returns the system that the header, the
+// notes and the loader of f name, or else the usual one for such files.
 //
-// illumos, whose programs are like those of Solaris, is known by build info alone. So is Android in a
-// program without loader and libraries: judged as one of Linux, it is judged no less strictly.
+// Only build info distinguishes illumos from Solaris, and Android from Linux in a program without loader
+// and libraries. Judging such a program as one of Linux is no less strict.
 func System(f *File, goos string) string {
 	switch {
 	case goos != "":
@@ -108,7 +108,7 @@ func System(f *File, goos string) string {
 		return "js"
 	case len(f.Slices) > 0 && f.Slices[0].OS != "":
 		return f.Slices[0].OS
-	case f.Format == PE: // whose OS may be a subsystem of Windows
+	case f.Format == PE: // here OS may be a subsystem of Windows
 		return "windows"
 	case f.OS != "":
 		return f.OS

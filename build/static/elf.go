@@ -14,9 +14,9 @@ import (
 // those point to. Section headers are for linkers and debuggers; they may be missing or lie.
 // Field names are those of the System V ABI, chapters 4 and 5 (https://gabi.xinuos.com).
 //
-// Where loaders differ, or where the file says one thing to the kernel and another to whoever trusts
-// its header, reading it is an error: see elf_header.go for the header, load for the segments, memory.at for
-// what ends up at an address, and elf_system.go for the system that runs it.
+// Where loaders differ, or where the kernel and the header's first bytes see different things, reading
+// fails: see elf_header.go for the header, load for the segments, memory.at for the bytes at an address,
+// and elf_system.go for the system that runs the file.
 
 // elfArch is the GOARCH of a machine, word size and byte order.
 var elfArch = map[elfTarget]string{
@@ -168,9 +168,9 @@ func (e *elfFile) addSegment(s elf.Prog64) error {
 
 func segmentName(s elf.Prog64) string { return "ELF segment " + elf.ProgType(s.Type).String() }
 
-// load adds a PT_LOAD to the memory of the program. It refuses what Linux does not map
-// (elf_load and load_elf_binary in fs/binfmt_elf.c), and segments in another order than the
-// ascending one that the System V ABI asks for, from which kernels compute how much to reserve.
+// load adds a PT_LOAD segment to the memory of the program. It refuses segments that Linux does not map
+// (elf_load and load_elf_binary in fs/binfmt_elf.c). It also refuses segments that are not in ascending
+// order, which the System V ABI requires and from which kernels compute how much memory to reserve.
 func (e *elfFile) load(s elf.Prog64) error {
 	what := segmentName(s)
 
@@ -183,10 +183,10 @@ func (e *elfFile) load(s elf.Prog64) error {
 	}
 	if s.Filesz > 0 && (s.Vaddr-s.Off)%pageSize != 0 {
 		return e.errorf(what, s.Off,
-			"address 0x%x is at another place in its page than the bytes of the file", s.Vaddr)
+			"address 0x%x has another offset in its page than the bytes in the file", s.Vaddr)
 	}
 	if len(e.memory) > 0 && s.Vaddr < e.memory[len(e.memory)-1].addr {
-		return e.errorf(what, s.Off, "address 0x%x is below that of the segment before it", s.Vaddr)
+		return e.errorf(what, s.Off, "address 0x%x is below the address of the segment before it", s.Vaddr)
 	}
 
 	m := mapping{addr: s.Vaddr, size: s.Memsz}
@@ -201,8 +201,8 @@ func (e *elfFile) load(s elf.Prog64) error {
 	return nil
 }
 
-// elfAddressLimits is where the addresses end that Linux gives to programs, where all machines of a
-// kind agree (TASK_SIZE in the kernel).
+// elfAddressLimits holds the first address that Linux does not give to programs (TASK_SIZE in the
+// kernel), for machines on which it is always the same.
 var elfAddressLimits = map[elf.Machine]uint64{
 	elf.EM_386:    0xc0000000,
 	elf.EM_486:    0xc0000000,
@@ -259,7 +259,7 @@ func (e *elfFile) headersInMemory(f *File) error {
 	}
 
 	if len(addresses) == 0 {
-		return e.errorf(what, e.head.Phoff, "in no segment, where the loader would look for them")
+		return e.errorf(what, e.head.Phoff, "in no segment, so the loader cannot find them")
 	}
 	for _, addr := range addresses {
 		headers, err := e.memory.at(what, addr)
@@ -276,8 +276,8 @@ func (e *elfFile) headersInMemory(f *File) error {
 	return nil
 }
 
-// entry checks that a program's first instruction is in the file, where it may be executed. In a file
-// that holds nothing but debug information it is not.
+// entry checks that a program's first instruction is in the file and in executable memory. In a file that
+// only holds debug information it is not.
 func (e *elfFile) entry(f *File) error {
 	const what = "ELF entry point"
 	if f.Kind == Library {
@@ -289,9 +289,10 @@ func (e *elfFile) entry(f *File) error {
 
 	switch elf.Machine(e.head.Machine) {
 	case elf.EM_PPC64, elf.EM_IA_64, elf.EM_PARISC:
-		return nil // a pointer to it, which is data
+		return nil // the address is that of a pointer to the instruction, which is data
 	}
-	// Where two segments share a page, it has the protection of the last.
+
+	// A page that two segments share has the protection of the last.
 	executable := false
 	for _, s := range e.segments {
 		if elf.ProgType(s.Type) != elf.PT_LOAD {

@@ -15,8 +15,8 @@ type dynamicSection map[elf.DynTag][]uint64
 // Solaris).
 var libraryTags = []elf.DynTag{elf.DT_NEEDED, elf.DT_FILTER, elf.DT_AUXILIARY, elf.DT_AUDIT, elfDepAudit}
 
-// solarisLibraryTags are further ones that only the loader of Solaris knows: to others the same numbers
-// mean something else (<sys/link.h> of illumos).
+// solarisLibraryTags are further tags that name libraries to the loader of Solaris. To other loaders the
+// same numbers mean something else (<sys/link.h> of illumos).
 var solarisLibraryTags = []elf.DynTag{elfSunwAuxiliary, elfSunwFilter, elf.DT_USED}
 
 // Entries of the dynamic section that debug/elf lacks.

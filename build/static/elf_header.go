@@ -7,15 +7,14 @@ import (
 	"io"
 )
 
-// The header of an ELF file says twice what the file is: in its first bytes, which debuggers and
-// readelf go by, and in e_type, e_machine, e_phentsize and e_phnum, which are all that Linux looks at
-// (load_elf_binary in fs/binfmt_elf.c, elf_check_arch of each machine). A kernel reads them in its
-// own word size and byte order, so that a 64-bit program runs whose EI_CLASS says 32 bits, or whose
-// EI_DATA says big-endian.
+// The header of an ELF file says twice what the file is: in its first bytes, which debuggers and readelf
+// use, and in e_type, e_machine, e_phentsize and e_phnum, which alone count for Linux (load_elf_binary in
+// fs/binfmt_elf.c, elf_check_arch of each machine). A kernel reads them in its own word size and byte
+// order. Therefore a 64-bit program runs even if its EI_CLASS says 32 bits or its EI_DATA big-endian.
 //
-// Here both must say the same. The byte order is the one in which e_type is that of a program, the
-// word size the one in which e_phentsize fits, and the machine must know both. A file for which that
-// is not so is an error, and never passed over as no executable.
+// Here the two must agree. e_type must be that of a program in the byte order of EI_DATA, e_phentsize
+// must fit the word size of EI_CLASS, and the machine must have both. Otherwise reading the file is an
+// error, and never ErrNotExecutable.
 
 // elfShape is a set of word sizes and byte orders.
 type elfShape uint8
@@ -27,8 +26,8 @@ const (
 	bigEndian
 )
 
-// elfMachines is how the programs of a machine are shaped. Machines that are not here are refused:
-// nothing is known about how their kernels read a file.
+// elfMachines holds the shapes that the programs of a machine can have. Other machines are refused,
+// because it is not known how their kernels read a file.
 var elfMachines = map[elf.Machine]elfShape{
 	elf.EM_386:          bits32 | littleEndian,
 	elf.EM_486:          bits32 | littleEndian,          // runs as EM_386 does
@@ -67,11 +66,11 @@ var elfMachines = map[elf.Machine]elfShape{
 // elfHeaderSize is the size of the larger of the two ELF headers.
 const elfHeaderSize = 64
 
-// readHeader reads the ELF header into e.head and refuses what is no executable.
+// readHeader reads the ELF header into e.head and refuses a file that is not an executable.
 func (e *elfFile) readHeader() error {
 	const what = "ELF header"
 
-	// Like the kernel's own buffer: what is missing of a short file is zero.
+	// As in the kernel's own buffer, zeros follow a short file.
 	raw := make([]byte, elfHeaderSize)
 	head, err := e.bytes(what, 0, min(e.size, elfHeaderSize))
 	if err != nil {
@@ -98,7 +97,7 @@ func (e *elfFile) readHeader() error {
 	possible, known := elfMachines[machine]
 	switch {
 	case !known:
-		return e.errorf(what, 18, "unknown machine %s: how its files are read is not known", machine)
+		return e.errorf(what, 18, "unknown machine %s: it is not known how its files are read", machine)
 	case shape&^possible != 0:
 		return e.errorf(what, elf.EI_CLASS, "contradiction: machine %s in a file of %s, %s",
 			machine, e.class, elf.Data(raw[elf.EI_DATA]))
@@ -113,7 +112,7 @@ func (e *elfFile) readHeader() error {
 	return nil
 }
 
-// declaredShape sets the word size and byte order that the first bytes of the file speak of.
+// declaredShape sets the word size and byte order that the first bytes of the file declare.
 func (e *elfFile) declaredShape(raw []byte) (shape elfShape, err error) {
 	const what = "ELF header"
 
@@ -138,8 +137,8 @@ func (e *elfFile) declaredShape(raw []byte) (shape elfShape, err error) {
 	return 0, e.errorf(what, elf.EI_CLASS, "unknown class %d", e.class)
 }
 
-// checkType refuses objects and memory dumps, which nothing starts, and files of a type that is that
-// of a program in the other byte order only.
+// checkType refuses objects and memory dumps, which cannot be started, and files whose type is that of a
+// program only in the other byte order.
 func (e *elfFile) checkType(raw []byte) error {
 	const what, offset = "ELF header", 16
 
@@ -159,8 +158,8 @@ func (e *elfFile) checkType(raw []byte) error {
 	return e.errorf(what, offset, "unknown type 0x%x", uint16(declared))
 }
 
-// checkClass refuses a file in which a kernel of the other word size finds program headers. What such
-// a kernel would find there was not looked at.
+// checkClass refuses a file in which a kernel of the other word size would find program headers, since
+// only those of the declared word size are read here.
 func (e *elfFile) checkClass(raw []byte) error {
 	other := elf.ELFCLASS32
 	if e.class == elf.ELFCLASS32 {

@@ -21,7 +21,7 @@ const maxOwner = 16
 // gnuSystems is the first word of NT_GNU_ABI_TAG (Linux Standard Base, Core Specification, 11.2).
 var gnuSystems = map[uint32]string{0: "linux", 1: "hurd", 2: "solaris", 3: "freebsd", 4: "netbsd"}
 
-// readNotes adds the systems that the notes of the file speak of to e.signs.
+// readNotes adds the systems that the notes of the file name to e.signs.
 func (e *elfFile) readNotes() error {
 	for _, s := range e.segments {
 		if elf.ProgType(s.Type) != elf.PT_NOTE {

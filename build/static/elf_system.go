@@ -9,11 +9,12 @@ import (
 
 // systemSign is something in an ELF file that only one system's programs have.
 type systemSign struct {
-	system string // a GOOS where there is one
-	sign   string // what says so
+	system string // the GOOS, if the system has one
+	sign   string // a name for messages
 }
 
-// elfSystems is the system EI_OSABI names. Most linkers leave it at ELFOSABI_NONE, which says nothing.
+// elfSystems holds the systems that EI_OSABI names. Most linkers leave it at ELFOSABI_NONE, which tells
+// nothing.
 var elfSystems = map[elf.OSABI]string{
 	elf.ELFOSABI_NONE:    "",
 	elf.ELFOSABI_NETBSD:  "netbsd",
@@ -24,7 +25,7 @@ var elfSystems = map[elf.OSABI]string{
 	elf.ELFOSABI_ARM:     "", // the old ARM ABI, on several systems
 }
 
-// elfLoaders is the system whose loader has a path. illumos has those of Solaris.
+// elfLoaders holds the systems of loaders, by path. illumos has the paths of Solaris.
 var elfLoaders = map[string]string{
 	"/system/bin/linker":                     "android",
 	"/system/bin/linker64":                   "android",
@@ -74,7 +75,7 @@ var elfLinuxLoaders = []string{
 	"ld64-uClibc.so.*",
 }
 
-// loaderSystem returns the system of the loader at a path, "" where that is not known.
+// loaderSystem returns the system of the loader at a path, or "" if it is not known.
 func loaderSystem(loader string, machine elf.Machine) string {
 	if system, ok := elfLoaders[loader]; ok {
 		return system
@@ -85,7 +86,7 @@ func loaderSystem(loader string, machine elf.Machine) string {
 		return "linux"
 	}
 
-	// glibc calls its loader so on these machines, where Solaris never ran; on others Solaris does.
+	// This is glibc's name for the loader on machines where Solaris never ran, and Solaris's on the others.
 	if name == "ld.so.1" {
 		switch machine {
 		case elf.EM_MIPS, elf.EM_PPC, elf.EM_S390:
@@ -97,7 +98,7 @@ func loaderSystem(loader string, machine elf.Machine) string {
 	return ""
 }
 
-// elfLibraries is the system of libraries that no other has, as patterns for [path.Match].
+// elfLibraries holds libraries that only one system has, as patterns for [path.Match].
 var elfLibraries = []struct{ pattern, system string }{
 	{"libc.so.6", "linux"},
 	{"ld-linux*.so.*", "linux"},
@@ -112,7 +113,7 @@ var elfLibraries = []struct{ pattern, system string }{
 	{"libc.so.[0-9]*.[0-9]*", "openbsd"},
 }
 
-// librarySystem returns the first system that one of the libraries belongs to, "" where none tells.
+// librarySystem returns the system of the first library that only one system has, or "".
 func librarySystem(needed []string) string {
 	for _, name := range needed {
 		for _, library := range elfLibraries {
@@ -124,8 +125,8 @@ func librarySystem(needed []string) string {
 	return ""
 }
 
-// system finds out for which system the file is made: from EI_OSABI, the notes and the loader, which
-// must agree, and where all of them are silent from the libraries.
+// system finds out for which system the file is made: from EI_OSABI, the notes and the loader, which must
+// agree, or from the libraries if none of those tells.
 func (e *elfFile) system(f *File) error {
 	abi := elf.OSABI(e.head.Ident[elf.EI_OSABI])
 	f.ABI = abi.String()
@@ -150,7 +151,7 @@ func (e *elfFile) system(f *File) error {
 		case first.system == "" || first.system == s.system:
 			first = s
 		case first.sign == elf.ELFOSABI_LINUX.String() && s.system == "android":
-			// It is ELFOSABI_GNU too: the linker used an extension that GNU made, such as indirect functions.
+			// ELFOSABI_LINUX is ELFOSABI_GNU, too: the linker used a GNU extension, such as indirect functions.
 			first = s
 		default:
 			return e.errorf("ELF header", elf.EI_OSABI, "contradiction: made for %s (%s) and for %s (%s)",
@@ -165,7 +166,7 @@ func (e *elfFile) system(f *File) error {
 	return nil
 }
 
-// signOf reports whether the header, a note or the loader speaks of a system.
+// signOf reports whether the header, a note or the loader names a system.
 func (e *elfFile) signOf(system string) bool {
 	return slices.ContainsFunc(e.signs, func(s systemSign) bool { return s.system == system })
 }
@@ -180,6 +181,6 @@ func matchesAny(patterns []string, name string) bool {
 	return false
 }
 
-// solarisLoader reports whether the loader is that of Solaris, which knows entries of the dynamic
-// section that mean something else elsewhere.
+// solarisLoader reports whether the loader is that of Solaris, to which some tags in the dynamic section
+// mean something else than to other loaders.
 func solarisLoader(f *File) bool { return strings.HasSuffix(f.Interpreter, "/ld.so.1") }

@@ -232,8 +232,8 @@ func TestELFRefused(t *testing.T) {
 		}), "mapped twice"},
 		{"segments out of order", segments(func(list []elf.Prog64) []elf.Prog64 {
 			return append(list, elf.Prog64{Type: uint32(elf.PT_LOAD), Filesz: 1, Memsz: 1})
-		}), "is below that of the segment before it"},
-		{"segment at another place of its page", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr += 8 })), "at another place in its page"},
+		}), "is below the address of the segment before it"},
+		{"segment at another place of its page", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr += 8 })), "has another offset in its page"},
 		{"address beyond what programs have", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr = 1 << 47 })), "do not fit"},
 		{"code that must not be executed", elfSpec{editSegments: segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Flags = uint32(elf.PF_R) })},
 			"not in executable memory"},

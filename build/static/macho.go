@@ -12,7 +12,7 @@ import (
 // cpuWide is CPU_ARCH_ABI64, the bit of a cputype with 64-bit structures.
 const cpuWide macho.Cpu = 0x01000000
 
-// machoOrders is the byte order of processors. The kernel takes files in its own alone.
+// machoOrders holds the byte orders of processors. A kernel only accepts files in its own byte order.
 var machoOrders = map[macho.Cpu]binary.ByteOrder{
 	macho.Cpu386:   binary.LittleEndian,
 	macho.CpuAmd64: binary.LittleEndian,
@@ -214,7 +214,7 @@ func (m *machoFile) command(f *File, cmd macho.LoadCmd, c view) error {
 		return nil // about symbols
 	default:
 		if cmd&lcReqDyld != 0 {
-			// dyld refuses what it does not know of these. Another dyld may load a library for it.
+			// A dyld that does not know the command refuses the file. Another one may load a library for it.
 			return c.errorf("Mach-O load command", 0, "unknown command 0x%x, which is required", uint32(cmd))
 		}
 	}

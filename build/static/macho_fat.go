@@ -11,8 +11,8 @@ const (
 	whatFat = "Mach-O universal header"
 	// fatMagic64 is FAT_MAGIC_64: offsets and sizes are 64 bits wide.
 	fatMagic64 = 0xcafebabf
-	// maxSlices is how many entries of fat_arch fit into a page of 16 KB with the header before them.
-	// The kernel of macOS looks no further (exec_fat_imgact in bsd/kern/kern_exec.c of xnu).
+	// maxSlices is the number of fat_arch entries that fit into a page of 16 KB after the header. The
+	// kernel of macOS reads no further (exec_fat_imgact in bsd/kern/kern_exec.c of xnu).
 	maxSlices = (16<<10 - 8) / 20
 	// minJavaVersion is the lowest version of a Java class file.
 	minJavaVersion = 45
@@ -26,8 +26,8 @@ type fatArch struct {
 	Align, Reserved uint32
 }
 
-// readFat reads a universal binary: several Mach-O files in one, each for another machine. What begins
-// like one may be a Java class as well.
+// readFat reads a universal binary: several Mach-O files in one, each for another machine. A Java class
+// begins with the same bytes.
 func readFat(v view) (*File, error) {
 	var head struct{ Magic, Count uint32 }
 	if err := v.decode(whatFat, 0, binary.BigEndian, &head); err != nil {
@@ -52,8 +52,8 @@ func readFat(v view) (*File, error) {
 		return nil, err
 	}
 
-	// Apple's lipo can hide a slice for 64-bit ARM behind the others (-hideARM64), and their loaders
-	// have looked for it.
+	// Apple's lipo can hide a slice for 64-bit ARM behind the others (-hideARM64), where some versions of
+	// Apple's loader find it.
 	if more, err := readFatArches(v, head.Magic, head.Count+1); err == nil {
 		last := more[head.Count]
 		if last.Cpu == macho.CpuArm64 && holdsMachO(v, more[head.Count:]) {
@@ -63,11 +63,11 @@ func readFat(v view) (*File, error) {
 	return readSlices(v, arches)
 }
 
-// readSlices reads what the entries of a universal binary point to. The kernel picks one of them, so a
-// file with one program in it is that program, whatever the others are.
+// readSlices reads the slices of a universal binary. The kernel picks one of them, so a file with one
+// program in it is an executable, whatever the other slices are.
 func readSlices(v view, arches []fatArch) (*File, error) {
 	f := &File{Format: MachO}
-	var other error // of slices that are no executables, such as static libraries
+	var other error // of slices that are not executables, such as static libraries
 	seen := map[machoTarget]bool{}
 
 	for _, arch := range arches {
@@ -98,8 +98,8 @@ func readSlices(v view, arches []fatArch) (*File, error) {
 		len(f.Slices), len(arches), other)
 }
 
-// readFatArches reads the entries of a universal binary, all at once. What was read is returned with
-// an error too.
+// readFatArches reads the entries of a universal binary. With an error it returns the entries that were
+// read.
 func readFatArches(v view, magic, count uint32) (arches []fatArch, err error) {
 	const start = 8
 	if magic == fatMagic64 {
@@ -155,8 +155,8 @@ func javaClass(v view, magic, count uint32) bool {
 	return false
 }
 
-// holdsMachO reports whether one of the entries points to something with a magic number of Mach-O. A
-// Java class has no such thing where its bytes happen to point.
+// holdsMachO reports whether one of the entries points to a magic number of Mach-O. The bytes of a Java
+// class do not.
 func holdsMachO(v view, arches []fatArch) bool {
 	for _, arch := range arches {
 		content, err := v.sub("Mach-O slice", arch.Offset, arch.Size)
@@ -165,7 +165,7 @@ func holdsMachO(v view, arches []fatArch) bool {
 		}
 		magic, err := content.bytes("Mach-O slice", 0, 4)
 		if err != nil {
-			return true // not known to be none
+			return true // it may be one
 		}
 		if isMachO(magic) {
 			return true

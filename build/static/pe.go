@@ -113,7 +113,8 @@ func (p *peFile) readHeaders() (sections uint64, err error) {
 		return 0, err
 	}
 	if p.head.Characteristics&pe.IMAGE_FILE_EXECUTABLE_IMAGE == 0 {
-		// Windows refuses it, firmware and Wine do not look. An object has no DOS header before it.
+		// Windows refuses it, but firmware and Wine do not check. It cannot be an object, which has no DOS
+		// header.
 		return 0, p.errorf(whatPE, off, "without IMAGE_FILE_EXECUTABLE_IMAGE")
 	}
 	off += uint64(binary.Size(p.head))
@@ -193,8 +194,8 @@ func (p *peFile) readSections(f *File, off uint64) error {
 	return nil
 }
 
-// flat reports whether the file is too finely divided for Windows to map its sections one by one: it
-// maps the file as it is, and wants each section to be at the address that is its place in the file.
+// flat reports whether the sections are aligned too finely for Windows to map them one by one. It maps
+// the file as it is, and requires the address of each section to be its offset in the file.
 func (p *peFile) flat() bool { return p.optional.SectionAlignment < pageSize }
 
 // addSection adds a section to the memory of the program.
@@ -215,19 +216,24 @@ func (p *peFile) addSection(s pe.SectionHeader32) error {
 	}
 	switch {
 	case p.flat() && s.PointerToRawData != s.VirtualAddress:
-		return content.errorf(what, 0, "address 0x%x is not its place in the file, which is mapped as it is", s.VirtualAddress)
+		return content.errorf(what, 0, "address 0x%x is not its offset in the file, which is mapped as it is",
+			s.VirtualAddress)
 	case p.flat():
 		return nil
 	case s.PointerToRawData%512 != 0:
-		// Windows rounds down, so that other bytes would be seen in memory than here.
+		// Windows rounds down and maps other bytes than those that are read here.
 		return content.errorf(what, 0, "not aligned to 512")
 	}
 
-	// SizeOfRawData is rounded up; what is beyond VirtualSize is not mapped, but for the rest of a page.
+	// SizeOfRawData is rounded up. Bytes beyond VirtualSize are only mapped to the end of the page.
 	if size > 0 {
 		content.size = min(content.size, size)
 	}
-	p.memory = append(p.memory, mapping{addr: uint64(s.VirtualAddress), size: max(size, content.size), view: content})
+	p.memory = append(p.memory, mapping{
+		addr: uint64(s.VirtualAddress),
+		size: max(size, content.size),
+		view: content,
+	})
 	return nil
 }
 

@@ -52,8 +52,8 @@ type peBound struct {
 	ModuleName, ModuleForwarders uint16
 }
 
-// bound reads the bound import directory, which repeats the import directory with the times of the
-// libraries. Where there is one, Windows before 10 loads the libraries that it names.
+// bound reads the bound import directory, which repeats the import directory with the timestamps of the
+// libraries. If there is one, Windows before 10 loads the libraries that it names.
 func (p *peFile) bound(f *File) error {
 	const what = "PE bound import directory"
 	addr, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT)

@@ -18,15 +18,15 @@ import (
 const (
 	whatResources = "PE resources"
 	rtManifest    = 24 // RT_MANIFEST
-	// resourceDirectoryFlag in an entry says that it leads to another directory.
+	// resourceDirectoryFlag says that an entry leads to another directory.
 	resourceDirectoryFlag = 1 << 31
-	// maxManifest is the largest manifest in bytes. Real ones have a few thousand.
+	// maxManifest limits a manifest, in bytes. Real ones have a few thousand.
 	maxManifest = 1 << 20
-	// assemblyPrefix tells assemblies from libraries in File.Needed.
+	// assemblyPrefix distinguishes assemblies from libraries in File.Needed.
 	assemblyPrefix = "side-by-side assembly "
 )
 
-// windowsAssemblies are those that Windows itself ships.
+// windowsAssemblies are the assemblies that Windows itself ships.
 var windowsAssemblies = []string{
 	assemblyPrefix + "microsoft.windows.common-controls",
 	assemblyPrefix + "microsoft.windows.gdiplus",
@@ -82,8 +82,8 @@ func (p *peFile) manifests(f *File) error {
 	return nil
 }
 
-// resourceEntries reads a directory of resources. An offset that leads to it is marked as one, but for
-// that of the first.
+// resourceEntries reads a directory of resources. Its offset is marked as that of a directory, except for
+// the first one, which is at 0.
 func resourceEntries(resources view, offset uint32) ([]peResourceEntry, error) {
 	if offset != 0 && offset&resourceDirectoryFlag == 0 {
 		return nil, resources.errorf(whatResources, uint64(offset), "a resource where a directory was expected")
@@ -112,7 +112,7 @@ func (p *peFile) manifest(f *File, resources view, offset uint32) error {
 		return err
 	}
 	if entry.Size > maxManifest {
-		return content.errorf(what, 0, "%d bytes", entry.Size)
+		return content.errorf(what, 0, "%d bytes, more than %d", entry.Size, maxManifest)
 	}
 	text, err := content.bytes(what, 0, uint64(entry.Size))
 	if err != nil {
@@ -144,7 +144,7 @@ func dependentAssemblies(manifest []byte) (names []string, err error) {
 
 	decoder := xml.NewDecoder(bytes.NewReader(manifest))
 	decoder.CharsetReader = func(_ string, input io.Reader) (io.Reader, error) { return latin1(input) }
-	inside := 0 // how many elements called dependentAssembly are open
+	inside := 0 // number of open dependentAssembly elements
 	for depth := 0; ; {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -169,12 +169,13 @@ func dependentAssemblies(manifest []byte) (names []string, err error) {
 				inside--
 			}
 			if depth == 0 {
-				return names, nil // what follows the last element is not read
+				return names, nil // nothing after the root element counts
 			}
 		}
 	}
 }
 
+// assemblyName returns the name in an assemblyIdentity element.
 func assemblyName(identity xml.StartElement) string {
 	for _, attr := range identity.Attr {
 		if attr.Name.Local == "name" {
@@ -184,7 +185,7 @@ func assemblyName(identity xml.StartElement) string {
 	return ""
 }
 
-// wideOrder returns the byte order of text in UTF-16, which begins with a mark.
+// wideOrder returns the byte order of UTF-16 text, which begins with a byte order mark.
 func wideOrder(text []byte) (order binary.ByteOrder, isWide bool) {
 	switch {
 	case bytes.HasPrefix(text, []byte("\xff\xfe")):
@@ -195,8 +196,8 @@ func wideOrder(text []byte) (order binary.ByteOrder, isWide bool) {
 	return nil, false
 }
 
-// latin1 turns text in an encoding of one byte into UTF-8. Names of assemblies are ASCII, which such
-// encodings agree on. UTF-16 that got here was turned into UTF-8 before, and is ASCII where it matters.
+// latin1 converts text in a single-byte encoding to UTF-8. Names of assemblies are ASCII, on which such
+// encodings agree. Text that declares UTF-16 has been converted to UTF-8 before it gets here.
 func latin1(input io.Reader) (io.Reader, error) {
 	text, err := io.ReadAll(input)
 	if err != nil {

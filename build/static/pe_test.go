@@ -317,7 +317,7 @@ func TestPERefused(t *testing.T) {
 		{"manifest that is cut off", peManifest("<assembly><dependency>").bytes(), "reading PE manifest at 0x658: XML syntax error"},
 		{"manifest that speaks to the terminal", peManifest(manifestOf("a&#9;b")).bytes(), "is not a name"},
 		{"resources without end", peManifestAt(0x3f8).bytes(), "reading PE resources"},
-		{"section elsewhere than in the file, which is mapped as it is", peSpec{editOptional: peFlat}.bytes(), "address 0x1000 is not its place in the file"},
+		{"section elsewhere than in the file, which is mapped as it is", peSpec{editOptional: peFlat}.bytes(), "address 0x1000 is not its offset in the file"},
 		{"section that another replaces", overlapping, "mapped twice"},
 		{"bound import without a name", peSpec{extra: append([]byte("\x01\x00\x00\x00\xff\xff\x00\x00"), make([]byte, 0x1f8)...), editOptional: peBoundAt, editSection: peWholeFile}.bytes(), "reading PE bound import directory"},
 		{"section not aligned", section(func(s *pe.SectionHeader32) { s.PointerToRawData -= 0x10 }), "not aligned"},

@@ -14,7 +14,7 @@
 //   - It fails closed. A file that is cut short, that contradicts itself or that cannot be understood
 //     is an error, and what is not known to be harmless is a reason in the verdict. A file is cut short
 //     when bytes are missing that a loader would map. It contradicts itself when loaders, which ignore
-//     much of a header, take it for something else than the header says, or when its parts speak of
+//     much of a header, take it for something else than the header says, or when its parts name
 //     different systems. A file in one of these formats that a loader might start is never
 //     [ErrNotExecutable].
 //
@@ -23,11 +23,11 @@
 //   - What a running program loads by itself (dlopen, LoadLibrary) is written nowhere in the file and
 //     so not seen; the name service of a statically linked glibc is, and is a warning. Nor is what a
 //     packer hid; the most common one, UPX, is recognised.
-//   - Scripts, and programs for DOS, are no executables here, whatever they unpack and start.
+//   - Scripts and programs for DOS are not executables here, whatever they unpack and start.
 //   - Symbols and debug information are not needed to run: where they are cut off or damaged the file
 //     only counts as stripped.
-//   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is". Of an
-//     Android program the loader and the libraries must be ones that Android has.
+//   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is". The loader
+//     and the libraries of an Android program must be ones that Android has.
 package static
 
 import (
@@ -125,9 +125,9 @@ var formats = []struct {
 	{"bFLT", readFlat},
 }
 
-// readFlat refuses the programs of Linux without memory management (fs/binfmt_flat.c).
+// readFlat refuses programs for Linux without memory management (fs/binfmt_flat.c).
 func readFlat(v view) (*File, error) {
-	return nil, v.errorf("flat program", 0, "what it needs cannot be read")
+	return nil, v.errorf("flat program", 0, "this format is not read")
 }
 
 // Open is [Read] for a file on disk.

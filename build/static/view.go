@@ -124,17 +124,17 @@ const pageSize = 0x1000
 // memory says which bytes of a file a loader makes appear at which addresses.
 type memory []mapping
 
-// mapping is the bytes of view at addr, with zeros behind them up to size bytes. As loaders map whole
-// pages, what is around it in its first and last page is replaced too.
+// mapping holds the bytes of view at addr, followed by zeros up to size bytes. Because loaders map whole
+// pages, a mapping replaces everything else in its first and last page.
 type mapping struct {
 	addr uint64
 	size uint64
 	view view
 }
 
-// at returns what is at addr, up to the end of the mapping that holds it, or to the page where
-// another mapping begins to put other bytes there. Where two mappings hold different bytes for addr
-// itself, it depends on the loader which are seen: that is an error.
+// at returns the bytes from addr to the end of the mapping that holds them, or to the page where another
+// mapping replaces them. If two mappings hold different bytes for addr itself, it depends on the loader
+// which are seen, and at returns an error.
 func (m memory) at(what string, addr uint64) (view, error) {
 	holds := func(p mapping) bool { return addr >= p.addr && addr-p.addr < p.view.size }
 	i := slices.IndexFunc(m, holds)
@@ -176,8 +176,8 @@ func (q mapping) replaces(p mapping) (start, end uint64, differs bool) {
 	}
 	start, end = q.pages()
 
-	// The same bytes at the same addresses, such as when two segments share a page of the file, but
-	// for the zeros that follow those of q.
+	// If two segments share a page of the file, q puts the same bytes at the same addresses. Only the
+	// zeros that follow them differ.
 	if q.view.size > 0 && q.addr-q.view.off == p.addr-p.view.off {
 		start = q.addr + q.view.size
 		return start, end, q.size > q.view.size

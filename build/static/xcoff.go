@@ -8,7 +8,7 @@ import (
 
 // An XCOFF file of AIX is read by its sections; the loader section names the libraries. Structures
 // and numbers are those of <xcoff.h>, in the "XCOFF Object File Format" of the AIX Files Reference.
-// Of 32-bit files only that they are programs is read: Go has no 32-bit AIX.
+// 32-bit programs are recognized and refused: Go has no 32-bit AIX.
 
 const (
 	xcoffExec      = 0x0002 // F_EXEC
@@ -42,7 +42,7 @@ type xcoffLoaderHeader struct {
 	ImportOffset, StringOffset, SymbolOffset, RelocationOffset     uint64
 }
 
-// xcoffHeader32 is FILHDR of 32-bit files.
+// xcoffHeader32 is the FILHDR of 32-bit files.
 type xcoffHeader32 struct {
 	Magic, Sections    uint16
 	Time, SymbolOffset uint32
@@ -54,7 +54,8 @@ type xcoffHeader32 struct {
 // xcoffAuxiliarySize is the size of the auxiliary header that a 32-bit program must have (AOUTHSZ).
 const xcoffAuxiliarySize = 72
 
-// readXCOFF32 refuses 32-bit programs. Its magic number is two bytes that other files begin with too.
+// readXCOFF32 refuses 32-bit programs. Their magic number has only two bytes, with which other files
+// begin, too, so it checks more of the header.
 func readXCOFF32(v view) (*File, error) {
 	const what = "32-bit XCOFF header"
 	var head xcoffHeader32
@@ -68,7 +69,7 @@ func readXCOFF32(v view) (*File, error) {
 	if head.Flags&xcoffExec == 0 || head.OptionalSize != xcoffAuxiliarySize {
 		return nil, fmt.Errorf("%w: XCOFF file without F_EXEC or an auxiliary header", ErrNotExecutable)
 	}
-	return nil, v.errorf(what, 0, "a 32-bit program, which is not read")
+	return nil, v.errorf(what, 0, "32-bit programs are not read")
 }
 
 func readXCOFF(v view) (*File, error) {

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// repositoryName is OWNER/REPO as GitHub allows it. No character of it has a meaning in an
-// address, so that the two names need no escaping.
+// repositoryName matches OWNER/REPO as GitHub allows it. None of the characters has a
+// meaning in an address, so the two names need no escaping.
 var repositoryName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9._-]+)$`)
 
 // splitRepository returns the two names in OWNER/REPO.
@@ -22,10 +22,10 @@ func splitRepository(name string) (owner, repo string, err error) {
 	return m[1], m[2], nil
 }
 
-// notInTags is what git check-ref-format forbids anywhere in a name.
+// notInTags matches what git check-ref-format forbids anywhere in a name.
 var notInTags = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{`)
 
-// CheckTag says why neither git nor GitHub can have a tag of that name, nil if they can
+// CheckTag returns an error if git and GitHub cannot have a tag of that name
 // (git-check-ref-format(1)).
 func CheckTag(tag string) error {
 	if err := checkRefName(tag); err != nil {
@@ -36,7 +36,7 @@ func CheckTag(tag string) error {
 
 func checkRefName(name string) error {
 	if !utf8.ValidString(name) {
-		return errors.New("it is not UTF-8") // JSON, in which tags are told to GitHub, has no other text
+		return errors.New("it is not UTF-8") // requests to GitHub are JSON, which is UTF-8
 	}
 	if found := notInTags.FindString(name); found != "" {
 		return fmt.Errorf("git does not allow %q in it", found)
@@ -47,7 +47,7 @@ func checkRefName(name string) error {
 
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" {
-			return errors.New("it is empty between two slashes")
+			return errors.New("git does not allow an empty part between slashes")
 		}
 		if strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
 			return fmt.Errorf("git does not allow %q between slashes", part)
@@ -56,9 +56,9 @@ func checkRefName(name string) error {
 	return nil
 }
 
-// escapeTag returns a tag as a part of an address. go-github puts names into addresses as
-// they are, where "#" or "?" would end the path and "%2e%2e" would lead to another release.
-// Slashes stay: GitHub takes a tag over several segments.
+// escapeTag returns a tag escaped for the path of an address. go-github does not escape
+// names: "#" or "?" would end the path, and "%2e%2e" would lead to another release. Slashes
+// stay, because GitHub accepts a tag that spans several segments.
 func escapeTag(tag string) string {
 	parts := strings.Split(tag, "/")
 	for i, part := range parts {
@@ -67,7 +67,7 @@ func escapeTag(tag string) string {
 	return strings.Join(parts, "/")
 }
 
-// plainWord is text that a shell takes as it is.
+// plainWord matches a word that needs no quotes in a shell.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+@%:=,-]+$`)
 
 // shellQuote returns foreign text as one word of a command that can be pasted.

@@ -14,11 +14,11 @@ import (
 	"github.com/google/go-github/v92/github"
 )
 
-// What is believed of an answer. A success whose content is empty, is about something
-// else or cannot be true is no answer: nothing is decided by it.
+// This file checks answers. A success whose content is empty, about something else or
+// impossible is an error, and decides nothing.
 
-// A wrongAnswer does not fit the question. Proxies and caches give such answers for a
-// moment; a server that keeps to it is not the one that was meant.
+// A wrongAnswer is an answer that does not fit the question. Proxies and caches give such
+// answers for a moment. A server that keeps giving them is not GitHub.
 type wrongAnswer struct{ err error }
 
 func (e *wrongAnswer) Error() string { return e.err.Error() }
@@ -29,8 +29,8 @@ func wrong(format string, args ...any) error {
 	return &wrongAnswer{fmt.Errorf(format, args...)}
 }
 
-// isWrongAnswer also knows JSON that is well formed and of another kind: a list for a
-// release, a text for a number.
+// isWrongAnswer reports whether err says that an answer does not fit the question, which
+// includes valid JSON of another type: a list for a release, a string for a number.
 func isWrongAnswer(err error) bool {
 	var answer *wrongAnswer
 	var kind *json.UnmarshalTypeError
@@ -38,17 +38,18 @@ func isWrongAnswer(err error) bool {
 	return errors.As(err, &answer) || errors.As(err, &kind) || errors.As(err, &when)
 }
 
-// errEmpty is an answer that says that all is well and has nothing in it.
+// errEmpty is the error of a successful answer without content.
 var errEmpty = errors.New("the answer is empty")
 
-// believeRelease checks that a release can be one: it has an id, and so has every file.
+// believeRelease checks that an answer is a release: it has an id, and so has every file.
 func believeRelease(rel *github.RepositoryRelease) error {
 	if rel == nil {
 		return &wrongAnswer{errEmpty}
 	}
 	if rel.ID <= 0 {
-		return wrong("the answer has no release in it: its id is %d", rel.ID)
+		return wrong("the answer is not a release: its id is %d", rel.ID)
 	}
+
 	for _, a := range rel.Assets {
 		if err := believeAsset(a); err != nil {
 			return err
@@ -57,13 +58,13 @@ func believeRelease(rel *github.RepositoryRelease) error {
 	return nil
 }
 
-// believeAsset checks that a file of a release can be one.
+// believeAsset checks that an answer is a file of a release.
 func believeAsset(a *github.ReleaseAsset) error {
 	switch {
 	case a.GetID() <= 0: // of nil too
 		return wrong("the answer names a file without an id: %q", a.GetName())
 	case a.GetName() == "":
-		return wrong("the answer names no file: asset %d", a.GetID())
+		return wrong("the answer has a file without a name: asset %d", a.GetID())
 	case a.GetSize() < 0:
 		return wrong("the answer says that %q has %d bytes", a.GetName(), a.GetSize())
 	}
@@ -73,7 +74,7 @@ func believeAsset(a *github.ReleaseAsset) error {
 // isRelease checks that an answer is about the release with that id.
 func isRelease(rel *github.RepositoryRelease, id int64) error {
 	if rel.ID != id {
-		return wrong("the answer is about release %d, and not about %d", rel.ID, id)
+		return wrong("the answer is about release %d, not about %d", rel.ID, id)
 	}
 	return nil
 }
@@ -81,13 +82,13 @@ func isRelease(rel *github.RepositoryRelease, id int64) error {
 // isOfTag checks that an answer is about the release of that tag.
 func isOfTag(rel *github.RepositoryRelease, tag string) error {
 	if rel.TagName != tag {
-		return wrong("the answer is about the release of tag %q, and not of %q", rel.TagName, tag)
+		return wrong("the answer is about the release of tag %q, not of %q", rel.TagName, tag)
 	}
 	return nil
 }
 
-// believePage checks a page of a list, of which every element must be believed. A list
-// that is null is none: it could hide what is there.
+// believePage checks a page of a list and each of its elements. A list that is null is an
+// error, because it could hide elements.
 func believePage[T any](page []*T, believe func(*T) error) error {
 	if page == nil {
 		return &wrongAnswer{errEmpty}
@@ -95,6 +96,7 @@ func believePage[T any](page []*T, believe func(*T) error) error {
 	if len(page) > perPage {
 		return wrong("a page has %d elements, and %d were asked for", len(page), perPage)
 	}
+
 	for _, element := range page {
 		if err := believe(element); err != nil {
 			return err
@@ -105,15 +107,15 @@ func believePage[T any](page []*T, believe func(*T) error) error {
 
 const perPage = 100 // the most that GitHub allows
 
-// Bounds of lists: GitHub shows the newest 10,000 releases, and a release has at most 1,000
-// files. The rest is for those that come and go while the pages are read.
+// Limits of lists. GitHub shows the newest 10,000 releases, and a release has at most 1,000
+// files. Ten more pages are for those that come and go while the pages are read.
 const (
 	maxReleasePages = 100 + 10
 	maxAssetPages   = MaxAssets/perPage + 10
 )
 
-// believeNext checks that the page that follows is the next one. Only its number is taken
-// from an answer, never its address.
+// believeNext checks that the page that an answer names as the next one is the next one.
+// go-github reads its number from the answer, never its address.
 func believeNext(opts *github.ListOptions, resp *github.Response) error {
 	page := max(1, opts.Page)
 	if resp.NextPage != 0 && resp.NextPage != page+1 {
@@ -122,7 +124,8 @@ func believeNext(opts *github.ListOptions, resp *github.Response) error {
 	return nil
 }
 
-// eachPage calls f for every page of a list, at most for so many.
+// eachPage calls f for every page of a list. It fails if there are more than that many
+// pages.
 func eachPage(most int, f func(*github.ListOptions) (*github.Response, error)) error {
 	opts := &github.ListOptions{PerPage: perPage}
 	for range most {
@@ -135,31 +138,31 @@ func eachPage(most int, f func(*github.ListOptions) (*github.Response, error)) e
 		}
 		opts.Page = resp.NextPage
 	}
-	return fmt.Errorf("listing page by page: there is no end after %d pages of %d", most, perPage)
+	return fmt.Errorf("listing page by page: the list does not end after %d pages of %d", most, perPage)
 }
 
-// commitName is a full name of a commit, SHA-1 or SHA-256.
+// commitName matches the full hash of a commit, SHA-1 or SHA-256.
 var commitName = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// sha256Digest is the only form of a digest that is compared.
+// sha256Digest matches the only form of a digest that is compared.
 var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// serverDigest is the SHA-256 that the server has of a file, "" if it has none or one that
-// cannot be compared: then the bytes are read back.
+// serverDigest returns the SHA-256 that the server has of a file, or "" if it has none or
+// one that cannot be compared. The file has to be downloaded then.
 func serverDigest(a *github.ReleaseAsset) string {
-	digest := strings.ToLower(a.GetDigest()) // hexadecimal digits have two forms
+	digest := strings.ToLower(a.GetDigest()) // hex digits may be in upper case
 	if !sha256Digest.MatchString(digest) {
 		return ""
 	}
 	return digest
 }
 
-// maxAnswer is more than any JSON of the API: a page of a hundred releases with hundreds of
-// files each takes some 40 MB.
+// maxAnswer limits an answer of the API, in bytes. A page of a hundred releases with
+// hundreds of files each has some 40 MB.
 const maxAnswer = 64 << 20
 
-// A bounded transport limits the answers of the API. Downloads are limited by whoever reads
-// them, who knows their size.
+// A bounded transport limits the answers of the API. It does not limit downloads, whose
+// readers know their size.
 type bounded struct{ base http.RoundTripper }
 
 func (t bounded) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -171,10 +174,10 @@ func (t bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// mediaTypeBytes is what a download asks for.
+// mediaTypeBytes is the media type that a download asks for.
 const mediaTypeBytes = "application/octet-stream"
 
-// A boundedBody ends with an error where it would be longer than it may.
+// A boundedBody ends with an error after a number of bytes.
 type boundedBody struct {
 	io.ReadCloser
 	left int64
@@ -184,6 +187,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left == 0 {
 		return 0, fmt.Errorf("reading an answer: it has more than %d MiB", maxAnswer>>20)
 	}
+
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	return n, err

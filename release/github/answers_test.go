@@ -29,7 +29,7 @@ func TestListsEnd(t *testing.T) {
 			want string
 			most int // requests
 		}{
-			"no end":         {func(page int) int { return page + 1 }, "there is no end after", 150},
+			"no end":         {func(page int) int { return page + 1 }, "the list does not end after", 150},
 			"the same again": {func(page int) int { return page }, "of a list says that page", 10},
 			"the first":      {func(int) int { return 1 }, "page 1 of a list says that page 1 follows", 10},
 			"far away":       {func(page int) int { return page + 1000 }, "of a list says that page", 10},
@@ -150,7 +150,7 @@ func TestCannotTell(t *testing.T) {
 	}
 	gh, client := start(t, githubtest.Options{Tags: map[string]string{"v1.0.0": elsewhere}, Commits: []string{elsewhere},
 		Fault: always(&githubtest.Fault{Status: 200, Body: "{}"}, "/commits/")})
-	if err := release(t, client); err == nil || !strings.Contains(err.Error(), `the answer is no commit: ""`) || len(gh.Releases()) > 0 {
+	if err := release(t, client); err == nil || !strings.Contains(err.Error(), `the answer is not a commit: ""`) || len(gh.Releases()) > 0 {
 		t.Errorf("%d releases, %v", len(gh.Releases()), err)
 	}
 
@@ -174,7 +174,7 @@ func TestAnotherReleaseOfTheTag(t *testing.T) {
 		if err == nil {
 			err = rel.Publish(t.Context(), nil, true)
 		}
-		if err == nil || !strings.Contains(err.Error(), "the answer is about release 987654, and not about 1") || rel.ID() != 1 || len(gh.History()) > 0 {
+		if err == nil || !strings.Contains(err.Error(), "the answer is about release 987654, not about 1") || rel.ID() != 1 || len(gh.History()) > 0 {
 			t.Errorf("%s: release %d, %v", method, rel.ID(), err)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-github/v92/github"
 )
 
-// All requests of this package. Each escapes what it puts into an address, which go-github
-// does not, and returns only what can be believed (answers.go). None tries again.
+// This file has all requests of the package. Each escapes the names in its address, which
+// go-github does not, and checks the answer (answers.go). None retries.
 
 func (c *Client) getRepository(ctx context.Context) (*github.Repository, error) {
 	repo, _, err := c.api.Repositories.Get(ctx, c.owner, c.repo)
@@ -30,19 +30,22 @@ func (c *Client) getRepository(ctx context.Context) (*github.Repository, error) 
 func (c *Client) commitOfTag(ctx context.Context, tag string) (string, error) {
 	commit, _, err := c.api.Repositories.GetCommit(ctx, c.owner, c.repo, "tags/"+escapeTag(tag), nil)
 	if code := status(err); code == http.StatusNotFound || code == http.StatusUnprocessableEntity {
-		return "", nil // GitHub answers with both that there is none
+		return "", nil // GitHub answers with either if there is no such tag
 	}
 	if err != nil {
 		return "", err
 	}
 	if !commitName.MatchString(commit.GetSHA()) { // of nil too
-		return "", wrong("the answer is no commit: %q", commit.GetSHA())
+		return "", wrong("the answer is not a commit: %q", commit.GetSHA())
 	}
 	return commit.GetSHA(), nil
 }
 
 func (c *Client) generateNotes(ctx context.Context, tag, commit string) (string, error) {
-	request := github.GenerateNotesRequest{TagName: tag, TargetCommitish: &commit}
+	request := github.GenerateNotesRequest{
+		TagName:         tag,
+		TargetCommitish: &commit,
+	}
 	notes, _, err := c.api.Repositories.GenerateReleaseNotes(ctx, c.owner, c.repo, request)
 	if err != nil {
 		return "", err
@@ -53,8 +56,8 @@ func (c *Client) generateNotes(ctx context.Context, tag, commit string) (string,
 	return notes.Body, nil
 }
 
-// getRelease reads a release by its id. Its tag is for the caller to look at: it may have
-// been edited.
+// getRelease reads a release by its id. The caller must check the tag, which may have been
+// edited.
 func (c *Client) getRelease(ctx context.Context, id int64) (*github.RepositoryRelease, error) {
 	rel, _, err := c.api.Repositories.GetRelease(ctx, c.owner, c.repo, id)
 	if err != nil {
@@ -66,7 +69,7 @@ func (c *Client) getRelease(ctx context.Context, id int64) (*github.RepositoryRe
 	return rel, isRelease(rel, id)
 }
 
-// publicRelease reads the public release of a tag. GitHub finds no draft so
+// publicRelease reads the public release of a tag. GitHub never finds a draft by its tag
 // (avibe-bot/avibe#1712).
 func (c *Client) publicRelease(ctx context.Context, tag string) (*github.RepositoryRelease, error) {
 	rel, _, err := c.api.Repositories.GetReleaseByTag(ctx, c.owner, c.repo, escapeTag(tag))
@@ -80,7 +83,7 @@ func (c *Client) publicRelease(ctx context.Context, tag string) (*github.Reposit
 		return nil, err
 	}
 	if rel.Draft {
-		return nil, wrong("the answer to a question for the public release of %q is a draft", tag)
+		return nil, wrong("asked for the public release of %q, GitHub answered with a draft", tag)
 	}
 	return rel, nil
 }
@@ -94,12 +97,14 @@ func (c *Client) latestRelease(ctx context.Context) (*github.RepositoryRelease, 
 		return nil, err
 	}
 	if rel.TagName == "" || rel.Draft {
-		return nil, wrong("the latest release cannot be a draft, nor without a tag")
+		return nil, wrong("the latest release is a draft or has no tag, which cannot be")
 	}
 	return rel, nil
 }
 
-func (c *Client) listReleases(ctx context.Context, opts *github.ListOptions) ([]*github.RepositoryRelease, *github.Response, error) {
+func (c *Client) listReleases(
+	ctx context.Context, opts *github.ListOptions,
+) ([]*github.RepositoryRelease, *github.Response, error) {
 	page, resp, err := c.api.Repositories.ListReleases(ctx, c.owner, c.repo, opts)
 	if err != nil {
 		return nil, resp, err
@@ -108,7 +113,9 @@ func (c *Client) listReleases(ctx context.Context, opts *github.ListOptions) ([]
 }
 
 // createDraft creates the draft of a tag.
-func (c *Client) createDraft(ctx context.Context, request github.CreateReleaseRequest) (*github.RepositoryRelease, error) {
+func (c *Client) createDraft(
+	ctx context.Context, request github.CreateReleaseRequest,
+) (*github.RepositoryRelease, error) {
 	rel, _, err := c.api.Repositories.CreateRelease(ctx, c.owner, c.repo, request)
 	if err != nil {
 		return nil, err
@@ -120,14 +127,16 @@ func (c *Client) createDraft(ctx context.Context, request github.CreateReleaseRe
 		return nil, err
 	}
 	if !rel.Draft {
-		return nil, wrong("a draft was to be created, and the answer is a public release")
+		return nil, wrong("asked to create a draft, GitHub answered with a public release")
 	}
 	return rel, nil
 }
 
-// updateRelease changes a release. The answer must be as it should be afterwards: of this
-// tag, and a draft or not.
-func (c *Client) updateRelease(ctx context.Context, id int64, tag string, request github.UpdateReleaseRequest) (*github.RepositoryRelease, error) {
+// updateRelease changes a release. The answer must be the release of the tag, and be a
+// draft or not as the request says.
+func (c *Client) updateRelease(
+	ctx context.Context, id int64, tag string, request github.UpdateReleaseRequest,
+) (*github.RepositoryRelease, error) {
 	rel, _, err := c.api.Repositories.UpdateRelease(ctx, c.owner, c.repo, id, request)
 	if err != nil {
 		return nil, err
@@ -139,7 +148,7 @@ func (c *Client) updateRelease(ctx context.Context, id int64, tag string, reques
 		return nil, err
 	}
 	if rel.Draft != *request.Draft {
-		return nil, wrong("the release was to be a draft: %v, and the answer says: %v", *request.Draft, rel.Draft)
+		return nil, wrong("asked to set draft to %v, GitHub answered that it is %v", *request.Draft, rel.Draft)
 	}
 	return rel, nil
 }
@@ -149,7 +158,9 @@ func (c *Client) removeRelease(ctx context.Context, id int64) error {
 	return err
 }
 
-func (c *Client) listAssets(ctx context.Context, id int64, opts *github.ListOptions) ([]*github.ReleaseAsset, *github.Response, error) {
+func (c *Client) listAssets(
+	ctx context.Context, id int64, opts *github.ListOptions,
+) ([]*github.ReleaseAsset, *github.Response, error) {
 	page, resp, err := c.api.Repositories.ListReleaseAssets(ctx, c.owner, c.repo, id, opts)
 	if err != nil {
 		return nil, resp, err
@@ -157,13 +168,19 @@ func (c *Client) listAssets(ctx context.Context, id int64, opts *github.ListOpti
 	return page, resp, errors.Join(believePage(page, believeAsset), believeNext(opts, resp))
 }
 
-// uploadAsset sends a file to where the release says. That its name is as it was given is
-// for the caller to look at.
-func (c *Client) uploadAsset(ctx context.Context, rel *github.RepositoryRelease, name string, body io.Reader, size int64) (*github.ReleaseAsset, error) {
+// uploadAsset sends a file to the upload address of the release. The caller must check the
+// name that the server stored it under.
+func (c *Client) uploadAsset(
+	ctx context.Context, rel *github.RepositoryRelease, name string, body io.Reader, size int64,
+) (*github.ReleaseAsset, error) {
 	if err := c.checkUploadURL(rel); err != nil {
 		return nil, &Refusal{err}
 	}
-	options := &github.UploadOptions{Name: name, MediaType: mediaTypeBytes} // not by the machine's MIME table
+
+	options := &github.UploadOptions{
+		Name:      name,
+		MediaType: mediaTypeBytes, // else go-github asks the machine's MIME table
+	}
 	stored, _, err := c.api.Repositories.UploadReleaseAssetFromRelease(ctx, rel, options, body, size)
 	if err != nil {
 		return nil, err
@@ -178,9 +195,13 @@ func (c *Client) checkUploadURL(rel *github.RepositoryRelease) error {
 	if err != nil || !trusted(c.home, to) {
 		return fmt.Errorf("the release says to send its files to %q, which is not a host of %s", rel.UploadURL, c.home)
 	}
-	if !strings.HasSuffix(to.Path, fmt.Sprintf("/releases/%d/assets", rel.ID)) || to.RawQuery != "" || to.Fragment != "" {
-		return fmt.Errorf("the release says to send its files to %q, which is not where the files of release %d go", rel.UploadURL, rel.ID)
+
+	path := fmt.Sprintf("/releases/%d/assets", rel.ID)
+	if !strings.HasSuffix(to.Path, path) || to.RawQuery != "" || to.Fragment != "" {
+		return fmt.Errorf("the release says to send its files to %q, which is not where the files of release %d go",
+			rel.UploadURL, rel.ID)
 	}
+
 	return nil
 }
 
@@ -189,8 +210,8 @@ func (c *Client) removeAsset(ctx context.Context, id int64) error {
 	return err
 }
 
-// download returns the content of a file, which must be closed. It ends after one byte
-// more than the file has, so that too much is noticed.
+// download returns the content of a file, which the caller must close. It ends one byte
+// after the size of the file, so that the caller notices a longer one.
 func (c *Client) download(ctx context.Context, a *github.ReleaseAsset) (io.ReadCloser, error) {
 	body, _, err := c.api.Repositories.DownloadReleaseAsset(ctx, c.owner, c.repo, a.GetID(), c.plain)
 	if err != nil {

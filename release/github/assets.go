@@ -88,7 +88,9 @@ func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err erro
 	err = r.c.retry(ctx, "uploading "+a.Name, func() error {
 		// An upload that failed may have left something; and what is about to be replaced may
 		// have become whole, and public, since it was looked at.
-		if have := r.asset(a.Name); !first || have != nil && (have.GetState() != stateUploaded || serverDigest(have) != a.digest()) {
+		have := r.asset(a.Name)
+		differs := have != nil && (have.GetState() != stateUploaded || serverDigest(have) != a.digest())
+		if !first || differs {
 			if err := r.c.pace(ctx); err != nil { // now, so that nothing is waited for between look and removal
 				return err
 			}
@@ -249,7 +251,7 @@ func (r *Release) upload(ctx context.Context, a Asset) error {
 		if err := r.removeRenamed(ctx, a); err != nil {
 			return err
 		}
-		return wrong("the answer is about file %q, and not about %q", stored.GetName(), a.Name)
+		return wrong("the answer is about file %q, not about %q", stored.GetName(), a.Name)
 	}
 
 	r.mu.Lock()
@@ -268,9 +270,10 @@ func (r *Release) upload(ctx context.Context, a Asset) error {
 }
 
 // removeRenamed removes the file if the server has stored it under another name, and
-// refuses then: every attempt would end so. Left there it would be somebody else's file for
-// the next run. What is removed are the very bytes of the file, which came since this run
-// opened the release, under a name that no file of the release has.
+// returns a Refusal then, because every attempt would end the same way. If the file stayed,
+// the next run would take it for somebody else's. A file is only removed if it has the same
+// bytes, if it appeared after this run opened the release, and if its name is not that of
+// any file of the release.
 func (r *Release) removeRenamed(ctx context.Context, a Asset) error {
 	for _, name := range r.others(r.want.Files) {
 		have := r.asset(name)

@@ -149,20 +149,29 @@ func (r *Release) findCreated(ctx context.Context, sent github.CreateReleaseRequ
 	return nil
 }
 
-// takeCreated looks for the draft after an attempt to create it that went wrong. A moment
-// ago there was none: with the text that was sent it is ours, with another one it is
+// hasForeign reports whether a release has a file that is not one of ours.
+func (r *Release) hasForeign(rel *github.RepositoryRelease) bool {
+	return slices.ContainsFunc(rel.Assets, func(a *github.ReleaseAsset) bool {
+		return !slices.Contains(r.want.Files, a.GetName())
+	})
+}
+
+// takeCreated looks for the draft after an attempt to create it has failed. There was no
+// draft before the attempt: one with the text that was sent is ours, and another one is
 // adopted.
 func (r *Release) takeCreated(ctx context.Context, sent github.CreateReleaseRequest) (found bool, err error) {
 	drafts, err := r.drafts(ctx)
 	if err != nil || len(drafts) == 0 {
 		return false, err
 	}
+
 	d := drafts[0]
 	r.Created = d.GetBody() == *sent.Body && d.GetName() == *sent.Name && d.TargetCommitish == *sent.TargetCommitish
 	if !r.Created {
 		r.adopt(drafts)
 		return true, nil
 	}
+
 	r.rel = d
 	return true, nil
 }
@@ -208,7 +217,7 @@ func (r *Release) withdraw(ctx context.Context, own *github.RepositoryRelease) e
 	switch {
 	case err != nil || now == nil:
 		return err
-	case !now.Draft || now.TagName != r.want.Tag || slices.ContainsFunc(now.Assets, func(a *github.ReleaseAsset) bool { return !slices.Contains(r.want.Files, a.GetName()) }):
+	case !now.Draft || now.TagName != r.want.Tag || r.hasForeign(now):
 		r.Notices = append(r.Notices, fmt.Sprintf("another release of %s, which somebody uses, is left alone: %s", r.want.Tag, now.HTMLURL))
 		return nil
 	}

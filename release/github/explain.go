@@ -32,7 +32,7 @@ type temporaryError struct{ err error }
 func (e *temporaryError) Error() string { return e.err.Error() }
 func (e *temporaryError) Unwrap() error { return e.err }
 
-// A goneError is a release that was there and is not found.
+// A goneError says that a release that existed is not found.
 type goneError struct{ err error }
 
 func (e *goneError) Error() string { return e.err.Error() }

@@ -9,13 +9,13 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-// A Log is the one way to the terminal or to the log of a workflow: it makes every line
-// harmless that is written through it, whoever wrote the text in it. What a terminal
-// would obey is shown as an escape (package quote), and in a workflow no line is a
-// command to the runner.
+// A Log writes to the terminal or to the log of a workflow. It makes every line harmless,
+// whoever wrote its text: characters that a terminal would obey become escapes (package
+// quote), and in a workflow no line is a command to the runner. All output must go through
+// a Log.
 //
-// It writes whole lines only, each in one call of Write, and keeps the beginning of a
-// line until its end comes or Flush is called. It may be used by several goroutines.
+// A Log writes whole lines only. It keeps the beginning of a line until the rest is written
+// or Flush is called. It may be used by several goroutines.
 type Log struct {
 	w        io.Writer
 	workflow bool
@@ -24,7 +24,7 @@ type Log struct {
 	pending []byte // the beginning of a line
 }
 
-// NewLog returns a log that is not that of a workflow.
+// NewLog returns a log that writes to w, outside a workflow.
 func NewLog(w io.Writer) *Log { return &Log{w: w} }
 
 func (l *Log) Write(p []byte) (int, error) {
@@ -43,7 +43,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), l.write(lines)
 }
 
-// Flush writes the beginning of a line whose end has not come.
+// Flush writes the beginning of a line that has not been finished.
 func (l *Log) Flush() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,11 +78,10 @@ func (l *Log) writeRaw(commands string) {
 	_, _ = l.w.Write([]byte(commands)) // there is nobody to tell
 }
 
-// harmless returns text in which the runner finds no command. It reads line by line, and
-// takes for a command what begins with "::", after any white space that .NET knows, and
-// what has "##[" anywhere in it (actions/runner, ActionCommand.cs). It compares by the
-// rules of a culture, which skip characters without a width; quote leaves none of them,
-// and of the white space only blanks, tabs and line feeds.
+// harmless returns text in which the runner finds no command. For the runner, a line is a
+// command if it begins with "::", after any white space that .NET knows, or if it contains
+// "##[" (actions/runner, ActionCommand.cs). Its comparisons skip characters without a
+// width. Package quote escapes those, and all white space but blanks, tabs and line feeds.
 func harmless(text string) string {
 	text = noOldCommand(quote.Text(text))
 	if !strings.Contains(text, "::") {

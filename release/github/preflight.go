@@ -27,9 +27,9 @@ func (r *Release) checkRepository(ctx context.Context) error {
 }
 
 // checkTag makes sure that the tag on the server names the commit that is released: it may
-// have been moved or deleted since it was pushed. Without a tag, GitHub makes one when the
-// release becomes public, where the draft says. That is for a tag that was not there when
-// the run began; one that somebody has deleted is not made again.
+// have been moved or deleted since it was pushed. If there is no tag, GitHub creates it when
+// the release becomes public, at the commit that the draft names. That is allowed for a tag
+// that did not exist when the run began, but not for one that somebody has deleted since.
 func (r *Release) checkTag(ctx context.Context) error {
 	tag := r.want.Tag
 	push := "git push origin " + shellQuote(tag)
@@ -95,13 +95,15 @@ func (r *Release) checkNames(context.Context) error {
 	return nil
 }
 
-// deleteAssetsHint is the command that deletes files of the release.
+// deleteAssetsHint returns the command that deletes files of the release.
 func (r *Release) deleteAssetsHint(names []string) string {
 	words := make([]string, len(names))
 	for i, name := range names {
 		words[i] = shellQuote(name)
 	}
-	return fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done", strings.Join(words, " "), shellQuote(r.want.Tag), r.c.owner, r.c.repo)
+
+	return fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done",
+		strings.Join(words, " "), shellQuote(r.want.Tag), r.c.owner, r.c.repo)
 }
 
 // unchangeable says why a public release stays as it is.

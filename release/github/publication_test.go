@@ -87,7 +87,7 @@ func publishAgainst(t *testing.T, fault *githubtest.Fault, then func(int, *http.
 		t.Errorf("it is public: %s, %v", state, err)
 	case !done && !unreadable && (err == nil || state != github.Draft):
 		t.Errorf("it is a draft: %s, %v", state, err)
-	case unreadable && (err == nil || state != github.Unknown || !strings.Contains(err.Error(), "whether the release is public is not known")):
+	case unreadable && (err == nil || state != github.Unknown || !strings.Contains(err.Error(), "it is not known whether the release is public")):
 		t.Errorf("it cannot be read: %s, %v", state, err)
 	}
 }
@@ -100,7 +100,7 @@ func TestReadBackFails(t *testing.T) {
 		path   string // of the requests after the publication that are answered so
 		reason string
 	}{
-		"a draft by its tag":   {githubtest.Fault{Alter: replaced(`"draft":false`, `"draft":true`)}, "/releases/tags/", "is a draft"},
+		"a draft by its tag":   {githubtest.Fault{Alter: replaced(`"draft":false`, `"draft":true`)}, "/releases/tags/", "answered with a draft"},
 		"another by its tag":   {githubtest.Fault{Status: 200, Body: anotherRelease}, "/releases/tags/", `the answer is about the release of tag "v9.9.9"`},
 		"not there by its tag": {githubtest.Fault{Status: 404}, "/releases/tags/", "404"},
 		"files":                {githubtest.Fault{Status: 500}, "/assets", "listing the files of the release"},
@@ -147,7 +147,7 @@ func TestPublicationNotDone(t *testing.T) {
 	if err == nil {
 		err = rel.Publish(t.Context(), nil, true)
 	}
-	if err == nil || !strings.Contains(err.Error(), "and is a draft") || rel.State() != github.Draft || len(gh.History()) > 0 {
+	if err == nil || !strings.Contains(err.Error(), "but is a draft") || rel.State() != github.Draft || len(gh.History()) > 0 {
 		t.Errorf("state %s: %v", rel.State(), err)
 	}
 }

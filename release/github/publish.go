@@ -48,14 +48,14 @@ func (r *Release) compare(ctx context.Context, want []Asset) error {
 	return nil
 }
 
-// A differenceError names the files on the server that are not as they should be.
+// A differenceError says which files on the server are not as they should be.
 type differenceError struct{ files []string }
 
 func (e *differenceError) Error() string {
 	return "checking the files on the server:\n  " + strings.Join(e.files, "\n  ")
 }
 
-// differences says what is different about the file on the server.
+// differences returns the differences between a file and the one on the server.
 func (r *Release) differences(ctx context.Context, a Asset) (differences []string, err error) {
 	have := r.asset(a.Name)
 	if have == nil {
@@ -68,6 +68,7 @@ func (r *Release) differences(ctx context.Context, a Asset) (differences []strin
 	if int64(have.GetSize()) != a.Size {
 		differences = append(differences, fmt.Sprintf("%s: %d bytes, expected %d", a.Name, have.GetSize(), a.Size))
 	}
+
 	digest, err := r.digest(ctx, have)
 	if err != nil {
 		return nil, err
@@ -78,16 +79,16 @@ func (r *Release) differences(ctx context.Context, a Asset) (differences []strin
 	return differences, nil
 }
 
-// Publish checks that every file of want is on the server and whole, and no other, makes
-// the release public, reads it again by its tag and checks it once more. Once it has begun
-// to make it public it goes on to the end even when ctx is cancelled: what it is must be
-// known. Whatever Publish returns, State says what is known then.
+// Publish checks that the files of want and no others are on the server, makes the release
+// public, reads it again by its tag and checks it once more. Once it has begun to make the
+// release public it does not stop when ctx is cancelled, because it has to know the result.
+// Whatever Publish returns, State says what is known.
 //
-// A file that somebody adds in the moment between the check and the publication becomes
-// public with the release. It is named in the error, and the release stays public: the
-// file is not ours to delete, people who were told of the release may be downloading what
-// is right in it, and the person who added the file may have meant to. To withdraw the
-// release or the file is for a person to decide, and the hint says how.
+// A file that somebody adds between the check and the publication becomes public with the
+// release. The error names it, and the release stays public: the file is not ours to
+// delete, somebody may have added it on purpose, and others may be downloading the right
+// files already. A person has to decide whether to withdraw the release or the file, and
+// the hint says how.
 func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) error {
 	if r.Published() {
 		return r.readPublic(ctx, want)
@@ -115,14 +116,14 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 	return r.readPublic(ctx, want)
 }
 
-// publishTime is the most that making a release public may take, beside the waiting that
-// is left to the run.
+// publishTime limits how long making a release public may take, in addition to the waiting
+// time that is left to the run.
 const publishTime = 10 * time.Minute
 
-// checkBefore looks at everything that becomes public, as the last thing before it does.
-// It looks at nothing where somebody else has made the release public: that is read next.
+// checkBefore checks everything that becomes public, immediately before it does. It checks
+// nothing if somebody else has made the release public, because Publish reads that next.
 func (r *Release) checkBefore(ctx context.Context, want []Asset) error {
-	if err := r.c.pace(ctx); err != nil { // now, so that nothing is waited for after the check
+	if err := r.c.pace(ctx); err != nil { // here, so that there is no wait after the check
 		return err
 	}
 	if err := r.refresh(ctx); err != nil || r.Published() {
@@ -140,7 +141,7 @@ func (r *Release) makePublic(ctx context.Context, want []Asset, makeLatest bool)
 	if r.Published() { // by somebody else
 		return nil
 	}
-	checked := true // a moment ago
+	checked := true // by Publish, a moment ago
 	check := func() error {
 		if checked {
 			checked = false
@@ -149,17 +150,19 @@ func (r *Release) makePublic(ctx context.Context, want []Asset, makeLatest bool)
 		return r.checkBefore(ctx, want)
 	}
 	return r.change(ctx, "publishing the release", Public, check, github.UpdateReleaseRequest{
-		Draft: new(false), Prerelease: &r.want.Prerelease, MakeLatest: new(fmt.Sprint(makeLatest)),
+		Draft:      new(false),
+		Prerelease: &r.want.Prerelease,
+		MakeLatest: new(fmt.Sprint(makeLatest)),
 	})
 }
 
-// change makes the release public, or a draft again. Before each request check looks at the
-// release as it is then, except where it has been looked at.
+// change makes the release public, or a draft again. It calls check before each request.
 //
-// What the answer to such a request says is not taken for what happened: a proxy may
-// answer in its own words what GitHub has done. An answer that says no is followed by a
-// look at the release.
-func (r *Release) change(ctx context.Context, doing string, to State, check func() error, request github.UpdateReleaseRequest) error {
+// An error does not mean that nothing happened: GitHub may have done what was asked, and a
+// proxy may have answered in its own words. After an error the release is read again.
+func (r *Release) change(
+	ctx context.Context, doing string, to State, check func() error, request github.UpdateReleaseRequest,
+) error {
 	err := r.c.retry(ctx, doing, func() error {
 		if err := check(); err != nil || r.State() == to {
 			return err
@@ -178,8 +181,8 @@ func (r *Release) change(ctx context.Context, doing string, to State, check func
 	return r.settle(ctx, to, err)
 }
 
-// settle finds out what the release is after a request to change it was answered with an
-// error. What is read may lag behind what was done, so it is read a few times.
+// settle finds out the state of the release after a request to change it was answered with
+// an error. Reads may lag behind the change, so it reads a few times.
 func (r *Release) settle(ctx context.Context, to State, refusal error) error {
 	for attempt := 1; ; attempt++ {
 		err := r.refresh(ctx)
@@ -187,12 +190,13 @@ func (r *Release) settle(ctx context.Context, to State, refusal error) error {
 		case r.State() == Gone:
 			return err
 		case r.State() == Unknown:
-			text := fmt.Errorf("%w\nand whether the release is public is not known: %v", refusal, err)
+			text := fmt.Errorf("%w\nand it is not known whether the release is public: %v", refusal, err)
 			return &hintError{text, "look at " + r.URL() + ", and run again: the next run goes on from there"}
 		case err != nil:
 			return fmt.Errorf("%w\nand then %v", refusal, err)
 		case r.State() == to:
-			r.Notices = append(r.Notices, fmt.Sprintf("GitHub did what was asked, and answered with an error: %v", refusal))
+			r.Notices = append(r.Notices,
+				fmt.Sprintf("GitHub did what was asked, but answered with an error: %v", refusal))
 			return nil
 		case attempt == fewAttempts:
 			return refusal
@@ -203,8 +207,8 @@ func (r *Release) settle(ctx context.Context, to State, refusal error) error {
 	}
 }
 
-// readPublic reads the release as everybody sees it, and compares its files and its tag
-// once more.
+// readPublic reads the release as everybody sees it, and checks its files and its tag once
+// more.
 func (r *Release) readPublic(ctx context.Context, want []Asset) error {
 	err := r.c.retry(ctx, "reading the published release", func() error {
 		rel, err := r.c.publicRelease(ctx, r.want.Tag)
@@ -220,7 +224,7 @@ func (r *Release) readPublic(ctx context.Context, want []Asset) error {
 		return nil
 	})
 	if err != nil {
-		// What it is by its id counts. Where that cannot be read, the last answer does.
+		// The state read by id counts. If that cannot be read, the last known state does.
 		if readErr := r.refresh(ctx); readErr != nil {
 			return fmt.Errorf("%w\nand then %v", err, readErr)
 		}
@@ -233,21 +237,21 @@ func (r *Release) readPublic(ctx context.Context, want []Asset) error {
 	if !r.publishing {
 		return nil
 	}
-	r.tagSeen = true // publishing makes it where it was not
+	r.tagSeen = true // publishing has created it, if it did not exist
 	if err := r.checkTag(ctx); err != nil {
 		return fmt.Errorf("the release is public, and its tag is not as it should be: %w", err)
 	}
 	return nil
 }
 
-// notYetPublic is the error of a release that is not found by its tag: it may be gone, a
-// draft, or public on a replica of GitHub's database that lags behind.
+// notYetPublic returns the error for a release that is not found by its tag. It may be
+// deleted, or a draft, or a replica of GitHub's database may lag behind.
 func (r *Release) notYetPublic(ctx context.Context, notFound error) error {
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
 	if !r.Published() {
-		return wrong("the release was made public, and is a draft: %w", notFound)
+		return wrong("the release was made public, but is a draft: %w", notFound)
 	}
 	return &temporaryError{notFound}
 }
@@ -255,8 +259,9 @@ func (r *Release) notYetPublic(ctx context.Context, notFound error) error {
 // changedHint says what to do about a public release that is not as it was checked.
 func (r *Release) changedHint() string {
 	if r.current().GetImmutable() {
-		return "look at " + r.URL() + "; the release is immutable, so what is right needs a new tag"
+		return "look at " + r.URL() + "; the release is immutable, so a correct one needs a new tag"
 	}
+
 	unexpected := r.others(slices.Concat(r.want.Files, r.foreign))
 	withdraw := fmt.Sprintf("gh release edit %s --draft --repo %s/%s", shellQuote(r.want.Tag), r.c.owner, r.c.repo)
 	if len(unexpected) > 0 {

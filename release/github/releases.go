@@ -31,8 +31,8 @@ type Release struct {
 	Created bool     // by this process: nothing of it existed before
 	Notices []string // what a person should know about how it was found
 
-	publishing bool     // it becomes public through this run, which answers for every file in it
-	foreign    []string // files of a public release that this one knows nothing of
+	publishing bool     // this run makes it public, and answers for every file in it
+	foreign    []string // files of a public release that this run did not expect
 	tries      int      // to create the draft
 	created    bool     // one was, or may have been, whatever was answered
 	twins      bool     // of it were found
@@ -42,7 +42,7 @@ type Release struct {
 
 	mu      sync.Mutex                      // guards rel and what follows while files are uploaded
 	gone    bool                            // somebody has deleted it
-	unsure  bool                            // a request to make it public or a draft has had no answer yet
+	unsure  bool                            // a request to make it public or a draft has no answer yet
 	assets  map[string]*github.ReleaseAsset // by name, as far as known
 	before  map[int64]bool                  // ids of the assets that it had when it was opened
 	own     map[int64]bool                  // ids of assets that this process has stored
@@ -57,13 +57,14 @@ const (
 	Draft   State = "draft"
 	Public  State = "public"
 	Gone    State = "gone"    // somebody has deleted it
-	Unknown State = "unknown" // it may have become public, or a draft again, and cannot be read
+	Unknown State = "unknown" // a request to change it was sent, and the result cannot be read
 )
 
-// State is what the server said last, or that it is not known.
+// State returns the last known state, or Unknown after a request without a known result.
 func (r *Release) State() State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	switch {
 	case r.rel == nil: // created, perhaps
 		return Unknown
@@ -93,33 +94,36 @@ func (r *Release) current() *github.RepositoryRelease {
 	return r.rel
 }
 
-// set notes what the server says that the release is.
+// set records what the server says about the release.
 func (r *Release) set(rel *github.RepositoryRelease) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	r.rel = rel
 	r.gone = false
 	r.unsure = false
 }
 
-// doubt notes that what is sent next may change what the release is, whatever is answered.
+// doubt makes the state unknown, before a request that may change it whatever the answer.
 func (r *Release) doubt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	r.unsure = true
 }
 
-// Refresh asks the server again what the release is; State says what was found.
+// Refresh reads the release again from the server. State says what was found.
 func (r *Release) Refresh(ctx context.Context) error { return r.refresh(ctx) }
 
-// refresh asks the server again what the release is: another run may have published it,
-// or a person may have edited or deleted it.
+// refresh reads the release again from the server: another run may have published it, or a
+// person may have edited or deleted it.
 func (r *Release) refresh(ctx context.Context) error {
 	id := r.ID()
 	err := r.c.retry(ctx, "reading the release", func() error {
 		rel, err := r.c.getRelease(ctx, id)
 		if status(err) == http.StatusNotFound { // for a moment that happens; deleted it stays
-			return &goneError{&hintError{fmt.Errorf("release %d of %s is gone, somebody has deleted it: %w", id, r.want.Tag, err), "run again: a new draft is made"}}
+			text := fmt.Errorf("release %d of %s is gone, somebody has deleted it: %w", id, r.want.Tag, err)
+			return &goneError{&hintError{text, "run again, which creates a new draft"}}
 		}
 		if err != nil {
 			return err
@@ -135,13 +139,14 @@ func (r *Release) refresh(ctx context.Context) error {
 	return err
 }
 
-// checkEdited makes sure that the release still is that of the tag. A draft that somebody
-// edits may lose its tag.
+// checkEdited makes sure that the release still has its tag. A draft that somebody edits
+// may lose it.
 func (r *Release) checkEdited() error {
 	rel := r.current()
 	if rel.TagName == r.want.Tag {
 		return nil
 	}
+
 	return &wrongAnswer{&Refusal{&hintError{
 		fmt.Errorf("draft %d was made for tag %s, and is for %q now: somebody has edited it", rel.ID, r.want.Tag, rel.TagName),
 		fmt.Sprintf("set its tag to %s again on %s, or delete it, and run again", r.want.Tag, rel.HTMLURL),
@@ -233,7 +238,7 @@ func (r *Release) list(ctx context.Context) error {
 
 	assets := map[string]*github.ReleaseAsset{}
 	for _, a := range all {
-		// One that was replaced while the pages were read is in two of them.
+		// A file that was replaced while the pages were read may be on two of them.
 		if other := assets[a.GetName()]; other == nil || other.GetID() < a.GetID() {
 			assets[a.GetName()] = a
 		}

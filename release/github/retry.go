@@ -29,7 +29,7 @@ type trouble struct {
 	wait func(c *Client, err error, n int) time.Duration
 	// limit is one of GitHub's: to wait for it is no attempt that failed.
 	limit bool
-	// most attempts that may end so; 0: as many as any request has.
+	// most is the number of attempts that may end this way; 0 is no limit of its own.
 	most int
 }
 
@@ -50,8 +50,7 @@ var troubles = []trouble{
 	{what: "too many requests", is: hasStatus(http.StatusTooManyRequests), wait: retryAfterOrMinute, limit: true},
 	// What the server could not do now. An upload may have left something (assets.go looks).
 	{what: "the server is in trouble", is: isServerTrouble, wait: backoff},
-	// An answer that does not fit the question is soon mended or never, and so is a release
-	// that is not found where it was.
+	// A wrong answer, or a release that is not found where it was, passes soon or never.
 	{what: "the answer does not fit the question", is: isWrongAnswer, wait: backoff, most: fewAttempts},
 	{what: "the release is not found", is: isGone, wait: backoff, most: fewAttempts},
 	// What this package found to be worth another try.
@@ -91,7 +90,7 @@ const fewAttempts = 3
 // run has waited enough. f must make its request from the start each time, body included.
 func (c *Client) retry(ctx context.Context, doing string, f func() error) error {
 	limits := 0
-	ends := map[*trouble]int{} // attempts that ended so
+	ends := map[*trouble]int{} // number of attempts that ended in each trouble
 	for attempt := 1; ; {
 		err := f()
 		if err == nil {

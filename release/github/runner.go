@@ -7,14 +7,13 @@
 //
 // Publishing is a transaction. Open finds or creates a draft; Attach uploads one
 // file, as often as it takes, and replaces what an interrupted upload left; Publish
-// reads every file's name, state, size and digest back from the server, and where the
-// tag is, and only then makes the release public. It reads all of that again
-// afterwards, and whatever was answered: State says what is known in the end. A public
-// release is never changed, unless it is to be overwritten, and then as a draft.
+// reads every file's name, state, size and digest and the commit of the tag back from the
+// server, and only then makes the release public. Afterwards it reads all of that again,
+// even if the answer was an error, and State says what is known. A public release is never
+// changed, unless it may be overwritten, and then it is made a draft first.
 //
-// No answer is believed because it is a success. It must be about the release that was
-// asked for, of the tag, and possible in itself (answers.go). Every request is made in
-// api.go.
+// A successful answer is not believed unless it is about the release that was asked for, has
+// its tag, and is possible in itself (answers.go). Every request is made in api.go.
 package github
 
 import (
@@ -108,9 +107,9 @@ func (r *Runner) Warn(message string) {
 	}
 }
 
-// command writes a command to the log. It is the only way past what makes the lines of
-// a Log harmless. The library escapes the command's data and properties; it panics when
-// it cannot write, and a log that cannot be written has nobody to tell.
+// command writes a command to the log, past the Log, which would make it harmless. Nothing
+// else may do so. The library escapes the command's data and properties. It panics when it
+// cannot write, so it writes to a buffer.
 func (r *Runner) command(issue func(*githubactions.Action)) {
 	var b strings.Builder
 	issue(githubactions.New(githubactions.WithWriter(&b)))
@@ -118,8 +117,8 @@ func (r *Runner) command(issue func(*githubactions.Action)) {
 }
 
 // Group writes foreign text, such as the output of a compiler, in a group of its own.
-// No line of it is a command even by itself. Between the stop-commands the runner looks
-// for none either (docs.github.com, "Stopping and starting workflow commands").
+// Its lines are made harmless, and between the stop-commands the runner ignores commands
+// anyway (docs.github.com, "Stopping and starting workflow commands").
 func (r *Runner) Group(title, body string) {
 	token := rand.Text()
 	r.command(func(a *githubactions.Action) {
@@ -129,7 +128,7 @@ func (r *Runner) Group(title, body string) {
 	})
 }
 
-// Log returns the log, through which everything is written that is not a command.
+// Log returns the log. Everything but commands is written to it.
 func (r *Runner) Log() *Log { return r.log }
 
 // An Output is one output of the step.

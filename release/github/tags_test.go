@@ -134,9 +134,9 @@ func TestReleaseOfAnotherTag(t *testing.T) {
 	w := wanted
 	w.Overwrite = true
 	_, err := s.client().Open(t.Context(), w)
-	s.refused(err, `the answer is about the release of tag "v9.9.9", and not of "v1.0.0"`)
+	s.refused(err, `the answer is about the release of tag "v9.9.9", not of "v1.0.0"`)
 	_, err = s.client().Find(t.Context(), "v1.0.0")
-	s.refused(err, `the answer is about the release of tag "v9.9.9", and not of "v1.0.0"`)
+	s.refused(err, `the answer is about the release of tag "v9.9.9", not of "v1.0.0"`)
 	if all := s.gh.Releases(); len(all) != 1 || all[0].Draft {
 		t.Errorf("%+v", all)
 	}

@@ -50,9 +50,9 @@ func containerByName(name string) container {
 	return nil
 }
 
-// containersByContent knows them by their first bytes. There is more than one where a
-// tar archive begins with the name of a member that is the beginning of something else:
-// unpackers disagree about what to try first.
+// containersByContent recognizes containers by their first bytes. There is more than one if
+// a tar archive begins with a name that is the beginning of something else: unpackers try
+// formats in different orders.
 func containersByContent(head []byte) []container {
 	var readings []container
 	if read := containerByMagic(head); read != nil {
@@ -78,20 +78,20 @@ func containerByMagic(head []byte) container {
 	return nil
 }
 
-// alsoTar reports whether a file is a tar archive, whatever else it is. The magic without
-// the checksum is a broken archive; if the file is something else it is none at all, since
-// nothing that reads tar archives takes it for one.
+// alsoTar reports whether a file is a tar archive, whatever else it is. With the magic but
+// not the checksum of a header it is a broken tar archive, unless it is something else: no
+// unpacker takes it for a tar archive then.
 func alsoTar(head []byte) bool {
 	return hasTarChecksum(head) || hasTarMagic(head) && !static.Known(head) && containerByMagic(head) == nil
 }
 
-// onlyTar reports whether a file is a tar archive and nothing else by its beginning.
+// onlyTar reports whether a file begins as a tar archive and as nothing else.
 func onlyTar(head []byte) bool {
 	return alsoTar(head) && !static.Known(head) && containerByMagic(head) == nil
 }
 
-// readings returns everything that a file holds others as, whose first bytes are head: what
-// it begins as, and a zip archive, which unpackers look for at the end of a file.
+// readings returns every container that a file with the first bytes head can be read as:
+// those that it begins as, and a zip archive, which unpackers look for at the end of a file.
 func (in inspection) readings(head []byte, r io.ReaderAt, size int64) ([]container, error) {
 	readings := containersByContent(head)
 	if beginsAsZip(head) {
@@ -110,13 +110,13 @@ func (in inspection) readings(head []byte, r io.ReaderAt, size int64) ([]contain
 	return readings, nil
 }
 
-// hasTarMagic knows the header of a member of a tar archive by the magic of POSIX and GNU.
+// hasTarMagic reports whether head has the magic of a POSIX or GNU tar header.
 func hasTarMagic(head []byte) bool {
 	return len(head) >= 262 && string(head[257:262]) == "ustar"
 }
 
-// hasTarChecksum knows it by its checksum, which is all that the format of the seventh
-// edition of Unix has, and without which nothing reads it.
+// hasTarChecksum reports whether head has the checksum of a tar header. Headers of the
+// seventh edition of Unix have no magic, and no unpacker accepts a header without it.
 func hasTarChecksum(head []byte) bool {
 	if len(head) < headSize {
 		return false
@@ -152,14 +152,15 @@ func openZstd(r io.Reader) (io.Reader, error) {
 	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
 }
 
-// decompressor returns what reads a file with these first bytes, nil if it is not compressed.
+// decompressor returns the reader for a file with these first bytes, or nil if the file is
+// not compressed.
 func decompressor(head []byte) func(io.Reader) (io.Reader, error) {
 	for _, d := range decompressors {
 		if bytes.HasPrefix(head, []byte(d.magic)) {
 			return d.open
 		}
 	}
-	// Frames with anything in them that zstd skips may come first (RFC 8878, 3.1.2).
+	// A zstd file may begin with skippable frames (RFC 8878, 3.1.2).
 	if len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
 		return openZstd
 	}
@@ -192,8 +193,8 @@ const (
 	maxLZMA    = 256 << 20 // bytes of a dictionary
 )
 
-// decompressPayload is decompress for a part of a package, which may also be compressed as
-// lzma did before there was xz. Too little tells that format to look for it elsewhere.
+// decompressPayload is decompress for a part of a package, which may also have the format
+// that lzma wrote before xz. Its first bytes are too common to recognize it elsewhere.
 func decompressPayload(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
 	head, err := b.Peek(lzmaHeader)

@@ -99,13 +99,13 @@ func (im *images) read(raw []byte, d descriptor, depth int) error {
 	return nil
 }
 
-// emptyDocument is the digest of "{}", the configuration of what has none (image-spec,
+// emptyDocument is the digest of "{}", which stands for no configuration (image-spec,
 // manifest.md, "Guidance for an Empty Descriptor").
 const emptyDocument = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
-// image looks at every layer of one image, whatever its type says that it is: nothing
-// keeps a runtime from unpacking what is marked as an attestation. The configuration of
-// an artifact can be any file.
+// image inspects every layer of one image, whatever its media type: a runtime may unpack a
+// layer that is marked as an attestation. It also inspects the configuration, which in an
+// artifact can be any file.
 func (im *images) image(doc document, d descriptor) error {
 	p := d.Platform
 	switch doc.Config.MediaType {
@@ -210,8 +210,9 @@ func (in inspection) readLayer(path string, d descriptor, r io.Reader) error {
 	return err
 }
 
-// decodeOnce decodes JSON that readers cannot disagree about: encoding/json takes the last
-// of two fields of a name, and any case of it; others take the first, or one case alone.
+// decodeOnce decodes JSON, and fails if readers could disagree about it. Of two fields with
+// the same name encoding/json takes the last, in upper or lower case. Others take the first,
+// or only one case.
 func decodeOnce(raw []byte, to any) error {
 	if err := json.Unmarshal(raw, to); err != nil {
 		return err
@@ -220,7 +221,7 @@ func decodeOnce(raw []byte, to any) error {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	type object struct {
 		isArray bool
-		names   []string // of what decides, so far
+		names   []string // decidingNames seen so far
 		value   bool     // a value comes next
 	}
 	var open []object
@@ -238,7 +239,8 @@ func decodeOnce(raw []byte, to any) error {
 			isName := func(name string) bool { return strings.EqualFold(name, text) }
 			if i := slices.IndexFunc(decidingNames, isName); i >= 0 {
 				if slices.ContainsFunc(open[last].names, isName) {
-					return fmt.Errorf("two fields %q, of which readers take this or that", decidingNames[i])
+					return fmt.Errorf("two fields %q, of which some readers take the first and others the last",
+						decidingNames[i])
 				}
 				open[last].names = append(open[last].names, text)
 			}
@@ -259,7 +261,7 @@ func decodeOnce(raw []byte, to any) error {
 	}
 }
 
-// decidingNames are the fields that say what is looked at.
+// decidingNames are the fields that decide what is inspected.
 var decidingNames = []string{
 	"manifests", "layers", "config", "rootfs", "diff_ids",
 	"mediaType", "digest", "size",

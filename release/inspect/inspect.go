@@ -6,33 +6,36 @@
 // archive inside an archive is read from memory, or from a temporary file without a name
 // if it is large. Names from archives are only ever shown. No size in a file is trusted:
 // what is decompressed is limited, and a limit that is reached is an error, never a
-// shorter list. What is compressed is read to its end, where its checksum is, unless its
-// first bytes tell that it is nothing.
+// shorter list. Compressed files are read to the end, where the checksum is, unless the
+// first bytes show that the content is neither an executable nor an archive.
 //
-// Content decides what is looked at, and what is more than one thing is looked at as all of
-// them: a program with a zip archive at its end, or with the header of a tar archive in its
-// first block, is judged as a program first and then unpacked. Names, modes, types and
-// media types decide nothing: whatever has content is a file to some unpacker. Where
-// unpackers disagree about where members are, the archive is an error.
+// Content decides what is inspected, and a file that is more than one thing is inspected as
+// all of them: a program with a zip archive at its end, or with the header of a tar archive
+// in its first block, is judged as a program and then unpacked. Names, modes, types and
+// media types decide nothing, because some unpacker makes a file of whatever has content.
+// An archive whose members different unpackers would find in different places is an error.
 //
-// There are these exceptions. In directories archives are known by their names, so that a
-// whole file system is read quickly; only a file that begins like an executable is looked
-// at whatever its name is. A file that is named by itself is known by its content, and by
-// its name where that tells nothing. A zip archive at the end of an archive's member is
-// looked at if the member begins like an executable, a script or an archive, and otherwise
-// is an error, except in what is compressed in a directory, in a member that is compressed
-// by itself, or that is deflated in a zip archive: these are known by their first bytes. What
-// is found from two places, such as from the end of an archive and as its last member, may
-// be visited twice.
+// There are these exceptions:
 //
-// Other formats are not read, neither by themselves nor in what is read: 7z, rar, cab, cpio
-// outside of a package, images of disks and file systems (ISO 9660, squashfs), streams of
-// compress, lzip, lzop and lz4. What they hold is not looked at.
+//   - In a directory, archives are recognized by their names, so that a whole file system is
+//     read quickly. Files that begin like an executable are inspected whatever their names.
+//   - A file that is named by itself is recognized by its content, and by its name if the
+//     content tells nothing.
+//   - A zip archive at the end of an archive's member is inspected if the member begins like
+//     an executable, a script or an archive. Otherwise it is an error. It is not found in a
+//     compressed file of a directory, in a member that is compressed by itself, or in a
+//     deflated member of a zip archive, which are recognized by their first bytes.
+//   - An executable that is found in two ways, such as from the end of an archive and as its
+//     last member, may be visited twice.
+//
+// Other formats are not read, neither by themselves nor inside others: 7z, rar, cab, cpio
+// outside a package, images of disks and file systems (ISO 9660, squashfs), and streams of
+// compress, lzip, lzop and lz4. Their contents are not inspected.
 //
 // Of a container image every layer is looked at by itself, on every platform: what a
-// later layer replaces or deletes is shipped all the same, and so is what is marked as an
+// later layer replaces or deletes is shipped, too, and so is a layer that is marked as an
 // attestation. A layer or manifest without the digest and size that its image gives is an
-// error, but what it held may have been visited by then.
+// error, but executables in it may have been visited by then.
 package inspect
 
 import (
@@ -89,7 +92,7 @@ type inspection struct {
 	probe  *probe
 	budget *budget
 	depth  int  // of an archive in archives
-	quick  bool // a file of a directory: what is compressed there is told by its beginning
+	quick  bool // a file of a directory, where compressed files are recognized by their first bytes
 }
 
 func newInspection(ctx context.Context, visit func(Found) error) inspection {
@@ -127,14 +130,14 @@ func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool
 	}
 	if len(readings) == 0 && !static.Known(head) {
 		if read := containerByName(path); read != nil {
-			readings = []container{read} // an error, unless its first bytes tell nothing
+			readings = []container{read}
 		}
 	}
 	if len(readings) == 0 {
 		return in.judge(path, r, size, must)
 	}
 
-	// A file that may be run is judged as what runs, whatever else can be read from it.
+	// An executable is judged first, whatever else the file can be read as.
 	if static.Known(head) {
 		if err := in.judge(path, r, size, false); err != nil {
 			return err
@@ -145,7 +148,7 @@ func (in inspection) byContent(path string, r io.ReaderAt, size int64, must bool
 	return in.budget.with(in.unpackAs(readings, path, r, size))
 }
 
-// unpackAs looks at what is in a file under each of its readings.
+// unpackAs inspects the members that a file has under each of its readings.
 func (in inspection) unpackAs(readings []container, path string, r io.ReaderAt, size int64) error {
 	var errs []error
 	for _, read := range readings {
@@ -216,8 +219,8 @@ func (in inspection) judge(path string, r io.ReaderAt, size int64, must bool) er
 	return nil
 }
 
-// systemOf returns the GOOS to judge an executable for: see [static.System]. Build info is looked for
-// in ELF files alone, whose headers often do not say.
+// systemOf returns the GOOS to judge an executable for: see [static.System]. It reads build
+// info only from ELF files, whose headers often do not name the system.
 func systemOf(f *static.File, r io.ReaderAt) string {
 	if f.Format != static.ELF {
 		return static.System(f, "")

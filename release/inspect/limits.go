@@ -116,7 +116,7 @@ func (in inspection) keep(r io.Reader) (content io.ReaderAt, size int64, done fu
 	return f, size, done, nil
 }
 
-// A fileEnd is what is left of a file that was read without being kept.
+// A fileEnd is the end of a file that was read without being kept.
 type fileEnd struct {
 	start int64
 	data  []byte
@@ -124,8 +124,8 @@ type fileEnd struct {
 
 func (e fileEnd) size() int64 { return e.start + int64(len(e.data)) }
 
-// ReadAt reads the directory of a zip archive where nothing is known any more: there may
-// have been one.
+// ReadAt reads the end of the file. Before it, where the content is not known, it returns
+// the magic of a zip directory, because there may have been one.
 func (e fileEnd) ReadAt(p []byte, off int64) (int, error) {
 	if off < e.start {
 		unknown := int(min(int64(len(p)), e.start-off))
@@ -147,14 +147,16 @@ func (e fileEnd) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// An endKeeper keeps as much of what is written to it as may hold the end of a zip archive.
+// An endKeeper keeps the last bytes that are written to it: as many as the end of a zip
+// archive may need.
 type endKeeper struct {
 	start int64
 	buf   []byte
 	have  int
 }
 
-// keepEnd returns a keeper that uses the buffers of the probe: there is one at a time.
+// keepEnd returns an endKeeper. It uses a buffer of the probe, so that there can be only one
+// at a time.
 func (in inspection) keepEnd(start int64) *endKeeper {
 	return &endKeeper{start: start, buf: in.probe.tail[:]}
 }

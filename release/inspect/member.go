@@ -18,27 +18,27 @@ const (
 	archives        // and nothing else
 )
 
-// A pass is one reading of an archive. A tar archive is read twice if it may hold container
-// images: these have archives in it, their layers, and what they are is only known at the
-// end.
+// A pass is one reading of an archive. A tar archive that may hold container images is read
+// twice: the images' layers are archives in it, and which members are layers is only known
+// at the end.
 type pass struct {
 	part   part
-	behind bool         // archives behind programs and scripts were seen in the pass before
-	used   map[int]bool // members that are passed over: layers that were looked at
-	ending bool         // a zip archive at the end of the file is looked at elsewhere
-	paid   bool         // reading a member is paid from the budget by who reads the archive
+	behind bool         // the first pass saw archives behind programs or scripts
+	used   map[int]bool // members to skip: layers that were inspected
+	ending bool         // the caller inspects a zip archive at the end of the file
+	paid   bool         // the reader of the archive pays for its members from the budget
 
 	beginning bool // a file that begins as nothing is not read to its end
 }
 
-// passed is what a pass leaves for the next.
+// passed is the result of a pass that the next one needs.
 type passed struct {
-	images    bool // there is a member that container images come with
-	postponed bool // there is an archive that was not looked at
-	behind    bool // so is one behind a program or a script
+	images    bool // there is a member that container images have
+	postponed bool // an archive was not inspected
+	behind    bool // an archive behind a program or a script was not inspected
 }
 
-// beginsAsArchive reports whether a member is to be read as what its first bytes say.
+// beginsAsArchive reports whether the first bytes of a member are those of an archive.
 func (in inspection) beginsAsArchive(name string, head []byte) bool {
 	readings := containersByContent(head[:min(len(head), headSize)])
 	if len(readings) == 1 && isCompressed(head) && !isTarName(name) && in.probe.nothingCompressed(bytes.NewReader(head)) {
@@ -68,7 +68,8 @@ func (in inspection) member(path, name string, r io.Reader, p pass) (passed, err
 	program := static.Known(head)
 	carrier := program || isScript(head) // an archive may be behind it
 	switch {
-	case !archive && !carrier && (p.part == archives || p.beginning), !archive && carrier && p.part == archives && !p.behind:
+	case !archive && !carrier && (p.part == archives || p.beginning),
+		!archive && carrier && p.part == archives && !p.behind:
 		return passed{}, nil
 	case !archive && !carrier:
 		return passed{}, in.readUnknown(path, io.MultiReader(bytes.NewReader(head), r), p.paid)
@@ -76,7 +77,7 @@ func (in inspection) member(path, name string, r io.Reader, p pass) (passed, err
 		return passed{postponed: true}, nil
 	}
 
-	head = bytes.Clone(head) // of a buffer that is used again
+	head = bytes.Clone(head) // its buffer is used again
 	content, size, done, err := in.keep(io.MultiReader(bytes.NewReader(head), r))
 	if err != nil {
 		return passed{}, at(path, err)
@@ -103,12 +104,13 @@ func (in inspection) member(path, name string, r io.Reader, p pass) (passed, err
 	return passed{}, in.note(in.unpackAs(readings, path, content, size))
 }
 
-// errBehind says that a file was read without looking into it, and should have been.
-var errBehind = errors.New("a zip archive is at the end of what begins as something else, and cannot be looked at there")
+// errBehind is the error of a zip archive that was found only when the file had been read.
+var errBehind = errors.New("a zip archive is at the end of what begins as something else, " +
+	"and cannot be looked at there")
 
-// readUnknown reads a member that begins as nothing to its end. A zip archive there is
-// noted as an error, because the member was not kept: where that is common it is behind a
-// script or a program, which is.
+// readUnknown reads a member to its end that begins as nothing known. A zip archive at the
+// end is an error, because the member was not kept. Members that commonly have one, programs
+// and scripts, are kept and do not get here.
 func (in inspection) readUnknown(path string, r io.Reader, paid bool) error {
 	if !paid {
 		r = in.limit(r)
@@ -120,7 +122,7 @@ func (in inspection) readUnknown(path string, r io.Reader, paid bool) error {
 	return in.checkEnd(path, kept.end())
 }
 
-// checkEnd notes an error if a zip archive is at the end of what was read.
+// checkEnd notes an error if the file that was read ends in a zip archive.
 func (in inspection) checkEnd(path string, end fileEnd) error {
 	ends, err := in.zipEnds(end, end.size())
 	if err != nil {

@@ -40,9 +40,14 @@ type foreign struct{ error }
 
 func (e foreign) Error() string {
 	text := e.error.Error()
-	if len(text) > maxForeign { // what went wrong is at the end, where it was at the beginning
-		text = strings.ToValidUTF8(text[:maxForeign/2], "") + "..." + strings.ToValidUTF8(text[len(text)-maxForeign/2:], "")
+
+	// The beginning of an error says where it happened, and the end says what is wrong.
+	if len(text) > maxForeign {
+		beginning := text[:maxForeign/2]
+		end := text[len(text)-maxForeign/2:]
+		text = strings.ToValidUTF8(beginning, "") + "..." + strings.ToValidUTF8(end, "")
 	}
+
 	return Printable(text)
 }
 

@@ -17,8 +17,8 @@ const (
 	lastCPIO = "TRAILER!!!"       // the name that ends an archive
 )
 
-// readAr reads an ar archive. A Debian package is one: its member data.tar holds the files,
-// and control.tar what is run when they are installed (deb(5)).
+// readAr reads an ar archive. A Debian package is one. Its member data.tar holds the files,
+// and control.tar the scripts that run when they are installed (deb(5)).
 func readAr(in inspection, path string, f io.ReaderAt, size int64) error {
 	var magic [len(arMagic)]byte
 	if _, err := f.ReadAt(magic[:], 0); err != nil || string(magic[:]) != arMagic {
@@ -67,10 +67,10 @@ func (in inspection) debData(path, name string, content *io.SectionReader) error
 	return in.stream(path, name, r, true, func(r io.Reader) error { return in.tar(path, r) })
 }
 
-// arMember looks at a member of an ar archive. The tables that linkers keep in one are
-// files to nobody. A long name may be the beginning of the content, as in BSD.
+// arMember inspects a member of an ar archive. It skips the tables of linkers, which no
+// unpacker makes files of. In the BSD format a long name precedes the content.
 func (in inspection) arMember(path, name string, content *io.SectionReader) error {
-	if name == "" || name == "/" || name == "/SYM64" { // a slash has been cut off
+	if name == "" || name == "/" || name == "/SYM64" { // readAr has removed a slash
 		return nil
 	}
 	if _, err := in.member(path, name, content, pass{}); err != nil {
@@ -150,15 +150,15 @@ func (in inspection) cpio(path string, r io.Reader) error {
 			return at(path, fmt.Errorf("reading cpio name: %w", err))
 		}
 		if name[nameLength-1] != 0 {
-			return at(path, errors.New("reading cpio name: it has no end"))
+			return at(path, errors.New("reading cpio name: it is not terminated"))
 		}
 		member := string(name[:nameLength-1])
 		if member == lastCPIO {
 			return nil
 		}
 
-		// The mode does not matter: rpm takes the one in its own header. Of hard links the
-		// last has the content.
+		// The mode does not matter, because rpm uses the one in its own header. Only the last
+		// of several hard links has the content.
 		content := io.LimitReader(r, length)
 		if length > 0 {
 			if _, err := in.member(path, strings.TrimPrefix(member, "./"), content, pass{paid: true}); err != nil {

@@ -91,7 +91,7 @@ func TestRPMViews(t *testing.T) {
 	add("hard links with content each", payload(cpioMember("a", 0o100755, 2, marked("first")), cpioMember("b", 0o100755, 2, good)), "first good")
 	add("the end with content", slices.Concat(cpioMember("p", 0o100755, 1, good), cpioMember(lastCPIO, 0o100755, 1, marked("last"))), "good")
 	noEnd := bytes.Replace(cpioMember("TRAILER!!!x", 0o100755, 1, good), []byte("0000000c00000000TRAILER!!!x\x00"), []byte("0000000b00000000TRAILER!!!x\x00"), 1)
-	add("a name without an end", payload(noEnd), "it has no end")
+	add("a name without an end", payload(noEnd), "it is not terminated")
 	add("a name with an end in it", payload(cpioMember("TRAILER!!!\x00x", 0o100755, 1, good)), "good")
 	add("no end", cpioMember("p", 0o100755, 1, good), "reading cpio header")
 	plain := payload(cpioMember("p", 0o100755, 1, good))

@@ -34,7 +34,8 @@ type probe struct {
 }
 
 // isNothing reports whether a file that begins with head is neither an executable nor an
-// archive, unless a zip archive is at its end. Behind a script one is expected there.
+// archive, apart from a zip archive at its end. A script is not nothing, because a zip
+// archive often follows it.
 func isNothing(head []byte) bool {
 	return !static.Known(head) && !isScript(head) && len(containersByContent(head)) == 0
 }

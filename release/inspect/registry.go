@@ -42,7 +42,7 @@ func CheckReference(s string) error {
 // for it, and no others. That configuration is found by the library, which looks for
 // DOCKER_CONFIG, REGISTRY_AUTH_FILE and the home directory in the environment by itself.
 //
-// A registry that redirects in a circle, hangs, or sends more than it should is an error.
+// It fails if the registry redirects in a circle, hangs, or sends more than it should.
 func Image(ctx context.Context, reference, userAgent string, visit func(Found) error) error {
 	return imageWith(ctx, patience{registryWait, registryMinimum}, reference, userAgent, visit)
 }

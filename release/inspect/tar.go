@@ -15,17 +15,25 @@ import (
 
 // readTar reads a tar archive, compressed or not.
 func readTar(in inspection, path string, f io.ReaderAt, size int64) error {
-	return in.wholeTar(path, f, size, false, func() (io.Reader, error) { return decompress(io.NewSectionReader(f, 0, size)) })
+	open := func() (io.Reader, error) {
+		return decompress(io.NewSectionReader(f, 0, size))
+	}
+	return in.wholeTar(path, f, size, false, open)
 }
 
 // readPlainTar reads a tar archive that is not compressed, whatever its first bytes are.
 func readPlainTar(in inspection, path string, f io.ReaderAt, size int64) error {
-	return in.wholeTar(path, f, size, true, func() (io.Reader, error) { return bufio.NewReader(io.NewSectionReader(f, 0, size)), nil })
+	open := func() (io.Reader, error) {
+		return bufio.NewReader(io.NewSectionReader(f, 0, size)), nil
+	}
+	return in.wholeTar(path, f, size, true, open)
 }
 
-// wholeTar reads the tar archive in f, which open reads from the start. Ending says whether
-// a zip archive at the end of f is looked at elsewhere.
-func (in inspection) wholeTar(path string, f io.ReaderAt, size int64, ending bool, open func() (io.Reader, error)) error {
+// wholeTar reads the tar archive in f, which open reads from the start. With ending the
+// caller inspects a zip archive at the end of f.
+func (in inspection) wholeTar(
+	path string, f io.ReaderAt, size int64, ending bool, open func() (io.Reader, error),
+) error {
 	again := func() (io.Reader, error) {
 		r, err := open()
 		if err != nil {
@@ -93,8 +101,8 @@ func (in inspection) unpack(path string, f io.ReaderAt, size int64) error {
 	return in.stream(path, name, r, isTarName(path), func(io.Reader) error { return readTar(in, path, f, size) })
 }
 
-// stream looks at what was decompressed: a tar archive, or else a file of this name. What is
-// nothing by its content is an error if it is said to be a tar archive.
+// stream inspects decompressed content: a tar archive, or else a file of this name. With
+// isSaid it should be a tar archive, and content that begins as nothing known is an error.
 func (in inspection) stream(path, name string, r io.Reader, isSaid bool, archive func(io.Reader) error) error {
 	b := bufio.NewReaderSize(r, headSize)
 	head, err := b.Peek(headSize)
@@ -102,7 +110,7 @@ func (in inspection) stream(path, name string, r io.Reader, isSaid bool, archive
 		return at(path, err)
 	}
 
-	// What is also something else is looked at as a file, under each of its readings.
+	// Content that is also something else is inspected as a file, under each of its readings.
 	nothing := !static.Known(head) && len(containersByContent(head)) == 0
 	if onlyTar(head) || nothing && isSaid {
 		return archive(b)
@@ -141,12 +149,12 @@ func (in inspection) members(path string, r io.Reader, p pass) (result passed, e
 	}
 }
 
-// nextTar reads what is behind the mark at the end of a tar archive. That is padding, and
-// where there was compression a checksum comes then. But another archive may follow, and
-// some unpackers go on with it (GNU tar with --ignore-zeros). It returns nil if there is none.
+// nextTar reads on after the end mark of a tar archive. Usually there is padding, which is
+// read up to the checksum of the compression. But another archive may follow, and some
+// unpackers go on with it (GNU tar with --ignore-zeros). nextTar returns nil if there is none.
 func (in inspection) nextTar(path string, r io.Reader, p pass) (io.Reader, error) {
 	rest := bufio.NewReaderSize(r, 32<<10)
-	kept := in.keepEnd(maxTotal) // somewhere behind the archive
+	kept := in.keepEnd(maxTotal) // the offset is not known, only that it is behind the archive
 	var block [tarBlock]byte
 	for {
 		head, err := fill(block[:], rest)
@@ -166,12 +174,12 @@ func (in inspection) nextTar(path string, r io.Reader, p pass) (io.Reader, error
 			return nil, nil
 		}
 		end := kept.end()
-		end.data = bytes.Clone(end.data) // where the end is looked for the buffer is used again
+		end.data = bytes.Clone(end.data) // checkEnd uses the buffer again
 		return nil, in.checkEnd(path, end)
 	}
 }
 
-// An endNoticed tells whether more was asked for than there was.
+// An endNoticed remembers whether its reader was read to the end.
 type endNoticed struct {
 	r     io.Reader
 	ended bool
@@ -183,14 +191,14 @@ func (e *endNoticed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tarMembers reads a tar archive up to its mark at the end. Its first member has the given
-// number; the one behind its last is returned.
+// tarMembers reads a tar archive up to its end mark. Its first member has the given number,
+// and the number after its last member is returned.
 func (in inspection) tarMembers(path string, r io.Reader, number int, p pass) (next int, result passed, err error) {
 	end := &endNoticed{r: r}
 	tr := tar.NewReader(newTarBlocks(end))
 	for ; ; number++ {
 		h, err := tr.Next()
-		if err == io.EOF && end.ended { // archive/tar takes any end for one, and the rest may be missing
+		if err == io.EOF && end.ended { // archive/tar needs no end mark, and the rest may be missing
 			err = errors.New("cut short: no mark at the end of the archive")
 		}
 		if err == io.EOF {
@@ -226,7 +234,8 @@ func isFile(h *tar.Header) (bool, error) {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
 		return false, nil
 	case 'M', 'N', 'X': // the rest of a file, names for other members, an extended header of Solaris
-		return false, fmt.Errorf("%s: a member of type %q, which cannot be read", Printable(h.Name[:min(len(h.Name), maxName)]), h.Typeflag)
+		name := Printable(h.Name[:min(len(h.Name), maxName)])
+		return false, fmt.Errorf("%s: a member of type %q, which cannot be read", name, h.Typeflag)
 	}
 	if len(h.Name) > maxName {
 		return false, fmt.Errorf("a name of %d bytes", len(h.Name))

@@ -15,8 +15,8 @@ import (
 const (
 	tarBlock    = 512
 	maxPAX      = 1 << 20   // bytes of an extended header, as in archive/tar
-	maxOctal    = 8<<30 - 1 // the largest size that the field for it takes
-	maxSuspects = 64        // blocks that may be a header to some unpackers, and are not known yet
+	maxOctal    = 8<<30 - 1 // the largest size that fits into its field
+	maxSuspects = 64        // blocks ahead that some unpackers may read as a header
 )
 
 // tarBlocks follows a tar archive while archive/tar reads it, and fails where other
@@ -24,9 +24,9 @@ const (
 //
 // They disagree about how much content a member has: whether a directory or a link with a
 // size has any, whether a name that ends in a slash is a directory, whether the size in an
-// extended header counts, how a damaged number is read. What matters is where each goes on.
-// If there is a header in that place, and archive/tar takes it for content, the archive
-// cannot be told to hold this or that.
+// extended header counts, how a damaged number is read. What matters is where each of them
+// expects the next header. If there is a header that archive/tar takes for content, it
+// depends on the unpacker which members the archive has.
 type tarBlocks struct {
 	r     io.Reader
 	block [tarBlock]byte
@@ -43,12 +43,12 @@ type tarBlocks struct {
 	everExtended bool  // there was one
 	records      int64 // bytes of extended records, or of a long name, that are left
 	pax          []byte
-	kind         byte // of the records: the type of the member that they are
+	kind         byte // the type of the member that holds the records
 	paxSize      int64
 	paxName      string
-	longName     string // of the format of GNU, for the next member
+	longName     string // of the next member, in the GNU format
 	oldSparse    bool   // the next member has holes, in a form that not all unpackers know
-	firstBlock   bool   // of such a member comes next
+	firstBlock   bool   // the first block of such a member comes next
 	extension    bool   // a part of a list of holes comes next
 }
 
@@ -68,7 +68,7 @@ func (t *tarBlocks) Read(p []byte) (int, error) {
 
 func (t *tarBlocks) follow(p []byte) {
 	for len(p) > 0 && !t.ended && t.err == nil {
-		// Most of an archive is content that nobody takes for anything else.
+		// Most of an archive is content that no unpacker takes for a header.
 		boring := t.content > 0 && t.have == 0 && t.records == 0 && len(t.suspects) == 0 && !t.firstBlock
 		if boring {
 			n := min(t.content, int64(len(p)))
@@ -89,7 +89,7 @@ func (t *tarBlocks) follow(p []byte) {
 	}
 }
 
-// next looks at one block.
+// next follows one block.
 func (t *tarBlocks) next() error {
 	suspect := slices.Index(t.suspects, t.pos)
 	if suspect >= 0 {
@@ -122,7 +122,8 @@ func (t *tarBlocks) next() error {
 	return nil
 }
 
-// suspect notes where an unpacker goes on that takes the member to have other content.
+// suspect records where an unpacker expects the next header if it takes the member to have
+// that much content.
 func (t *tarBlocks) suspect(content int64) error {
 	if len(t.suspects) >= maxSuspects {
 		return errors.New("unpackers disagree about the sizes of too many members")
@@ -142,7 +143,7 @@ func (t *tarBlocks) header() error {
 	}
 	t.zeros = 0
 	if !hasTarChecksum(t.block[:]) {
-		t.ended = true // archive/tar says so
+		t.ended = true // archive/tar reports it
 		return nil
 	}
 
@@ -189,8 +190,8 @@ func (t *tarBlocks) header() error {
 	return nil
 }
 
-// isSlashed reports whether a name of the member ends in a slash: in an old archive that
-// has no other mark of a directory.
+// isSlashed reports whether a name of the member ends in a slash, which is how old archives
+// mark a directory.
 func (t *tarBlocks) isSlashed() bool {
 	if t.longName != "" {
 		return strings.HasSuffix(t.longName, "/")
@@ -199,7 +200,7 @@ func (t *tarBlocks) isSlashed() bool {
 	return len(name) == 0 || bytes.HasSuffix(name, []byte("/")) || strings.HasSuffix(t.paxName, "/")
 }
 
-// forget ends what was said of the member before its header.
+// forget resets what extended headers said about the member.
 func (t *tarBlocks) forget() {
 	t.extended = false
 	t.paxSize = -1
@@ -224,8 +225,8 @@ func (t *tarBlocks) beginRecords(typeflag byte, size int64) error {
 	return nil
 }
 
-// endRecords reads extended records (POSIX, pax, "pax Extended Header"), as far as they
-// say where a member ends: "LENGTH KEY=VALUE\n". archive/tar says what else is wrong.
+// endRecords reads the extended records, "LENGTH KEY=VALUE\n", that say where a member ends
+// (POSIX, pax, "pax Extended Header"). archive/tar reports what else is wrong with them.
 func (t *tarBlocks) endRecords() error {
 	switch t.kind {
 	case 'L':
@@ -249,7 +250,7 @@ func (t *tarBlocks) endRecords() error {
 		decides := key == "size" || strings.HasPrefix(key, "GNU.sparse.")
 		switch {
 		case decides && t.kind == 'g':
-			return fmt.Errorf("an extended header says %s of all members, which unpackers read differently", key)
+			return fmt.Errorf("an extended header sets %s for all members, which unpackers read differently", key)
 		case key == "size":
 			size, err := strconv.ParseInt(value, 10, 64)
 			if err != nil || size < 0 || strings.Trim(value, "0123456789") != "" {
@@ -271,8 +272,8 @@ func (t *tarBlocks) endRecords() error {
 	return nil
 }
 
-// tarNumber reads a number as all unpackers do: in octal digits with spaces around them, or
-// in binary with a mark before it.
+// tarNumber reads a number that all unpackers read alike: octal digits with spaces around
+// them, or a binary number with a mark before it.
 func tarNumber(field []byte) (int64, bool) {
 	if field[0] == 0x80 {
 		n := int64(0)
@@ -290,7 +291,7 @@ func tarNumber(field []byte) (int64, bool) {
 		return 0, true
 	}
 	if end := strings.IndexAny(text, " \x00"); end >= 0 {
-		text = text[:end] // archive/tar, and everything else, ignores what is behind it
+		text = text[:end] // archive/tar and all others ignore the rest
 	}
 	n, err := strconv.ParseUint(text, 8, 62)
 	return int64(n), err == nil && strings.Trim(text, "01234567") == ""

@@ -86,7 +86,7 @@ func TestTarViews(t *testing.T) {
 	inText := tarMember("text", '0', slices.Concat(make([]byte, tarBlock), nested))
 	add("an extended size", plain(paxMember('x', "size=512"), inText), "hidden")
 	add("an extended size that swallows a member", plain(paxMember('x', fmt.Sprint("size=", tarBlock+len(nested))), tarHeader("text", '0', tarBlock, nil), make([]byte, tarBlock), nested), "content of another one")
-	add("an extended size for all", plain(paxMember('g', "size=512"), file("p", good)), "of all members")
+	add("an extended size for all", plain(paxMember('g', "size=512"), file("p", good)), "for all members")
 	add("a comment for all", plain(paxMember('g', "comment=abc"), file("p", good)), "good")
 	add("two extended headers", plain(paxMember('x', "size=512"), paxMember('x', "comment=x"), inText), "two extended headers")
 	add("an extended size with a sign", plain(paxMember('x', "size=+1024"), file("p", good)), `the size of a member is "+1024"`)

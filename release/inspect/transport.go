@@ -13,22 +13,22 @@ import (
 )
 
 const (
-	maxRedirects    = 10        // what Go's own client follows
-	maxHeaders      = 256 << 10 // bytes of the headers of an answer; addresses of stores are some KB
-	maxForeign      = 2048      // bytes of an error that a registry words
+	maxRedirects    = 10        // as many as Go's own client follows
+	maxHeaders      = 256 << 10 // bytes of the headers of an answer; signed addresses have some KB
+	maxForeign      = 2048      // bytes of an error message from a registry
 	registryWait    = time.Minute
 	registryMinimum = 4 << 10 // bytes a second
 )
 
-// A patience is how long a registry is waited for. The time a registry takes for a request
-// counts against the wait; what it sends gives time back, so that a large blob on a slow
-// line is fine and one byte a second is not.
+// A patience says how long to wait for a registry. The time that a registry takes for a
+// request uses up the wait, and the bytes that it sends give time back, so that a large blob
+// on a slow line is fine and one byte a second is not.
 type patience struct {
 	wait    time.Duration
-	minimum int64 // bytes a second that are enough forever
+	minimum int64 // bytes a second that never use up the wait
 }
 
-// errPatience is why a request was given up.
+// errPatience is the cause of a request that was given up.
 var errPatience = errors.New("the registry takes too long")
 
 // A registryTransport bounds what a registry can make a client do. The library follows
@@ -67,31 +67,35 @@ func (t registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if answer.ContentLength > limit {
 		_ = answer.Body.Close() // it is not read
 		cancel(nil)
-		return nil, fmt.Errorf("%s announces %d bytes where at most %d can be right", r.URL.Host, answer.ContentLength, limit)
+		return nil, fmt.Errorf("%s announces %d bytes where at most %d can be right",
+			r.URL.Host, answer.ContentLength, limit)
 	}
+
 	answer.Body = &watchedBody{answer.Body, w, limit}
 	return answer, nil
 }
 
-// checkRedirects is an error if a request is one redirect too many, or if it goes where
-// everybody can read what was to be secret.
+// checkRedirects fails if a request follows too many redirects, or a redirect from https to
+// a scheme without encryption.
 func checkRedirects(r *http.Request) error {
 	count := 0
 	for from := r.Response; from != nil && from.Request != nil; from = from.Request.Response {
 		if from.Request.URL.Scheme == "https" && r.URL.Scheme != "https" {
 			return fmt.Errorf("%s redirects from https to %s", from.Request.URL.Host, r.URL.Scheme)
 		}
-		if count++; count > maxRedirects {
+		count++
+		if count > maxRedirects {
 			return fmt.Errorf("%s redirects more than %d times", from.Request.URL.Host, maxRedirects)
 		}
 	}
 	return nil
 }
 
-// A bodyLimitKey is that of a context which says how much an answer may hold.
+// bodyLimitKey is the context key of the size that an answer may have.
 type bodyLimitKey struct{}
 
-// withBodyLimit allows answers of size bytes, or of a manifest, an error or a token.
+// withBodyLimit allows answers of size bytes, but at least of maxDocument: requests for a
+// blob are also answered with errors and tokens.
 func withBodyLimit(ctx context.Context, size int64) context.Context {
 	return context.WithValue(ctx, bodyLimitKey{}, max(size, maxDocument))
 }
@@ -103,7 +107,7 @@ func bodyLimit(ctx context.Context) int64 {
 	return maxDocument
 }
 
-// A requestWatch ends a request when the registry has used up what time it has.
+// A requestWatch ends a request when the registry has used up its time.
 type requestWatch struct {
 	patience
 	ctx    context.Context
@@ -116,10 +120,11 @@ type requestWatch struct {
 	timer *time.Timer
 }
 
-// begin is called when the registry is waited for.
+// begin starts the clock, before waiting for the registry.
 func (w *requestWatch) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	w.since = time.Now()
 	if w.timer == nil {
 		w.timer = time.AfterFunc(w.left, func() { w.cancel(errPatience) })
@@ -128,17 +133,18 @@ func (w *requestWatch) begin() {
 	}
 }
 
-// end is called when it has sent something.
+// end stops the clock, after the registry has sent that many bytes.
 func (w *requestWatch) end(sent int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	w.timer.Stop()
 	w.left -= time.Since(w.since)
 	w.left += time.Duration(int64(sent) * int64(time.Second) / w.minimum)
 	w.left = min(w.left, w.wait)
 }
 
-// explain is the error of a request that may have been ended by the watch.
+// explain returns the error of a request, which is errPatience if the watch has ended it.
 func (w *requestWatch) explain(err error) error {
 	if errors.Is(context.Cause(w.ctx), errPatience) {
 		return fmt.Errorf("%s: %w: it sends less than %d bytes a second for %s", w.host, errPatience, w.minimum, w.wait)
@@ -146,7 +152,7 @@ func (w *requestWatch) explain(err error) error {
 	return err
 }
 
-// A watchedBody is the body of an answer of which every byte is waited for with patience.
+// A watchedBody is the body of an answer whose reads a requestWatch times.
 type watchedBody struct {
 	io.ReadCloser
 	watch *requestWatch
@@ -157,9 +163,12 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	b.watch.begin()
 	n, err := b.ReadCloser.Read(p)
 	b.watch.end(n)
-	if b.left -= int64(n); b.left < 0 {
-		return 0, fmt.Errorf("%s sends more than was announced", b.watch.host)
+
+	b.left -= int64(n)
+	if b.left < 0 {
+		return 0, fmt.Errorf("%s sends more than it announced", b.watch.host)
 	}
+
 	if err != nil && err != io.EOF {
 		err = b.watch.explain(err)
 	}

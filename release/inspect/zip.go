@@ -40,8 +40,8 @@ const (
 	zipUnknown     = math.MaxUint32 // a size that is in another field
 )
 
-// beginsAsZip reports whether a file begins with a member of a zip archive. The first may
-// have a mark before it, which archives had that were meant for several disks.
+// beginsAsZip reports whether a file begins with a member of a zip archive. There may be a
+// mark before it, from when archives were split over several disks.
 func beginsAsZip(head []byte) bool {
 	for _, mark := range []string{"", zipDataEnd, "PK00"} {
 		if bytes.HasPrefix(head, []byte(mark+zipLocal)) {
@@ -54,12 +54,12 @@ func beginsAsZip(head []byte) bool {
 // A zipEnd is an end record and the directory that it leads to.
 type zipEnd struct {
 	pos       int64 // of the record
-	directory int64 // where the directory is
-	base      int64 // what is before the archive, by its own account
+	directory int64 // offset of the directory
+	base      int64 // length of what precedes the archive, by its own account
 }
 
-// isTarMember reports whether the archive is just a member of a tar archive, the last one
-// in a file. It is looked at as such.
+// isTarMember reports whether the archive is the last member of a tar archive, as which it
+// is inspected.
 func (e zipEnd) isTarMember(f io.ReaderAt) bool {
 	head := make([]byte, headSize)
 	if e.base < headSize {
@@ -72,8 +72,8 @@ func (e zipEnd) isTarMember(f io.ReaderAt) bool {
 	return ok && e.pos < e.base+length
 }
 
-// zipEnds finds the end records that lead to a directory with at least one member. Most
-// unpackers take the last one, whatever the length of its comment is; others do not.
+// zipEnds returns the end records that lead to a directory with at least one member. Most
+// unpackers take the last record, whatever the length of its comment; others do not.
 func (in inspection) zipEnds(f io.ReaderAt, size int64) ([]zipEnd, error) {
 	tail := in.probe.tail[:min(size, zipTail)]
 	start := size - int64(len(tail))
@@ -87,6 +87,7 @@ func (in inspection) zipEnds(f io.ReaderAt, size int64) ([]zipEnd, error) {
 		if i < 0 {
 			break
 		}
+
 		places = append(places, at+i)
 		at += i + len(zipEndMagic)
 	}
@@ -113,9 +114,9 @@ func (in inspection) zipEnds(f io.ReaderAt, size int64) ([]zipEnd, error) {
 	return ends, nil
 }
 
-// readZipEnd finds the directories that an end record leads to: before it, as its size
-// says, or at the offset it gives, where there may be something before the archive. Those
-// of a record for more than 4 GB count too, whether or not it is needed.
+// readZipEnd returns the directories that an end record leads to. A directory is right
+// before the record, where its size says, or at the offset that the record gives, which is
+// wrong if something precedes the archive. A zip64 record counts too, needed or not.
 func readZipEnd(f io.ReaderAt, pos int64, record []byte) ([]zipEnd, error) {
 	le := binary.LittleEndian
 	type directory struct{ end, size, offset int64 }
@@ -217,9 +218,9 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// A zipView is a zip archive that ends with an end record, without a comment, so that no
-// other one is found in it. It remembers where it was read last: archive/zip does not say
-// where the header of a member is.
+// A zipView is a file that ends after one end record, without its comment, so that
+// archive/zip finds no other. It remembers the offset of the last read, because archive/zip
+// does not tell where the header of a member is.
 type zipView struct {
 	f    io.ReaderAt
 	end  int64 // of the record
@@ -299,8 +300,8 @@ func (in inspection) zipFrom(path string, f io.ReaderAt, end zipEnd) ([]zipMembe
 	return members, nil
 }
 
-// locateMember reads the header before the content of a member. Unpackers that read from
-// start to end know nothing else of it, so it must say the same as the directory.
+// locateMember reads the header before the content of a member. It must say the same as the
+// directory, because unpackers that read from start to end only know the header.
 func locateMember(file *zip.File, view *zipView, end zipEnd) (zipMember, error) {
 	content, err := file.DataOffset()
 	if err != nil {
@@ -324,9 +325,10 @@ func locateMember(file *zip.File, view *zipView, end zipEnd) (zipMember, error) 
 	empty := file.UncompressedSize64 == 0
 	switch {
 	case (flags|file.Flags)&zipEncrypted != 0 && !empty:
-		return zipMember{}, errors.New("it is encrypted, so what it is cannot be told")
+		return zipMember{}, errors.New("it is encrypted, so its content cannot be inspected")
 	case method != file.Method && !empty:
-		return zipMember{}, fmt.Errorf("it is compressed with method %d by its header and with %d by the directory", method, file.Method)
+		return zipMember{}, fmt.Errorf("its header says compression method %d, and the directory says %d",
+			method, file.Method)
 	}
 
 	compressed, unpacked := localSizes(header)
@@ -334,14 +336,14 @@ func locateMember(file *zip.File, view *zipView, end zipEnd) (zipMember, error) 
 		return m, nil
 	}
 	if compressed != file.CompressedSize64 || unpacked != file.UncompressedSize64 {
-		return zipMember{}, fmt.Errorf("it has %d bytes, compressed %d, by its header, and %d, compressed %d, by the directory",
+		return zipMember{}, fmt.Errorf("its header says %d bytes, compressed %d, and the directory says %d, compressed %d",
 			unpacked, compressed, file.UncompressedSize64, file.CompressedSize64)
 	}
 	return m, nil
 }
 
-// localSizes are the sizes in the header of a member. Those that do not fit are in an extra
-// field, in this order.
+// localSizes returns the sizes in the header of a member. Sizes that do not fit are in an
+// extra field, the unpacked size first.
 func localSizes(header []byte) (compressed, unpacked uint64) {
 	le := binary.LittleEndian
 	compressed = uint64(le.Uint32(header[18:]))
@@ -349,7 +351,8 @@ func localSizes(header []byte) (compressed, unpacked uint64) {
 
 	extra := header[zipLocalLen+int(le.Uint16(header[26:])):]
 	for len(extra) >= 4 {
-		tag, length := le.Uint16(extra), int(le.Uint16(extra[2:]))
+		tag := le.Uint16(extra)
+		length := int(le.Uint16(extra[2:]))
 		extra = extra[4:]
 		if length > len(extra) {
 			break
@@ -371,9 +374,9 @@ func localSizes(header []byte) (compressed, unpacked uint64) {
 	return compressed, unpacked
 }
 
-// checkGaps is an error if two members overlap, or if there is a member before or between
-// them that is not in the directory. Unpackers that read from start to end would make a
-// file of it.
+// checkGaps fails if two members overlap, or if there is a member before or between them
+// that is not in the directory. Unpackers that read from start to end would make a file of
+// it.
 func (in inspection) checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) error {
 	type extent struct{ start, end int64 }
 	ordered := make([]extent, len(members))
@@ -412,9 +415,10 @@ func (in inspection) checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) e
 	return nil
 }
 
-// hiddenMember finds a member between two places, -1 if there is none. What begins as an
-// archive is searched for the magic alone (bsdtar). Of anything else some unpackers take
-// what looks like a whole header (7-Zip); a program that unpacks itself has the magic in it.
+// hiddenMember returns the offset of a member between two offsets, -1 if there is none. In
+// a file that begins as an archive, the magic is enough for some unpackers (bsdtar). In any
+// other file they want a whole header (7-Zip), and a program that unpacks itself may contain
+// the magic.
 func (in inspection) hiddenMember(f io.ReaderAt, from, to int64, streamed bool) (int64, error) {
 	for {
 		found, err := in.indexAt(f, from, to, []byte(zipLocal))
@@ -436,7 +440,7 @@ func (in inspection) hiddenMember(f io.ReaderAt, from, to int64, streamed bool) 
 	}
 }
 
-// indexAt finds a short text between two places of a file, -1 if it is not there.
+// indexAt returns the offset of a short text between two offsets of a file, or -1.
 func (in inspection) indexAt(f io.ReaderAt, from, to int64, text []byte) (int64, error) {
 	if to-from < int64(len(text)) {
 		return -1, nil
@@ -457,13 +461,14 @@ func (in inspection) indexAt(f io.ReaderAt, from, to int64, text []byte) (int64,
 	}
 }
 
-// zipped looks at a member. Its name and its mode do not matter: of one that is called a
-// directory, or a link, some unpackers make a file if it has content.
+// zipped inspects a member. Its name and mode do not matter: some unpackers make a file of a
+// directory or a link that has content.
 func (in inspection) zipped(path string, member zipMember, f io.ReaderAt) error {
 	var hidden int64 = -1
 	if member.sizesBehind {
 		var err error
-		if hidden, err = in.indexAt(f, member.content, member.end(), []byte(zipLocal)); err != nil {
+		hidden, err = in.indexAt(f, member.content, member.end(), []byte(zipLocal))
+		if err != nil {
 			return at(path+"!"+member.Name, err)
 		}
 	}
@@ -488,9 +493,9 @@ func (in inspection) zipped(path string, member zipMember, f io.ReaderAt) error 
 	return nil
 }
 
-// checkStored is an error if an unpacker that reads from start to end could take the
-// content of a member to end before it does. It is stored without a size before it, so
-// that the end is where a record says that it is.
+// checkStored fails if an unpacker that reads from start to end could end the content of a
+// stored member too early. The size of such a member follows its content, so the unpacker
+// looks for the record that has it.
 func (in inspection) checkStored(path string, member zipMember, f io.ReaderAt) error {
 	record := make([]byte, 16)
 	for from := member.content; ; {
@@ -514,8 +519,8 @@ func (in inspection) checkStored(path string, member zipMember, f io.ReaderAt) e
 	}
 }
 
-// open unpacks a member, whatever its name is. Reading it to the end is an error unless it
-// has the size and the checksum that the directory says, and nothing is left behind it.
+// open unpacks a member, whatever its name. Reading to the end fails unless the content has
+// the size and the checksum of the directory, and nothing follows it.
 func (m zipMember) open(f io.ReaderAt) (io.Reader, error) {
 	raw := bufio.NewReader(io.NewSectionReader(f, m.content, int64(m.CompressedSize64)))
 	unpacked := &zipContent{raw: raw, left: m.UncompressedSize64, want: m.CRC32, sum: crc32.NewIEEE()}
@@ -530,6 +535,7 @@ func (m zipMember) open(f io.ReaderAt) (io.Reader, error) {
 	return unpacked, nil
 }
 
+// A zipContent checks the content of a member while it is read.
 type zipContent struct {
 	r    io.Reader
 	raw  *bufio.Reader

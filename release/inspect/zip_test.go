@@ -22,7 +22,6 @@ type zipEntry struct {
 	flags, method uint16
 	attributes    uint32
 	packed        []byte // instead of content, if it is not nil
-	size          int    // of what is unpacked, if it is not that of content
 	extra         []byte
 	behind        []byte // what follows the content
 
@@ -128,9 +127,9 @@ func TestZipViews(t *testing.T) {
 	add("encrypted by the directory", with(func(e *zipEntry) { e.record = func(b []byte) { b[8] = 0x41 } }), "it is encrypted")
 	add("an unknown method", with(func(e *zipEntry) { e.method = 99 }), "unsupported compression")
 
-	add("another method in the header", with(func(e *zipEntry) { e.local = func(b []byte) { b[8] = 8 } }), "with method 8 by its header")
-	add("another size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { le.PutUint32(b[18:], 10) } }), "by its header")
-	add("no size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { clear(b[18:26]) } }), "by its header")
+	add("another method in the header", with(func(e *zipEntry) { e.local = func(b []byte) { b[8] = 8 } }), "its header says compression method 8")
+	add("another size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { le.PutUint32(b[18:], 10) } }), "its header says")
+	add("no size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { clear(b[18:26]) } }), "its header says")
 	add("the size of a large file in the header", with(func(e *zipEntry) {
 		e.extra = []byte{1, 0, 16, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0}
 		e.local = func(b []byte) { le.PutUint64(b[18:], 1<<64-1) }
@@ -138,7 +137,7 @@ func TestZipViews(t *testing.T) {
 	add("another size of a large file in the header", with(func(e *zipEntry) {
 		e.extra = []byte{1, 0, 16, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0}
 		e.local = func(b []byte) { le.PutUint64(b[18:], 1<<64-1) }
-	}), "by its header")
+	}), "its header says")
 	add("sizes behind", with(func(e *zipEntry) {
 		e.flags = zipSizesBehind
 		e.method = 8
@@ -158,7 +157,7 @@ func TestZipViews(t *testing.T) {
 	add("behind an early end", craftZip(nil, zipEntry{name: "t", content: early, flags: zipSizesBehind, behind: sizesBehind(early, early)}, file), "it may end at")
 	add("a stored archive with its sizes behind", craftZip(nil, zipEntry{name: "x.zip", content: inner, flags: zipSizesBehind, behind: sizesBehind(inner, inner)}), "hidden")
 
-	add("overlapping members", craftZip(nil, file, zipEntry{name: "t", content: []byte("text"), record: func(b []byte) { le.PutUint32(b[42:], 0) }}), "by its header")
+	add("overlapping members", craftZip(nil, file, zipEntry{name: "t", content: []byte("text"), record: func(b []byte) { le.PutUint32(b[42:], 0) }}), "its header says")
 	add("the same member twice", craftZip(nil, file, zipEntry{name: "good", content: good, record: func(b []byte) { le.PutUint32(b[42:], 0) }}), "overlap")
 	add("beyond the directory", with(func(e *zipEntry) { e.local = func(b []byte) { le.PutUint16(b[28:], 2000) } }), "reaches into the directory")
 	add("another checksum", with(func(e *zipEntry) { e.record = func(b []byte) { b[16] ^= 1 } }), "checksum error")

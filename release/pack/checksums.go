@@ -15,23 +15,47 @@ type Listed struct {
 	Line      int
 	Algorithm string // "sha256", "sha512", or another one that is not computed here
 	Sum       string // lower-case hex
-	Name      string // as it is written
+	Name      string // as it stands in the list, without escapes
 }
 
-// hexLengths are the digits of digests, by algorithm.
+// hexLengths holds the number of hex digits of a digest, by algorithm.
 var hexLengths = map[string]int{
-	"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128, "blake3": 64,
+	"md5":     32,
+	"sha1":    40,
+	"sha224":  56,
+	"sha256":  64,
+	"sha384":  96,
+	"sha512":  128,
+	"blake2b": 128,
+	"blake3":  64,
 }
 
-// algorithmsByLength are what a digest is taken for whose list does not say.
-var algorithmsByLength = map[int]string{32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+// algorithmsByLength holds the algorithm that is assumed for a digest with that many
+// digits, if neither its line nor its list names one.
+var algorithmsByLength = map[int]string{
+	32:  "md5",
+	40:  "sha1",
+	56:  "sha224",
+	64:  "sha256",
+	96:  "sha384",
+	128: "sha512",
+}
 
 // tagNames are algorithms as the BSD form calls them: those of coreutils, b3sum, OpenSSL and
 // the BSDs.
 var tagNames = map[string]string{
-	"MD5": "md5", "SHA1": "sha1", "SHA224": "sha224", "SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512",
-	"SHA2-224": "sha224", "SHA2-256": "sha256", "SHA2-384": "sha384", "SHA2-512": "sha512",
-	"BLAKE2b": "blake2b", "BLAKE3": "blake3",
+	"MD5":      "md5",
+	"SHA1":     "sha1",
+	"SHA224":   "sha224",
+	"SHA256":   "sha256",
+	"SHA384":   "sha384",
+	"SHA512":   "sha512",
+	"SHA2-224": "sha224",
+	"SHA2-256": "sha256",
+	"SHA2-384": "sha384",
+	"SHA2-512": "sha512",
+	"BLAKE2b":  "blake2b",
+	"BLAKE3":   "blake3",
 }
 
 // Computed reports whether the digests of an algorithm can be compared here.
@@ -60,8 +84,8 @@ var (
 // return and a line feed; the last one may lack it. Everything else is an error with the
 // number of its line: of a line that cannot be read it is not known what it would say.
 //
-// algorithm is what the name of the list promises, "" if it does not say. only is the file
-// that the list is named after, or "": such a list may be its digest and nothing else.
+// algorithm is the one that the name of the list says, or "". only is the file that the
+// list is named after, or ""; such a list may consist of the digest alone.
 func ParseChecksums(data []byte, algorithm, only string) ([]Listed, error) {
 	if err := checkText(data); err != nil {
 		return nil, err
@@ -193,9 +217,9 @@ func checkText(data []byte) error {
 	case len(bytes.TrimSpace(data)) == 0:
 		return errors.New("line 1: it is empty")
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
-		return errors.New("line 1 begins with a byte order mark, which no tool that checks takes")
+		return errors.New("line 1 begins with a byte order mark, which no checksum tool accepts")
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
-		return errors.New("line 1: it is UTF-16, which no tool that checks takes")
+		return errors.New("line 1: it is UTF-16, which no checksum tool accepts")
 	}
 
 	for i, line := range bytes.Split(data, []byte("\n")) {
@@ -210,23 +234,26 @@ func checkText(data []byte) error {
 // parseListed reads one line, without its end. gnu is the form in which the digest comes
 // first.
 func parseListed(line, algorithm string, gnu *regexp.Regexp) (Listed, error) {
-	tag, sum, name, escaped := "", "", "", false
+	var escape, tag, sum, name string
 
+	plain := gnu.FindStringSubmatch(line)
 	tagged := bsdLine.FindStringSubmatch(line)
 	if tagged == nil {
 		tagged = opensslLine.FindStringSubmatch(line)
 	}
-	if m := gnu.FindStringSubmatch(line); m != nil {
-		escaped, sum, name = m[1] != "", m[2], m[3]
-	} else if m := tagged; m != nil {
-		escaped, tag, name, sum = m[1] != "", m[2], m[3], m[4]
-	} else {
+	switch {
+	case plain != nil:
+		escape, sum, name = plain[1], plain[2], plain[3]
+	case tagged != nil:
+		escape, tag, name, sum = tagged[1], tagged[2], tagged[3], tagged[4]
+	default:
 		return Listed{}, errors.New("it is neither DIGEST, two blanks (or a blank and an asterisk) and a name, nor ALGORITHM (NAME) = DIGEST")
 	}
 
-	if escaped {
+	if escape != "" {
 		var err error
-		if name, err = unescapeName(name); err != nil {
+		name, err = unescapeName(name)
+		if err != nil {
 			return Listed{}, err
 		}
 	}
@@ -234,32 +261,41 @@ func parseListed(line, algorithm string, gnu *regexp.Regexp) (Listed, error) {
 	return listed(tag, sum, name, algorithm)
 }
 
-// listed settles the algorithm of a digest: the tag of the line, the name of the list and
+// listed decides the algorithm of a digest. The tag of the line, the name of the list and
 // the number of digits must not contradict one another.
 func listed(tag, sum, name, algorithm string) (Listed, error) {
 	found := algorithm
 	if tag != "" {
-		if found = tagNames[tag]; found == "" {
+		found = tagNames[tag]
+		if found == "" {
 			return Listed{}, fmt.Errorf("unknown algorithm %q", tag)
 		}
 		if algorithm != "" && found != algorithm {
-			return Listed{}, fmt.Errorf("it is of %s, in a list of %s", found, algorithm)
+			return Listed{}, fmt.Errorf("it is a %s digest in a %s list", found, algorithm)
 		}
 	}
+
 	if found == "" {
-		if found = algorithmsByLength[len(sum)]; found == "" {
+		found = algorithmsByLength[len(sum)]
+		if found == "" {
 			return Listed{}, fmt.Errorf("no digest has %d digits", len(sum))
 		}
 	}
-	if want := hexLengths[found]; len(sum) != want {
-		return Listed{}, fmt.Errorf("a digest of %d digits; %s has %d", len(sum), found, want)
+
+	want := hexLengths[found]
+	if len(sum) != want {
+		return Listed{}, fmt.Errorf("the digest has %d digits; %s has %d", len(sum), found, want)
 	}
 
-	return Listed{Algorithm: found, Sum: strings.ToLower(sum), Name: name}, nil
+	return Listed{
+		Algorithm: found,
+		Sum:       strings.ToLower(sum),
+		Name:      name,
+	}, nil
 }
 
-// unescapeName undoes what coreutils does to a name with a backslash, a line feed or a
-// carriage return in it.
+// unescapeName undoes the escapes that coreutils writes for a backslash, a line feed and a
+// carriage return in a name.
 func unescapeName(name string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
@@ -284,10 +320,10 @@ func unescapeName(name string) (string, error) {
 	return b.String(), nil
 }
 
-// A ListName is what the name of a checksum list says of it.
+// A ListName holds the facts that the name of a checksum list tells.
 type ListName struct {
-	Algorithm string // "" if it does not say
-	Only      string // the file that it is of; "" for a list of all files
+	Algorithm string // "" if the name does not tell
+	Only      string // the only file that is listed; "" for a list of all files
 }
 
 var (
@@ -300,8 +336,8 @@ var (
 // NamesList reports whether a file of a release has the name of a checksum list, as tools
 // and projects call them: checksums.txt, tool_1.2.3_checksums.txt, checksums-sha512.txt,
 // SHA256SUMS, tool_1.2.3_SHA256SUMS, sha256sums.txt, SHASUMS256.txt, checksums.sha256,
-// sha256.txt, sha256.sum; and tool.tar.gz.sha256, the list of tool.tar.gz, if isFile says that this is
-// there.
+// sha256.txt, sha256.sum; and tool.tar.gz.sha256, the list of tool.tar.gz alone if isFile
+// says that it exists.
 func NamesList(name string, isFile func(string) bool) (list ListName, ok bool) {
 	lower := lowerASCII(name) // as long as name
 
@@ -321,17 +357,22 @@ func NamesList(name string, isFile func(string) bool) (list ListName, ok bool) {
 		return ListName{Algorithm: algorithmOf(stem)}, true
 	}
 
-	// In the name of a text a word for sums may stand anywhere, and else at the end, but for
-	// the algorithm: checksum_1.2.3_linux_amd64 is a program.
 	isText := extension == "txt"
 	if !isText {
 		stem = lower
 	}
-	if only := name[:len(stem)]; isText && algorithmWord.MatchString(lastWord(stem)) && len(only) > len(lastWord(stem)) {
-		if only = only[:len(only)-len(lastWord(stem))-1]; isFile(only) {
-			return ListName{Algorithm: algorithmOf(lastWord(stem)), Only: only}, true // tool.tar.gz.sha256.txt
+
+	// tool.tar.gz.sha256.txt
+	last := lastWord(stem)
+	if isText && algorithmWord.MatchString(last) && len(stem) > len(last) {
+		only := name[:len(stem)-len(last)-1]
+		if isFile(only) {
+			return ListName{Algorithm: algorithmOf(last), Only: only}, true
 		}
 	}
+
+	// In the name of a text file a word such as "checksums" may stand anywhere. In another
+	// name only the algorithm may follow: checksum_1.2.3_linux_amd64 is a program.
 
 	words := strings.FieldsFunc(stem, isSeparator)
 	for i, word := range words {
@@ -352,6 +393,8 @@ func NamesList(name string, isFile func(string) bool) (list ListName, ok bool) {
 	return list, true
 }
 
+// lowerASCII returns s with ASCII letters in lower case. Unlike strings.ToLower it keeps
+// the length.
 func lowerASCII(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -364,8 +407,10 @@ func lowerASCII(s string) string {
 
 func isSeparator(r rune) bool { return r == '.' || r == '_' || r == '-' }
 
+// lastWord returns the part of a name after the last separator.
 func lastWord(s string) string { return s[strings.LastIndexFunc(s, isSeparator)+1:] }
 
+// onlyAlgorithms reports whether each word names an algorithm or a form of list.
 func onlyAlgorithms(words []string) bool {
 	for _, word := range words {
 		if !algorithmWord.MatchString(word) && word != "bsd" && word != "gnu" {
@@ -375,7 +420,7 @@ func onlyAlgorithms(words []string) bool {
 	return true
 }
 
-// algorithmOf is the algorithm that a word of a name stands for, "" if it does not say.
+// algorithmOf returns the algorithm that a word of a name stands for, or "".
 func algorithmOf(word string) string {
 	if algorithmWord.MatchString(word) {
 		switch word {

@@ -1,11 +1,11 @@
-// Package quote makes text that somebody else wrote safe to show: file names, messages
-// of servers and compilers, tags, notes.
+// Package quote makes foreign text safe to show: file names, messages of servers and
+// compilers, tags, notes.
 //
-// A character that a terminal or a browser would obey instead of showing it is written
-// as an escape, as Go writes it in a string literal: control characters, among them the
-// beginning of terminal escapes, marks that turn the direction of writing, characters
-// without a width, white space other than the blank, and bytes that are not UTF-8. What
-// is left is what a reader sees. It is a leaf.
+// Characters that a terminal or a browser would obey instead of showing are written as
+// escapes, as in a Go string literal: control characters, including the beginning of
+// terminal escapes, marks that change the direction of writing, characters without a
+// width, white space other than the blank, and bytes that are not UTF-8. Everything else
+// stays as it is. The package imports nothing of this module.
 package quote
 
 import (
@@ -16,9 +16,9 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns text of several lines with every character in it visible. Line feeds and
-// tabs stay. A carriage return before a line feed is dropped, as part of a line's end;
-// any other could overwrite what stands before it, and becomes \r.
+// Text returns text of several lines in which every character is visible. Line feeds and
+// tabs stay. A carriage return before a line feed is dropped, because it is part of the end
+// of a line. Any other could overwrite the text before it and becomes \r.
 func Text(s string) string {
 	if isPlain(s) {
 		return s
@@ -43,7 +43,7 @@ func Text(s string) string {
 	return b.String()
 }
 
-// Line is Text for what must not begin a line of its own, such as a name: line feeds,
+// Line is like Text, but for text that must stay on one line, such as a name: line feeds,
 // carriage returns and tabs become escapes, too.
 func Line(s string) string {
 	if isPlain(s) && !strings.ContainsAny(s, "\n\t") {
@@ -60,9 +60,9 @@ func Line(s string) string {
 	return b.String()
 }
 
-// JSON returns the same JSON values, written so that they can be shown as they are: the
-// characters that Text escapes are escaped in JSON's way. So is the beginning of a
-// command of the Actions runner, which reads the lines of a log.
+// JSON returns JSON with the same values that is safe to show. The characters that Text
+// escapes are written as JSON escapes, and so is "##[", with which a command to the Actions
+// runner begins.
 func JSON(data []byte) []byte {
 	var b strings.Builder
 	for _, r := range string(data) {
@@ -78,11 +78,11 @@ func JSON(data []byte) []byte {
 		}
 	}
 
-	// Outside of a string JSON has no "#".
+	// JSON has no "#" outside a string.
 	return []byte(strings.ReplaceAll(b.String(), "##[", `##\u005b`))
 }
 
-// isPlain reports whether s needs no look at its characters one by one.
+// isPlain reports whether s consists of visible ASCII characters, line feeds and tabs.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c < ' ' || c > '~') && c != '\n' && c != '\t' {
@@ -93,14 +93,15 @@ func isPlain(s string) bool {
 	return true
 }
 
-// isVisible reports whether a reader sees r. strconv counts marks as printable, of which
-// some, and some letters, have neither a width nor a shape ("default ignorable" in
-// Unicode's DerivedCoreProperties.txt).
+// isVisible reports whether a reader sees r. Some marks and letters that strconv counts as
+// printable have neither a width nor a shape ("default ignorable" in Unicode's
+// DerivedCoreProperties.txt).
 func isVisible(r rune) bool {
 	return strconv.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// writeVisible writes a character, given as it was encoded and decoded.
+// writeVisible writes a character so that it is visible. encoded holds its bytes in the
+// text, and r is what they decode to.
 func writeVisible(b *strings.Builder, encoded string, r rune) {
 	invalid := r == utf8.RuneError && len(encoded) == 1
 
@@ -115,12 +116,13 @@ func writeVisible(b *strings.Builder, encoded string, r rune) {
 	}
 }
 
-// escape returns \uXXXX, or \UXXXXXXXX for what does not fit.
+// escape returns \uXXXX, or \UXXXXXXXX for a character that does not fit.
 func escape(r rune) string {
 	quoted := strconv.QuoteRuneToASCII(r)
 	return quoted[1 : len(quoted)-1]
 }
 
+// writeUTF16 writes the JSON escape of one UTF-16 unit.
 func writeUTF16(b *strings.Builder, unit rune) {
 	const digits = "0123456789abcdef"
 

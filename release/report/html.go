@@ -23,6 +23,6 @@ func (r *Report) HTML() ([]byte, error) {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
 
-	// The template leaves marks as they are that turn the direction of writing.
+	// The template does not escape marks that change the direction of writing.
 	return []byte(quote.Text(b.String())), nil
 }

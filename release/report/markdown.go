@@ -10,11 +10,11 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-// Markdown of GitHub is read in two passes: by a parser, and then by filters that look for
-// mentions, addresses and references in whatever text the parser made. Escapes only bind
-// the parser. What is in code is left alone by both, so that foreign text goes there.
+// GitHub reads Markdown in two passes. A parser comes first, and then filters look for
+// mentions, addresses and references in the text that the parser made. Escapes only affect
+// the parser. Both leave code alone, so foreign text is shown as code.
 
-// code shows foreign text on one line, also in the cell of a table.
+// code returns foreign text as code on one line, also for the cell of a table.
 func code(s string) string {
 	s = quote.Line(s)
 
@@ -22,18 +22,18 @@ func code(s string) string {
 		return "`" + s + "`"
 	}
 
-	// Between these tags Markdown is still read. No reference to a character is taken for
-	// a part of its syntax.
+	// Between these tags Markdown is still parsed, but a character reference is never part
+	// of its syntax.
 	return "<code>" + references(s) + "</code>"
 }
 
-// isOddInSpan reports whether r could mean something inside of a code span in the cell
-// of a table.
+// isOddInSpan reports whether r could have a meaning inside a code span in the cell of a
+// table.
 func isOddInSpan(r rune) bool {
 	return r < unicode.MaxASCII && !isAlphanumeric(r) && !strings.ContainsRune(" ._-+/:,=()@", r)
 }
 
-// isOdd reports whether r could mean something where Markdown is read.
+// isOdd reports whether r could have a meaning in Markdown.
 func isOdd(r rune) bool {
 	return r < unicode.MaxASCII && !isAlphanumeric(r) && !strings.ContainsRune(" -+/,()", r)
 }
@@ -42,13 +42,12 @@ func isAlphanumeric(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || isDigit(r)
 }
 
-// prose shows text of ours that may have foreign words in it, such as a version. It is
-// for text that is not shown as code.
+// prose returns our own text that may contain foreign words, such as a version, and that is
+// not shown as code.
 func prose(s string) string { return references(quote.Line(s)) }
 
-// references writes odd characters as references. A tag that shows
-// nothing stands after those that could make a filter see a mention, an address or an
-// emoji, and before what follows a dot in the name of a host.
+// references returns s with odd characters as character references. An empty tag follows
+// those that could make a filter see a mention, an address or an emoji.
 func references(s string) string {
 	var b strings.Builder
 	var previous rune
@@ -76,18 +75,30 @@ func references(s string) string {
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
-// link shows foreign text as a link to an address that the server gave, if that can be
-// one of a web page.
+// link returns foreign text as a link to an address that the server gave, or the address as
+// text if it cannot be the address of a web page.
 func link(text, address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.ContainsFunc(address, isUnsafeInLink) {
-		if text == address {
-			return code(text)
-		}
-		return code(text) + " " + code(address)
+	if isWebAddress(address) {
+		return "[" + code(text) + "](" + strings.ReplaceAll(address, "&", "&amp;") + ")"
 	}
 
-	return "[" + code(text) + "](" + strings.ReplaceAll(address, "&", "&amp;") + ")"
+	if text == address {
+		return code(text)
+	}
+	return code(text) + " " + code(address)
+}
+
+// isWebAddress reports whether an address can be that of a web page and is safe in a link.
+func isWebAddress(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	if u.Scheme != "https" && u.Scheme != "http" {
+		return false
+	}
+
+	return !strings.ContainsFunc(address, isUnsafeInLink)
 }
 
 // isUnsafeInLink reports whether r must be escaped in an address, or could end the
@@ -96,7 +107,7 @@ func isUnsafeInLink(r rune) bool {
 	return !isAlphanumeric(r) && !strings.ContainsRune("-._~:/?#@!$&+,;=%", r)
 }
 
-// message shows foreign text after a word of ours.
+// message returns foreign text to follow a word of ours: on the same line if it is short.
 func message(s string) string {
 	s = strings.TrimRight(s, "\n")
 	if !strings.Contains(s, "\n") && len(s) < maxMessage {
@@ -111,8 +122,8 @@ const (
 	maxFenced  = 64 << 10 // bytes of one text: the summary has room for several
 )
 
-// fenced shows foreign text in lines of its own as it is: the fence is longer than any run
-// of backticks in the text. The word after it says that the text is no diagram.
+// fenced returns foreign text as a block of code. The fence is longer than any run of
+// backticks in the text, and the word after it says that the text is not a diagram.
 func fenced(s string) string {
 	s = strings.TrimRight(quote.Text(s), "\n")
 	if len(s) > maxFenced {
@@ -133,5 +144,5 @@ func fenced(s string) string {
 	return fence + "text\n" + s + "\n" + fence
 }
 
-// inTag is foreign text for the inside of an HTML element.
+// inTag returns foreign text for the inside of an HTML element.
 func inTag(s string) string { return html.EscapeString(quote.Line(s)) }

@@ -10,8 +10,8 @@ import (
 // line that says that something was left out (docs.github.com, "Adding a job summary").
 const maxSummary = 1<<20 - 1024
 
-// A summary is Markdown that grows by whole pieces: cut in the middle of one, what
-// follows would be part of it.
+// A summary is Markdown that grows by whole pieces. If one were cut in the middle, the text
+// after it would become part of it.
 type summary struct {
 	strings.Builder
 	full bool
@@ -27,8 +27,8 @@ func (s *summary) add(format string, args ...any) {
 	}
 }
 
-// Markdown is the job summary. Whatever is in names, messages and addresses, it is shown
-// as text.
+// Markdown returns the job summary. Names, messages and addresses are shown as text,
+// whatever is in them.
 func (r *Report) Markdown() string {
 	s := &summary{}
 
@@ -78,10 +78,11 @@ func row(target, claim string, f File) string {
 		name = link(f.Name, f.URL)
 	}
 
-	return fmt.Sprintf("| %s | %s | %s | %s | %s |\n", prose(target), prose(claim), name, Bytes(f.Size), code(f.SHA256()))
+	return fmt.Sprintf("| %s | %s | %s | %s | %s |\n",
+		prose(target), prose(claim), name, Bytes(f.Size), code(f.SHA256()))
 }
 
-// addMessages adds all that has to be said, errors first.
+// addMessages adds errors, warnings, notes and failures, errors first.
 func (r *Report) addMessages(s *summary) {
 	for _, e := range r.Errors {
 		s.add("\n**error:**%s\n", message(e))

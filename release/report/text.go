@@ -92,7 +92,8 @@ func (r *Report) Headline() string {
 	name := r.Name + " " + r.Source.Version
 	switch r.Status {
 	case Failed, Cancelled:
-		return fmt.Sprintf("%s %s: %d of %s are complete, %s", name, r.Status, len(r.Targets)-r.Unfinished(), Count(len(r.Targets), "target"), r.outcome())
+		return fmt.Sprintf("%s %s: %d of %s are complete, %s", name, r.Status,
+			len(r.Targets)-r.Unfinished(), Count(len(r.Targets), "target"), r.outcome())
 	}
 	proved := "each proved"
 	if bad := len(r.NotStatic()); bad > 0 {
@@ -115,7 +116,7 @@ func (r *Report) Headline() string {
 	return "dry run of " + what
 }
 
-// outcome says what a run that fell short has left on GitHub.
+// outcome says what a failed run has left on GitHub.
 func (r *Report) outcome() string {
 	switch {
 	case r.Release == nil:
