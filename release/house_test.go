@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"release":                   {"build", "release/github", "release/inspect", "release/pack", "release/quote", "release/report"},
 	"release/report":            {"build", "release/github", "release/pack", "release/quote"},
 	"release/pack":              {},
-	"release/inspect":           {"build/static"},
+	"release/inspect":           {"build/static", "release/quote"},
 	"release/github":            {"release/quote"},
 	"release/quote":             {},
 	"release/github/githubtest": {},
