@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"release":                   {"build", "build/crash", "release/github", "release/inspect", "release/pack", "release/quote", "release/report"},
 	"release/report":            {"build", "release/github", "release/pack", "release/quote"},
 	"release/pack":              {"build/crash"},
-	"release/inspect":           {"build/crash", "build/static"},
+	"release/inspect":           {"build/crash", "build/static", "release/quote"},
 	"release/github":            {"release/quote"},
 	"release/quote":             {},
 	"release/github/githubtest": {},

@@ -85,6 +85,20 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeWarns asks for the warning about glibc's name service, whatever the program is marked as.
+func TestJudgeWarns(t *testing.T) {
+	for _, goos := range []string{"linux", "freebsd", "android"} {
+		f := File{Format: ELF, Kind: Executable}
+		if v := Judge(goos, &f); len(v.Warnings) > 0 {
+			t.Errorf("%s: %q without it", goos, v.Warnings)
+		}
+		f.NameService = true
+		if v := Judge(goos, &f); !v.OK || len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0], "libnss") {
+			t.Errorf("%s: %+v", goos, v)
+		}
+	}
+}
+
 // TestWindowsLibraries keeps the list in order, and free of what looks like Windows but is not.
 func TestWindowsLibraries(t *testing.T) {
 	if list := windowsLibraries[2:]; !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {

@@ -92,15 +92,43 @@ const (
 	whatPE    = "PE headers"
 	peMagic32 = 0x10b // PE32
 	peMagic64 = 0x20b // PE32+
+
+	dosHeader = 64 // bytes before the DOS program
+
+	// maxDOSHeader is RTL_IMAGE_MAX_DOS_HEADER of winnt.h: Windows looks for a PE header no further
+	// into a file. In a text, what is at its place would be an address beyond.
+	maxDOSHeader = 256 << 20
 )
+
+// isText reports whether a small file is a text. What is left of a DOS header has other bytes in it,
+// but for its magic.
+func (p *peFile) isText() bool {
+	data, err := p.bytes("DOS header", 0, p.size)
+	if err != nil || len(data) <= 2 {
+		return false
+	}
+	for _, b := range data {
+		isSpace := b == '\t' || b == '\n' || b == '\r'
+		if !isSpace && (b < ' ' || b > '~') {
+			return false
+		}
+	}
+	return true
+}
 
 // readHeaders reads up to the optional header and returns where the section table starts.
 func (p *peFile) readHeaders() (sections uint64, err error) {
+	if p.size < dosHeader && p.isText() {
+		return 0, fmt.Errorf("%w: a text that begins like a DOS program", ErrNotExecutable)
+	}
 	var start uint32
 	if err := p.decode("DOS header", 0x3c, binary.LittleEndian, &start); err != nil {
 		return 0, err
 	}
 	off := uint64(start)
+	if off >= maxDOSHeader && off >= p.size {
+		return 0, fmt.Errorf("%w: a DOS program or a text, without a PE header", ErrNotExecutable)
+	}
 	magic, err := p.bytes(whatPE, off, 4)
 	if err != nil {
 		return 0, err

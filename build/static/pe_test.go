@@ -308,6 +308,11 @@ func TestPERefused(t *testing.T) {
 	}{
 		{"DOS", append([]byte("MZ"), make([]byte, 0x100)...), "not an executable: a DOS program"},
 		{"no DOS header", []byte("MZ"), "reading DOS header at 0x3c"},
+		{"a cut DOS header", []byte("MZ\x90\x00\x03"), "reading DOS header at 0x3c"},
+		{"a short text", []byte("MZ: Mozambique\r\n"), "not an executable: a text"},
+		{"a text", []byte("MZ: " + strings.Repeat("Mozambique ", 20)), "not an executable: a DOS program or a text"},
+		{"cut before the PE header", peSpec{}.bytes()[:0x80], "reading PE headers at 0x80"},
+		{"cut before a PE header as far as it may be", append(bytes.Repeat([]byte("MZ"), 30), 0xff, 0xff, 0xff, 0x0f), "reading PE headers at 0xfffffff"},
 		{"not to be executed", object, "reading PE headers at 0x84: without IMAGE_FILE_EXECUTABLE_IMAGE"},
 		{"short optional header", short, "64 bytes, need 112"},
 		{"optional header without directories", optional(func(o *pe.OptionalHeader64) { o.Magic = 0x107 }), "unknown magic 0x107"},

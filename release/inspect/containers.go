@@ -12,7 +12,6 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
 
 	"github.com/org/go-static-release/build/static"
@@ -143,13 +142,13 @@ var decompressors = []struct {
 	open  func(io.Reader) (io.Reader, error)
 }{
 	{"\x1f\x8b", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }}, // several in a row are one: so is apk
-	{"\xfd7zXZ\x00", func(r io.Reader) (io.Reader, error) { return xz.NewReader(r) }},
+	{"\xfd7zXZ\x00", openXZ},
 	{"\x28\xb5\x2f\xfd", openZstd},
 	{"BZh", func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }},
 }
 
 func openZstd(r io.Reader) (io.Reader, error) {
-	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxDictionary))
 }
 
 // decompressor returns the reader for a file with these first bytes, or nil if the file is
@@ -188,10 +187,7 @@ func decompress(r io.Reader) (io.Reader, error) {
 	return b, nil
 }
 
-const (
-	lzmaHeader = 13        // bytes: properties, size of the dictionary, size of what it unpacks to
-	maxLZMA    = 256 << 20 // bytes of a dictionary
-)
+const lzmaHeader = 13 // bytes: properties, size of the dictionary, size of what it unpacks to
 
 // decompressPayload is decompress for a part of a package, which may also have the format
 // that lzma wrote before xz. Its first bytes are too common to recognize it elsewhere.
@@ -202,7 +198,7 @@ func decompressPayload(r io.Reader) (io.Reader, error) {
 		return nil, err
 	}
 	if lzma.ValidHeader(head) && head[0] == 0x5d {
-		return lzma.ReaderConfig{DictCap: maxLZMA}.NewReader(b)
+		return openLZMA(b)
 	}
 	return decompress(b)
 }

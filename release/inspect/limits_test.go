@@ -210,6 +210,7 @@ func TestTemporaryFile(t *testing.T) {
 func TestPrintable(t *testing.T) {
 	for name, want := range map[string]string{
 		"a b/ü!c": "a b/ü!c", `C:\x "y"`: `C:\x "y"`, "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`, "\u202e": `"\u202e"`, `"a"`: `"\"a\""`, "\u009b": `"\u009b"`,
+		"a\u034fb": `"a\u034fb"`, "\u3164": `"\u3164"`, `a\b` + "\ufe0f": `"a\\b\ufe0f"`,
 	} {
 		if got := Printable(name); got != want {
 			t.Errorf("%q: %s", name, got)

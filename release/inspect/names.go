@@ -6,7 +6,8 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/org/go-static-release/release/quote"
 )
 
 const (
@@ -15,13 +16,13 @@ const (
 )
 
 // Printable shows a name so that it cannot be taken for anything else: as it is, or
-// quoted like a Go string where a terminal would obey it or a line would end in it.
+// quoted like a Go string where a terminal would obey it, a line would end in it, or
+// nothing would be seen of a part of it.
 func Printable(name string) string {
-	odd := func(r rune) bool { return !strconv.IsPrint(r) } // also what turns the direction of writing
-	if utf8.ValidString(name) && !strings.ContainsFunc(name, odd) && !strings.HasPrefix(name, `"`) {
+	if quote.Line(name) == name && !strings.HasPrefix(name, `"`) {
 		return name
 	}
-	return strconv.Quote(name)
+	return quote.Line(strconv.Quote(name))
 }
 
 // at says where err is: path is shown so that it can be printed.

@@ -332,8 +332,11 @@ func locateMember(file *zip.File, view *zipView, end zipEnd) (zipMember, error) 
 	}
 
 	compressed, unpacked := localSizes(header)
-	if m.sizesBehind && compressed == 0 && unpacked == 0 {
-		return m, nil
+	if m.sizesBehind && compressed == 0 {
+		compressed = file.CompressedSize64
+	}
+	if m.sizesBehind && unpacked == 0 { // macOS knows this one before the other
+		unpacked = file.UncompressedSize64
 	}
 	if compressed != file.CompressedSize64 || unpacked != file.UncompressedSize64 {
 		return zipMember{}, fmt.Errorf("its header says %d bytes, compressed %d, and the directory says %d, compressed %d",

@@ -129,6 +129,21 @@ func TestZipViews(t *testing.T) {
 
 	add("another method in the header", with(func(e *zipEntry) { e.local = func(b []byte) { b[8] = 8 } }), "its header says compression method 8")
 	add("another size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { le.PutUint32(b[18:], 10) } }), "its header says")
+	add("only one size in the header, as macOS writes it", with(func(e *zipEntry) {
+		e.flags = zipSizesBehind
+		e.behind = sizesBehind(good, good)
+		e.local = func(b []byte) { le.PutUint32(b[22:], uint32(len(good))) }
+	}), "good")
+	add("another size in the header and one behind", with(func(e *zipEntry) {
+		e.flags = zipSizesBehind
+		e.behind = sizesBehind(good, good)
+		e.local = func(b []byte) { le.PutUint32(b[22:], 10) }
+	}), "its header says")
+	add("what bsdtar takes for a header, and 7-Zip does not", craftZip(nil, func() zipEntry {
+		e := file
+		e.behind = append([]byte(zipLocal), bytes.Repeat([]byte{0xff}, zipLocalLen)...)
+		return e
+	}()), "that is not in the directory")
 	add("no size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { clear(b[18:26]) } }), "its header says")
 	add("the size of a large file in the header", with(func(e *zipEntry) {
 		e.extra = []byte{1, 0, 16, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0}
