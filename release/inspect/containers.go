@@ -22,11 +22,63 @@ type container func(in inspection, path string, f io.ReaderAt, size int64) error
 
 const headSize = 512 // bytes that tell a container: a header of tar
 
+// containerNames are the extensions by which a file of a directory is known as a container.
+var containerNames = map[string]container{
+	// tar, plain and compressed
+	".apk":   readTar,
+	".crate": readTar,
+	".gem":   readTar,
+	".tar":   readTar,
+	".tbz":   readTar,
+	".tbz2":  readTar,
+	".tgz":   readTar,
+	".txz":   readTar,
+	".tzst":  readTar,
+
+	// zip
+	".nupkg": readZip,
+	".vsix":  readZip,
+	".whl":   readZip,
+	".zip":   readZip,
+
+	// packages
+	".deb": readAr,
+	".ipk": readAr,
+	".rpm": readRPM,
+
+	// one compressed file
+	".bz2": readCompressed,
+	".gz":  readCompressed,
+	".xz":  readCompressed,
+	".zst": readCompressed,
+}
+
+// tarNames are the extensions of compressed tar archives that have two.
+var tarNames = []string{".gz", ".xz", ".zst", ".bz2"}
+
+// longestExtension is the length of the longest key of containerNames.
+const longestExtension = len(".nupkg")
+
+// extension returns the extension of a name in lower case, "" if no container has one of
+// that length.
+func extension(name string) string {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 || len(name)-dot > longestExtension {
+		return ""
+	}
+	return strings.ToLower(name[dot:])
+}
+
 // isTarName knows a tar archive by the end of its name.
 func isTarName(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.zst", ".tar.bz2", ".apk"},
-		func(end string) bool { return strings.HasSuffix(name, end) })
+	switch ext := extension(name); ext {
+	case "":
+		return false
+	case ".tar", ".tgz", ".txz", ".tzst", ".tbz2", ".tbz", ".apk", ".gem", ".crate":
+		return true
+	default:
+		return slices.Contains(tarNames, ext) && extension(name[:len(name)-len(ext)]) == ".tar"
+	}
 }
 
 // containerByName knows an archive or a package by the end of its name, nil if it is none.
@@ -34,19 +86,7 @@ func containerByName(name string) container {
 	if isTarName(name) {
 		return readTar
 	}
-	name = strings.ToLower(name)
-	for _, c := range []struct {
-		end  string
-		read container
-	}{
-		{".zip", readZip}, {".deb", readAr}, {".rpm", readRPM},
-		{".gz", readCompressed}, {".xz", readCompressed}, {".zst", readCompressed}, {".bz2", readCompressed},
-	} {
-		if strings.HasSuffix(name, c.end) {
-			return c.read
-		}
-	}
-	return nil
+	return containerNames[extension(name)]
 }
 
 // containersByContent recognizes containers by their first bytes. There is more than one if

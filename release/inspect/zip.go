@@ -221,16 +221,46 @@ func ignoreEOF(err error) error {
 // A zipView is a file that ends after one end record, without its comment, so that
 // archive/zip finds no other. It remembers the offset of the last read, because archive/zip
 // does not tell where the header of a member is.
+//
+// Most reads are of a few bytes next to one another, so a window of the file is kept.
 type zipView struct {
 	f    io.ReaderAt
 	end  int64 // of the record
 	last int64
 
+	window   []byte
+	windowAt int64 // where the window begins
+
 	header []byte // of a member, a buffer
 }
 
+// zipWindow is how many bytes of the file a zipView keeps.
+const zipWindow = 8 << 10
+
 func (v *zipView) ReadAt(p []byte, off int64) (int, error) {
 	v.last = off
+	if len(p) > zipWindow/2 {
+		return v.read(p, off)
+	}
+
+	inWindow := off >= v.windowAt && off+int64(len(p)) <= v.windowAt+int64(len(v.window))
+	if !inWindow {
+		if v.window == nil {
+			v.window = make([]byte, zipWindow)
+		}
+		n, err := v.read(v.window[:zipWindow], off)
+		v.window = v.window[:n]
+		v.windowAt = off
+		if n < len(p) {
+			return copy(p, v.window), err
+		}
+	}
+
+	return copy(p, v.window[off-v.windowAt:]), nil
+}
+
+// read reads the file itself.
+func (v *zipView) read(p []byte, off int64) (int, error) {
 	if off >= v.end {
 		return 0, io.EOF
 	}
@@ -238,6 +268,7 @@ func (v *zipView) ReadAt(p []byte, off int64) (int, error) {
 	if short {
 		p = p[:v.end-off]
 	}
+
 	n, err := v.f.ReadAt(p, off)
 	for i := max(v.end-2-off, 0); i < int64(n); i++ {
 		p[i] = 0 // the length of the comment
