@@ -188,8 +188,7 @@ func countGitConfig(env []string) []string {
 			settings = append(settings, gitSetting{key, value})
 		}
 	}
-
-	return withGitConfig(rest, settings...)
+	return withCountedConfig(rest, settings...)
 }
 
 // holds reports whether a value contains the secret. A secret that is too short to be a

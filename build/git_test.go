@@ -90,6 +90,25 @@ func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 	}
 }
 
+// What a git around us was given by its option -c reaches its children and would win over
+// what git documents for them.
+func TestGitOptionsOfTheEnvironment(t *testing.T) {
+	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
+	writeFiles(t, dir, map[string]string{"more.go": "package main\n"})
+	env := append(plainGit(), "GIT_CONFIG_PARAMETERS='status.showuntrackedfiles=no' 'core.ignorestat=true' 'user.name=it'\\''s me'")
+
+	p, err := NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.Source.Dirty {
+		t.Error("a new file was not seen")
+	}
+	if name, err := p.git.git(t.Context(), "config", "user.name"); err != nil || name != "it's me" {
+		t.Errorf("user.name is %q, %v", name, err)
+	}
+}
+
 // What people like to see changes nothing of what is read.
 func TestGitOutputIsPinned(t *testing.T) {
 	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile, "lib/lib.go": "package lib\n"})
@@ -190,7 +209,7 @@ func TestGitConfigIsCounted(t *testing.T) {
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
-	if err != nil || string(out) != "a.b=1\nc.d=2\ne.f=3\n" {
+	if err != nil || string(out) != "a.b=1\nc.d=2\ne.f=3\ne.f=3\n" {
 		t.Errorf("git has %q, %v", out, err)
 	}
 }

@@ -139,13 +139,16 @@ func (pkg *sourcePackage) libraries(cgo bool) (files []string) {
 	return files
 }
 
-// local returns the absolute path for a path in the package's flags, which is relative
-// to the package: the go command starts the compiler there.
-func (pkg *sourcePackage) local(path string) string {
+// local is a path of the package's flags as the compiler takes it: it is started in the
+// directory of the package.
+func (pkg *sourcePackage) local(path string) string { return local(pkg.Dir, path) }
+
+// local is a path that is relative to dir, unless it is absolute.
+func local(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
-	return filepath.Join(pkg.Dir, path)
+	return filepath.Join(dir, path)
 }
 
 // appendFile appends a file if there is one.

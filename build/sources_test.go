@@ -118,6 +118,48 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 	}
 }
 
+// A file that git was told not to look for, and that is not there, would be compiled from a
+// fresh clone.
+func TestAbsentSources(t *testing.T) {
+	dir := newRepo(t, map[string]string{
+		"go.mod":        goMod,
+		"main.go":       "package main\n\nimport \"embed\"\n\n//go:embed web\nvar web embed.FS\n\nfunc main() { _ = web }\n",
+		"extra.go":      "package main\n",
+		"extra_test.go": "package main\n",
+		"web/a.html":    "a\n",
+		"web/sub/b.txt": "b\n",
+		"docs/c.txt":    "c\n",
+		"other/d.go":    "package other\n",
+	})
+	for _, name := range []string{"extra.go", "extra_test.go", "web/sub/b.txt", "docs/c.txt", "other/d.go"} {
+		runGit(t, dir, "update-index", "--skip-worktree", name)
+		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	want := []string{"extra.go: " + hiddenChange, "web/sub/b.txt: " + hiddenChange}
+	if got := strayOf(t, dir); !slices.Equal(got, want) {
+		t.Errorf("%q, expected %q", got, want)
+	}
+}
+
+// A module that is taken from a directory is not of the commit, wherever the directory is.
+func TestReplacedByTheModuleCache(t *testing.T) {
+	cache := filepath.Join(t.TempDir(), "cache")
+	other := filepath.Join(cache, "other")
+	writeFiles(t, other, map[string]string{"go.mod": "module example.com/other\n\ngo 1.24\n", "other.go": "package other\n"})
+	dir := newRepo(t, map[string]string{
+		"go.mod":  goMod + "\nrequire example.com/other v0.0.0\n\nreplace example.com/other => " + filepath.ToSlash(other) + "\n",
+		"main.go": "package main\n\nimport _ \"example.com/other\"\n\nfunc main() {}\n",
+	})
+
+	got := strayOf(t, dir, func(s *Spec) { s.Environ = append(s.Environ, "GOMODCACHE="+cache) })
+	if len(got) != 2 || !strings.HasSuffix(got[0], "go.mod: "+notInRepo) || !strings.HasSuffix(got[1], "other.go: "+notInRepo) {
+		t.Errorf("%q", got)
+	}
+}
+
 // What changes between plan and publication is seen, although git status does not tell.
 func TestRecheckSources(t *testing.T) {
 	dir := newRepo(t, map[string]string{
