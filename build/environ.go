@@ -177,7 +177,7 @@ func countGitConfig(env []string) []string {
 			settings = append(settings, gitSetting{key, value})
 		}
 	}
-	return withGitConfig(rest, settings...)
+	return withCountedConfig(rest, settings...)
 }
 
 // holds reports whether a value has the secret in it. A word that is too short to be a

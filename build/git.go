@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +82,7 @@ func findRepo(dir string) (top string, ok bool) {
 
 // pinRepo pins the repository whose working tree begins at top.
 func pinRepo(ctx context.Context, top string, env []string) (repo, []string, error) {
-	env = withGitConfig(env, gitSettings...)
+	env = withGitConfig(env, append(caseSettings(runtime.GOOS), gitSettings...)...)
 
 	// Without GIT_DIR, so that git judges whether it trusts the owner of the repository.
 	// Neither command starts a program, whatever the repository says.
@@ -108,20 +109,26 @@ func pinRepo(ctx context.Context, top string, env []string) (repo, []string, err
 		return repo{}, nil, err
 	}
 	disabled := disablePrograms(local)
-	if len(disabled) > 0 {
-		if err := first.takesConfigFromEnv(ctx, disabled[0].key); err != nil {
-			return repo{}, nil, err
-		}
-	}
 	if err := checkPartialClone(local); err != nil {
-		return repo{}, nil, err
+		major, minor, versionErr := first.version(ctx)
+		fetches := major < 2 || major == 2 && minor < 45 // else GIT_NO_LAZY_FETCH keeps it from that
+		if versionErr != nil || fetches {
+			return repo{}, nil, errors.Join(err, versionErr)
+		}
 	}
 	ignored, err := first.ignoreSubmodules(ctx)
 	if err != nil {
 		return repo{}, nil, err
 	}
 
-	env = withGitConfig(env, append(disabled, ignored...)...)
+	more := append(disabled, ignored...)
+	if i := slices.IndexFunc(more, gitSetting.needsCount); i >= 0 {
+		if err := first.takesCountedConfig(ctx, more[i].key); err != nil {
+			return repo{}, nil, err
+		}
+	}
+
+	env = withGitConfig(env, more...)
 	env = append(env, "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1")
 
 	own := withGitConfig(env, ownGitSettings...)
@@ -160,6 +167,16 @@ var gitSettings = []gitSetting{
 	{"core.checkStat", "default"},
 }
 
+// caseSettings hold where the file system tells case apart. A configuration that was
+// copied from another machine may say that it does not, and git then takes Main.go for the
+// main.go of the commit. Where it does not, git needs to know.
+func caseSettings(goos string) []gitSetting {
+	if goos == "windows" || goos == "darwin" {
+		return nil
+	}
+	return []gitSetting{{"core.ignoreCase", "false"}}
+}
+
 // ownGitSettings hold for the git that this program calls. The go command also fetches
 // modules with git, in repositories of its own, and needs the network for that.
 var ownGitSettings = []gitSetting{
@@ -183,9 +200,41 @@ type gitSetting struct {
 	value string
 }
 
-// withGitConfig adds settings to those that env holds for git, which wins over every
-// file. Entries are counted, so that those env has already are kept in front.
+// withGitConfig adds settings to those that env holds for git, which win over every
+// file, in both ways that git has: what it documents, from version 2.31 on, and what its
+// option -c becomes, which all versions have and which wins over the other.
 func withGitConfig(env []string, settings ...gitSetting) []string {
+	env = withCountedConfig(env, settings...)
+
+	const name = "GIT_CONFIG_PARAMETERS="
+	var parameters []string
+	kept := make([]string, 0, len(env)+1)
+	for _, kv := range env {
+		if value, ok := strings.CutPrefix(kv, name); ok {
+			parameters = nil // the last value of a name wins
+			if value != "" {
+				parameters = []string{value}
+			}
+			continue
+		}
+		kept = append(kept, kv)
+	}
+
+	for _, s := range settings {
+		if !s.needsCount() {
+			parameters = append(parameters, "'"+strings.ReplaceAll(s.key+"="+s.value, "'", `'\''`)+"'")
+		}
+	}
+	return append(kept, name+strings.Join(parameters, " "))
+}
+
+// needsCount reports whether a setting can only be given in the way of git 2.31: the other
+// one cuts at the first equals sign.
+func (s gitSetting) needsCount() bool { return strings.Contains(s.key, "=") }
+
+// withCountedConfig adds settings in the way that git documents. Entries are counted, so
+// that those env has already are kept in front.
+func withCountedConfig(env []string, settings ...gitSetting) []string {
 	count := 0
 	kept := make([]string, 0, len(env)+2*len(settings)+1)
 	for _, kv := range env {
@@ -297,27 +346,36 @@ func isGitLFS(local []gitSetting) bool {
 // gitVersion is the beginning of what git --version prints.
 var gitVersion = regexp.MustCompile(`^git version (\d+)\.(\d+)`)
 
-// takesConfigFromEnv fails if git is older than 2.31, which takes no setting from the
-// environment, and so would run what key names.
-func (r repo) takesConfigFromEnv(ctx context.Context, key string) error {
+// version returns the version of git.
+func (r repo) version(ctx context.Context) (major, minor int, err error) {
 	out, err := r.git(ctx, "--version")
+	if err != nil {
+		return 0, 0, err
+	}
+	m := gitVersion.FindStringSubmatch(out)
+	if m == nil {
+		return 0, 0, fmt.Errorf("reading the output of git --version: %q", out)
+	}
+	major, _ = strconv.Atoi(m[1]) // digits only
+	minor, _ = strconv.Atoi(m[2])
+	return major, minor, nil
+}
+
+// takesCountedConfig fails if git is older than 2.31, which would do what the repository
+// says of key.
+func (r repo) takesCountedConfig(ctx context.Context, key string) error {
+	major, minor, err := r.version(ctx)
 	if err != nil {
 		return err
 	}
-
-	m := gitVersion.FindStringSubmatch(out)
-	if m != nil {
-		major, _ := strconv.Atoi(m[1]) // digits only
-		minor, _ := strconv.Atoi(m[2])
-		if major > 2 || major == 2 && minor >= 31 {
-			return nil
-		}
+	if major > 2 || major == 2 && minor >= 31 {
+		return nil
 	}
 
 	return &Problem{
 		Setting: "directory",
-		Err: fmt.Errorf("the repository's configuration names a program for git to run (%s), "+
-			"which %s cannot be kept from running", key, out),
+		Err: fmt.Errorf("the repository's configuration may name a program for git to run (%q), "+
+			"which git %d.%d cannot be kept from running", key, major, minor),
 		Remedy: "use git 2.31 or newer",
 	}
 }

@@ -128,11 +128,14 @@ func (pkg *sourcePackage) libraries(cgo bool) (files []string) {
 
 // local is a path of the package's flags as the compiler takes it: it is started in the
 // directory of the package.
-func (pkg *sourcePackage) local(path string) string {
+func (pkg *sourcePackage) local(path string) string { return local(pkg.Dir, path) }
+
+// local is a path that is relative to dir, unless it is absolute.
+func local(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
-	return filepath.Join(pkg.Dir, path)
+	return filepath.Join(dir, path)
 }
 
 // appendFile appends a file if there is one.

@@ -2,7 +2,9 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -91,6 +93,35 @@ func (r repo) hasOthers(ctx context.Context, without string) (bool, error) {
 // disk.
 func (x *index) plain() bool { return !x.links && !x.flagged }
 
+// leavesAlone reports whether git was told not to look at a file of the commit.
+func (x *index) leavesAlone(path string) bool {
+	entry, known := x.entry(path)
+	return known && !entry.own
+}
+
+// absent returns the files of the commit, as absolute paths, that are not on disk although
+// git status has nothing to say: those that it was told to leave alone. Without them the
+// go command would compile something else.
+func (x *index) absent() (files []string, err error) {
+	if !x.flagged {
+		return nil, nil
+	}
+	for path, entry := range x.entries {
+		if entry.own || entry.mode == modeSubmodule {
+			continue
+		}
+		file := filepath.Join(x.repo.top, filepath.FromSlash(path))
+		_, err := os.Lstat(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			files = append(files, file)
+		case err != nil:
+			return nil, fmt.Errorf("looking for %s: %w", path, err)
+		}
+	}
+	return files, nil
+}
+
 // Reasons of a straySource.
 const (
 	notInCommit   = "not in the commit"
@@ -122,23 +153,19 @@ func (x *index) compare(ctx context.Context, file string) (*straySource, error) 
 		rest := strings.Join(elements[i+1:], "/")
 		entry, known := x.entry(path)
 
-		switch {
-		case known && entry.mode == modeSubmodule && rest != "":
+		if known && entry.mode == modeSubmodule && rest != "" {
 			return x.compareSubmodule(ctx, path, rest, entry)
-		case known && entry.mode == modeLink:
-			target, err := filepath.EvalSymlinks(filepath.Join(x.repo.top, filepath.FromSlash(path)))
-			if err != nil {
-				return nil, err
-			}
-			return x.compareTarget(ctx, name, filepath.Join(target, filepath.FromSlash(rest)))
 		}
 
 		fi, err := os.Lstat(filepath.Join(x.repo.top, filepath.FromSlash(path)))
+		if errors.Is(err, fs.ErrNotExist) && x.leavesAlone(name) {
+			return leftAloneSource(name), nil
+		}
 		if err != nil {
 			return nil, err
 		}
 		if fi.Mode()&os.ModeSymlink != 0 {
-			return &straySource{path: name, why: linkNotOfIt, hint: "git add --force " + path}, nil
+			return x.compareLink(ctx, path, rest, entry)
 		}
 		if rest != "" {
 			continue
@@ -171,9 +198,38 @@ func (x *index) entry(path string) (indexEntry, bool) {
 	return indexEntry{}, false
 }
 
-// compareTarget compares the file that a link of the commit leads to.
-func (x *index) compareTarget(ctx context.Context, name, target string) (*straySource, error) {
-	s, err := x.compare(ctx, target)
+// compareLink compares the link at path, and the file that it leads to: rest, below it.
+// A link that was checked out as a file, as git does where core.symlinks is false, is
+// compared as one.
+func (x *index) compareLink(ctx context.Context, path, rest string, entry indexEntry) (*straySource, error) {
+	name := path
+	if rest != "" {
+		name += "/" + rest
+	}
+	if entry.mode != modeLink {
+		return &straySource{path: name, why: linkNotOfIt, hint: "git add --force " + path}, nil
+	}
+
+	link := filepath.Join(x.repo.top, filepath.FromSlash(path))
+	if !entry.own {
+		text, err := os.Readlink(link)
+		if err != nil {
+			return nil, err
+		}
+		committed, err := x.repo.git(ctx, "cat-file", "blob", entry.hash)
+		if err != nil {
+			return nil, err
+		}
+		if filepath.ToSlash(text) != committed {
+			return leftAloneSource(path), nil
+		}
+	}
+
+	target, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return nil, err
+	}
+	s, err := x.compare(ctx, filepath.Join(target, filepath.FromSlash(rest)))
 	if s != nil {
 		s.why = fmt.Sprintf("a link to %s: %s", s.path, s.why)
 		s.path = name
@@ -193,11 +249,16 @@ func (x *index) compareContent(ctx context.Context, name string, entry indexEntr
 	if hash == entry.hash {
 		return nil, nil
 	}
+	return leftAloneSource(name), nil
+}
+
+// leftAloneSource describes a file that differs from the commit without git saying so.
+func leftAloneSource(name string) *straySource {
 	return &straySource{
 		path: name,
 		why:  leftAlone,
 		hint: "git update-index --no-assume-unchanged --no-skip-worktree -- " + name,
-	}, nil
+	}
 }
 
 // A submodule is a repository whose commit the index names.

@@ -73,16 +73,17 @@ type Plan struct {
 	jobs      int      // how many go commands may run at a time while planning
 	processes int      // the -p of the user's GOFLAGS, 0 if there is none
 
-	cgo        bool                   // packages may need C
-	hasC       bool                   // some source file of the module has C in it
-	everywhere func() ([]Main, error) // the main packages, where they are the same for every target; else nil
-	warned     *warnings              // of patterns that match nothing
-	git        repo                   // the repository of the module
-	dir        string                 // of the module, on disk
-	modCache   string                 // where the go command keeps modules
-	work       string                 // the go.work of the repository, "" if there is none
-	local      []string               // directories of this machine whose names have no place in a binary
-	env        []string               // of every child
+	cgo         bool                   // packages may need C
+	hasC        bool                   // some source file of the module has C in it
+	everywhere  func() ([]Main, error) // the main packages, where they are the same for every target; else nil
+	warned      *warnings              // of patterns that match nothing
+	git         repo                   // the repository of the module
+	dir         string                 // of the module, on disk
+	modCache    string                 // where the go command keeps modules
+	work        string                 // the go.work of the repository, "" if there is none
+	workSumMade bool                   // the go command has made go.work.sum: there was none before
+	local       []string               // directories of this machine whose names have no place in a binary
+	env         []string               // of every child
 }
 
 // A Build is what one target compiles.
@@ -254,6 +255,7 @@ func (p *Plan) setDependencies(ctx context.Context, gowork string, generated []s
 		switch {
 		case ofCommit:
 			p.work = gowork
+			p.workSumMade = !isFile(gowork + ".sum")
 			modDir = filepath.Dir(gowork)
 		case inside:
 			p.Notes = append(p.Notes, filepath.ToSlash(rel)+" is not part of the commit and is ignored (GOWORK=off)")

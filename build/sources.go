@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
+	pathpkg "path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -146,7 +149,11 @@ func (p *Plan) compareSources(ctx context.Context, patterns []string) (stray []s
 		return nil, nil, nil
 	}
 
-	files, err := p.sourceFiles(ctx)
+	absent, err := index.absent()
+	if err != nil {
+		return nil, nil, err
+	}
+	files, err := p.sourceFiles(ctx, absent)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -223,7 +230,7 @@ func (p *Plan) readsElsewhere() (bool, error) {
 type sourcePackage struct {
 	Dir      string
 	Standard bool
-	Module   *struct{ GoMod string }
+	Module   *sourceModule
 
 	GoFiles      []string
 	CgoFiles     []string
@@ -238,26 +245,45 @@ type sourcePackage struct {
 	SysoFiles    []string
 	EmbedFiles   []string
 
+	EmbedPatterns []string
+
 	CgoCFLAGS   []string
 	CgoCPPFLAGS []string
 	CgoCXXFLAGS []string
 	CgoLDFLAGS  []string
 }
 
+// A sourceModule is the module of a package.
+type sourceModule struct {
+	Version string
+	GoMod   string
+	Replace *sourceModule
+}
+
+// downloaded reports whether the module is one that go.sum vouches for. A directory has
+// no version, wherever it is.
+func (m *sourceModule) downloaded() bool {
+	if m != nil && m.Replace != nil {
+		m = m.Replace
+	}
+	return m != nil && m.Version != ""
+}
+
 // sourceFields are the fields of a sourcePackage, for go list.
 const sourceFields = "Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
-	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,CgoCFLAGS,CgoCPPFLAGS,CgoCXXFLAGS,CgoLDFLAGS"
+	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,EmbedPatterns,CgoCFLAGS,CgoCPPFLAGS,CgoCXXFLAGS,CgoLDFLAGS"
 
 // sourceFiles lists every file that the go command reads to build the plan, for all of
 // its targets, but for the standard library and the module cache, which go.sum vouches
-// for. The paths are absolute and sorted.
-func (p *Plan) sourceFiles(ctx context.Context) ([]string, error) {
+// for. Those that it would read, too, if they were not absent are listed as well. The paths
+// are absolute and sorted.
+func (p *Plan) sourceFiles(ctx context.Context, absent []string) ([]string, error) {
 	sets := make([]map[string]bool, len(p.Builds))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, p.jobs))
 	for i, b := range p.Builds {
 		g.Go(func() (err error) {
-			sets[i], err = p.filesOf(ctx, b)
+			sets[i], err = p.filesOf(ctx, b, absent)
 			return err
 		})
 	}
@@ -269,19 +295,97 @@ func (p *Plan) sourceFiles(ctx context.Context) ([]string, error) {
 	for _, set := range sets {
 		maps.Copy(all, set)
 	}
-	for _, name := range []string{"go.mod", "go.sum"} {
-		addFile(all, filepath.Join(p.dir, name))
+
+	dirs, err := p.moduleDirs()
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs {
+		addFile(all, filepath.Join(dir, "go.mod"))
+		addFile(all, filepath.Join(dir, "go.sum"))
 	}
 	modDir := p.dir
 	if p.work != "" {
 		modDir = filepath.Dir(p.work)
 		addFile(all, p.work)
-		addFile(all, p.work+".sum")
+		if !p.workSumMade {
+			addFile(all, p.work+".sum")
+		}
 	}
+	modules := filepath.Join(modDir, "vendor", "modules.txt")
 	if p.Mod == "vendor" {
-		addFile(all, filepath.Join(modDir, "vendor", "modules.txt"))
+		addFile(all, modules)
+	}
+	for _, file := range absent {
+		aboveModule := filepath.Base(file) == "go.work" && within(filepath.Dir(file), p.dir)
+		if file == modules || aboveModule {
+			all[file] = true
+		}
 	}
 	return slices.Sorted(maps.Keys(all)), nil
+}
+
+// moduleDirs lists the directories whose go.mod decides about the versions of
+// dependencies, whether or not a package of theirs is built: of the module, of those in
+// its workspace, and of those that a replace directive takes from a directory.
+func (p *Plan) moduleDirs() ([]string, error) {
+	dirs := []string{p.dir}
+	required := map[string]bool{}
+	replaced := map[string]string{} // module -> directory
+	if p.work != "" {
+		data, err := p.readText(p.work)
+		if err != nil {
+			return nil, err
+		}
+		file, err := modfile.ParseWork(p.work, data, nil)
+		if err != nil {
+			return nil, fmt.Errorf("reading go.work: %w", err)
+		}
+		workDir := filepath.Dir(p.work)
+		for _, use := range file.Use {
+			dirs = append(dirs, local(workDir, filepath.FromSlash(use.Path)))
+		}
+		addReplaced(replaced, workDir, file.Replace)
+	}
+
+	for _, dir := range dirs {
+		gomod := filepath.Join(dir, "go.mod")
+		data, err := ReadRegular(gomod, maxText)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the go command says so, if it needs it
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", gomod, err)
+		}
+		file, err := modfile.Parse(gomod, data, nil) // ParseLax passes over replace directives
+		if err != nil {
+			continue // one of a newer Go: what is built of it is compared in any case
+		}
+		for _, r := range file.Require {
+			required[r.Mod.Path] = true
+		}
+		addReplaced(replaced, dir, file.Replace)
+	}
+
+	// vendor/modules.txt stands for all of them.
+	if p.Mod == "vendor" {
+		return dirs, nil
+	}
+	for _, path := range slices.Sorted(maps.Keys(replaced)) {
+		if required[path] { // else the go command does not look there
+			dirs = append(dirs, replaced[path])
+		}
+	}
+	return dirs, nil
+}
+
+// addReplaced adds what the replace directives of a file in dir take from directories.
+func addReplaced(replaced map[string]string, dir string, list []*modfile.Replace) {
+	for _, r := range list {
+		if r.New.Version == "" {
+			replaced[r.Old.Path] = local(dir, filepath.FromSlash(r.New.Path))
+		}
+	}
 }
 
 // addFile adds a file if there is one.
@@ -292,7 +396,7 @@ func addFile(set map[string]bool, path string) {
 }
 
 // filesOf lists the files of one target.
-func (p *Plan) filesOf(ctx context.Context, b Build) (map[string]bool, error) {
+func (p *Plan) filesOf(ctx context.Context, b Build, absent []string) (map[string]bool, error) {
 	args := []string{"go", "list", "-e", "-deps", "-mod=" + p.Mod, "-tags=" + b.Tags, "-json=" + sourceFields, "--"}
 	for _, m := range b.Mains {
 		args = append(args, m.ImportPath)
@@ -314,10 +418,15 @@ func (p *Plan) filesOf(ctx context.Context, b Build) (map[string]bool, error) {
 			return nil, fmt.Errorf("reading the output of go list: %w", err)
 		}
 		// A package that cannot be found is the compiler's to complain about.
-		if pkg.Standard || pkg.Dir == "" || within(p.modCache, pkg.Dir) {
+		if pkg.Standard || pkg.Dir == "" || pkg.Module.downloaded() && within(p.modCache, pkg.Dir) {
 			continue
 		}
 		pkg.addTo(files, b.CC != nil, p.Source.top)
+		for _, file := range absent {
+			if pkg.wouldRead(file) {
+				files[file] = true
+			}
+		}
 	}
 	for _, m := range b.Mains {
 		addFile(files, filepath.Join(m.dir, "default.pgo")) // go.dev/doc/pgo
@@ -351,6 +460,35 @@ func (pkg *sourcePackage) addTo(files map[string]bool, cgo bool, top string) {
 			files[file] = true
 		}
 	}
+}
+
+// sourceName is the name of a file that the go command reads in the directory of a package.
+var sourceName = regexp.MustCompile(`^([^._].*\.(go|s|S|sx|c|cc|cpp|cxx|m|h|hh|hpp|hxx|f|F|f90|for|swig|swigcxx|syso)|go\.mod|default\.pgo)$`)
+
+// wouldRead reports whether the go command would read a file, for some target, if it were
+// there.
+func (pkg *sourcePackage) wouldRead(file string) bool {
+	if !within(pkg.Dir, file) {
+		return false
+	}
+	name := filepath.Base(file)
+	if filepath.Dir(file) == pkg.Dir && sourceName.MatchString(name) && !strings.HasSuffix(name, "_test.go") {
+		return true
+	}
+
+	rel, err := filepath.Rel(pkg.Dir, file)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(pkg.EmbedPatterns, func(pattern string) bool {
+		pattern = strings.TrimPrefix(pattern, "all:")
+		for path := filepath.ToSlash(rel); path != "."; path = pathpkg.Dir(path) {
+			if ok, err := pathpkg.Match(pattern, path); ok && err == nil {
+				return true
+			}
+		}
+		return pattern == "."
+	})
 }
 
 // within reports whether path is dir or below it.
