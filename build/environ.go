@@ -51,17 +51,32 @@ var ambientVars = []string{
 
 // secretWords are the words by which a variable's name says that it holds a secret.
 var secretWords = []string{
-	"TOKEN", "TOKENS", "SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS",
-	"CREDENTIAL", "CREDENTIALS", "KEY", "KEYS", "APIKEY", "PAT",
+	"TOKEN", "TOKENS", "SECRET", "SECRETS", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "PWD",
+	"CREDENTIAL", "CREDENTIALS", "KEY", "KEYS", "APIKEY", "PAT", "AUTH",
 }
 
-// downloadVars are prefixes of the variables that may hold a secret and that the download
-// of modules needs: see `go help environment`, git(1), ssh(1) and curl(1).
+// secretEndings are the endings of such words where several are written as one, as in
+// SYSTEM_ACCESSTOKEN.
+var secretEndings = []string{
+	"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIALS",
+	"APIKEY", "ACCESSKEY", "SECRETKEY", "PRIVATEKEY", "SIGNINGKEY",
+}
+
+// downloadVars are the variables that look like secrets, or may hold one, and that the
+// download of modules needs: see `go help environment`, git(1), ssh(1) and curl(1). They
+// are whole names: ssh knows no SSH_PRIVATE_KEY.
 var downloadVars = []string{
-	"GOPROXY", "GOSUMDB", "GOAUTH", "GONOPROXY", "GOPRIVATE", "NETRC",
-	"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GIT_ASKPASS", "GIT_SSH", "SSH_",
+	"GOPROXY", "GOSUMDB", "GOAUTH", "GONOPROXY", "GONOSUMDB", "GOPRIVATE", "NETRC",
+	"GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_CONFIG_PARAMETERS",
+	"GIT_SSL_KEY", "GIT_SSL_CERT_PASSWORD_PROTECTED",
+	"GIT_PROXY_SSL_KEY", "GIT_PROXY_SSL_CERT_PASSWORD_PROTECTED",
+	"SSH_ASKPASS", "SSH_ASKPASS_REQUIRE", "SSH_AUTH_SOCK", "SSH_AGENT_PID",
 	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
 }
+
+// downloadPrefixes are prefixes of such variables: git's configuration, and what is said to
+// the Git Credential Manager and to the terminal of VS Code, which answer git.
+var downloadPrefixes = []string{"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_", "GCM_", "VSCODE_GIT_"}
 
 // secretValue matches well-known tokens, private keys, and URLs with a password.
 var secretValue = regexp.MustCompile(
@@ -72,14 +87,14 @@ var secretValue = regexp.MustCompile(
 // looksSecret reports whether a variable, its name in upper case, looks like a secret
 // that no download of modules needs.
 func looksSecret(name, value string) bool {
-	for _, prefix := range downloadVars {
-		if strings.HasPrefix(name, prefix) {
-			return false
-		}
+	begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	if slices.Contains(downloadVars, name) || slices.ContainsFunc(downloadPrefixes, begins) {
+		return false
 	}
 
 	named := slices.ContainsFunc(strings.Split(name, "_"), func(word string) bool {
-		return slices.Contains(secretWords, word)
+		ends := func(ending string) bool { return strings.HasSuffix(word, ending) }
+		return slices.Contains(secretWords, word) || slices.ContainsFunc(secretEndings, ends)
 	})
 	return named || secretValue.MatchString(value)
 }

@@ -36,6 +36,7 @@ func TestLooksSecret(t *testing.T) {
 		"NPM_TOKEN=x", "npm_token=x", "TOKEN=x", "HOMEBREW_TAP_TOKEN=x", "SECRET_KEY_BASE=x", "DB_PASSWORD=x",
 		"GPG_PASSPHRASE=x", "SIGNING_KEY=x", "API_KEY=x", "APIKEY=x", "GOOGLE_APPLICATION_CREDENTIALS=/x",
 		"GH_PAT=x", "X=ghp_abcdef", "X=github_pat_11", "X=AKIAIOSFODNN7EXAMPLE", "X=npm_abc",
+		"SSH_PRIVATE_KEY=x", "GIT_TOKEN=x", "SYSTEM_ACCESSTOKEN=x", "DB_PWD=x", "REGISTRY_AUTH=x", "SECRETKEY=x",
 		"X=-----BEGIN OPENSSH PRIVATE KEY-----\nx", "DATABASE_URL=postgres://user:pass@host/db",
 	} {
 		env, withheld := childEnv([]string{secret}, nil)
@@ -46,6 +47,7 @@ func TestLooksSecret(t *testing.T) {
 
 	for _, needed := range []string{
 		"PATH=/bin", "GOPROXY=https://user:pass@proxy.example.com", "GOAUTH=netrc", "NETRC=/x", "SSH_AUTH_SOCK=/x",
+		"GIT_SSL_KEY=/x", "SSH_ASKPASS=/x", "VSCODE_GIT_ASKPASS_NODE=/x", "OLDPWD=/x", "XAUTHORITY=/x", "GOSUMDB=off",
 		"GIT_SSH_COMMAND=ssh -i key", "GIT_ASKPASS=/x", "HTTPS_PROXY=http://u:p@h", "https_proxy=http://u:p@h",
 		"AWS_REGION=x", "KEYBOARD=x", "PATTERN=x", "COMPASS=x", "MONKEY=x", "NPM_TOKEN=", "X=https://host/a:b@c",
 	} {

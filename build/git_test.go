@@ -193,6 +193,27 @@ func TestPartialClone(t *testing.T) {
 	}
 }
 
+// A git before 2.31 takes settings only in the way of its option -c, whatever is in them,
+// and there they win over those that the caller has given in that way.
+func TestGitConfigForEveryVersion(t *testing.T) {
+	env := withGitConfig([]string{"GIT_CONFIG_PARAMETERS='e.f=theirs' 'x.y=1'"},
+		gitSetting{"e.f", "it's ours"}, gitSetting{"filter.a=b.clean", ""})
+	const want = "GIT_CONFIG_PARAMETERS='e.f=theirs' 'x.y=1' 'e.f=it'\\''s ours'"
+	if !slices.Contains(env, want) {
+		t.Errorf("%q, expected %s", env, want)
+	}
+
+	for key, want := range map[string]string{"e.f": "it's ours", "x.y": "1", "filter.a=b.clean": ""} {
+		cmd := exec.Command("git", "config", "--get", key)
+		cmd.Dir = t.TempDir()
+		cmd.Env = append(slices.Clone(env), "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil || string(out) != want+"\n" {
+			t.Errorf("git has %q for %s, %v; expected %q", out, key, err, want)
+		}
+	}
+}
+
 // Settings are counted on, and those that a secret was in are left out: git refuses to
 // start if one is missing.
 func TestGitConfigIsCounted(t *testing.T) {
@@ -205,11 +226,12 @@ func TestGitConfigIsCounted(t *testing.T) {
 	env, _ := childEnv(ambient, []string{"s3cret-token"})
 	env = withGitConfig(env, gitSetting{"e.f", "3"})
 
+	env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG_PARAMETERS=") })
 	cmd := exec.Command("git", "config", "--list")
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
-	if err != nil || string(out) != "a.b=1\nc.d=2\ne.f=3\ne.f=3\n" {
+	if err != nil || string(out) != "a.b=1\nc.d=2\ne.f=3\n" {
 		t.Errorf("git has %q, %v", out, err)
 	}
 }

@@ -89,6 +89,15 @@ func (p *Plan) checkSources(ctx context.Context, spec *Spec) error {
 // RecheckSources fails if the files that the go command reads have changed since the plan
 // was made. git status, which the go command asks, does not see changes of ignored files.
 func (p *Plan) RecheckSources(ctx context.Context) error {
+	changes, err := p.git.changes(ctx)
+	if err != nil {
+		return err
+	}
+	if len(changes) > 0 && !p.Source.Dirty {
+		return fmt.Errorf("comparing the sources: the working tree was changed while the programs were compiled:\n  %s",
+			describeChanges(changes))
+	}
+
 	stray, generated, err := p.compareSources(ctx, p.generated)
 	if err != nil {
 		return fmt.Errorf("comparing the sources with the commit: %w", err)

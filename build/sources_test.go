@@ -189,7 +189,11 @@ func TestRecheckSources(t *testing.T) {
 	if err := p.RecheckSources(t.Context()); err == nil || !strings.Contains(err.Error(), "gen.go was changed") {
 		t.Errorf("changed: %v", err)
 	}
-	writeFiles(t, dir, map[string]string{"gen.go": "package main\n", "gen2.go": "package main\n"})
+	writeFiles(t, dir, map[string]string{"gen.go": "package main\n", "main.go": mainFile + "// changed\n"})
+	if err := p.RecheckSources(t.Context()); err == nil || !strings.Contains(err.Error(), " M main.go") {
+		t.Errorf("a file of the commit: %v", err)
+	}
+	writeFiles(t, dir, map[string]string{"main.go": mainFile, "gen2.go": "package main\n"})
 	if err := p.RecheckSources(t.Context()); err == nil || !strings.Contains(err.Error(), "gen2.go was made") {
 		t.Errorf("made: %v", err)
 	}
