@@ -166,7 +166,7 @@ func (in inspection) listed(path, shown string) error {
 	if filepath.Base(path) == layoutFile {
 		return in.layout(filepath.Dir(path), filepath.Dir(shown))
 	}
-	f, err := os.Open(path)
+	f, err := openListed(path)
 	if err != nil {
 		return onDisk(err)
 	}

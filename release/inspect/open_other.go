@@ -1,0 +1,8 @@
+//go:build !unix
+
+package inspect
+
+import "os"
+
+// openListed opens a file of a directory.
+func openListed(path string) (*os.File, error) { return os.Open(path) }
