@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +64,7 @@ func (p *Plan) ExtraFiles(
 		return nil, ps.Err()
 	}
 
-	if err := p.checkCommitted(ctx, found, optional); err != nil {
+	if err := p.checkCommitted(ctx, door, found, optional); err != nil {
 		return nil, err
 	}
 
@@ -102,7 +103,9 @@ func (p *Plan) ExtraFiles(
 
 // checkCommitted notes which of the files are not part of the commit. With optional set
 // it removes them from found: nobody asked for them, and a fresh clone would not have them.
-func (p *Plan) checkCommitted(ctx context.Context, found map[string]string, optional bool) error {
+func (p *Plan) checkCommitted(
+	ctx context.Context, door *Door, found map[string]string, optional bool,
+) error {
 	args := []string{"ls-files", "-z", "--"}
 	for file := range found {
 		args = append(args, ":(literal)"+file)
@@ -114,9 +117,13 @@ func (p *Plan) checkCommitted(ctx context.Context, found map[string]string, opti
 	}
 
 	committed := strings.Split(out, "\x00")
+	links, err := p.strayLinks(ctx, door, committed)
+	if err != nil {
+		return err
+	}
 	for _, file := range slices.Sorted(maps.Keys(found)) {
 		switch {
-		case slices.Contains(committed, file):
+		case slices.Contains(committed, file) && !links[file]:
 		case optional:
 			p.Notes = append(p.Notes,
 				file+" is not part of the commit and is not packed; --files "+found[file]+" packs it")
@@ -127,6 +134,34 @@ func (p *Plan) checkCommitted(ctx context.Context, found map[string]string, opti
 	}
 
 	return nil
+}
+
+// strayLinks reports which of the files are links of the commit to files that are not.
+func (p *Plan) strayLinks(ctx context.Context, door *Door, files []string) (stray map[string]bool, err error) {
+	stray = map[string]bool{}
+	var x *index
+	for _, file := range files {
+		if file == "" {
+			continue
+		}
+		local, _, err := door.find(file)
+		if err != nil || filepath.ToSlash(local) == file {
+			continue // not a link, or an error that reading it reports
+		}
+
+		if x == nil {
+			if x, err = p.git.index(ctx); err != nil {
+				return nil, err
+			}
+		}
+
+		s, err := x.compare(ctx, filepath.Join(p.Source.top, filepath.FromSlash(file)))
+		if err != nil {
+			return nil, fmt.Errorf("comparing %s with the commit: %w", file, err)
+		}
+		stray[file] = s != nil
+	}
+	return stray, nil
 }
 
 // match returns the names of the files in dir that match a pattern and can be read. It

@@ -2,10 +2,12 @@ package release
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/org/go-static-release/release/github/githubtest"
@@ -179,4 +181,60 @@ func TestOldGitRunsNothing(t *testing.T) {
 		t.Errorf("exit status %d: %s", status, out)
 	}
 	h.silent(out)
+}
+
+// A link of the commit packs nothing that the commit does not have.
+func TestPackedLinkToIgnoredFile(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.remove("LICENSE")
+	w.link(".env", "LICENSE")
+	w.write(".gitignore", ".env\n")
+	w.recommit()
+	w.write(".env", "PASSWORD=hunter2\n")
+
+	w.run(t.Context(), exitOK)
+	w.said("LICENSE is not part of the commit and is not packed")
+
+	// One that leads to a file of the commit is packed.
+	w.remove("LICENSE")
+	w.link("COPYING", "LICENSE")
+	w.write("COPYING", "text\n")
+	w.recommit()
+	w.run(t.Context(), exitOK)
+	w.said("packed with each: LICENSE")
+}
+
+// A link to another repository is still a link that leads out of this one.
+func TestNotesThroughLinkToRepository(t *testing.T) {
+	other := t.TempDir()
+	if err := errors.Join(
+		os.Mkdir(filepath.Join(other, ".git"), 0o755),
+		os.WriteFile(filepath.Join(other, "diary.md"), []byte("private\n"), 0o644),
+	); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.link(other, "docs")
+	w.recommit()
+
+	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+filepath.Join(w.dir, "docs", "diary.md"))
+	w.said("leads out of the repository")
+}
+
+// What changes while the programs are compiled may be in them.
+func TestTreeChangesWhileCompiling(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.before = func(r *http.Request) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/assets") { // after a compilation
+			w.write("main.go", "package main\n\nfunc main() { println(\"changed\") }\n")
+		}
+	}
+
+	w.run(t.Context(), exitFellShort, "INPUT_TARGETS=linux/amd64")
+	w.said("the working tree was changed while the programs were compiled", "main.go")
+	for _, rel := range w.gh.Releases() {
+		if !rel.Draft {
+			t.Error("it was published")
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/pack"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // maxNotes limits a file with notes, in bytes. GitHub accepts 125000 characters, and longer
@@ -21,7 +22,7 @@ const maxNotes = 1 << 20
 // which may hold a token. A file elsewhere, such as one that an earlier step made in
 // RUNNER_TEMP, may be any regular file, but no link may lead out of its directory.
 func readNotes(file, dist string) (text string, err error) {
-	abs, err := filepath.Abs(file)
+	abs, err := absolute(file)
 	if err != nil {
 		return "", fmt.Errorf("locating %s: %w", file, err)
 	}
@@ -41,6 +42,9 @@ func readNotes(file, dist string) (text string, err error) {
 		}
 	}
 
+	if err := staysInOuter(file, top); err != nil {
+		return "", err
+	}
 	name, err := filepath.Rel(top, abs)
 	if err != nil {
 		return "", fmt.Errorf("locating %s: %w", file, err)
@@ -54,6 +58,40 @@ func readNotes(file, dist string) (text string, err error) {
 
 	data, err := door.ReadFile(filepath.ToSlash(name), maxNotes)
 	return string(data), err
+}
+
+// absolute is the absolute path of a file. The directory that this program was started in
+// may itself have been reached by a link, which nobody means to be one of the repository's.
+func absolute(file string) (string, error) {
+	if filepath.IsAbs(file) {
+		return filepath.Clean(file), nil
+	}
+	here, err := filepath.EvalSymlinks(".")
+	if err == nil {
+		here, err = filepath.Abs(here)
+	}
+	if err == nil {
+		here, err = filepath.EvalSymlinks(here)
+	}
+	return filepath.Join(here, file), err
+}
+
+// staysInOuter refuses a repository that, by its name, lies in another one and is reached
+// by a link of that one which leads out: it is not the one that is meant.
+func staysInOuter(file, top string) error {
+	outer, found := repositoryRoot(filepath.Dir(top))
+	if !found {
+		return nil
+	}
+	realOuter, outerErr := filepath.EvalSymlinks(outer)
+	realTop, topErr := filepath.EvalSymlinks(top)
+	if err := errors.Join(outerErr, topErr); err != nil {
+		return fmt.Errorf("locating %s: %w", file, err)
+	}
+	if !isBelow(realOuter, realTop) {
+		return fmt.Errorf("%s leads out of the repository", quote.Line(file))
+	}
+	return nil
 }
 
 // A page is where the releases of a repository are found by people.
