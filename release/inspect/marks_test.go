@@ -79,13 +79,13 @@ func TestProgramAsConfiguration(t *testing.T) {
 // What is not in the registry cannot be told.
 func TestForeignLayerThatIsMissing(t *testing.T) {
 	f := newFaultyRegistry(t)
-	f.fault = func(w http.ResponseWriter, r *http.Request) bool {
+	f.answerWith(func(w http.ResponseWriter, r *http.Request) bool {
 		if isBlob(r) {
 			http.Error(w, `{"errors": [{"code": "BLOB_UNKNOWN"}]}`, http.StatusNotFound)
 			return true
 		}
 		return false
-	}
+	})
 	if found, err := f.pull(t); err == nil || !strings.Contains(err.Error(), "BLOB_UNKNOWN") {
 		t.Errorf("%q, %v", found, err)
 	}

@@ -24,8 +24,15 @@ type faultyRegistry struct {
 	*httptest.Server
 	reference string
 	requests  atomic.Int64
-	fault     func(w http.ResponseWriter, r *http.Request) bool // false: as usual
+	fault     atomic.Pointer[faultFunc]
 }
+
+// A faultFunc answers a request, or reports false: then it is answered as usual.
+type faultFunc func(w http.ResponseWriter, r *http.Request) bool
+
+// answerWith makes the registry answer with a fault from now on. Requests of an earlier
+// fault may still be under way.
+func (f *faultyRegistry) answerWith(fault faultFunc) { f.fault.Store(&fault) }
 
 func newFaultyRegistry(t *testing.T) *faultyRegistry {
 	t.Helper()
@@ -34,7 +41,8 @@ func newFaultyRegistry(t *testing.T) *faultyRegistry {
 	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.requests.Add(1)
-		if f.fault == nil || !f.fault(w, r) {
+		fault := f.fault.Load()
+		if fault == nil || !(*fault)(w, r) {
 			handler.ServeHTTP(w, r)
 		}
 	}))
@@ -145,13 +153,13 @@ func TestRegistryFaults(t *testing.T) {
 	for name, fault := range faults {
 		for _, kind := range kinds {
 			harmless := kind.name == "ping" && !strings.Contains(name, "redirects") // the body of it is not looked at
-			f.fault = func(w http.ResponseWriter, r *http.Request) bool {
+			f.answerWith(func(w http.ResponseWriter, r *http.Request) bool {
 				if r.Method != http.MethodGet || !kind.of(r) {
 					return false
 				}
 				fault.answer(w, r)
 				return true
-			}
+			})
 			f.requests.Store(0)
 			start := time.Now()
 			found, err := f.pull(t)
@@ -186,7 +194,7 @@ func TestTokenFaults(t *testing.T) {
 			_, _ = io.WriteString(w, `{"token": "never enough"}`)
 		},
 	} {
-		f.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		f.answerWith(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/token" {
 				answer(w, r)
 				return true
@@ -194,7 +202,7 @@ func TestTokenFaults(t *testing.T) {
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="%s/token",service="test"`, f.URL))
 			w.WriteHeader(http.StatusUnauthorized)
 			return true
-		}
+		})
 		f.requests.Store(0)
 		start := time.Now()
 		if _, err := f.pull(t); err == nil || time.Since(start) > 10*time.Second || f.requests.Load() > 50 {
@@ -219,7 +227,7 @@ func TestRegistryCredentialsStay(t *testing.T) {
 
 	config := fmt.Sprintf(`{"auths": {%q: {"username": "me", "password": "mine"}}}`, host)
 	check(t, os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(config), 0o600))
-	f.fault = func(w http.ResponseWriter, r *http.Request) bool {
+	f.answerWith(func(w http.ResponseWriter, r *http.Request) bool {
 		if _, password, _ := r.BasicAuth(); password != "mine" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 			w.WriteHeader(http.StatusUnauthorized)
@@ -230,7 +238,7 @@ func TestRegistryCredentialsStay(t *testing.T) {
 			return true
 		}
 		return false
-	}
+	})
 	if _, err := f.pull(t); err == nil || elsewhere.Load() == 0 {
 		t.Errorf("%d requests elsewhere, %v", elsewhere.Load(), err)
 	}

@@ -127,7 +127,8 @@ func (w *requestWatch) begin() {
 
 	w.since = time.Now()
 	if w.timer == nil {
-		w.timer = time.AfterFunc(w.left, func() { w.cancel(errPatience) })
+		cancel := w.cancel
+		w.timer = time.AfterFunc(w.left, func() { cancel(errPatience) })
 	} else {
 		w.timer.Reset(w.left)
 	}
