@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/build/door"
 )
 
 // mainsAlike reports whether the main packages of the module are the same for every
@@ -78,7 +80,7 @@ const maxHead = 1 << 20
 // some targets: by its name or by a line before its package clause. The common "ignore"
 // leaves it out for all of them.
 func (p *Plan) constrainedMain(path string) (bool, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|door.DoNotWait, 0)
 	if err != nil {
 		return false, err
 	}

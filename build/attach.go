@@ -7,6 +7,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/build/door"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // An AttachedFile is a file that is released as it is. Unlike an ExtraFile it need not
@@ -30,35 +34,35 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 		return nil, nil
 	}
 
-	door, err := OpenDoor(p.Source.top, dist)
+	d, err := door.Open(p.Source.top, dist)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, door.Close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 
-	var ps Problems
+	var ps problem.List
 	var files []AttachedFile
 	for _, pattern := range patterns {
-		names, err := door.Glob(p.Source.Dir, pattern)
+		names, err := d.Glob(p.Source.Dir, pattern)
 		if err != nil {
-			ps.add("attach", "", "reading pattern %q: %w", pattern, err)
+			ps.Add("attach", "", "reading pattern %q: %w", pattern, err)
 			continue
 		}
 
 		matched := false
 		for _, name := range names {
-			f, err := p.attached(door, name)
-			if isPattern(pattern) && refusedFor(err, isDirectory) {
+			f, err := p.attached(d, name)
+			if door.IsPattern(pattern) && door.Refused(err, door.IsDirectory) {
 				continue // wildcards match directories too, as in a shell
 			}
 
 			matched = true
-			if ps.keep("attach", err) {
+			if ps.Keep("attach", err) {
 				files = append(files, f)
 			}
 		}
 		if !matched {
-			ps.add("attach", "", "no file matches %q in %s", pattern, p.Source.Dir)
+			ps.Add("attach", "", "no file matches %q in %s", pattern, p.Source.Dir)
 		}
 	}
 
@@ -69,8 +73,8 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 
 // attached describes one file. It opens the file, so that one that cannot be read is
 // reported before anything is compiled.
-func (p *Plan) attached(door *Door, name string) (AttachedFile, error) {
-	f, fi, err := door.Open(path.Join(p.Source.Dir, name))
+func (p *Plan) attached(d *door.Door, name string) (AttachedFile, error) {
+	f, fi, err := d.Open(path.Join(p.Source.Dir, name))
 	if err != nil {
 		return AttachedFile{}, err
 	}
@@ -80,13 +84,13 @@ func (p *Plan) attached(door *Door, name string) (AttachedFile, error) {
 // CopyAttached writes the content of f to w. It fails if the size is not the one that was
 // checked when the plan was made.
 func (p *Plan) CopyAttached(w io.Writer, f AttachedFile) (err error) {
-	door, err := OpenDoor(p.Source.top, "") // dist was emptied, so it has no old files
+	d, err := door.Open(p.Source.top, "") // dist was emptied, so it has no old files
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, door.Close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 
-	file, _, err := door.Open(path.Join(p.Source.Dir, f.Path))
+	file, _, err := d.Open(path.Join(p.Source.Dir, f.Path))
 	if err != nil {
 		return err
 	}

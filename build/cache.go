@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/org/go-static-release/build/door"
 )
 
 // A Cache is a build cache of the go command that this program made, so that it may
@@ -54,8 +56,8 @@ func checkCache(dir string) error {
 	if err != nil {
 		return fmt.Errorf("opening the build cache: %w", err)
 	}
-	mark, err := ReadRegular(filepath.Join(dir, cacheMark), int64(len(cacheMarkText)))
-	notOurs := errors.Is(err, fs.ErrNotExist) || refusedFor(err, isTooLarge)
+	mark, err := door.ReadRegular(filepath.Join(dir, cacheMark), int64(len(cacheMarkText)))
+	notOurs := errors.Is(err, fs.ErrNotExist) || door.Refused(err, door.IsTooLarge)
 	if !fi.IsDir() || notOurs || err == nil && string(mark) != cacheMarkText {
 		return fmt.Errorf("%s is no build cache that this program made", dir)
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/door"
+
 	"golang.org/x/mod/modfile"
 )
 
@@ -72,12 +74,12 @@ func (p *Plan) inTop(file string) string {
 
 // readText reads a text file of the repository through a door, at most maxText bytes.
 func (p *Plan) readText(file string) (_ []byte, err error) {
-	door, err := OpenDoor(p.Source.top, "")
+	d, err := door.Open(p.Source.top, "")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, door.Close()) }()
-	return door.ReadFile(p.inTop(file), maxText)
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return d.ReadFile(p.inTop(file), maxText)
 }
 
 // sums returns a digest over the files that name the dependencies of the module, or of

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/org/go-static-release/build/door"
 )
 
 // A Cause is a package because of which a program asks for a loader or for libraries.
@@ -155,7 +157,7 @@ func (n node) brings() (string, error) {
 	}
 	var libraries []string
 	for _, file := range n.GoFiles {
-		data, err := ReadRegular(filepath.Join(n.Dir, file), maxSource)
+		data, err := door.ReadRegular(filepath.Join(n.Dir, file), maxSource)
 		if err != nil {
 			return "", fmt.Errorf("reading the source of %s: %w", n.ImportPath, err)
 		}

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A Compiler is a C compiler that was seen to make static programs for one target.
@@ -207,10 +209,10 @@ func targetMatches(pattern string, t Target) bool {
 
 // unusedCompilers finds what was given for no target at all: a mistyped target would
 // otherwise be built with another compiler.
-func unusedCompilers(given []GivenCompiler, targets []Target) (ps Problems) {
+func unusedCompilers(given []GivenCompiler, targets []Target) (ps problem.List) {
 	for _, g := range given {
 		if !slices.ContainsFunc(targets, func(t Target) bool { return targetMatches(g.Targets, t) }) {
-			ps.add("cc", "", "%s=%s is for none of the targets", g.Targets, g.CC)
+			ps.Add("cc", "", "%s=%s is for none of the targets", g.Targets, g.CC)
 		}
 	}
 	return ps

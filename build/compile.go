@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A Binary is one compiled main package.
@@ -135,7 +137,7 @@ func (p *Plan) withoutC(ctx context.Context, b Build, failure error) error {
 	}
 	for _, n := range packages {
 		if strings.Contains(failed.Output, n.ImportPath) || strings.Contains(failed.Output, "undefined: "+n.Name+".") {
-			return &Problem{Err: failure, Remedy: n.ImportPath + " uses cgo, which is off: " + remedy(n.ImportPath, false)}
+			return &problem.Problem{Err: failure, Remedy: n.ImportPath + " uses cgo, which is off: " + remedy(n.ImportPath, false)}
 		}
 	}
 	return failure

@@ -11,6 +11,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/org/go-static-release/build/door"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // An ExtraFile is a file of the source that travels with the programs: a licence, a manual.
@@ -39,20 +43,20 @@ const maxExtra = 64 << 20
 func (p *Plan) ExtraFiles(
 	ctx context.Context, patterns []string, optional bool, dist string,
 ) (_ []ExtraFile, err error) {
-	door, err := OpenDoor(p.Source.top, dist)
+	d, err := door.Open(p.Source.top, dist)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, door.Close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 
-	var ps Problems
+	var ps problem.List
 	found := map[string]string{} // path in the repository -> name
 	for _, pattern := range patterns {
 		dir := p.Source.Dir
-		names, wrong := door.match(dir, pattern, optional)
+		names, wrong := match(d, dir, pattern, optional)
 		if len(names) == 0 && len(wrong) == 0 && optional {
 			dir = "."
-			names, wrong = door.match(dir, pattern, optional)
+			names, wrong = match(d, dir, pattern, optional)
 		}
 
 		ps = append(ps, wrong...)
@@ -64,7 +68,7 @@ func (p *Plan) ExtraFiles(
 		return nil, ps.Err()
 	}
 
-	if err := p.checkCommitted(ctx, door, found, optional); err != nil {
+	if err := p.checkCommitted(ctx, d, found, optional); err != nil {
 		return nil, err
 	}
 
@@ -76,9 +80,9 @@ func (p *Plan) ExtraFiles(
 	left := int64(maxExtra)
 	var files []ExtraFile
 	for _, file := range slices.Sorted(maps.Keys(found)) {
-		data, err := p.read(ctx, door, file, blobs[file], left)
-		if refusedFor(err, isTooLarge) {
-			return nil, &Problem{
+		data, err := p.read(ctx, d, file, blobs[file], left)
+		if door.Refused(err, door.IsTooLarge) {
+			return nil, &problem.Problem{
 				Setting: "files",
 				Err: fmt.Errorf("packing %s: the files packed with the programs may have at most %d MiB together",
 					file, maxExtra>>20),
@@ -86,7 +90,7 @@ func (p *Plan) ExtraFiles(
 			}
 		}
 		if err != nil {
-			return nil, &Problem{Setting: "files", Err: err}
+			return nil, &problem.Problem{Setting: "files", Err: err}
 		}
 
 		left -= int64(len(data))
@@ -104,7 +108,7 @@ func (p *Plan) ExtraFiles(
 // checkCommitted notes which of the files are not part of the commit. With optional set
 // it removes them from found: nobody asked for them, and a fresh clone would not have them.
 func (p *Plan) checkCommitted(
-	ctx context.Context, door *Door, found map[string]string, optional bool,
+	ctx context.Context, d *door.Door, found map[string]string, optional bool,
 ) error {
 	args := []string{"ls-files", "-z", "--"}
 	for file := range found {
@@ -117,7 +121,7 @@ func (p *Plan) checkCommitted(
 	}
 
 	committed := strings.Split(out, "\x00")
-	links, err := p.strayLinks(ctx, door, committed)
+	links, err := p.strayLinks(ctx, d, committed)
 	if err != nil {
 		return err
 	}
@@ -137,14 +141,14 @@ func (p *Plan) checkCommitted(
 }
 
 // strayLinks reports which of the files are links of the commit to files that are not.
-func (p *Plan) strayLinks(ctx context.Context, door *Door, files []string) (stray map[string]bool, err error) {
+func (p *Plan) strayLinks(ctx context.Context, d *door.Door, files []string) (stray map[string]bool, err error) {
 	stray = map[string]bool{}
 	var x *index
 	for _, file := range files {
 		if file == "" {
 			continue
 		}
-		local, _, err := door.find(file)
+		local, _, err := d.Locate(file)
 		if err != nil || filepath.ToSlash(local) == file {
 			continue // not a link, or an error that reading it reports
 		}
@@ -166,38 +170,38 @@ func (p *Plan) strayLinks(ctx context.Context, door *Door, files []string) (stra
 
 // match returns the names of the files in dir that match a pattern and can be read. It
 // returns one problem for each reason why the door refuses other matches.
-func (d *Door) match(dir, pattern string, optional bool) (names []string, ps Problems) {
+func match(d *door.Door, dir, pattern string, optional bool) (names []string, ps problem.List) {
 	matches, err := d.Glob(dir, pattern)
 	if err != nil {
-		ps.add("files", "", "reading pattern %q: %w", pattern, err)
+		ps.Add("files", "", "reading pattern %q: %w", pattern, err)
 		return nil, ps
 	}
 
-	told := map[reason]bool{}
+	told := map[door.Reason]bool{}
 	var inDist error // only a problem if there are no other matches
 	for _, name := range matches {
 		err := d.Check(path.Join(dir, name))
-		var refusal *Refusal
+		var refusal *door.Refusal
 		switch {
 		case err == nil:
 			names = append(names, name)
-		case isPattern(pattern) && refusedFor(err, isDirectory): // as a shell does
-		case isPattern(pattern) && refusedFor(err, isInDist):
+		case door.IsPattern(pattern) && door.Refused(err, door.IsDirectory): // as a shell does
+		case door.IsPattern(pattern) && door.Refused(err, door.IsInDist):
 			inDist = err
 		case !errors.As(err, &refusal):
-			ps.keep("files", err)
-		case !told[refusal.why]:
-			told[refusal.why] = true
-			ps.keep("files", err)
+			ps.Keep("files", err)
+		case !told[refusal.Why]:
+			told[refusal.Why] = true
+			ps.Keep("files", err)
 		}
 	}
 
 	switch {
 	case len(names) > 0 || len(ps) > 0 || optional:
 	case inDist != nil:
-		ps.keep("files", inDist)
+		ps.Keep("files", inDist)
 	default:
-		ps.add("files", "", "no file matches %q in %s", pattern, dir)
+		ps.Add("files", "", "no file matches %q in %s", pattern, dir)
 	}
 
 	return names, ps
@@ -208,10 +212,10 @@ var lfsPointer = []byte("version https://git-lfs.")
 
 // read returns the content of a file, at most limit bytes: from the blob, if there is
 // one, else from disk. It does not ask git for a blob that is too large.
-func (p *Plan) read(ctx context.Context, door *Door, file string, b blob, limit int64) ([]byte, error) {
+func (p *Plan) read(ctx context.Context, d *door.Door, file string, b blob, limit int64) ([]byte, error) {
 	if b.hash != "" {
 		if b.size > limit {
-			return nil, &Refusal{Name: file, why: isTooLarge}
+			return nil, &door.Refusal{Name: file, Why: door.IsTooLarge}
 		}
 
 		command := Command{
@@ -227,7 +231,7 @@ func (p *Plan) read(ctx context.Context, door *Door, file string, b blob, limit 
 		}
 	}
 
-	return door.ReadFile(file, limit)
+	return d.ReadFile(file, limit)
 }
 
 // A blob is a file in a commit of git.

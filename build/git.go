@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A repo is a git repository that has been checked out, pinned to one directory.
@@ -31,7 +33,7 @@ type repo struct {
 func openRepo(ctx context.Context, dir string, env []string) (repo, []string, error) {
 	top, ok := findRepo(dir)
 	if !ok {
-		return repo{}, nil, &Problem{
+		return repo{}, nil, &problem.Problem{
 			Setting: "directory",
 			Err:     fmt.Errorf("%s is not in a git repository", dir),
 			Remedy: "git init && git add -A && git commit -m 'first commit'; " +
@@ -43,7 +45,7 @@ func openRepo(ctx context.Context, dir string, env []string) (repo, []string, er
 	// stamps no commit, or the commit of an enclosing repository, and does not fail.
 	fi, err := os.Stat(filepath.Join(top, ".git"))
 	if err != nil || !fi.IsDir() {
-		return repo{}, nil, &Problem{
+		return repo{}, nil, &problem.Problem{
 			Setting: "directory",
 			Err: fmt.Errorf("%s is a worktree or a submodule of another repository, "+
 				"whose commits the go command does not see", top),
@@ -102,7 +104,7 @@ func pinRepo(ctx context.Context, top string, env []string) (repo, []string, err
 		return repo{}, nil, fmt.Errorf("reading the output of git rev-parse: %q", out)
 	}
 	if !sameFile(top, filepath.FromSlash(found)) {
-		return repo{}, nil, &Problem{
+		return repo{}, nil, &problem.Problem{
 			Setting: "directory",
 			Err: fmt.Errorf("the repository in %s has its working tree in %s (core.worktree), "+
 				"so that git and go would look at different files", top, found),
@@ -384,7 +386,7 @@ func (r repo) takesCountedConfig(ctx context.Context, key string) error {
 		return nil
 	}
 
-	return &Problem{
+	return &problem.Problem{
 		Setting: "directory",
 		Err: fmt.Errorf("the repository's configuration may name a program for git to run (%q), "+
 			"which git %d.%d cannot be kept from running", key, major, minor),
@@ -419,7 +421,7 @@ func checkPartialClone(local []gitSetting) error {
 			continue
 		}
 
-		return &Problem{
+		return &problem.Problem{
 			Setting: "directory",
 			Err: fmt.Errorf("the configuration of this partial clone (%s) names a program "+
 				"for git to fetch missing objects with", s.key),
@@ -528,26 +530,26 @@ func (r repo) changes(ctx context.Context) ([]string, error) {
 
 // explainGit replaces the errors of git that have a known remedy.
 func explainGit(dir string, err error) error {
-	var problem *Problem
-	if errors.As(err, &problem) {
+	var known *problem.Problem
+	if errors.As(err, &known) {
 		return err
 	}
 
 	switch text := err.Error(); {
 	case strings.Contains(text, "executable file not found"):
-		return &Problem{
+		return &problem.Problem{
 			Err:    errors.New("git is not installed"),
 			Remedy: "install git; a release is made from a commit",
 		}
 	case strings.Contains(text, "dubious ownership"):
-		return &Problem{
+		return &problem.Problem{
 			Err:    fmt.Errorf("git does not trust %s: it belongs to another user", dir),
 			Remedy: "git config --global --add safe.directory " + dir,
 		}
 	case strings.Contains(text, "ambiguous argument 'HEAD'"),
 		strings.Contains(text, "unknown revision"),
 		strings.Contains(text, "Needed a single revision"):
-		return &Problem{
+		return &problem.Problem{
 			Setting: "directory",
 			Err:     fmt.Errorf("the repository of %s has no commit yet", dir),
 			Remedy:  "git add -A && git commit -m 'first commit'",

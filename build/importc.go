@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/org/go-static-release/build/door"
 )
 
 // maxSource is the size of the largest Go file that is read, in bytes. The go command and
@@ -63,7 +65,7 @@ func importsC(dir string) (found bool, err error) {
 // fileImportsC reports whether a Go file imports "C". It reads no further than it must:
 // imports are usually in the first kilobytes.
 func fileImportsC(path string) (bool, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|door.DoNotWait, 0)
 	if errors.Is(err, fs.ErrPermission) {
 		return false, nil
 	}

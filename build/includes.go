@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/org/go-static-release/build/door"
 )
 
 // include matches a line with which C, assembly or the preamble of a cgo file includes
@@ -63,7 +65,7 @@ func (pkg *sourcePackage) included(cgo bool) (files []string) {
 // includesOf returns the names that a file includes. The compiler reports files that
 // cannot be read.
 func includesOf(path string) (names []string) {
-	f, err := os.OpenFile(path, os.O_RDONLY|doNotWait, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|door.DoNotWait, 0)
 	if err != nil {
 		return nil
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/org/go-static-release/build/problem"
+
 	"golang.org/x/mod/module"
 )
 
@@ -128,14 +130,14 @@ func (p *Plan) list(ctx context.Context, t Target, env, patterns []string) (foun
 		}
 		switch {
 		case pkg.Error == nil && pkg.Name == "main" && (pkg.Module == nil || !pkg.Module.Main || pkg.ImportPath == "command-line-arguments"):
-			return found, &Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: "--packages ./cmd/NAME"}
+			return found, &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: "--packages ./cmd/NAME"}
 		case pkg.Name == "main" && len(files) > 0:
 			found.mains = append(found.mains, Main{Name: binaryName(pkg.ImportPath), ImportPath: pkg.ImportPath, dir: pkg.Dir, files: files})
 		case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
 		case pkg.Error != nil:
-			return found, &Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: "go list ./..."}
+			return found, &problem.Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: "go list ./..."}
 		case pkg.Name != "main" && !slices.ContainsFunc(patterns, func(s string) bool { return strings.Contains(s, "...") }):
-			found.notMain = &Problem{Setting: "packages", Err: fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name)}
+			found.notMain = &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name)}
 		}
 	}
 }
@@ -196,7 +198,7 @@ func (p *Plan) chooseMains(all []Main) ([]Main, error) {
 	for _, m := range others {
 		names = append(names, "."+strings.TrimPrefix(m.ImportPath, p.Module))
 	}
-	return nil, &Problem{Setting: "packages",
+	return nil, &problem.Problem{Setting: "packages",
 		Err:    fmt.Errorf("no main package in the root or in cmd/, and several elsewhere: %s", strings.Join(names, " ")),
 		Remedy: "--packages '" + strings.Join(names, " ") + "'"}
 }
@@ -219,7 +221,7 @@ func (p *Plan) mainsFor(ctx context.Context, t Target, patterns []string) ([]Mai
 	}
 	for _, m := range mains {
 		if m.allC {
-			return nil, &Problem{Setting: "packages", Err: fmt.Errorf("%s needs cgo in every file, and cgo is off", m.ImportPath),
+			return nil, &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s needs cgo in every file, and cgo is off", m.ImportPath),
 				Remedy: "--cgo static, or name the others: --packages ./cmd/NAME"}
 		}
 	}
@@ -230,13 +232,13 @@ func (p *Plan) mainsFor(ctx context.Context, t Target, patterns []string) ([]Mai
 
 // sameNames finds main packages that would be written over one another:
 // `go build -o dir/` exits 0 and leaves one file.
-func sameNames(mains []Main) (ps Problems) {
+func sameNames(mains []Main) (ps problem.List) {
 	first := map[string]Main{}
 	for _, m := range mains {
 		// Two names that differ in case alone are one file on Windows and macOS.
 		key := strings.ToLower(m.Name)
 		if other, ok := first[key]; ok {
-			ps.add("packages", "", "main packages %s and %s would both be written as %s", other.ImportPath, m.ImportPath, m.Name)
+			ps.Add("packages", "", "main packages %s and %s would both be written as %s", other.ImportPath, m.ImportPath, m.Name)
 			continue
 		}
 		first[key] = m

@@ -20,11 +20,14 @@ import (
 	"fmt"
 	"go/version"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/org/go-static-release/build/door"
+
+	"github.com/org/go-static-release/build/problem"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/sync/errgroup"
@@ -121,8 +124,8 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 	if spec.Dist != "" {
 		p.dist = futureDir(spec.Dist)
 	}
-	var ps Problems
-	if !ps.keep("directory", p.locate(ctx, spec)) {
+	var ps problem.List
+	if !ps.Keep("directory", p.locate(ctx, spec)) {
 		return nil, ps
 	}
 	p.Name = spec.Name
@@ -130,16 +133,16 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 		p.Name = moduleName(p.Module)
 	}
 	changes, err := p.git.changes(ctx)
-	ps.keep("directory", err)
+	ps.Keep("directory", err)
 	p.Source.Dirty = len(changes) > 0
 	ps = append(ps, p.git.setVersion(ctx, p.Source, spec, p.Module)...)
-	ps.keep("dist", p.checkDist(ctx))
+	ps.Keep("dist", p.checkDist(ctx))
 	if p.Source.Dirty && spec.Publish {
-		ps.add("", "git stash --include-untracked", "the working tree differs from commit %.12s:\n  %s", p.Source.Commit, describeChanges(changes))
+		ps.Add("", "git stash --include-untracked", "the working tree differs from commit %.12s:\n  %s", p.Source.Commit, describeChanges(changes))
 	}
 	ps = append(ps, p.setBuilds(ctx, spec)...)
 	if len(ps) == 0 {
-		ps.keep("", p.checkSources(ctx, spec))
+		ps.Keep("", p.checkSources(ctx, spec))
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -164,7 +167,7 @@ func (p *Plan) checkDist(ctx context.Context) error {
 	}
 
 	first, _, _ := strings.Cut(out, "\x00")
-	return &Problem{
+	return &problem.Problem{
 		Setting: "dist",
 		Err:     fmt.Errorf("%s is part of the commit, and the directory for the files is emptied", first),
 		Remedy:  "--dist dist-release",
@@ -177,7 +180,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	if dir == "" {
 		dir = "."
 	}
-	if p.dir, err = realDir(dir); err != nil {
+	if p.dir, err = door.RealDir(dir); err != nil {
 		return err
 	}
 	if p.git, p.env, err = openRepo(ctx, p.dir, p.env); err != nil {
@@ -189,7 +192,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	if tagDir, _, err := ParseTag(spec.Tag); err == nil && tagDir != "" && spec.Dir == "" {
 		p.dir = filepath.Join(p.Source.top, filepath.FromSlash(tagDir))
 		if !isFile(filepath.Join(p.dir, "go.mod")) {
-			return &Problem{Setting: "tag", Err: fmt.Errorf("tag %s names the module in %s/, which has no go.mod", spec.Tag, tagDir), Remedy: "--directory ."}
+			return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s names the module in %s/, which has no go.mod", spec.Tag, tagDir), Remedy: "--directory ."}
 		}
 	}
 	// The first call of go may download a toolchain: better once now than in every lane at once.
@@ -199,7 +202,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	}
 	lines := strings.Split(out, "\n")
 	if len(lines) == 6 && (lines[5] == "" || lines[5] == "off") {
-		return &Problem{Err: errors.New("go has no build cache: neither HOME nor GOCACHE says where"), Remedy: "export GOCACHE=/tmp/go-build"}
+		return &problem.Problem{Err: errors.New("go has no build cache: neither HOME nor GOCACHE says where"), Remedy: "export GOCACHE=/tmp/go-build"}
 	}
 	if len(lines) != 6 {
 		return fmt.Errorf("reading the output of go env: %q", out)
@@ -208,7 +211,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	p.modCache = lines[4]
 	p.Go, _, _ = strings.Cut(lines[0], " ") // "go1.26.8 X:experiment"
 	if dir := filepath.Dir(lines[1]); spec.Dir != "" && isFile(lines[1]) && dir != p.dir {
-		return &Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s; the module around it is in %s", spec.Dir, dir), Remedy: "--directory " + dir}
+		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s; the module around it is in %s", spec.Dir, dir), Remedy: "--directory " + dir}
 	}
 	return p.readModule(ctx, spec, lines[1], lines[2])
 }
@@ -217,12 +220,12 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 // new enough.
 func (p *Plan) readModule(ctx context.Context, spec *Spec, gomod, gowork string) error {
 	if !isFile(gomod) { // os.DevNull if there is none
-		return &Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s or above it", p.dir), Remedy: "go mod init example.com/name"}
+		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s or above it", p.dir), Remedy: "go mod init example.com/name"}
 	}
 	p.dir = filepath.Dir(gomod)
 	rel, err := filepath.Rel(p.Source.top, p.dir)
 	if err != nil || !filepath.IsLocal(rel) {
-		return &Problem{Setting: "directory", Err: fmt.Errorf("%s is outside the repository %s", gomod, p.Source.top)}
+		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("%s is outside the repository %s", gomod, p.Source.top)}
 	}
 	p.Source.Dir = filepath.ToSlash(rel)
 	data, err := p.readText(gomod)
@@ -231,14 +234,14 @@ func (p *Plan) readModule(ctx context.Context, spec *Spec, gomod, gowork string)
 	}
 	file, err := modfile.ParseLax(gomod, data, nil)
 	if err != nil {
-		return &Problem{Setting: "directory", Err: fmt.Errorf("reading go.mod: %w", err)}
+		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("reading go.mod: %w", err)}
 	}
 	if file.Module == nil {
-		return &Problem{Setting: "directory", Err: fmt.Errorf("%s has no module line", gomod), Remedy: "go mod edit -module example.com/name"}
+		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("%s has no module line", gomod), Remedy: "go mod edit -module example.com/name"}
 	}
 	p.Module = file.Module.Mod.Path
 	if file.Go != nil && version.Compare("go"+file.Go.Version, p.Go) > 0 {
-		return &Problem{Err: fmt.Errorf("module %s needs go%s, and this is %s", p.Module, file.Go.Version, p.Go),
+		return &problem.Problem{Err: fmt.Errorf("module %s needs go%s, and this is %s", p.Module, file.Go.Version, p.Go),
 			Remedy: "GOTOOLCHAIN=auto, or in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
 	}
 	return p.setDependencies(ctx, gowork, spec.Generated)
@@ -288,15 +291,15 @@ func (p *Plan) setDependencies(ctx context.Context, gowork string, generated []s
 }
 
 // setBuilds resolves targets, main packages and flags.
-func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
+func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps problem.List) {
 	out, err := p.goCommand(ctx, nil, "tool", "dist", "list", "-json")
 	if err != nil {
-		ps.keep("", fmt.Errorf("listing targets: %w", err))
+		ps.Keep("", fmt.Errorf("listing targets: %w", err))
 		return ps
 	}
 	platforms, err := parsePlatforms([]byte(out))
 	if err != nil {
-		ps.keep("", err)
+		ps.Keep("", err)
 		return ps
 	}
 	targets, named, ps := selectTargets(spec.Targets, platforms)
@@ -306,11 +309,11 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps Problems) {
 	}
 
 	if p.hasC, err = importsC(p.dir); err != nil {
-		ps.keep("directory", err) // go list would read the same file, and run out of memory
+		ps.Keep("directory", err) // go list would read the same file, and run out of memory
 		return ps
 	}
 	alike, err := p.mainsAlike(spec.Packages)
-	ps.keep("directory", err)
+	ps.Keep("directory", err)
 	if alike && len(targets) > 0 {
 		p.everywhere = sync.OnceValues(func() ([]Main, error) { return p.listMains(ctx, targets[0], spec.Packages) })
 	}
@@ -366,7 +369,7 @@ func (p *Plan) resolve(ctx context.Context, spec *Spec, t Target, firstClass boo
 }
 
 // addBuilds sorts what was found for each target into builds, skipped targets and problems.
-func (p *Plan) addBuilds(builds []Build, errs []error, named map[Target]bool) (ps Problems) {
+func (p *Plan) addBuilds(builds []Build, errs []error, named map[Target]bool) (ps problem.List) {
 	var without []string
 	var missing []*noCompiler
 	seen := map[string]bool{} // the same mistake for every target is one mistake
@@ -384,19 +387,19 @@ func (p *Plan) addBuilds(builds []Build, errs []error, named map[Target]bool) (p
 			missing = append(missing, m)
 		case !seen[err.Error()]:
 			seen[err.Error()] = true
-			ps.keep("packages", err)
+			ps.Keep("packages", err)
 		}
 	}
 	ps = append(ps, noCompilers(missing)...)
 	none := p.warned.always() // told without the targets that have no main package: it may be why
 	if len(none) > 0 {
-		ps.add("packages", "go list ./...", "no package matches %s for any of the targets", strings.Join(none, ", "))
+		ps.Add("packages", "go list ./...", "no package matches %s for any of the targets", strings.Join(none, ", "))
 	}
 	switch {
 	case len(p.Builds) == 0 && len(ps) == 0 && len(builds) > 0:
-		ps.add("packages", "go list -f '{{.Name}} {{.ImportPath}}' ./...", "module %s has no main package to release", p.Module)
+		ps.Add("packages", "go list -f '{{.Name}} {{.ImportPath}}' ./...", "module %s has no main package to release", p.Module)
 	case len(without) > 0 && (len(p.Builds) > 0 || len(none) == 0):
-		ps.add("targets", "", "no main package of %s builds for %s", p.Module, strings.Join(without, " "))
+		ps.Add("targets", "", "no main package of %s builds for %s", p.Module, strings.Join(without, " "))
 	}
 	return ps
 }
@@ -410,7 +413,7 @@ var errNeedsCgo = errors.New("needs cgo: Go cannot link for it without a C toolc
 func (p *Plan) needsCgo(ctx context.Context, t Target) error {
 	_, err := p.goCommand(ctx, t.env(), "list", "cmd/link")
 	if err != nil && strings.Contains(err.Error(), "requires external (cgo) linking") {
-		return &Problem{Setting: "targets", Err: fmt.Errorf("%s %w", t, errNeedsCgo)}
+		return &problem.Problem{Setting: "targets", Err: fmt.Errorf("%s %w", t, errNeedsCgo)}
 	}
 	return err
 }
@@ -422,7 +425,7 @@ func (p *Plan) goCommand(ctx context.Context, env []string, args ...string) (str
 
 func explainGo(err error) error {
 	if strings.Contains(err.Error(), "executable file not found") {
-		return &Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
+		return &problem.Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
 	}
 	return fmt.Errorf("asking go about the module: %w", err)
 }
@@ -430,7 +433,7 @@ func explainGo(err error) error {
 // futureDir returns the real path of a directory that may not exist yet, "" if its parent
 // does not exist either. The code that creates the directory reports what is wrong.
 func futureDir(dir string) string {
-	real, err := realDir(dir)
+	real, err := door.RealDir(dir)
 	if err == nil {
 		return real
 	}
@@ -440,30 +443,11 @@ func futureDir(dir string) string {
 		return ""
 	}
 
-	parent, err := realDir(filepath.Dir(abs))
+	parent, err := door.RealDir(filepath.Dir(abs))
 	if err != nil {
 		return ""
 	}
 	return filepath.Join(parent, filepath.Base(abs))
-}
-
-// realDir is dir as an absolute path without symbolic links, as git reports it.
-func realDir(dir string) (string, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("locating %s: %w", dir, err)
-	}
-	fi, err := os.Stat(abs)
-	if err == nil && !fi.IsDir() {
-		err = fmt.Errorf("%s is not a directory", dir)
-	}
-	if err == nil {
-		abs, err = filepath.EvalSymlinks(abs)
-	}
-	if errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("directory %s does not exist", dir)
-	}
-	return abs, err
 }
 
 // Mains returns every main package of the plan, once, in order.

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A cgoModule is a well-known module that needs C, with what to do about that.
@@ -128,7 +130,7 @@ func brewPackage(m *noCompiler) string {
 }
 
 // noCompilers makes one problem of all targets that lack a C compiler.
-func noCompilers(missing []*noCompiler) (ps Problems) {
+func noCompilers(missing []*noCompiler) (ps problem.List) {
 	if len(missing) == 0 {
 		return nil
 	}
@@ -171,7 +173,7 @@ func noCompilers(missing []*noCompiler) (ps Problems) {
 	if len(needy) == 0 { // android and ios link with C, whatever is in the program
 		needy = []string{"the linker"}
 	}
-	ps.add("cgo", strings.Join(append(hints, trials...), "\n"), "there is no C compiler that links statically for these targets (cgo is needed by %s):\n%s",
+	ps.Add("cgo", strings.Join(append(hints, trials...), "\n"), "there is no C compiler that links statically for these targets (cgo is needed by %s):\n%s",
 		strings.Join(needy, ", "), strings.Join(lines, "\n"))
 	return ps
 }

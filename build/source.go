@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/problem"
+
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 )
@@ -85,7 +87,7 @@ func (r repo) pseudoVersion(ctx context.Context, src *Source, modulePath string)
 
 // setVersion decides tag and version. When publishing, the tag must exist and name
 // HEAD; a dry run takes any semantic version.
-func (r repo) setVersion(ctx context.Context, src *Source, spec *Spec, modulePath string) (ps Problems) {
+func (r repo) setVersion(ctx context.Context, src *Source, spec *Spec, modulePath string) (ps problem.List) {
 	src.Tag = spec.Tag
 	if src.Tag == "" {
 		dir := src.Dir
@@ -93,7 +95,7 @@ func (r repo) setVersion(ctx context.Context, src *Source, spec *Spec, modulePat
 			dir = ""
 		}
 		tags, err := r.headTags(ctx, dir)
-		ps.keep("tag", err)
+		ps.Keep("tag", err)
 		if len(tags) > 0 {
 			src.Tag = tags[0]
 		}
@@ -101,14 +103,14 @@ func (r repo) setVersion(ctx context.Context, src *Source, spec *Spec, modulePat
 	if src.Tag == "" {
 		src.Version = r.pseudoVersion(ctx, src, modulePath)
 		if spec.Publish {
-			ps.add("tag", "git tag v1.2.3 && git push origin v1.2.3", "publishing needs a tag, and none is on commit %.12s", src.Commit)
+			ps.Add("tag", "git tag v1.2.3 && git push origin v1.2.3", "publishing needs a tag, and none is on commit %.12s", src.Commit)
 		}
 	} else if _, version, err := ParseTag(src.Tag); err != nil {
-		ps.add("tag", "git tag v1.2.3", "%w", err)
+		ps.Add("tag", "git tag v1.2.3", "%w", err)
 	} else {
 		src.Version = version
 		if spec.Publish {
-			ps.keep("tag", r.checkTag(ctx, src, spec.TagCommit))
+			ps.Keep("tag", r.checkTag(ctx, src, spec.TagCommit))
 		}
 	}
 	if src.Dirty {
@@ -132,10 +134,10 @@ func (r repo) checkTag(ctx context.Context, src *Source, known string) error {
 	case src.Commit:
 		return nil
 	case "":
-		return &Problem{Setting: "tag", Err: fmt.Errorf("tag %s does not exist", src.Tag),
+		return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s does not exist", src.Tag),
 			Remedy: fmt.Sprintf("git tag %s && git push origin %s", src.Tag, src.Tag)}
 	}
-	return &Problem{Setting: "tag", Err: fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", src.Tag, commit, src.Commit),
+	return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", src.Tag, commit, src.Commit),
 		Remedy: "git checkout " + src.Tag}
 }
 

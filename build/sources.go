@@ -16,6 +16,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/door"
+
+	"github.com/org/go-static-release/build/problem"
+
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/sync/errgroup"
@@ -48,7 +52,7 @@ type straySource struct {
 func (p *Plan) checkSources(ctx context.Context, spec *Spec) error {
 	for _, pattern := range spec.Generated {
 		if !doublestar.ValidatePattern(pattern) {
-			return &Problem{
+			return &problem.Problem{
 				Setting: "generated",
 				Err:     fmt.Errorf("reading pattern %q: %w", pattern, doublestar.ErrBadPattern),
 			}
@@ -83,7 +87,7 @@ func (p *Plan) checkSources(ctx context.Context, spec *Spec) error {
 		return nil
 	}
 
-	return &Problem{Err: err, Remedy: stray[0].hint}
+	return &problem.Problem{Err: err, Remedy: stray[0].hint}
 }
 
 // RecheckSources fails if the files that the go command reads have changed since the plan
@@ -181,11 +185,11 @@ func (p *Plan) compareSources(
 		return nil, nil, err
 	}
 
-	door, err := OpenDoor(p.Source.top, p.dist)
+	d, err := door.Open(p.Source.top, p.dist)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, door.Close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 
 	for _, file := range files {
 		s, err := index.compare(ctx, file)
@@ -197,7 +201,7 @@ func (p *Plan) compareSources(
 		}
 
 		if s.why == notInCommit && p.isGenerated(file, patterns) {
-			g, err := digestGenerated(door, s.path)
+			g, err := digestGenerated(d, s.path)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -212,8 +216,8 @@ func (p *Plan) compareSources(
 }
 
 // digestGenerated describes one generated file.
-func digestGenerated(door *Door, path string) (Generated, error) {
-	f, _, err := door.Open(path)
+func digestGenerated(d *door.Door, path string) (Generated, error) {
+	f, _, err := d.Open(path)
 	if err != nil {
 		return Generated{}, err
 	}
@@ -386,7 +390,7 @@ func (p *Plan) moduleDirs() ([]string, error) {
 
 	for _, dir := range dirs {
 		gomod := filepath.Join(dir, "go.mod")
-		data, err := ReadRegular(gomod, maxText)
+		data, err := door.ReadRegular(gomod, maxText)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // the go command says so, if it needs it
 		}

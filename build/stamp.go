@@ -11,6 +11,10 @@ import (
 	"text/template"
 	"text/template/parse"
 	"time"
+
+	"github.com/org/go-static-release/build/door"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // Facts are what a template may use: in ldflags, and in names of files.
@@ -110,11 +114,11 @@ func (p *Plan) linkFlags(template string, b Build) (string, error) {
 	}
 	if template != "" {
 		if err := p.Facts().inOneWord(template); err != nil {
-			return "", &Problem{Setting: "ldflags", Err: err}
+			return "", &problem.Problem{Setting: "ldflags", Err: err}
 		}
 		text, err := Expand(template, p.Facts())
 		if err != nil {
-			return "", &Problem{Setting: "ldflags", Err: err}
+			return "", &problem.Problem{Setting: "ldflags", Err: err}
 		}
 		flags = []string{text}
 	}
@@ -147,7 +151,7 @@ func (f Facts) inOneWord(template string) error {
 
 // parseSource parses a source file.
 func parseSource(set *token.FileSet, path string, mode parser.Mode) (*ast.File, error) {
-	data, err := ReadRegular(path, maxSource)
+	data, err := door.ReadRegular(path, maxSource)
 	if err != nil {
 		return nil, err
 	}

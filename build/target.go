@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A Target is one platform to build for. Its String, such as "linux/arm/6", is
@@ -67,7 +69,7 @@ func parsePlatforms(distList []byte) ([]platform, error) {
 // is OS/ARCH or OS/ARCH/LEVEL, either part with * wildcards; "all"; "first-class";
 // each may be preceded by ! to take its matches out again. named lists the
 // targets that were asked for by their own name rather than by a wildcard.
-func selectTargets(patterns []string, platforms []platform) (targets []Target, named map[Target]bool, ps Problems) {
+func selectTargets(patterns []string, platforms []platform) (targets []Target, named map[Target]bool, ps problem.List) {
 	named = map[Target]bool{}
 	for _, pattern := range patterns {
 		body, exclude := strings.CutPrefix(pattern, "!")
@@ -93,19 +95,19 @@ func selectTargets(patterns []string, platforms []platform) (targets []Target, n
 	}
 	ps = append(ps, twins(targets)...)
 	if len(targets) == 0 && len(ps) == 0 {
-		ps.add("targets", "", "no target is left of %q", strings.Join(patterns, " "))
+		ps.Add("targets", "", "no target is left of %q", strings.Join(patterns, " "))
 	}
 	return targets, named, ps
 }
 
 // matchTargets resolves one pattern (without its !).
-func matchTargets(pattern string, platforms []platform) (matches []Target, wild bool, _ *Problem) {
+func matchTargets(pattern string, platforms []platform) (matches []Target, wild bool, _ *problem.Problem) {
 	osArch, level := pattern, ""
 	if parts := strings.Split(pattern, "/"); len(parts) == 3 {
 		osArch, level = parts[0]+"/"+parts[1], parts[2]
 	}
 	if _, err := path.Match(osArch, ""); err != nil {
-		return nil, false, &Problem{Setting: "targets", Err: fmt.Errorf("reading target pattern %q: %w", pattern, err)}
+		return nil, false, &problem.Problem{Setting: "targets", Err: fmt.Errorf("reading target pattern %q: %w", pattern, err)}
 	}
 	for _, p := range platforms {
 		ok, _ := path.Match(osArch, p.String()) // the pattern was checked above
@@ -118,7 +120,7 @@ func matchTargets(pattern string, platforms []platform) (matches []Target, wild 
 	}
 	for _, t := range matches {
 		if err := checkLevel(t.Arch, t.Level); err != nil {
-			return nil, false, &Problem{Setting: "targets", Err: fmt.Errorf("unknown target %s: %w", t, err)}
+			return nil, false, &problem.Problem{Setting: "targets", Err: fmt.Errorf("unknown target %s: %w", t, err)}
 		}
 	}
 	return matches, pattern == "all" || pattern == "first-class" || strings.ContainsAny(osArch, "*?["), nil
@@ -126,12 +128,12 @@ func matchTargets(pattern string, platforms []platform) (matches []Target, wild 
 
 // twins finds targets that are one and the same: linux/amd64 and linux/amd64/v1
 // would be built twice and differ in nothing but their names.
-func twins(targets []Target) (ps Problems) {
+func twins(targets []Target) (ps problem.List) {
 	first := map[string]Target{}
 	for _, t := range targets {
 		key := strings.Join(t.env(), " ")
 		if other, ok := first[key]; ok {
-			ps.add("targets", "", "targets %s and %s are the same (%s)", other, t, key)
+			ps.Add("targets", "", "targets %s and %s are the same (%s)", other, t, key)
 			continue
 		}
 		first[key] = t
@@ -146,7 +148,7 @@ var aliases = map[string]string{
 	"armv5": "arm/5", "armv6": "arm/6", "armv7": "arm/7", "armhf": "arm/7", "ppc64el": "ppc64le", "riscv": "riscv64", "mipsel": "mipsle",
 }
 
-func unknownTarget(pattern string, platforms []platform) *Problem {
+func unknownTarget(pattern string, platforms []platform) *problem.Problem {
 	parts := strings.Split(strings.ToLower(pattern), "/")
 	for i, part := range parts {
 		if to, ok := aliases[part]; ok {
@@ -163,9 +165,9 @@ func unknownTarget(pattern string, platforms []platform) *Problem {
 		}
 	}
 	if best == "" {
-		best = Nearest(translated, names)
+		best = problem.Nearest(translated, names)
 	}
-	p := &Problem{Setting: "targets", Err: fmt.Errorf("unknown target %q", pattern), Remedy: "go tool dist list"}
+	p := &problem.Problem{Setting: "targets", Err: fmt.Errorf("unknown target %q", pattern), Remedy: "go tool dist list"}
 	if best != "" {
 		p.Remedy = "did you mean " + best + "?"
 	}

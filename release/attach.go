@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/problem"
+
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
@@ -31,14 +32,14 @@ func (p *Plan) checkAttached(taken map[string]string) error {
 	var errs []error
 	for _, f := range p.Attach {
 		if err := github.CheckName(f.Name()); err != nil {
-			errs = append(errs, &build.Problem{Setting: "attach", Err: fmt.Errorf("%s: %w", f.Path, err)})
+			errs = append(errs, &problem.Problem{Setting: "attach", Err: fmt.Errorf("%s: %w", f.Path, err)})
 		}
 		if err := github.CheckSize(f.Path, f.Size); err != nil {
-			errs = append(errs, &build.Problem{Setting: "attach", Err: err})
+			errs = append(errs, &problem.Problem{Setting: "attach", Err: err})
 		}
 		key := strings.ToLower(f.Name())
 		if other, ok := taken[key]; ok {
-			errs = append(errs, &build.Problem{Setting: "attach", Err: fmt.Errorf("the name of the file %s is also that of %s", f.Path, other)})
+			errs = append(errs, &problem.Problem{Setting: "attach", Err: fmt.Errorf("the name of the file %s is also that of %s", f.Path, other)})
 			continue
 		}
 		taken[key] = f.Path

@@ -10,7 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/problem"
+
 	"github.com/org/go-static-release/release/github"
 )
 
@@ -86,7 +87,7 @@ func explainFlag(err error) error {
 		return hinted("go-static-release --help", errors.New(strings.Replace(err.Error(), ": -", ": --", 1)))
 	}
 	hint := "go-static-release --help"
-	if near := build.Nearest(strings.TrimPrefix(name, "-"), settingNames()); near != "" {
+	if near := problem.Nearest(strings.TrimPrefix(name, "-"), settingNames()); near != "" {
 		hint = "did you mean --" + near + "?"
 	}
 	return hinted(hint, fmt.Errorf("unknown flag --%s", strings.TrimPrefix(name, "-")))
@@ -187,7 +188,7 @@ func workflowValues(flags map[string]string) (values map[string]given, notes []s
 		_, flag := flags[name]
 		if !known {
 			err := fmt.Errorf("%s: unknown input %q", v.from, name)
-			if near := build.Nearest(name, settingNames()); near != "" {
+			if near := problem.Nearest(name, settingNames()); near != "" {
 				err = hinted("did you mean "+near+"?", err)
 			}
 			errs = append(errs, err)

@@ -13,6 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/door"
+
+	"github.com/org/go-static-release/build/problem"
+
 	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/org/go-static-release/build"
@@ -41,19 +45,19 @@ func checkDist(dir string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err == nil && info.Mode()&fs.ModeSymlink != 0:
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link; give the directory that it leads to", dir)}
+		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link; give the directory that it leads to", dir)}
 	case err == nil && !info.IsDir(): // also a junction of Windows
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is not a directory", dir)}
+		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("%s is not a directory", dir)}
 	}
 
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("looking into the directory for the files: %w", err)}
+		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("looking into the directory for the files: %w", err)}
 	}
 	if !slices.ContainsFunc(entries, isFinished) || isOurs(dir) {
 		return nil
 	}
-	return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}
+	return &problem.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}
 }
 
 // isFinished tells a file from one that another run is writing, or was when it was killed.
@@ -85,7 +89,7 @@ func readRegular(path string, most int64) ([]byte, error) {
 		return nil, errNotRegular
 	}
 
-	return build.ReadRegular(path, most)
+	return door.ReadRegular(path, most)
 }
 
 // openDist makes dir ours alone until unlock. When another run has it, it waits.
@@ -121,7 +125,7 @@ func healDist(dir string) error {
 		return nil // checkDist says what is wrong
 	}
 	if err := markDist(dir); err != nil {
-		return &build.Problem{Setting: "dist", Err: err}
+		return &problem.Problem{Setting: "dist", Err: err}
 	}
 	return nil
 }

@@ -3,7 +3,7 @@ package release
 import (
 	"errors"
 
-	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A requestError is a wrong request: exit status 2, nothing was started.
@@ -13,13 +13,13 @@ func (e *requestError) Error() string { return e.err.Error() }
 func (e *requestError) Unwrap() error { return e.err }
 
 // hinted adds advice that can be pasted to an error.
-func hinted(hint string, err error) error { return &build.Problem{Err: err, Remedy: hint} }
+func hinted(hint string, err error) error { return &problem.Problem{Err: err, Remedy: hint} }
 
 // describe says an error to people: with the place where the setting it is about was
 // given, and its hint apart.
 func describe(c *Config, err error) (text, hint string) {
 	text = err.Error()
-	var p *build.Problem
+	var p *problem.Problem
 	if c != nil && errors.As(err, &p) && p.Setting != "" && c.from[p.Setting] != "" {
 		text = c.from[p.Setting] + ": " + text
 	}

@@ -20,10 +20,12 @@ const modulePath = "github.com/org/go-static-release"
 // Imports point one way: what each package may import of ours.
 var mayImport = map[string][]string{
 	"":                          {"release"},
-	"build":                     {"build/crash", "build/static"},
+	"build":                     {"build/crash", "build/door", "build/problem", "build/static"},
+	"build/door":                {},
+	"build/problem":             {},
 	"build/crash":               {},
 	"build/static":              {},
-	"release":                   {"build", "build/crash", "release/github", "release/inspect", "release/pack", "release/quote", "release/report"},
+	"release":                   {"build", "build/crash", "build/door", "build/problem", "release/github", "release/inspect", "release/pack", "release/quote", "release/report"},
 	"release/report":            {"build", "release/github", "release/pack", "release/quote"},
 	"release/pack":              {"build/crash"},
 	"release/inspect":           {"build/crash", "build/static", "release/quote"},

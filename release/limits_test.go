@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/build/problem"
+
 	"github.com/org/go-static-release/build"
 )
 
@@ -24,7 +26,7 @@ func TestTooManyAttached(t *testing.T) {
 		for i := range test.attached {
 			p.Attach = append(p.Attach, build.AttachedFile{Path: fmt.Sprint("manual_", i), Size: 1})
 		}
-		var problem *build.Problem
+		var problem *problem.Problem
 		if err := p.checkNames(&Config{Checksums: []string{"sha256"}, Timeout: time.Hour}); !errors.As(err, &problem) || problem.Setting != test.want {
 			t.Errorf("%d targets, %d attached: %v, expected %s", test.targets, test.attached, err, test.want)
 		}

@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/door"
+
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/quote"
 )
@@ -50,13 +51,13 @@ func readNotes(file, dist string) (text string, err error) {
 		return "", fmt.Errorf("locating %s: %w", file, err)
 	}
 
-	door, err := build.OpenDoor(top, dist)
+	d, err := door.Open(top, dist)
 	if err != nil {
 		return "", fmt.Errorf("reading %s: %w", file, err)
 	}
-	defer func() { err = errors.Join(err, door.Close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 
-	data, err := door.ReadFile(filepath.ToSlash(name), maxNotes)
+	data, err := d.ReadFile(filepath.ToSlash(name), maxNotes)
 	return string(data), err
 }
 

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/problem"
+
 	"golang.org/x/mod/semver"
 
 	"github.com/org/go-static-release/build"
@@ -59,11 +61,11 @@ func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why
 	}
 	p := &Plan{Plan: b, Publish: publish, Why: why}
 	if nameErr := github.CheckName(b.Name); nameErr != nil { // once, not for every file with it
-		return p, errors.Join(err, &build.Problem{Setting: "name", Err: nameErr})
+		return p, errors.Join(err, &problem.Problem{Setting: "name", Err: nameErr})
 	}
 	errs := []error{err, distErr, p.findAttached(c), p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
-		errs = append(errs, &build.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
+		errs = append(errs, &problem.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
 	}
 	return p, errors.Join(errs...)
 }
@@ -74,7 +76,7 @@ func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why
 func distInside(dist string) error {
 	abs, err := filepath.Abs(dist)
 	if err != nil {
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
+		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
 	}
 
 	root, found := repositoryRoot(filepath.Dir(abs))
@@ -84,7 +86,7 @@ func distInside(dist string) error {
 
 	realRoot, err := filepath.EvalSymlinks(root)
 	if err != nil {
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
+		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
 	}
 
 	// The directory will be created in the nearest parent that exists.
@@ -92,7 +94,7 @@ func distInside(dist string) error {
 	resolved, err := filepath.EvalSymlinks(existing)
 	for errors.Is(err, fs.ErrNotExist) && existing != root {
 		if _, linkErr := os.Lstat(existing); linkErr == nil {
-			return &build.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", existing)}
+			return &problem.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", existing)}
 		}
 		existing = filepath.Dir(existing)
 		resolved, err = filepath.EvalSymlinks(existing)
@@ -100,15 +102,15 @@ func distInside(dist string) error {
 
 	switch {
 	case err != nil:
-		return &build.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
+		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
 	case !isBelow(realRoot, resolved):
-		return &build.Problem{
+		return &problem.Problem{
 			Setting: "dist",
 			Err:     fmt.Errorf("%s is a link that leads out of the repository, to %s", dist, resolved),
 			Remedy:  "--dist " + shellWord(filepath.Join(resolved, strings.TrimPrefix(abs, existing))),
 		}
 	case isBelow(filepath.Join(realRoot, ".git"), resolved):
-		return &build.Problem{
+		return &problem.Problem{
 			Setting: "dist",
 			Err:     fmt.Errorf("%s is in git's own directory", dist),
 			Remedy:  "--dist dist-release",
@@ -158,7 +160,7 @@ func (p *Plan) nameFiles(c *Config) error {
 			if format != binaryFormat {
 				name, err := build.Expand(c.ArchiveName, facts)
 				if err != nil {
-					return &build.Problem{Setting: "archive-name", Err: err}
+					return &problem.Problem{Setting: "archive-name", Err: err}
 				}
 				files = append(files, PlannedFile{Name: name + "." + format, Format: format})
 				continue
@@ -167,7 +169,7 @@ func (p *Plan) nameFiles(c *Config) error {
 				facts.Name = m.Name
 				name, err := build.Expand(c.ArchiveName, facts)
 				if err != nil {
-					return &build.Problem{Setting: "archive-name", Err: err}
+					return &problem.Problem{Setting: "archive-name", Err: err}
 				}
 				files = append(files, PlannedFile{Name: b.Target.Exe(name), Format: format, Main: m.Name})
 			}
@@ -192,11 +194,11 @@ func (p *Plan) checkNames(c *Config) error {
 		for _, f := range files {
 			total++
 			if err := github.CheckName(f.Name); err != nil {
-				errs = append(errs, &build.Problem{Setting: "archive-name", Err: fmt.Errorf("%s: %w", target, err)})
+				errs = append(errs, &problem.Problem{Setting: "archive-name", Err: fmt.Errorf("%s: %w", target, err)})
 			}
 			key := strings.ToLower(f.Name) // one file on Windows and macOS
 			if other, ok := taken[key]; ok {
-				errs = append(errs, &build.Problem{Setting: "archive-name",
+				errs = append(errs, &problem.Problem{Setting: "archive-name",
 					Err: fmt.Errorf("the file %s of %s is also that of %s", f.Name, target, other), Remedy: "--archive-name '" + defaultOf("archive-name") + "'"})
 				continue
 			}
@@ -209,10 +211,10 @@ func (p *Plan) checkNames(c *Config) error {
 		if total-len(p.Attach) <= github.MaxAssets {
 			setting = "attach"
 		}
-		errs = append(errs, &build.Problem{Setting: setting, Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
+		errs = append(errs, &problem.Problem{Setting: setting, Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
 	}
 	if least := github.LeastTime(total, c.Overwrite); p.Publish && least > c.Timeout {
-		errs = append(errs, &build.Problem{Setting: "timeout", Remedy: fmt.Sprintf("--timeout %.0fh", least.Hours()+1),
+		errs = append(errs, &problem.Problem{Setting: "timeout", Remedy: fmt.Sprintf("--timeout %.0fh", least.Hours()+1),
 			Err: fmt.Errorf("%d files take at least %s, because GitHub takes 80 a minute and 500 an hour, and the run may take %s", total, least, c.Timeout)})
 	}
 	return errors.Join(errs...)
@@ -250,13 +252,13 @@ func (p *Plan) readExtra(ctx context.Context, c *Config) error {
 	for _, f := range extra {
 		data := f.Data
 		if err := pack.CheckName(f.Name); err != nil {
-			errs = append(errs, &build.Problem{Setting: "files", Err: err})
+			errs = append(errs, &problem.Problem{Setting: "files", Err: err})
 		}
 		p.extra = append(p.extra, pack.File{Name: f.Name, Executable: f.Executable, Size: int64(len(data)), SHA256: fmt.Sprintf("%x", sha256.Sum256(data)),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }})
 		for _, b := range p.Builds {
 			if slices.ContainsFunc(b.Mains, func(m build.Main) bool { return strings.EqualFold(b.Target.Exe(m.Name), f.Name) }) {
-				errs = append(errs, &build.Problem{Setting: "files", Err: fmt.Errorf("%s has the name of a program", f.Name)})
+				errs = append(errs, &problem.Problem{Setting: "files", Err: fmt.Errorf("%s has the name of a program", f.Name)})
 				break
 			}
 		}

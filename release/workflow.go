@@ -12,9 +12,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/door"
+
 	"go.yaml.in/yaml/v3"
 
-	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/inspect"
 )
 
@@ -40,7 +41,7 @@ type step struct {
 
 // A workflowReader finds the steps of a repository that release with this action.
 type workflowReader struct {
-	door  *build.Door
+	files *door.Door
 	steps []step
 	notes []string
 	left  int             // bytes that may still be parsed
@@ -76,14 +77,14 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	}
 	c.root = root
 
-	door, err := build.OpenDoor(root, "")
+	d, err := door.Open(root, "")
 	if err != nil {
 		return c, fmt.Errorf("reading workflows: %w", err)
 	}
-	defer func() { err = errors.Join(err, door.Close()) }()
+	defer func() { err = errors.Join(err, d.Close()) }()
 
 	r := &workflowReader{
-		door:  door,
+		files: d,
 		left:  maxWorkflows,
 		local: map[string]bool{},
 	}
@@ -137,7 +138,7 @@ func repositoryRoot(dir string) (string, bool) {
 
 // workflows reads all workflows of the repository.
 func (r *workflowReader) workflows() error {
-	names, err := r.door.List(workflowDir)
+	names, err := r.files.List(workflowDir)
 	if err != nil {
 		return err
 	}
@@ -212,7 +213,7 @@ func (r *workflowReader) noteMerge(doc *document) {
 // parse reads a YAML file of the repository. It returns nil for one that cannot use, or be,
 // this action.
 func (r *workflowReader) parse(file string) (*document, error) {
-	data, err := r.door.ReadFile(file, maxWorkflow)
+	data, err := r.files.ReadFile(file, maxWorkflow)
 	if err != nil {
 		return nil, err
 	}

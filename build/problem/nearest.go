@@ -1,4 +1,4 @@
-package build
+package problem
 
 // Nearest returns the candidate that word is most likely a slip of, "" if none is close.
 func Nearest(word string, candidates []string) string {

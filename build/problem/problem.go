@@ -1,4 +1,5 @@
-package build
+// Package problem describes mistakes in a request, with what to do about them. It is a leaf.
+package problem
 
 import (
 	"errors"
@@ -19,11 +20,11 @@ func (p *Problem) Unwrap() error { return p.Err }
 // Hint returns the remedy: a line that can be pasted, or "".
 func (p *Problem) Hint() string { return p.Remedy }
 
-// Problems is every Problem of one request. It is an error, so that a plan fails
+// List is every Problem of one request. It is an error, so that a plan fails
 // once with all of them rather than once a mistake.
-type Problems []*Problem
+type List []*Problem
 
-func (ps Problems) Error() string {
+func (ps List) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
 		lines[i] = p.Error()
@@ -31,7 +32,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (ps Problems) Unwrap() []error {
+func (ps List) Unwrap() []error {
 	errs := make([]error, len(ps))
 	for i, p := range ps {
 		errs[i] = p
@@ -40,19 +41,19 @@ func (ps Problems) Unwrap() []error {
 }
 
 // Err returns ps as an error, nil if there is no problem.
-func (ps Problems) Err() error {
+func (ps List) Err() error {
 	if len(ps) == 0 {
 		return nil
 	}
 	return ps
 }
 
-func (ps *Problems) add(setting, hint, format string, args ...any) {
+func (ps *List) Add(setting, hint, format string, args ...any) {
 	*ps = append(*ps, &Problem{Setting: setting, Err: fmt.Errorf(format, args...), Remedy: hint})
 }
 
-// keep records err: as it is if it is a Problem already. It reports whether err was nil.
-func (ps *Problems) keep(setting string, err error) bool {
+// Keep records err: as it is if it is a Problem already. It reports whether err was nil.
+func (ps *List) Keep(setting string, err error) bool {
 	if err == nil {
 		return true
 	}

@@ -1,4 +1,4 @@
-package build
+package door
 
 import (
 	"errors"
@@ -47,7 +47,7 @@ func link(t testing.TB, target, name string) {
 
 func openDoor(t testing.TB, top, dist string) *Door {
 	t.Helper()
-	d, err := OpenDoor(top, dist)
+	d, err := Open(top, dist)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,17 +163,17 @@ func TestDoorBounds(t *testing.T) {
 		t.Skipf("no file of that size here: %v", err)
 	}
 	d := openDoor(t, top, "")
-	if _, err := d.ReadFile("large", 1<<20); !refusedFor(err, isTooLarge) {
+	if _, err := d.ReadFile("large", 1<<20); !Refused(err, IsTooLarge) {
 		t.Errorf("a large file: %v", err)
 	}
-	if _, err := ReadRegular(large, 1<<20); !refusedFor(err, isTooLarge) {
+	if _, err := ReadRegular(large, 1<<20); !Refused(err, IsTooLarge) {
 		t.Errorf("a large file that the go command names: %v", err)
 	}
-	if _, err := d.ReadFile("a.txt", 0); !refusedFor(err, isTooLarge) {
+	if _, err := d.ReadFile("a.txt", 0); !Refused(err, IsTooLarge) {
 		t.Errorf("a byte too many: %v", err)
 	}
 	// The size that a file says is not believed: those of /proc say 0.
-	if _, err := readLimited(strings.NewReader("endless"), "proc", 0, 3); !refusedFor(err, isTooLarge) {
+	if _, err := readLimited(strings.NewReader("endless"), "proc", 0, 3); !Refused(err, IsTooLarge) {
 		t.Errorf("a file that says 0: %v", err)
 	}
 }
@@ -276,7 +276,7 @@ func TestDoorConfirms(t *testing.T) {
 	if _, err := d.confirm("a.txt", f); err == nil || !strings.Contains(err.Error(), "another program is replacing it") {
 		t.Errorf("another file: %v", err)
 	}
-	if _, err := d.confirm(".git/config", f); !refusedFor(err, isGits) {
+	if _, err := d.confirm(".git/config", f); !Refused(err, isGits) {
 		t.Errorf("git's own: %v", err)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package build
+package door
 
 import (
 	"net"
@@ -36,7 +36,7 @@ func TestDoorSpecialFiles(t *testing.T) {
 			if _, err := d.ReadFile(name, 100); err == nil || !strings.HasSuffix(err.Error(), name+" is not a regular file: "+kind) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if _, err := ReadRegular(filepath.Join(top, name), 100); !refusedFor(err, isSpecial) {
+			if _, err := ReadRegular(filepath.Join(top, name), 100); !Refused(err, isSpecial) {
 				t.Errorf("%s, named by the go command: %v", name, err)
 			}
 		}
@@ -51,13 +51,13 @@ func TestDoorPipeInPlaceOfFile(t *testing.T) {
 	}
 	d := openDoor(t, top, "")
 	inTime(t, func() {
-		f, err := d.root.OpenFile("pipe", os.O_RDONLY|doNotWait, 0)
+		f, err := d.root.OpenFile("pipe", os.O_RDONLY|DoNotWait, 0)
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		defer f.Close()
-		if _, err := d.confirm("pipe", f); !refusedFor(err, isSpecial) {
+		if _, err := d.confirm("pipe", f); !Refused(err, isSpecial) {
 			t.Errorf("%v", err)
 		}
 	})

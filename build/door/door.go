@@ -1,4 +1,5 @@
-package build
+// Package door opens files whose names come from settings or from the repository. It is a leaf.
+package door
 
 import (
 	"errors"
@@ -31,10 +32,10 @@ type Door struct {
 	root *os.Root
 }
 
-// OpenDoor opens a door to the files in the directory top. dist is the directory for the
+// Open opens a door to the files in the directory top. dist is the directory for the
 // files of the release; with "" the door refuses nothing because of it.
-func OpenDoor(top, dist string) (*Door, error) {
-	top, err := realDir(top)
+func Open(top, dist string) (*Door, error) {
+	top, err := RealDir(top)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (d *Door) Close() error { return d.root.Close() }
 // A Refusal says why a door does not open a file.
 type Refusal struct {
 	Name string // as given to the door
-	why  reason
+	Why  Reason
 	more string // the kind of file, where it leads, or how large it is
 }
 
@@ -75,35 +76,35 @@ func (r *Refusal) Error() string {
 		name = strconv.Quote(name)
 	}
 
-	return name + " " + string(r.why) + r.more
+	return name + " " + string(r.Why) + r.more
 }
 
-type reason string
+type Reason string
 
 const (
-	leadsOut     reason = "leads out of "
-	leadsNowhere reason = "is a link that leads nowhere"
-	isGits       reason = "belongs to git"
-	isInDist     reason = "is in the directory for the files, which is emptied first"
-	isDirectory  reason = "is a directory, not a file"
-	isSpecial    reason = "is not a regular file: "
-	isTooLarge   reason = "is too large: "
+	leadsOut     Reason = "leads out of "
+	leadsNowhere Reason = "is a link that leads nowhere"
+	isGits       Reason = "belongs to git"
+	IsInDist     Reason = "is in the directory for the files, which is emptied first"
+	IsDirectory  Reason = "is a directory, not a file"
+	isSpecial    Reason = "is not a regular file: "
+	IsTooLarge   Reason = "is too large: "
 )
 
-// refusedFor reports whether err is a refusal for that reason.
-func refusedFor(err error, why reason) bool {
+// Refused reports whether err is a refusal for that reason.
+func Refused(err error, why Reason) bool {
 	var r *Refusal
-	return errors.As(err, &r) && r.why == why
+	return errors.As(err, &r) && r.Why == why
 }
 
 // Check returns the error that Open would return for the file, without opening it.
 func (d *Door) Check(name string) error {
-	_, _, err := d.find(name)
+	_, _, err := d.Locate(name)
 	return err
 }
 
-// find returns the path of the file, relative to the directory and with links resolved.
-func (d *Door) find(name string) (local string, fi fs.FileInfo, err error) {
+// Locate returns the path of the file, relative to the directory and with links resolved.
+func (d *Door) Locate(name string) (local string, fi fs.FileInfo, err error) {
 	full := filepath.Join(d.top, filepath.FromSlash(name))
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return "", nil, d.outside(name)
@@ -113,7 +114,7 @@ func (d *Door) find(name string) (local string, fi fs.FileInfo, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		_, linkErr := os.Lstat(full)
 		if linkErr == nil {
-			return "", nil, &Refusal{Name: name, why: leadsNowhere}
+			return "", nil, &Refusal{Name: name, Why: leadsNowhere}
 		}
 	}
 	if err != nil {
@@ -130,7 +131,7 @@ func (d *Door) find(name string) (local string, fi fs.FileInfo, err error) {
 		return "", nil, fmt.Errorf("locating %s: %w", name, err)
 	}
 	if why != "" {
-		return "", nil, &Refusal{Name: name, why: why}
+		return "", nil, &Refusal{Name: name, Why: why}
 	}
 
 	fi, err = d.root.Lstat(local)
@@ -148,7 +149,7 @@ func (d *Door) outside(name string) error {
 		where = d.top
 	}
 
-	return &Refusal{Name: name, why: leadsOut, more: where}
+	return &Refusal{Name: name, Why: leadsOut, more: where}
 }
 
 // checkRegular refuses everything but a regular file.
@@ -158,7 +159,7 @@ func checkRegular(name string, fi fs.FileInfo) error {
 	case mode.IsRegular():
 		return nil
 	case mode.IsDir():
-		return &Refusal{Name: name, why: isDirectory}
+		return &Refusal{Name: name, Why: IsDirectory}
 	case mode&fs.ModeNamedPipe != 0:
 		kind = "a pipe"
 	case mode&fs.ModeSocket != 0:
@@ -169,14 +170,14 @@ func checkRegular(name string, fi fs.FileInfo) error {
 		kind = mode.Type().String()
 	}
 
-	return &Refusal{Name: name, why: isSpecial, more: kind}
+	return &Refusal{Name: name, Why: isSpecial, more: kind}
 }
 
 // owner returns why the door must not read below a directory that one of the paths leads
 // through, "" if there is no such directory. The paths are the name as given and the name
 // with links resolved. Directories are compared as files, not by name, because a file
 // system may accept several spellings of a name.
-func (d *Door) owner(paths ...string) (reason, error) {
+func (d *Door) owner(paths ...string) (Reason, error) {
 	for _, path := range paths {
 		above := false // a directory .git that contains the door's is not git's
 
@@ -196,7 +197,7 @@ func (d *Door) owner(paths ...string) (reason, error) {
 			case d.git != nil && os.SameFile(fi, d.git):
 				return isGits, nil
 			case d.dist != nil && os.SameFile(fi, d.dist):
-				return isInDist, nil
+				return IsInDist, nil
 			}
 		}
 	}
@@ -206,12 +207,12 @@ func (d *Door) owner(paths ...string) (reason, error) {
 
 // Open opens a file. Its name is relative to the directory, with slashes.
 func (d *Door) Open(name string) (*os.File, fs.FileInfo, error) {
-	local, _, err := d.find(name)
+	local, _, err := d.Locate(name)
 	if err != nil {
 		return nil, nil, err
 	}
 
-	f, err := d.root.OpenFile(local, os.O_RDONLY|doNotWait, 0)
+	f, err := d.root.OpenFile(local, os.O_RDONLY|DoNotWait, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w", name, err)
 	}
@@ -232,7 +233,7 @@ func (d *Door) confirm(name string, f *os.File) (fs.FileInfo, error) {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 
-	_, found, err := d.find(name) // a regular file
+	_, found, err := d.Locate(name) // a regular file
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +267,7 @@ func ReadRegular(file string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 
-	f, err := os.OpenFile(file, os.O_RDONLY|doNotWait, 0)
+	f, err := os.OpenFile(file, os.O_RDONLY|DoNotWait, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +289,7 @@ func ReadRegular(file string, limit int64) ([]byte, error) {
 func readLimited(r io.Reader, name string, size, limit int64) ([]byte, error) {
 	tooLarge := &Refusal{
 		Name: name,
-		why:  isTooLarge,
+		Why:  IsTooLarge,
 		more: fmt.Sprintf("more than %d bytes", limit),
 	}
 	if size > limit {
@@ -323,7 +324,7 @@ func (d *Door) Glob(dir, pattern string) (names []string, err error) {
 
 	// fs.Glob does not find a link that leads nowhere or out of the directory. If the
 	// pattern names one, return it, so that Check says what is wrong with it.
-	if !isPattern(pattern) && len(matches) == 0 && fs.ValidPath(pattern) {
+	if !IsPattern(pattern) && len(matches) == 0 && fs.ValidPath(pattern) {
 		full := filepath.Join(d.top, filepath.FromSlash(path.Join(dir, pattern)))
 		_, err := os.Lstat(full)
 		if err == nil {
@@ -334,8 +335,8 @@ func (d *Door) Glob(dir, pattern string) (names []string, err error) {
 	return names, nil
 }
 
-// isPattern reports whether a pattern contains a wildcard or an escaped character.
-func isPattern(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+// IsPattern reports whether a pattern contains a wildcard or an escaped character.
+func IsPattern(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
 
 // hidden reports whether file, which matches pattern, has an element that begins with a
 // dot where the pattern has a wildcard.
@@ -358,13 +359,13 @@ func hidden(file, pattern string) bool {
 
 // List returns the names in a directory, none if it does not exist.
 func (d *Door) List(dir string) (names []string, err error) {
-	local, _, err := d.find(dir)
+	local, _, err := d.Locate(dir)
 	switch {
 	case err == nil:
 		return nil, fmt.Errorf("listing %s: it is a file, not a directory", dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	case !refusedFor(err, isDirectory):
+	case !Refused(err, IsDirectory):
 		return nil, err
 	}
 
@@ -418,4 +419,23 @@ func (t subtree) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	return fs.ReadDir(t.whole, name)
+}
+
+// RealDir is dir as an absolute path without symbolic links, as git reports it.
+func RealDir(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("locating %s: %w", dir, err)
+	}
+	fi, err := os.Stat(abs)
+	if err == nil && !fi.IsDir() {
+		err = fmt.Errorf("%s is not a directory", dir)
+	}
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("directory %s does not exist", dir)
+	}
+	return abs, err
 }
