@@ -8,10 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build/problem"
 
 	"github.com/org/go-static-release/release/github"
-	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -51,7 +52,7 @@ func (p *Plan) checkAttached(taken map[string]string) error {
 // what the checksums list, are the bytes that were copied, whatever becomes of the files.
 func (r *run) attach(ctx context.Context) error {
 	for _, f := range r.plan.Attach {
-		a, err := pack.WriteFile(r.cfg.Dist, pack.Artifact{Name: f.Name(), Kind: "attached"}, r.cfg.Checksums, func(w io.Writer) error {
+		a, err := output.WriteFile(r.cfg.Dist, output.Artifact{Name: f.Name(), Kind: "attached"}, r.cfg.Checksums, func(w io.Writer) error {
 			return r.plan.CopyAttached(stoppable{ctx, w}, f)
 		})
 		if err != nil {

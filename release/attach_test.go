@@ -8,11 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
-	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -89,7 +90,7 @@ func TestAttachedVanishes(t *testing.T) {
 	manual := w.made("manual.pdf", "read this")
 	w.before = func(*http.Request) { os.Remove(manual) }
 	w.run(t.Context(), 1, "INPUT_ATTACH=made/manual.pdf")
-	if left, err := filepath.Glob(filepath.Join(w.dist, pack.TempPrefix+"*")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(w.dist, output.TempPrefix+"*")); err != nil || len(left) > 0 {
 		t.Errorf("left in dist: %q, %v", left, err)
 	}
 	if all := w.gh.Releases(); len(all) > 0 {
@@ -124,7 +125,7 @@ func TestVerifyPublishedAttached(t *testing.T) {
 
 	getenv := getenvOf(w.env)
 	p := &program{log: &bytes.Buffer{}, event: &githubactions.GitHubContext{APIURL: getenv("GITHUB_API_URL"), Repository: "octo/hello"}}
-	other := []report.File{{Artifact: pack.Artifact{Name: "tool", Sums: map[string]string{"sha256": strings.Repeat("0", 64)}}}}
+	other := []report.File{{Artifact: output.Artifact{Name: "tool", Sums: map[string]string{"sha256": strings.Repeat("0", 64)}}}}
 	err := p.verifyPublished(t.Context(), &Config{Token: testToken}, "v1.2.3", other)
 	if err == nil || !strings.Contains(err.Error(), "and the attached file has 000") {
 		t.Errorf("another file than was attached: %v", err)

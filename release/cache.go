@@ -10,9 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/release/actions"
+
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build"
-	"github.com/org/go-static-release/release/github"
-	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -52,7 +54,7 @@ func (p *program) cacheKey(ctx context.Context, c *Config, wrong error) error {
 	return p.runner.Outputs(outputs)
 }
 
-func (p *program) newCache(ctx context.Context, c *Config, wrong error) ([]github.Output, error) {
+func (p *program) newCache(ctx context.Context, c *Config, wrong error) ([]actions.Output, error) {
 	getenv := getenvOf(p.environ)
 	temp := getenv("RUNNER_TEMP")
 	switch {
@@ -75,7 +77,7 @@ func (p *program) newCache(ctx context.Context, c *Config, wrong error) ([]githu
 	if err := build.MakeCache(dir); err != nil {
 		return nil, err
 	}
-	return []github.Output{{Name: "path", Value: dir}, {Name: "key", Value: key.Key}, {Name: "restore-key", Value: key.Restore}}, nil
+	return []actions.Output{{Name: "path", Value: dir}, {Name: "key", Value: key.Key}, {Name: "restore-key", Value: key.Restore}}, nil
 }
 
 // openCache lets the go command use the action's build cache, if there is one.
@@ -104,7 +106,7 @@ func (p *program) keepCache(cache *build.Cache, data []byte, whole bool) {
 	}
 	t, err := cache.Trim()
 	if err == nil {
-		_, err = pack.WriteFile(cache.Dir(), pack.Artifact{Name: reportJSON}, nil, func(w io.Writer) error {
+		_, err = output.WriteFile(cache.Dir(), output.Artifact{Name: reportJSON}, nil, func(w io.Writer) error {
 			_, err := w.Write(data)
 			return err
 		})
@@ -115,7 +117,7 @@ func (p *program) keepCache(cache *build.Cache, data []byte, whole bool) {
 	}
 	p.say("build cache: %s in %s to save; %s in %s removed, which this run did not use",
 		report.Bytes(t.KeptBytes), report.Count(t.Kept, "file"), report.Bytes(t.RemovedBytes), report.Count(t.Removed, "file"))
-	if err := p.runner.Outputs([]github.Output{{Name: cacheSaveOutput, Value: "true"}}); err != nil {
+	if err := p.runner.Outputs([]actions.Output{{Name: cacheSaveOutput, Value: "true"}}); err != nil {
 		p.say("note: the build cache is not saved: %v", err)
 	}
 }

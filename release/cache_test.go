@@ -11,10 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/release/actions"
+
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/org/go-static-release/build"
-	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -173,7 +174,7 @@ func TestCacheNotSaved(t *testing.T) {
 	}
 	var log bytes.Buffer
 	environ := []string{"GITHUB_ACTIONS=true", "GITHUB_OUTPUT=" + t.TempDir(), cacheKeyVar + "=k"}
-	p := &program{environ: environ, log: &log, runner: github.NewRunner(getenvOf(environ), &log), event: &githubactions.GitHubContext{}}
+	p := &program{environ: environ, log: &log, runner: actions.NewRunner(getenvOf(environ), &log), event: &githubactions.GitHubContext{}}
 	p.keepCache(cache, []byte("{}"), true)
 	if !strings.Contains(log.String(), "note: the build cache is not saved: writing GITHUB_OUTPUT: ") {
 		t.Errorf("said: %s", &log)

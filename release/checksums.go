@@ -12,15 +12,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/release/inspect"
-	"github.com/org/go-static-release/release/pack"
 )
 
 // A checksumList is a file that lists digests of the files beside it.
 type checksumList struct {
-	pack.ListName
+	output.ListName
 	name    string
-	entries []pack.Listed // nil if the list could not be read, an error of its own
+	entries []output.Listed // nil if the list could not be read, an error of its own
 }
 
 // A comparedFile is one of the files beside the lists.
@@ -52,7 +53,7 @@ func readList(f io.ReaderAt, size int64) ([]byte, error) {
 func (l *checksumList) parse(f io.ReaderAt, size int64) error {
 	data, err := readList(f, size)
 	if err == nil {
-		l.entries, err = pack.ParseChecksums(data, l.Algorithm, l.Only)
+		l.entries, err = output.ParseChecksums(data, l.Algorithm, l.Only)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the checksum list %s: %w", inspect.Printable(l.name), err)
@@ -91,7 +92,7 @@ func algorithmsOf(lists []checksumList) []string {
 	var algorithms []string
 	for _, l := range lists {
 		for _, e := range l.entries {
-			if pack.Computed(e.Algorithm) && !slices.Contains(algorithms, e.Algorithm) {
+			if output.Computed(e.Algorithm) && !slices.Contains(algorithms, e.Algorithm) {
 				algorithms = append(algorithms, e.Algorithm)
 			}
 		}
@@ -148,7 +149,7 @@ func (l *checksumList) compare(files map[string]comparedFile) (listed map[string
 		case l.Only != "" && name != l.Only:
 			errs = append(errs, fmt.Errorf("%s lists %q, but by its name the list is only for %q", where, e.Name, l.Only))
 			continue
-		case !pack.Computed(e.Algorithm):
+		case !output.Computed(e.Algorithm):
 			if !slices.Contains(skipped, e.Algorithm) {
 				skipped = append(skipped, e.Algorithm)
 			}
@@ -236,10 +237,10 @@ func compareDist(ctx context.Context, dir string) error {
 // distLists reads the lists that this program writes.
 func distLists(root *os.Root) (lists []checksumList, err error) {
 	var errs []error
-	for _, algorithm := range slices.Sorted(maps.Keys(pack.ChecksumFiles)) {
+	for _, algorithm := range slices.Sorted(maps.Keys(output.ChecksumFiles)) {
 		l := checksumList{
-			name:     pack.ChecksumFiles[algorithm],
-			ListName: pack.ListName{Algorithm: algorithm},
+			name:     output.ChecksumFiles[algorithm],
+			ListName: output.ListName{Algorithm: algorithm},
 		}
 		if _, err := root.Lstat(l.name); errors.Is(err, os.ErrNotExist) {
 			continue
@@ -281,7 +282,7 @@ func sumsIn(ctx context.Context, root *os.Root, name string, algorithms []string
 	}
 	defer f.Close()
 
-	sums, err := pack.Sums(stoppableReader{ctx, f}, algorithms)
+	sums, err := output.Sums(stoppableReader{ctx, f}, algorithms)
 	if err != nil {
 		return nil, fmt.Errorf("comparing %s with the checksums: %w", inspect.Printable(filepath.ToSlash(name)), err)
 	}

@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/release/actions"
 
-	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/build/problem"
 )
 
 // options are the flags that are no settings: they have no input and no meaning in a workflow.
@@ -103,7 +103,7 @@ func settingNames() []string {
 
 // readConfig fills a Config: flags win over inputs, inputs over the workflow, the
 // workflow over defaults. All mistakes are reported, each with the place it was made.
-func readConfig(flags map[string]string, noWorkflow bool, runner *github.Runner) (*Config, []string, error) {
+func readConfig(flags map[string]string, noWorkflow bool, runner *actions.Runner) (*Config, []string, error) {
 	c := &Config{from: map[string]string{}}
 	var errs []error
 	var notices []string
@@ -212,7 +212,7 @@ func workflowValues(flags map[string]string) (values map[string]given, notes []s
 }
 
 // mode decides whether this run publishes, and says why.
-func (c *Config) mode(runner *github.Runner, ref string) (publish bool, why string, err error) {
+func (c *Config) mode(runner *actions.Runner, ref string) (publish bool, why string, err error) {
 	switch {
 	case c.DryRun != nil && *c.DryRun:
 		return false, fmt.Sprintf("dry-run is true (%s)", c.where("dry-run")), nil

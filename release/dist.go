@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build/door"
 
 	"github.com/org/go-static-release/build/problem"
@@ -21,7 +23,6 @@ import (
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/crash"
-	"github.com/org/go-static-release/release/pack"
 )
 
 // What is in dist/ beside the files of the release.
@@ -62,7 +63,7 @@ func checkDist(dir string) error {
 
 // isFinished tells a file from one that another run is writing, or was when it was killed.
 // The first of them, which becomes the mark, is there before the mark.
-func isFinished(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), pack.TempPrefix) }
+func isFinished(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), output.TempPrefix) }
 
 func isOurs(dir string) bool {
 	for range 20 {
@@ -237,8 +238,8 @@ func sweep(dir string) error {
 }
 
 // writeDist writes a small file of ours, whole or not at all.
-func writeDist(dir, name string, data []byte) (pack.Artifact, error) {
-	return pack.WriteFile(dir, pack.Artifact{Name: name}, nil, func(w io.Writer) error {
+func writeDist(dir, name string, data []byte) (output.Artifact, error) {
+	return output.WriteFile(dir, output.Artifact{Name: name}, nil, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})
@@ -252,7 +253,7 @@ func keepBinary(dist string, b build.Binary) (build.Binary, error) {
 	}
 	to := filepath.Join(dir, b.Exe())
 	if err := os.Rename(b.Path, to); err != nil { // another file system
-		_, err = pack.WriteFile(dir, pack.Artifact{Name: b.Exe()}, nil, func(w io.Writer) error { return copyFile(w, b.Path) })
+		_, err = output.WriteFile(dir, output.Artifact{Name: b.Exe()}, nil, func(w io.Writer) error { return copyFile(w, b.Path) })
 		if err != nil {
 			return b, fmt.Errorf("keeping %s: %w", b.Exe(), err)
 		}

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/org/go-static-release/release/output"
 
-	"github.com/org/go-static-release/release/pack"
+	"golang.org/x/sync/errgroup"
 )
 
 // Runs that begin at once make the directory together: none takes what another one is
@@ -41,10 +41,10 @@ func TestCheckDist(t *testing.T) {
 	}{
 		{"empty", nil, true},
 		{"ours", map[string]string{".gitignore": distMark, "checksums.txt": ""}, true},
-		{"mark unfinished", map[string]string{pack.TempPrefix + "1": distMark[:9]}, true},
+		{"mark unfinished", map[string]string{output.TempPrefix + "1": distMark[:9]}, true},
 		{"a project's", map[string]string{"index.js": ""}, false},
 		{"a project's that ignores itself", map[string]string{".gitignore": "*\n"}, false},
-		{"a project's, mark unfinished", map[string]string{pack.TempPrefix + "1": distMark, "index.js": ""}, false},
+		{"a project's, mark unfinished", map[string]string{output.TempPrefix + "1": distMark, "index.js": ""}, false},
 	} {
 		dir := t.TempDir()
 		for name, data := range c.files {

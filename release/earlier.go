@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/report"
@@ -38,7 +40,7 @@ func putAside(dist string, use bool) (e earlier, err error) {
 	if e.targets = readEarlier(dist); e.targets == nil || !use {
 		return e, emptyDist(dist)
 	}
-	aside, err := os.MkdirTemp(dist, pack.TempPrefix+"earlier-")
+	aside, err := os.MkdirTemp(dist, output.TempPrefix+"earlier-")
 	if err != nil {
 		return e, fmt.Errorf("putting earlier files aside: %w", err)
 	}
@@ -138,14 +140,14 @@ func (e earlier) lend(b build.Build, out string) (lent bool) {
 }
 
 // keep moves a file back to dist, if it was made of the same ingredients and is unharmed.
-func (e earlier) keep(dist string, a pack.Artifact, algorithms []string) (kept pack.Artifact, ok bool) {
+func (e earlier) keep(dist string, a output.Artifact, algorithms []string) (kept output.Artifact, ok bool) {
 	t := e.targets[a.Target]
 	if e.files == nil || t == nil || a.Inputs == "" {
 		return a, false
 	}
 	for _, f := range t.Files {
 		a.Size, a.Sums, a.Path = f.Size, f.Sums, filepath.Join(dist, a.Name)
-		if f.Name == a.Name && f.Kind == a.Kind && f.Inputs == a.Inputs && pack.HasSums(f.Sums, algorithms) && e.take(f.Name, f.Sums, a.Path, 0o644) {
+		if f.Name == a.Name && f.Kind == a.Kind && f.Inputs == a.Inputs && output.HasSums(f.Sums, algorithms) && e.take(f.Name, f.Sums, a.Path, 0o644) {
 			fi, err := os.Stat(a.Path)
 			return a, err == nil && fi.Size() == a.Size
 		}
@@ -163,7 +165,7 @@ func (e earlier) take(name string, sums map[string]string, to string, mode fs.Fi
 		}
 	}
 	from := filepath.Join(e.files.Name(), filepath.FromSlash(name))
-	if holds, err := pack.Holds(from, sums); err != nil || !holds {
+	if holds, err := output.Holds(from, sums); err != nil || !holds {
 		return false
 	}
 	return os.Chmod(from, mode) == nil && os.Rename(from, to) == nil

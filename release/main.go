@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/actions"
+
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/org/go-static-release/build/crash"
@@ -32,7 +34,7 @@ const (
 type program struct {
 	environ  []string
 	out, log io.Writer // results; progress and errors
-	runner   *github.Runner
+	runner   *actions.Runner
 	event    *githubactions.GitHubContext
 }
 
@@ -62,10 +64,10 @@ func commandNames() (names []string) {
 // cannot be caught, such as running out of memory, is up to main.go.
 func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	getenv := getenvOf(environ)
-	runner := github.NewRunner(getenv, stdout)
+	runner := actions.NewRunner(getenv, stdout)
 	p := &program{environ: environ, runner: runner, out: runner.Log(), log: runner.Log()}
 	if !runner.Active() {
-		p.log = github.NewLog(stderr)
+		p.log = actions.NewLog(stderr)
 	}
 
 	var c *Config
@@ -347,7 +349,7 @@ func (p *program) annotate(rep *report.Report, f report.Failure) {
 var outputNames = []string{"version", "tag", "release-id", "release-url", "published", "dist", "checksums", "artifacts", "report"}
 
 // outputs returns the values of outputNames.
-func (r *run) outputs() ([]github.Output, error) {
+func (r *run) outputs() ([]actions.Output, error) {
 	rep := r.rep
 	dist, err := filepath.Abs(r.cfg.Dist)
 	if err != nil {
@@ -371,9 +373,9 @@ func (r *run) outputs() ([]github.Output, error) {
 	if rep.Release != nil {
 		values["release-id"], values["release-url"] = fmt.Sprint(rep.Release.ID), rep.Release.URL
 	}
-	outputs := make([]github.Output, len(outputNames))
+	outputs := make([]actions.Output, len(outputNames))
 	for i, name := range outputNames {
-		outputs[i] = github.Output{Name: name, Value: values[name]}
+		outputs[i] = actions.Output{Name: name, Value: values[name]}
 	}
 	return outputs, nil
 }

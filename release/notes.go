@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build/door"
 
-	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/quote"
 )
 
@@ -115,7 +116,7 @@ func (p *Plan) footer(c *Config, web page) string {
 			fmt.Fprintf(&b, "| %s | [%s](%s) |\n", build.Target, f.Name, web.download(tag, f.Name))
 		}
 	}
-	sums := pack.ChecksumFiles[c.Checksums[0]]
+	sums := output.ChecksumFiles[c.Checksums[0]]
 	fmt.Fprintf(&b, "\nBeside a download and [%s](%s):\n\n```sh\n%ssum --ignore-missing --check %s\n```\n",
 		sums, web.download(tag, sums), c.Checksums[0], sums)
 	claim := "Each program was proved to need nothing installed. To prove it again:"

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build/problem"
 
 	"golang.org/x/mod/semver"
@@ -185,7 +187,7 @@ func (p *Plan) nameFiles(c *Config) error {
 func (p *Plan) checkNames(c *Config) error {
 	taken := map[string]string{reportJSON: "the report", reportHTML: "the report", ".gitignore": "git", binDir: "the programs"}
 	for _, algorithm := range c.Checksums {
-		taken[pack.ChecksumFiles[algorithm]] = "the checksums"
+		taken[output.ChecksumFiles[algorithm]] = "the checksums"
 	}
 	var errs []error
 	total := len(c.Checksums) + len(p.Attach)
@@ -231,7 +233,7 @@ func (p *Plan) fileNames(c *Config) (names []string) {
 		names = append(names, f.Name())
 	}
 	for _, algorithm := range c.Checksums {
-		names = append(names, pack.ChecksumFiles[algorithm])
+		names = append(names, output.ChecksumFiles[algorithm])
 	}
 	return names
 }

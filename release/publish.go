@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/org/go-static-release/release/output"
+
 	"golang.org/x/mod/semver"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
@@ -151,7 +153,7 @@ func (r *run) makeRoom(ctx context.Context) (unlock func(), err error) {
 		r.earlier.targets = readEarlier(r.filled)
 	}
 	if err == nil {
-		if r.temp, err = os.MkdirTemp(dist, pack.TempPrefix+"build-"); err != nil {
+		if r.temp, err = os.MkdirTemp(dist, output.TempPrefix+"build-"); err != nil {
 			err = fmt.Errorf("making room to compile: %w", err)
 		}
 	}
@@ -172,14 +174,14 @@ func (r *run) finish(ctx context.Context, client *github.Client) error {
 	}
 
 	files := r.rep.Files()
-	artifacts := make([]pack.Artifact, len(files))
+	artifacts := make([]output.Artifact, len(files))
 	for i, f := range files {
 		artifacts[i] = f.Artifact
 	}
 	for _, algorithm := range r.cfg.Checksums {
-		data := pack.Checksums(algorithm, artifacts)
-		a := pack.Artifact{Name: pack.ChecksumFiles[algorithm], Kind: "checksums"}
-		a, err := pack.WriteFile(r.cfg.Dist, a, nil, func(w io.Writer) error {
+		data := output.Checksums(algorithm, artifacts)
+		a := output.Artifact{Name: output.ChecksumFiles[algorithm], Kind: "checksums"}
+		a, err := output.WriteFile(r.cfg.Dist, a, nil, func(w io.Writer) error {
 			_, err := w.Write(data)
 			return err
 		})

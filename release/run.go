@@ -17,6 +17,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/org/go-static-release/release/output"
+
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
@@ -218,7 +220,7 @@ func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Ta
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		artifact := pack.Artifact{Name: planned.Name, Kind: "archive", Target: t.Target}
+		artifact := output.Artifact{Name: planned.Name, Kind: "archive", Target: t.Target}
 		content := r.archive(bins, t)
 		write := func(w io.Writer) error { return content.Write(planned.Format, stoppable{ctx, w}) }
 		if planned.Format == binaryFormat {
@@ -231,7 +233,7 @@ func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Ta
 		kept, ok := r.earlier.keep(r.cfg.Dist, artifact, r.cfg.Checksums)
 		if !ok {
 			var err error
-			if kept, err = pack.WriteFile(r.cfg.Dist, artifact, r.cfg.Checksums, write); err != nil {
+			if kept, err = output.WriteFile(r.cfg.Dist, artifact, r.cfg.Checksums, write); err != nil {
 				return err
 			}
 		}
@@ -278,7 +280,7 @@ func (r *run) upload(ctx context.Context, files []report.File, seconds *float64)
 }
 
 // asset describes an artifact to GitHub. Each attempt opens it anew.
-func asset(a pack.Artifact) github.Asset {
+func asset(a output.Artifact) github.Asset {
 	return github.Asset{Name: a.Name, Size: a.Size, SHA256: a.SHA256(),
 		Open: func() (io.ReadSeekCloser, error) { return os.Open(a.Path) }}
 }

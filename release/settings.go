@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/pack"
 )
@@ -264,7 +266,7 @@ func setChecksums(c *Config, v string) error {
 		return fmt.Errorf("%q is an empty list", v)
 	}
 	for i, name := range c.Checksums {
-		if _, ok := pack.ChecksumFiles[name]; !ok {
+		if _, ok := output.ChecksumFiles[name]; !ok {
 			return fmt.Errorf("%q is not one of: sha256, sha512", name)
 		}
 		if slices.Contains(c.Checksums[:i], name) {

@@ -13,9 +13,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/inspect"
-	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
@@ -164,7 +165,7 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 	// file that this run has attached is no list, whatever its name.
 	var rest []string
 	for _, name := range names {
-		list, isList := pack.NamesList(name, isFile)
+		list, isList := output.NamesList(name, isFile)
 		if _, attached := v.attached[name]; !isList || attached {
 			rest = append(rest, name)
 			continue
@@ -216,7 +217,7 @@ func (d *downloads) list(ctx context.Context, l checksumList) error {
 	}
 
 	// Another list may list this one, by any of the digests.
-	sums, err := pack.Sums(io.NewSectionReader(d.f, 0, size), []string{"sha256", "sha384", "sha512"})
+	sums, err := output.Sums(io.NewSectionReader(d.f, 0, size), []string{"sha256", "sha384", "sha512"})
 	d.files[l.name] = comparedFile{sums: sums, unlisted: true}
 
 	return errors.Join(err, d.inspect(ctx, l.name, size))
@@ -238,7 +239,7 @@ func (d *downloads) file(ctx context.Context, name string, algorithms []string, 
 	sums := map[string]string{}
 	others := slices.DeleteFunc(slices.Clone(algorithms), func(a string) bool { return a == "sha256" })
 	if len(others) > 0 {
-		sums, err = pack.Sums(io.NewSectionReader(d.f, 0, size), others)
+		sums, err = output.Sums(io.NewSectionReader(d.f, 0, size), others)
 	}
 	if err == nil {
 		sums["sha256"] = sum // computed on the way

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -143,7 +145,7 @@ func TestRealTools(t *testing.T) {
 				}
 			}
 			dir := t.TempDir()
-			a, err := WriteFile(dir, Artifact{Name: "a." + format}, nil, func(w io.Writer) error { return testArchive().Write(format, w) })
+			a, err := output.WriteFile(dir, output.Artifact{Name: "a." + format}, nil, func(w io.Writer) error { return testArchive().Write(format, w) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,7 +189,7 @@ func TestNothingHalfWritten(t *testing.T) {
 			dir := t.TempDir()
 			a := testArchive()
 			a.Files = append(a.Files, bad)
-			_, err := WriteFile(dir, Artifact{Name: "x." + format}, nil, func(w io.Writer) error { return a.Write(format, w) })
+			_, err := output.WriteFile(dir, output.Artifact{Name: "x." + format}, nil, func(w io.Writer) error { return a.Write(format, w) })
 			if err == nil || !strings.Contains(err.Error(), "writing x."+format+": packing "+bad.Name) {
 				t.Errorf("%s: error %v", format, err)
 			}
@@ -200,9 +202,9 @@ func TestNothingHalfWritten(t *testing.T) {
 
 func TestChecksums(t *testing.T) {
 	dir := t.TempDir()
-	var all []Artifact
+	var all []output.Artifact
 	for _, name := range []string{"b", "a"} {
-		a, err := WriteFile(dir, Artifact{Name: name}, []string{"sha512"}, func(w io.Writer) error {
+		a, err := output.WriteFile(dir, output.Artifact{Name: name}, []string{"sha512"}, func(w io.Writer) error {
 			_, err := io.WriteString(w, "content of "+name)
 			return err
 		})
@@ -213,11 +215,11 @@ func TestChecksums(t *testing.T) {
 	}
 	// printf 'content of a' | sha256sum
 	want := "8e56b639882ef91f67c597965dfb451cbd2e4b41d1a8cd9b01dd3241aa518796  a\n"
-	if got := string(Checksums("sha256", all)); !strings.HasPrefix(got, want) {
+	if got := string(output.Checksums("sha256", all)); !strings.HasPrefix(got, want) {
 		t.Errorf("got %q", got)
 	}
-	for algorithm, name := range ChecksumFiles {
-		if err := os.WriteFile(filepath.Join(dir, name), Checksums(algorithm, all), 0o644); err != nil {
+	for algorithm, name := range output.ChecksumFiles {
+		if err := os.WriteFile(filepath.Join(dir, name), output.Checksums(algorithm, all), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		tool := algorithm + "sum"
@@ -262,14 +264,22 @@ func BenchmarkArchive(b *testing.B) {
 	for name, write := range writers {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(exe)))
-			var c counter
+			var size countingWriter
 			for b.Loop() {
-				c = counter{w: io.Discard}
-				if err := write(&c); err != nil {
+				size = 0
+				if err := write(&size); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(float64(c.n)/float64(len(exe)), "size/input")
+			b.ReportMetric(float64(size)/float64(len(exe)), "size/input")
 		})
 	}
+}
+
+// A countingWriter counts the bytes that are written to it.
+type countingWriter int64
+
+func (n *countingWriter) Write(p []byte) (int, error) {
+	*n += countingWriter(len(p))
+	return len(p), nil
 }

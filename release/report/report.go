@@ -14,9 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/github"
-	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/quote"
 )
 
@@ -108,7 +109,7 @@ type Binary struct {
 
 // A File is one file of the release.
 type File struct {
-	pack.Artifact
+	output.Artifact
 	Upload string `json:"upload,omitempty"` // "uploaded", "already there", "replaced"
 	URL    string `json:"url,omitempty"`    // of the download, once it is public
 }

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/release/output"
+
 	"github.com/org/go-static-release/build"
-	"github.com/org/go-static-release/release/pack"
 )
 
 func file(name string, size int64) File {
-	return File{Artifact: pack.Artifact{Name: name, Kind: "archive", Size: size, Sums: map[string]string{"sha256": strings.Repeat("ab", 32)}}}
+	return File{Artifact: output.Artifact{Name: name, Kind: "archive", Size: size, Sums: map[string]string{"sha256": strings.Repeat("ab", 32)}}}
 }
 
 // mixed is a run in which two targets failed alike, one was cancelled, and one is fine.

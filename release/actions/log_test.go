@@ -1,4 +1,4 @@
-package github_test
+package actions_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/actions"
 )
 
 // runnerCommands are what the runner knows (actions/runner, ActionCommandManager.cs), and
@@ -177,7 +177,7 @@ func TestLogKeepsLinesWhole(t *testing.T) {
 
 // A log that cannot be written says so.
 func TestLogFails(t *testing.T) {
-	l := github.NewLog(brokenWriter{})
+	l := actions.NewLog(brokenWriter{})
 	if _, err := io.WriteString(l, "x\n"); !errors.Is(err, io.ErrClosedPipe) {
 		t.Error(err)
 	}

@@ -1,4 +1,6 @@
-package pack
+// Package output describes the files of a release, planned and finished, writes each of
+// them whole or not at all, and writes and reads lists of their checksums. It is a leaf.
+package output
 
 import (
 	"crypto/sha256"

@@ -1,4 +1,4 @@
-package pack_test
+package output_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/org/go-static-release/release/pack"
+	"github.com/org/go-static-release/release/output"
 )
 
 var (
@@ -79,7 +79,7 @@ func TestParseChecksums(t *testing.T) {
 		{"", "", "", "line 1: it is empty"},
 		{"\r\n\n", "", "", "line 1: it is empty"},
 	} {
-		list, err := pack.ParseChecksums([]byte(c.list), c.algorithm, c.only)
+		list, err := output.ParseChecksums([]byte(c.list), c.algorithm, c.only)
 		got := strings.ReplaceAll(fmt.Sprint(list), sum256, "SUM")
 		if err != nil {
 			got = err.Error()
@@ -111,7 +111,7 @@ func TestParseChecksumsOfTools(t *testing.T) {
 			continue
 		}
 		tried++
-		list, err := pack.ParseChecksums(out, "", "")
+		list, err := output.ParseChecksums(out, "", "")
 		if (words[0] == "busybox" || words[0] == "openssl") && err != nil {
 			continue // they escape no name, so that a line feed makes two lines, which is an error
 		}
@@ -123,10 +123,10 @@ func TestParseChecksumsOfTools(t *testing.T) {
 			if list[i].Name != name {
 				t.Errorf("%s: got %q, expected %q", command, list[i].Name, name)
 			}
-			if !pack.Computed(list[i].Algorithm) {
+			if !output.Computed(list[i].Algorithm) {
 				continue
 			}
-			sums, err := pack.Sums(strings.NewReader(name), []string{list[i].Algorithm})
+			sums, err := output.Sums(strings.NewReader(name), []string{list[i].Algorithm})
 			if err != nil || sums[list[i].Algorithm] != list[i].Sum {
 				t.Errorf("%s: %q: %v, got %v, expected %v", command, name, err, sums, list[i].Sum)
 			}
@@ -150,7 +150,7 @@ func TestNamesList(t *testing.T) {
 		"tool.tar.gz.sha256": "{sha256 tool.tar.gz}", "tool.tar.gz.SHA512": "{sha512 tool.tar.gz}", "tool.tar.gz.sha256sum": "{sha256 tool.tar.gz}",
 		"tool.tar.gz.sha256.txt": "{sha256 tool.tar.gz}", "checksums.txt.sha256": "{sha256 checksums.txt}", "Tool.md5": "{md5 Tool}", "gone.sha256": "{sha256 }",
 	} {
-		if list, ok := pack.NamesList(name, isFile); !ok || fmt.Sprint(list) != want {
+		if list, ok := output.NamesList(name, isFile); !ok || fmt.Sprint(list) != want {
 			t.Errorf("%s: got %v, %v, expected %s", name, list, ok, want)
 		}
 	}
@@ -158,7 +158,7 @@ func TestNamesList(t *testing.T) {
 		"", ".", "tool", "tool.tar.gz", "checksum_1.2.3_linux_amd64", "checksums.txt.sig", "checksums.txt.asc", "go.sum", "sha256sum_linux_amd64.tar.gz",
 		"README.txt", "LICENSE", "tool_sha256", "tool.sum", "\xff\xfe", "İ.txt", "checksum.exe",
 	} {
-		if list, ok := pack.NamesList(name, isFile); ok {
+		if list, ok := output.NamesList(name, isFile); ok {
 			t.Errorf("%q is taken for a list: %v", name, list)
 		}
 	}
@@ -170,8 +170,8 @@ func FuzzParseChecksums(f *testing.F) {
 	f.Add([]byte(`\`+sum256+`  a\\b\n`+"\n"), "checksums.txt")
 	f.Add([]byte(sum256), "tool.sha256")
 	f.Fuzz(func(t *testing.T, data []byte, name string) {
-		named, _ := pack.NamesList(name, func(s string) bool { return len(s)%2 == 0 })
-		list, err := pack.ParseChecksums(data, named.Algorithm, named.Only)
+		named, _ := output.NamesList(name, func(s string) bool { return len(s)%2 == 0 })
+		list, err := output.ParseChecksums(data, named.Algorithm, named.Only)
 		if err != nil {
 			return
 		}
@@ -214,7 +214,7 @@ func TestParseChecksumsAsSha256sum(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sums, err := pack.Sums(strings.NewReader("content"), []string{"sha256"})
+	sums, err := output.Sums(strings.NewReader("content"), []string{"sha256"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestParseChecksumsAsSha256sum(t *testing.T) {
 			cmd.Stdin = strings.NewReader(list)
 			checked := cmd.Run() == nil
 
-			entries, err := pack.ParseChecksums([]byte(list), "sha256", "")
+			entries, err := output.ParseChecksums([]byte(list), "sha256", "")
 			for _, e := range entries {
 				if e.Sum != right || e.Name != "a" && e.Name != "b" {
 					err = fmt.Errorf("line %d does not fit", e.Line)

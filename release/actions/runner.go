@@ -1,20 +1,7 @@
-// Package github holds all that is said to GitHub: to the Actions runner (inputs,
-// outputs, groups, annotations, the job summary) and to the Releases API.
-//
-// Of this module's packages it imports only the leaf quote: a file to attach is described
-// by an Asset, so that the package can be read and tested alone. The fake GitHub it is
-// tested with is githubtest.
-//
-// Publishing is a transaction. Open finds or creates a draft; Attach uploads one
-// file, as often as it takes, and replaces what an interrupted upload left; Publish
-// reads every file's name, state, size and digest and the commit of the tag back from the
-// server, and only then makes the release public. Afterwards it reads all of that again,
-// even if the answer was an error, and State says what is known. A public release is never
-// changed, unless it may be overwritten, and then it is made a draft first.
-//
-// A successful answer is not believed unless it is about the release that was asked for, has
-// its tag, and is possible in itself (answers.go). Every request is made in api.go.
-package github
+// Package actions is the side of this program that faces a runner of GitHub Actions: inputs,
+// outputs, groups, annotations, masks, the job summary, and the log, in which no line may be
+// taken for a command to the runner.
+package actions
 
 import (
 	"crypto/rand"

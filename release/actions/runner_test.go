@@ -1,4 +1,4 @@
-package github_test
+package actions_test
 
 import (
 	"bytes"
@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/actions"
 )
 
 // runner returns a runner with files of its own, and what was written to its log.
-func runner(t *testing.T, env map[string]string) (*github.Runner, *bytes.Buffer, func(variable string) string) {
+func runner(t *testing.T, env map[string]string) (*actions.Runner, *bytes.Buffer, func(variable string) string) {
 	t.Helper()
 	dir := t.TempDir()
 	all := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary")}
@@ -21,7 +21,7 @@ func runner(t *testing.T, env map[string]string) (*github.Runner, *bytes.Buffer,
 		all[name] = value
 	}
 	var log bytes.Buffer
-	return github.NewRunner(func(name string) string { return all[name] }, &log), &log, func(variable string) string {
+	return actions.NewRunner(func(name string) string { return all[name] }, &log), &log, func(variable string) string {
 		data, err := os.ReadFile(all[variable])
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +34,7 @@ func runner(t *testing.T, env map[string]string) (*github.Runner, *bytes.Buffer,
 func TestOutputCannotBeForged(t *testing.T) {
 	r, _, read := runner(t, nil)
 	evil := "x\n_GitHubActionsFileCommandDelimeter_\npublished<<y\ntrue\ny"
-	if err := r.Outputs([]github.Output{{Name: "notes", Value: evil}, {Name: "notes", Value: evil}}); err != nil {
+	if err := r.Outputs([]actions.Output{{Name: "notes", Value: evil}, {Name: "notes", Value: evil}}); err != nil {
 		t.Fatal(err)
 	}
 	form := regexp.MustCompile(`(?s)^notes<<([A-Z2-7]{26})\n` + regexp.QuoteMeta(evil) + `\n([A-Z2-7]{26})\nnotes<<([A-Z2-7]{26})\n`)
@@ -93,7 +93,7 @@ func TestInactive(t *testing.T) {
 	r, log, _ := runner(t, map[string]string{"GITHUB_ACTIONS": "", "GITHUB_OUTPUT": filepath.Join(dir, "o")})
 	r.Mask("secret")
 	r.Annotate("t", "", 0, "m")
-	if err := r.Outputs([]github.Output{{Name: "a", Value: "b"}}); err != nil {
+	if err := r.Outputs([]actions.Output{{Name: "a", Value: "b"}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "o")); log.Len() > 0 || !os.IsNotExist(err) {
@@ -105,7 +105,7 @@ func TestInactive(t *testing.T) {
 func TestCommandsHaveNoOldCommand(t *testing.T) {
 	env := map[string]string{"GITHUB_ACTIONS": "true"}
 	var out bytes.Buffer
-	r := github.NewRunner(func(name string) string { return env[name] }, &out)
+	r := actions.NewRunner(func(name string) string { return env[name] }, &out)
 
 	const old = "##[add-mask]x"
 	r.Annotate(old, old, 1, old)
