@@ -13,6 +13,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/org/go-static-release/build/target"
+
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/build/door"
 )
 
@@ -41,7 +45,7 @@ type node struct {
 // Causes finds the packages of one program that bring libraries with them, by walking the
 // dependency graph of the target. Nothing found is an answer: then the linker flags did it.
 func (p *Plan) Causes(ctx context.Context, b Build, m Main) ([]Cause, error) {
-	graph, err := p.graph(ctx, append(b.Target.env(), b.CC.env()...), b.Tags, []Main{m})
+	graph, err := p.graph(ctx, append(b.Target.Env(), b.CC.env()...), b.Tags, []Main{m})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +72,7 @@ func (p *Plan) graph(ctx context.Context, env []string, tags string, mains []Mai
 	for _, m := range mains {
 		args = append(args, m.ImportPath)
 	}
-	out, err := Command{Args: args, Env: env, Dir: p.dir}.output(ctx, p.env)
+	out, err := process.Command{Args: args, Env: env, Dir: p.dir}.Output(ctx, p.env)
 	if err != nil {
 		return nil, fmt.Errorf("walking the imports: %w", err)
 	}
@@ -85,7 +89,7 @@ func (p *Plan) graph(ctx context.Context, env []string, tags string, mains []Mai
 }
 
 // cgoPackages lists the packages outside the standard library that have C in them for t.
-func (p *Plan) cgoPackages(ctx context.Context, t Target, mains []Main) (packages []node, err error) {
+func (p *Plan) cgoPackages(ctx context.Context, t target.Target, mains []Main) (packages []node, err error) {
 	graph, err := p.graph(ctx, p.listEnv(t), p.cgoTags(t), mains)
 	for _, n := range graph {
 		if len(n.CgoFiles) > 0 && !n.Standard {
@@ -98,16 +102,16 @@ func (p *Plan) cgoPackages(ctx context.Context, t Target, mains []Main) (package
 
 // listEnv is the environment in which packages are listed before it is known whether
 // any of them needs C.
-func (p *Plan) listEnv(t Target) []string {
+func (p *Plan) listEnv(t target.Target) []string {
 	if p.cgo {
-		return append(t.env(), "CGO_ENABLED=1")
+		return append(t.Env(), "CGO_ENABLED=1")
 	}
-	return t.env()
+	return t.Env()
 }
 
 // cgoTags are the build tags with cgo: the user's, and where there is a choice those by
 // which net and os/user do without C. On macOS and Windows they ask the system either way.
-func (p *Plan) cgoTags(t Target) string {
+func (p *Plan) cgoTags(t target.Target) string {
 	if !p.cgo || t.OS == "darwin" || t.OS == "ios" || t.OS == "windows" {
 		return p.Tags
 	}

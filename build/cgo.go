@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/target"
+
 	"github.com/org/go-static-release/build/problem"
 )
 
@@ -44,32 +46,10 @@ func (c *Compiler) env() []string {
 	return append(env, "CGO_CPPFLAGS=")
 }
 
-// cpus are the names that compilers have for a GOARCH, in what they call a triple.
-var cpus = map[string]string{
-	"386": "i686", "amd64": "x86_64", "arm": "arm", "arm64": "aarch64", "loong64": "loongarch64", "mips": "mips", "mipsle": "mipsel",
-	"mips64": "mips64", "mips64le": "mips64el", "ppc64": "powerpc64", "ppc64le": "powerpc64le", "riscv64": "riscv64", "s390x": "s390x",
-}
-
-// abi is the end of a target's triple on Linux, for musl or gnu, and whether a compiler
-// with that triple makes code for the target's level. Debian's gnueabihf is ARMv7, and
-// nobody's default is soft floating point on MIPS.
-func (t Target) abi(libc string) (suffix string, ok bool) {
-	_, level := levelOf(t.Arch, t.Level)
-	switch {
-	case t.Arch == "arm" && level == "5":
-		return libc + "eabi", true
-	case t.Arch == "arm":
-		return libc + "eabihf", level == "7" || libc == "musl"
-	case strings.HasPrefix(t.Arch, "mips64") && libc == "gnu":
-		return "gnuabi64", level != "softfloat"
-	}
-	return libc, level != "softfloat"
-}
-
 // candidates are the C compilers that could make static programs for t on the machine
 // host, the best first: musl has no name service to load at run time. Each is tried.
-func (t Target) candidates(host Target) (list []string) {
-	cpu := cpus[t.Arch]
+func candidates(t, host target.Target) (list []string) {
+	cpu := target.ArchitectureOf(t.Arch).CPU
 	zig := map[string]string{"i686": "x86"}[cpu]
 	if zig == "" {
 		zig = cpu
@@ -77,16 +57,16 @@ func (t Target) candidates(host Target) (list []string) {
 	switch t.OS {
 	case "linux":
 		native := host.OS == "linux" && host.Arch == t.Arch
-		if suffix, ok := t.abi("musl"); ok {
+		if suffix, ok := t.ABI("musl"); ok {
 			list = append(list, cpu+"-linux-"+suffix+"-gcc")
 			if native {
 				list = append(list, "musl-gcc")
 			}
-			if _, level := levelOf(t.Arch, t.Level); t.Arch != "arm" || level == "7" { // for others zig wants a -mcpu
+			if _, level := t.LevelVariable(); t.Arch != "arm" || level == "7" { // for others zig wants a -mcpu
 				list = append(list, "zig cc -target "+zig+"-linux-"+suffix)
 			}
 		}
-		if suffix, ok := t.abi("gnu"); ok {
+		if suffix, ok := t.ABI("gnu"); ok {
 			list = append(list, cpu+"-linux-"+suffix+"-gcc")
 			if native {
 				list = append(list, "gcc") // on Alpine this is musl's
@@ -111,7 +91,7 @@ func (t Target) candidates(host Target) (list []string) {
 
 // A noCompiler is a target that needs a C compiler and has none.
 type noCompiler struct {
-	target   Target
+	target   target.Target
 	packages []node   // that need it
 	given    string   // the one that the user gave, ""
 	reasons  []string // for each that was tried
@@ -128,8 +108,8 @@ func cxx(packages []node) bool {
 
 // compiler finds and tries a C compiler for the packages that need one for t: the one
 // given, else the first that works.
-func (p *Plan) compiler(ctx context.Context, t Target, given string, packages []node) (*Compiler, error) {
-	list := t.candidates(Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
+func (p *Plan) compiler(ctx context.Context, t target.Target, given string, packages []node) (*Compiler, error) {
+	list := candidates(t, target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
 	if given != "" {
 		list = []string{given}
 	}
@@ -161,7 +141,7 @@ func (p *Plan) compiler(ctx context.Context, t Target, given string, packages []
 
 // extLDFlags are the flags by which a C compiler links a static program. macOS has no
 // libc to link with statically, and its own is always there.
-func (t Target) extLDFlags() string {
+func extLDFlags(t target.Target) string {
 	if t.OS == "darwin" || t.OS == "ios" {
 		return ""
 	}
@@ -188,7 +168,7 @@ func sister(cc string) string {
 }
 
 // givenFor is the C compiler that the user gave for t, "" if none. The last one counts.
-func givenFor(t Target, given []GivenCompiler) (cc string) {
+func givenFor(t target.Target, given []GivenCompiler) (cc string) {
 	for _, g := range given {
 		if targetMatches(g.Targets, t) {
 			cc = g.CC
@@ -198,7 +178,7 @@ func givenFor(t Target, given []GivenCompiler) (cc string) {
 }
 
 // targetMatches reports whether a pattern, with or without a level, means t.
-func targetMatches(pattern string, t Target) bool {
+func targetMatches(pattern string, t target.Target) bool {
 	for _, name := range []string{t.String(), t.OS + "/" + t.Arch} {
 		if ok, _ := path.Match(pattern, name); ok { // a bad pattern matches nothing, which is reported
 			return true
@@ -209,9 +189,9 @@ func targetMatches(pattern string, t Target) bool {
 
 // unusedCompilers finds what was given for no target at all: a mistyped target would
 // otherwise be built with another compiler.
-func unusedCompilers(given []GivenCompiler, targets []Target) (ps problem.List) {
+func unusedCompilers(given []GivenCompiler, targets []target.Target) (ps problem.List) {
 	for _, g := range given {
-		if !slices.ContainsFunc(targets, func(t Target) bool { return targetMatches(g.Targets, t) }) {
+		if !slices.ContainsFunc(targets, func(t target.Target) bool { return targetMatches(g.Targets, t) }) {
 			ps.Add("cc", "", "%s=%s is for none of the targets", g.Targets, g.CC)
 		}
 	}

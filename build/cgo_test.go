@@ -8,32 +8,34 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/build/target"
+
 	"github.com/google/go-cmp/cmp"
 )
 
 // Which C compilers are tried for a target, on which machine, the best first.
 func TestCandidates(t *testing.T) {
-	linux, mac, windows := Target{"linux", "amd64", ""}, Target{"darwin", "arm64", ""}, Target{"windows", "amd64", ""}
+	linux, mac, windows := target.Target{OS: "linux", Arch: "amd64"}, target.Target{OS: "darwin", Arch: "arm64"}, target.Target{OS: "windows", Arch: "amd64"}
 	for _, test := range []struct {
-		target, host Target
+		target, host target.Target
 		want         string
 	}{
-		{Target{"linux", "amd64", ""}, linux, "x86_64-linux-musl-gcc, musl-gcc, zig cc -target x86_64-linux-musl, x86_64-linux-gnu-gcc, gcc"},
-		{Target{"linux", "amd64", "v3"}, mac, "x86_64-linux-musl-gcc, zig cc -target x86_64-linux-musl, x86_64-linux-gnu-gcc"},
-		{Target{"linux", "386", ""}, linux, "i686-linux-musl-gcc, zig cc -target x86-linux-musl, i686-linux-gnu-gcc"},
-		{Target{"linux", "arm64", ""}, linux, "aarch64-linux-musl-gcc, zig cc -target aarch64-linux-musl, aarch64-linux-gnu-gcc"},
-		{Target{"linux", "arm", ""}, linux, "arm-linux-musleabihf-gcc, zig cc -target arm-linux-musleabihf, arm-linux-gnueabihf-gcc"},
-		{Target{"linux", "arm", "6"}, linux, "arm-linux-musleabihf-gcc"}, // gnueabihf would make ARMv7
-		{Target{"linux", "arm", "5"}, linux, "arm-linux-musleabi-gcc, arm-linux-gnueabi-gcc"},
-		{Target{"linux", "mips64le", ""}, linux, "mips64el-linux-musl-gcc, zig cc -target mips64el-linux-musl, mips64el-linux-gnuabi64-gcc"},
-		{Target{"linux", "mips", "softfloat"}, linux, ""},
-		{Target{"windows", "amd64", ""}, linux, "x86_64-w64-mingw32-gcc, zig cc -target x86_64-windows-gnu"},
-		{Target{"windows", "amd64", ""}, windows, "x86_64-w64-mingw32-gcc, zig cc -target x86_64-windows-gnu, gcc"},
-		{Target{"darwin", "amd64", ""}, mac, "clang -arch x86_64"},
-		{Target{"darwin", "amd64", ""}, linux, ""},
-		{Target{"freebsd", "amd64", ""}, linux, ""},
+		{target.Target{OS: "linux", Arch: "amd64"}, linux, "x86_64-linux-musl-gcc, musl-gcc, zig cc -target x86_64-linux-musl, x86_64-linux-gnu-gcc, gcc"},
+		{target.Target{OS: "linux", Arch: "amd64", Level: "v3"}, mac, "x86_64-linux-musl-gcc, zig cc -target x86_64-linux-musl, x86_64-linux-gnu-gcc"},
+		{target.Target{OS: "linux", Arch: "386"}, linux, "i686-linux-musl-gcc, zig cc -target x86-linux-musl, i686-linux-gnu-gcc"},
+		{target.Target{OS: "linux", Arch: "arm64"}, linux, "aarch64-linux-musl-gcc, zig cc -target aarch64-linux-musl, aarch64-linux-gnu-gcc"},
+		{target.Target{OS: "linux", Arch: "arm"}, linux, "arm-linux-musleabihf-gcc, zig cc -target arm-linux-musleabihf, arm-linux-gnueabihf-gcc"},
+		{target.Target{OS: "linux", Arch: "arm", Level: "6"}, linux, "arm-linux-musleabihf-gcc"}, // gnueabihf would make ARMv7
+		{target.Target{OS: "linux", Arch: "arm", Level: "5"}, linux, "arm-linux-musleabi-gcc, arm-linux-gnueabi-gcc"},
+		{target.Target{OS: "linux", Arch: "mips64le"}, linux, "mips64el-linux-musl-gcc, zig cc -target mips64el-linux-musl, mips64el-linux-gnuabi64-gcc"},
+		{target.Target{OS: "linux", Arch: "mips", Level: "softfloat"}, linux, ""},
+		{target.Target{OS: "windows", Arch: "amd64"}, linux, "x86_64-w64-mingw32-gcc, zig cc -target x86_64-windows-gnu"},
+		{target.Target{OS: "windows", Arch: "amd64"}, windows, "x86_64-w64-mingw32-gcc, zig cc -target x86_64-windows-gnu, gcc"},
+		{target.Target{OS: "darwin", Arch: "amd64"}, mac, "clang -arch x86_64"},
+		{target.Target{OS: "darwin", Arch: "amd64"}, linux, ""},
+		{target.Target{OS: "freebsd", Arch: "amd64"}, linux, ""},
 	} {
-		if got := strings.Join(test.target.candidates(test.host), ", "); got != test.want {
+		if got := strings.Join(candidates(test.target, test.host), ", "); got != test.want {
 			t.Errorf("%s on %s: got %q, want %q", test.target, test.host, got, test.want)
 		}
 	}
@@ -54,14 +56,14 @@ func TestSister(t *testing.T) {
 // What is given for a target wins, the last first; a pattern may leave the level out.
 func TestGivenCompiler(t *testing.T) {
 	given := []GivenCompiler{{"linux/*", "a"}, {"linux/arm", "b"}, {"linux/arm/6", "c"}, {"windows/amd64", "d"}}
-	for target, want := range map[Target]string{
-		{"linux", "amd64", "v3"}: "a", {"linux", "arm", ""}: "b", {"linux", "arm", "7"}: "b", {"linux", "arm", "6"}: "c", {"darwin", "arm64", ""}: "",
+	for target, want := range map[target.Target]string{
+		{OS: "linux", Arch: "amd64", Level: "v3"}: "a", {OS: "linux", Arch: "arm"}: "b", {OS: "linux", Arch: "arm", Level: "7"}: "b", {OS: "linux", Arch: "arm", Level: "6"}: "c", {OS: "darwin", Arch: "arm64"}: "",
 	} {
 		if got := givenFor(target, given); got != want {
 			t.Errorf("%s: got %q, want %q", target, got, want)
 		}
 	}
-	ps := unusedCompilers(given, []Target{{"linux", "arm", "7"}})
+	ps := unusedCompilers(given, []target.Target{{OS: "linux", Arch: "arm", Level: "7"}})
 	if len(ps) != 2 || !strings.HasPrefix(ps[0].Error(), "linux/arm/6=c is for none") || !strings.HasPrefix(ps[1].Error(), "windows/amd64=d is for none") {
 		t.Errorf("got %v", ps)
 	}
@@ -73,7 +75,7 @@ func TestCompilerIsTried(t *testing.T) {
 		t.Skip("musl-gcc is not installed (musl-tools)")
 	}
 	p := &Plan{}
-	amd64 := Target{"linux", "amd64", ""}
+	amd64 := target.Target{OS: "linux", Arch: "amd64"}
 	c, err := p.compiler(context.Background(), amd64, "musl-gcc", nil)
 	if err != nil || c.CXX != "musl-g++" || !strings.Contains(c.Version, "gcc") {
 		t.Fatalf("got %+v, %v", c, err)
@@ -87,7 +89,7 @@ func TestCompilerIsTried(t *testing.T) {
 		{"amd64", "../cgo/cc", "not installed: ../cgo/cc"},
 		{"amd64", "gcc -Wl,--no-warnings", "without its warning of what that loads at run time"},
 	} {
-		_, err := p.compiler(context.Background(), Target{"linux", test.target, ""}, test.cc, nil)
+		_, err := p.compiler(context.Background(), target.Target{OS: "linux", Arch: test.target}, test.cc, nil)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s for %s: %v", test.cc, test.target, err)
 		}
@@ -131,7 +133,7 @@ func TestRemedies(t *testing.T) {
 	if got := stubs(sqlite); len(got) != 1 || !strings.Contains(got[0], "modernc.org/sqlite") {
 		t.Errorf("got %q", got)
 	}
-	arm := Binary{Target: Target{"linux", "arm64", ""}, Loads: []string{"dlopen"}}
+	arm := Binary{Target: target.Target{OS: "linux", Arch: "arm64"}, Loads: []string{"dlopen"}}
 	if got := adviceForLoads(arm, sqlite); got != "--tags sqlite_omit_load_extension" {
 		t.Errorf("got %q", got)
 	}
@@ -141,18 +143,12 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-// Every target that Go knows has a name in a C compiler's triple, and what is to be
-// installed for all that lack a compiler is said in one line for each system.
+// For all targets that lack a compiler, one line for each system says what to install.
 func TestNoCompilers(t *testing.T) {
-	for arch := range qemuArch {
-		if cpus[arch] == "" {
-			t.Errorf("no triple for %s", arch)
-		}
-	}
 	var missing []*noCompiler
 	for _, name := range []string{"linux/s390x", "linux/mips64le", "windows/386", "windows/arm64", "darwin/arm64"} {
 		os, arch, _ := strings.Cut(name, "/")
-		missing = append(missing, &noCompiler{target: Target{os, arch, ""}, packages: []node{{ImportPath: "example.com/c"}}, reasons: []string{"no"}})
+		missing = append(missing, &noCompiler{target: target.Target{OS: os, Arch: arch}, packages: []node{{ImportPath: "example.com/c"}}, reasons: []string{"no"}})
 	}
 	ps := noCompilers(missing)
 	want := []string{

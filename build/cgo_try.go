@@ -12,6 +12,10 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/org/go-static-release/build/target"
+
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/build/static"
 )
 
@@ -21,7 +25,7 @@ const trialTime = 3 * time.Minute
 
 // trial is a program that every C and C++ compiler takes. On Linux it calls a function
 // that a static glibc does not have whole.
-func (t Target) trial() string {
+func trial(t target.Target) string {
 	if t.OS == "linux" {
 		return "#include <netdb.h>\nint main(void) { struct addrinfo *found; return getaddrinfo(\"localhost\", 0, 0, &found); }\n"
 	}
@@ -31,7 +35,7 @@ func (t Target) trial() string {
 // tryCompiler makes a program with c and reads it back like any other: that says more
 // about a compiler than its name. Among the many ways to be wrong are a missing libc.a
 // and another machine's compiler. The compiler of C++ is tried if it is needed.
-func (p *Plan) tryCompiler(ctx context.Context, t Target, c *Compiler, cxx bool) (err error) {
+func (p *Plan) tryCompiler(ctx context.Context, t target.Target, c *Compiler, cxx bool) (err error) {
 	if strings.ContainsAny(strings.Fields(c.CC)[0], `/\`) && !filepath.IsAbs(strings.Fields(c.CC)[0]) {
 		return errors.New("give its path from the root, or put it on the PATH: it is run in other directories")
 	}
@@ -53,7 +57,7 @@ func (p *Plan) tryCompiler(ctx context.Context, t Target, c *Compiler, cxx bool)
 			return fmt.Errorf("there is C++ to compile: %s: %w", c.CXX, err)
 		}
 	}
-	about, err := Command{Args: append(strings.Fields(c.CC), "--version"), Dir: dir}.output(ctx, p.env)
+	about, err := process.Command{Args: append(strings.Fields(c.CC), "--version"), Dir: dir}.Output(ctx, p.env)
 	if err != nil {
 		return fmt.Errorf("asking for its version: %w", err)
 	}
@@ -62,14 +66,14 @@ func (p *Plan) tryCompiler(ctx context.Context, t Target, c *Compiler, cxx bool)
 }
 
 // makeTrial makes a program from the source file name in dir, and judges it.
-func (p *Plan) makeTrial(ctx context.Context, t Target, compiler, dir, name string) error {
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(t.trial()), 0o600); err != nil {
+func (p *Plan) makeTrial(ctx context.Context, t target.Target, compiler, dir, name string) error {
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(trial(t)), 0o600); err != nil {
 		return fmt.Errorf("making room to try it: %w", err)
 	}
 	out := name + ".out"
-	args := append(strings.Fields(compiler), strings.Fields(t.extLDFlags())...)
-	_, messages, err := Command{Args: append(args, "-o", out, name), Dir: dir}.run(ctx, p.env)
-	var failed *CommandError
+	args := append(strings.Fields(compiler), strings.Fields(extLDFlags(t))...)
+	_, messages, err := process.Command{Args: append(args, "-o", out, name), Dir: dir}.Run(ctx, p.env)
+	var failed *process.CommandError
 	if errors.As(err, &failed) {
 		return errors.New(complaint(strings.ReplaceAll(failed.Error(), dir, ".")))
 	}

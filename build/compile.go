@@ -11,13 +11,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/limit"
+
+	"github.com/org/go-static-release/build/target"
+
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/build/problem"
 )
 
 // A Binary is one compiled main package.
 type Binary struct {
 	Main   Main
-	Target Target
+	Target target.Target
 	Path   string // on disk, at first in the directory given to Compile
 	Size   int64  // bytes
 
@@ -31,7 +37,7 @@ func (b Binary) Exe() string { return b.Target.Exe(b.Main.Name) }
 
 // Command returns the go build of b, writing to the directory out. One command
 // builds all main packages: go loads the dependency graph once.
-func (p *Plan) Command(b Build, out string) Command {
+func (p *Plan) Command(b Build, out string) process.Command {
 	args := []string{"go", "build",
 		"-trimpath",      // no path of this machine in the binary
 		"-mod=" + p.Mod,  // never change go.mod
@@ -47,7 +53,7 @@ func (p *Plan) Command(b Build, out string) Command {
 	for _, m := range b.Mains {
 		args = append(args, m.ImportPath)
 	}
-	return Command{Args: args, Env: append(b.Target.env(), b.CC.env()...), Dir: p.dir}
+	return process.Command{Args: args, Env: append(b.Target.Env(), b.CC.env()...), Dir: p.dir}
 }
 
 // A Compilation is what became of building one target.
@@ -64,7 +70,7 @@ type Compilation struct {
 // Compile of the target made: the go command leaves what is up to date by its build ID. On
 // an error no binary is returned: go build writes the programs that do compile even when
 // another does not.
-func (p *Plan) Compile(ctx context.Context, b Build, out string, share Share) (Compilation, error) {
+func (p *Plan) Compile(ctx context.Context, b Build, out string, share limit.Share) (Compilation, error) {
 	cmd := p.Command(b, out)
 	// The go command's own temporary files: should they lie in the checkout, they would
 	// dirty the tree that it is about to stamp. The caller removes out's parent. With cgo
@@ -79,13 +85,13 @@ func (p *Plan) Compile(ctx context.Context, b Build, out string, share Share) (C
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
-	_, stderr, used, err := cmd.measure(ctx, p.env)
+	_, stderr, used, err := cmd.Measure(ctx, p.env)
 	dirs := map[string]string{out: "$OUT", p.dir: "."}
-	var failed *CommandError
+	var failed *process.CommandError
 	if errors.As(err, &failed) {
 		failed.Output = shorten(failed.Output, dirs)
 	}
-	c := Compilation{Largest: used.largest, CPU: used.cpu}
+	c := Compilation{Largest: used.Largest, CPU: used.CPU}
 	if err != nil {
 		return c, p.withoutC(ctx, b, err)
 	}
@@ -119,13 +125,13 @@ var killed = regexp.MustCompile(`(?m)signal: killed$|: out of memory|cannot allo
 // ShortOfMemory reports whether a compilation failed because the system had no more
 // memory for it.
 func ShortOfMemory(err error) bool {
-	var failed *CommandError
+	var failed *process.CommandError
 	return errors.As(err, &failed) && (killed.MatchString(failed.Output) || killed.MatchString(failed.Err.Error()))
 }
 
 // withoutC adds to the failure of a build without cgo the package that cannot do without.
 func (p *Plan) withoutC(ctx context.Context, b Build, failure error) error {
-	var failed *CommandError
+	var failed *process.CommandError
 	if b.CC != nil || !errors.As(failure, &failed) {
 		return failure
 	}
@@ -164,7 +170,7 @@ func glibcLoads(output string) map[string][]string {
 }
 
 // OutputName is the name that go build gives the program of m: wasm has no suffix there.
-func OutputName(m Main, t Target) string {
+func OutputName(m Main, t target.Target) string {
 	if t.Arch == "wasm" {
 		return m.Name
 	}
@@ -172,7 +178,7 @@ func OutputName(m Main, t Target) string {
 }
 
 // findOutput finds what go build wrote for m.
-func findOutput(out string, m Main, t Target) (Binary, error) {
+func findOutput(out string, m Main, t target.Target) (Binary, error) {
 	bin := Binary{Main: m, Target: t, Path: filepath.Join(out, t.Exe(m.Name))}
 	if name := OutputName(m, t); name != t.Exe(m.Name) {
 		if err := os.Rename(filepath.Join(out, name), bin.Path); err != nil {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/build/door"
 
 	"github.com/org/go-static-release/build/problem"
@@ -218,11 +220,11 @@ func (p *Plan) read(ctx context.Context, d *door.Door, file string, b blob, limi
 			return nil, &door.Refusal{Name: file, Why: door.IsTooLarge}
 		}
 
-		command := Command{
+		command := process.Command{
 			Args: []string{"git", "cat-file", "blob", b.hash},
 			Dir:  p.Source.top,
 		}
-		data, _, err := command.run(ctx, p.git.env)
+		data, _, err := command.Run(ctx, p.git.env)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", file, err)
 		}

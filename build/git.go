@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/build/problem"
 )
 
@@ -197,11 +199,11 @@ var ownGitSettings = []gitSetting{
 // git runs git in the root of the repository and returns its standard output without
 // the final newline.
 func (r repo) git(ctx context.Context, args ...string) (string, error) {
-	command := Command{
+	command := process.Command{
 		Args: append([]string{"git"}, args...),
 		Dir:  r.top,
 	}
-	return command.output(ctx, r.env)
+	return command.Output(ctx, r.env)
 }
 
 // A gitSetting is one line of a git configuration.

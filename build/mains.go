@@ -14,6 +14,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/org/go-static-release/build/target"
+
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/build/problem"
 
 	"golang.org/x/mod/module"
@@ -73,14 +77,14 @@ var errNoMain = errors.New("no main package")
 // listMains lists the main packages that match patterns for one target. With no
 // patterns it lists every main package of the module. Packages that build
 // constraints exclude for the target are not listed.
-func (p *Plan) listMains(ctx context.Context, t Target, patterns []string) ([]Main, error) {
+func (p *Plan) listMains(ctx context.Context, t target.Target, patterns []string) ([]Main, error) {
 	found, err := p.list(ctx, t, p.listEnv(t), patterns)
 	if err = cmp.Or(err, found.notMain); err != nil || p.cgo || !p.hasC {
 		return found.mains, err
 	}
 	// go list says nothing of packages that it excludes, and may have excluded some only
 	// because cgo is off.
-	withC, err := p.list(ctx, t, append(t.env(), "CGO_ENABLED=1"), patterns)
+	withC, err := p.list(ctx, t, append(t.Env(), "CGO_ENABLED=1"), patterns)
 	for _, m := range withC.mains {
 		if !slices.ContainsFunc(found.mains, func(have Main) bool { return have.ImportPath == m.ImportPath }) {
 			m.allC = true
@@ -97,15 +101,15 @@ type listing struct {
 }
 
 // list lists packages in an environment.
-func (p *Plan) list(ctx context.Context, t Target, env, patterns []string) (found listing, err error) {
+func (p *Plan) list(ctx context.Context, t target.Target, env, patterns []string) (found listing, err error) {
 	args := []string{"go", "list", "-find", "-e", "-tags=" + p.cgoTags(t), "-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Module"}
 	args = append(args, "--")
 	named := len(patterns) > 0
 	if !named {
 		patterns = []string{"./..."}
 	}
-	cmd := Command{Args: append(args, patterns...), Env: env, Dir: p.dir}
-	out, stderr, err := cmd.run(ctx, p.env)
+	cmd := process.Command{Args: append(args, patterns...), Env: env, Dir: p.dir}
+	out, stderr, err := cmd.Run(ctx, p.env)
 	if err != nil {
 		return found, err
 	}
@@ -204,7 +208,7 @@ func (p *Plan) chooseMains(all []Main) ([]Main, error) {
 }
 
 // mainsFor decides what one target builds.
-func (p *Plan) mainsFor(ctx context.Context, t Target, patterns []string) ([]Main, error) {
+func (p *Plan) mainsFor(ctx context.Context, t target.Target, patterns []string) ([]Main, error) {
 	list := p.everywhere
 	if list == nil {
 		list = func() ([]Main, error) { return p.listMains(ctx, t, patterns) }

@@ -25,6 +25,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/org/go-static-release/build/target"
+
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/build/door"
 
 	"github.com/org/go-static-release/build/problem"
@@ -93,21 +97,18 @@ type Plan struct {
 
 // A Build is what one target compiles.
 type Build struct {
-	Target  Target    `json:"target"`
-	Mains   []Main    `json:"mains"`
-	Tags    string    `json:"tags,omitempty"`
-	LDFlags string    `json:"ldflags"`
-	CC      *Compiler `json:"cc,omitempty"` // nil: without cgo
+	Target  target.Target `json:"target"`
+	Mains   []Main        `json:"mains"`
+	Tags    string        `json:"tags,omitempty"`
+	LDFlags string        `json:"ldflags"`
+	CC      *Compiler     `json:"cc,omitempty"` // nil: without cgo
 }
 
 // A Skipped is a target that a wildcard matched but that cannot be built.
 type Skipped struct {
-	Target Target `json:"target"`
-	Reason string `json:"reason"`
+	Target target.Target `json:"target"`
+	Reason string        `json:"reason"`
 }
-
-// MarshalText writes the target as its name.
-func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // NewPlan resolves spec. When it is wrong, the error is a Problems with everything
 // that could be found, and the plan, unless nil, holds what was decided all the same.
@@ -297,12 +298,12 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps problem.List) {
 		ps.Keep("", fmt.Errorf("listing targets: %w", err))
 		return ps
 	}
-	platforms, err := parsePlatforms([]byte(out))
+	platforms, err := target.ParsePlatforms([]byte(out))
 	if err != nil {
 		ps.Keep("", err)
 		return ps
 	}
-	targets, named, ps := selectTargets(spec.Targets, platforms)
+	targets, named, ps := target.Select(spec.Targets, platforms)
 	firstClass := map[string]bool{}
 	for _, pf := range platforms {
 		firstClass[pf.String()] = pf.FirstClass
@@ -338,7 +339,7 @@ func (p *Plan) setBuilds(ctx context.Context, spec *Spec) (ps problem.List) {
 }
 
 // resolve decides what one target builds, and how.
-func (p *Plan) resolve(ctx context.Context, spec *Spec, t Target, firstClass bool) (b Build, err error) {
+func (p *Plan) resolve(ctx context.Context, spec *Spec, t target.Target, firstClass bool) (b Build, err error) {
 	b = Build{Target: t, Tags: p.Tags}
 	given := givenFor(t, spec.CC)
 	external := false
@@ -369,7 +370,7 @@ func (p *Plan) resolve(ctx context.Context, spec *Spec, t Target, firstClass boo
 }
 
 // addBuilds sorts what was found for each target into builds, skipped targets and problems.
-func (p *Plan) addBuilds(builds []Build, errs []error, named map[Target]bool) (ps problem.List) {
+func (p *Plan) addBuilds(builds []Build, errs []error, named map[target.Target]bool) (ps problem.List) {
 	var without []string
 	var missing []*noCompiler
 	seen := map[string]bool{} // the same mistake for every target is one mistake
@@ -410,8 +411,8 @@ var errNeedsCgo = errors.New("needs cgo: Go cannot link for it without a C toolc
 // needsCgo asks the go command whether it can link programs for t without cgo. It
 // has no command for the question, but it refuses to list any main package then
 // (internal/platform MustLinkExternal; android/amd64 and ios are such targets).
-func (p *Plan) needsCgo(ctx context.Context, t Target) error {
-	_, err := p.goCommand(ctx, t.env(), "list", "cmd/link")
+func (p *Plan) needsCgo(ctx context.Context, t target.Target) error {
+	_, err := p.goCommand(ctx, t.Env(), "list", "cmd/link")
 	if err != nil && strings.Contains(err.Error(), "requires external (cgo) linking") {
 		return &problem.Problem{Setting: "targets", Err: fmt.Errorf("%s %w", t, errNeedsCgo)}
 	}
@@ -420,7 +421,7 @@ func (p *Plan) needsCgo(ctx context.Context, t Target) error {
 
 // goCommand runs the go command in the module's directory.
 func (p *Plan) goCommand(ctx context.Context, env []string, args ...string) (string, error) {
-	return Command{Args: append([]string{"go"}, args...), Env: env, Dir: p.dir}.output(ctx, p.env)
+	return process.Command{Args: append([]string{"go"}, args...), Env: env, Dir: p.dir}.Output(ctx, p.env)
 }
 
 func explainGo(err error) error {
@@ -460,3 +461,6 @@ func (p *Plan) Mains() []Main {
 	}
 	return slices.SortedFunc(maps.Values(mains), func(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) })
 }
+
+// Processes is the -p in the user's GOFLAGS, 0 if there is none.
+func (p *Plan) Processes() int { return p.processes }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/target"
+
 	"github.com/org/go-static-release/build/problem"
 )
 
@@ -82,11 +84,11 @@ func remedy(pkg string, cgo bool) string {
 // Ubuntu. musl-tools has none for C++.
 func debianPackage(m *noCompiler) string {
 	t, language := m.target, "gcc"
-	cpu := strings.ReplaceAll(cpus[t.Arch], "_", "-")
+	cpu := strings.ReplaceAll(target.ArchitectureOf(t.Arch).CPU, "_", "-")
 	if cxx(m.packages) {
 		language = "g++"
 	}
-	suffix, ok := t.abi("gnu")
+	suffix, ok := t.ABI("gnu")
 	switch {
 	case t.OS == "linux" && t.Arch == runtime.GOARCH && cxx(m.packages):
 		return "g++"
@@ -154,7 +156,7 @@ func noCompilers(missing []*noCompiler) (ps problem.List) {
 			}
 		}
 		if m.given != "" {
-			trials = append(trials, fmt.Sprintf("echo 'int main(void) { return 0; }' | %s %s -o /tmp/a.out -x c - # what %s has to pass", m.given, m.target.extLDFlags(), m.target))
+			trials = append(trials, fmt.Sprintf("echo 'int main(void) { return 0; }' | %s %s -o /tmp/a.out -x c - # what %s has to pass", m.given, extLDFlags(m.target), m.target))
 		}
 	}
 	if list := names(debianPackage); list != "" {
@@ -202,6 +204,6 @@ func adviceForLoads(bin Binary, info *debug.BuildInfo) string {
 			}
 		}
 	}
-	suffix, _ := bin.Target.abi("musl") // a level that musl's compilers lack is for the user to see to
-	return fmt.Sprintf("link with musl, whose functions load nothing: --cc '%s=%s-linux-%s-gcc'", bin.Target, cpus[bin.Target.Arch], suffix)
+	suffix, _ := bin.Target.ABI("musl") // a level that musl's compilers lack is for the user to see to
+	return fmt.Sprintf("link with musl, whose functions load nothing: --cc '%s=%s-linux-%s-gcc'", bin.Target, target.ArchitectureOf(bin.Target.Arch).CPU, suffix)
 }

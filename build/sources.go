@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/build/door"
 
 	"github.com/org/go-static-release/build/problem"
@@ -448,12 +450,12 @@ func (p *Plan) filesOf(ctx context.Context, b Build, absent absentFiles) (map[st
 		args = append(args, m.ImportPath)
 	}
 
-	command := Command{
+	command := process.Command{
 		Args: args,
-		Env:  append(b.Target.env(), b.CC.env()...),
+		Env:  append(b.Target.Env(), b.CC.env()...),
 		Dir:  p.dir,
 	}
-	out, _, err := command.run(ctx, p.env)
+	out, _, err := command.Run(ctx, p.env)
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func (p *Plan) linkFlags(template string, b Build) (string, error) {
 	}
 	if b.CC != nil && !strings.Contains(template, "-extldflags") && !strings.Contains(template, "-linkmode") {
 		flags = append(flags, "-linkmode=external")
-		if ext := b.Target.extLDFlags(); ext != "" {
+		if ext := extLDFlags(b.Target); ext != "" {
 			flags = append(flags, "-extldflags="+ext)
 		}
 	}

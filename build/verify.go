@@ -131,7 +131,7 @@ func (p *Plan) checkFile(b Build, bin Binary, file *static.File, content io.Read
 	if stripFlag.MatchString(b.LDFlags) && !file.Stripped && strips(file.Format) {
 		wrong = append(wrong, "symbol table: expected none (-s), found one")
 	}
-	if name, level := levelOf(bin.Target.Arch, bin.Target.Level); file.Float != "" && strings.HasSuffix(level, "float") && file.Float != level {
+	if name, level := bin.Target.LevelVariable(); file.Float != "" && strings.HasSuffix(level, "float") && file.Float != level {
 		wrong = append(wrong, fmt.Sprintf("ABI flags of the file: expected %s=%s, found %s", name, level, file.Float))
 	}
 	leaks, err := leakedPaths(content, bin.Size, append(slices.Clip(p.local), filepath.Dir(bin.Path)))
@@ -165,7 +165,7 @@ func (p *Plan) checkBuildInfo(b Build, bin Binary, info *debug.BuildInfo) (wrong
 	expect("toolchain", p.Go, strings.Fields(info.GoVersion + " ")[0])
 	expect("GOOS", bin.Target.OS, settings["GOOS"])
 	expect("GOARCH", bin.Target.Arch, settings["GOARCH"])
-	if name, value := levelOf(bin.Target.Arch, bin.Target.Level); name != "" {
+	if name, value := bin.Target.LevelVariable(); name != "" {
 		expect(name, value, settings[name])
 	}
 	cgo := "0"

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/org/go-static-release/build/target"
 )
 
 // BenchmarkProve proves a program of some 50 MB, and compares that with the time go build
@@ -47,7 +49,7 @@ func BenchmarkProve(b *testing.B) {
 		b.Fatal(err)
 	}
 	p := &Plan{Source: &Source{}, Go: runtime.Version(), local: []string{strings.TrimSpace(string(root)), filepath.Join(home, "go"), filepath.Join(home, ".cache"), tools}}
-	bin := Binary{Main: Main{ImportPath: "github.com/nektos/act"}, Target: Target{OS: runtime.GOOS, Arch: runtime.GOARCH}, Path: path, Size: fi.Size()}
+	bin := Binary{Main: Main{ImportPath: "github.com/nektos/act"}, Target: target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH}, Path: path, Size: fi.Size()}
 	b.ReportAllocs()
 	for b.Loop() {
 		if proof, _ := p.Verify(Build{Target: bin.Target}, bin); proof == nil || !proof.Static { // it has no commit, which is an error

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/org/go-static-release/build/target"
 )
 
 // Each claim of the plan is compared with the build info, and each difference is named.
@@ -14,7 +16,7 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	const commit = "0123456789012345678901234567890123456789"
 	p := &Plan{Go: "go1.26.8", Source: &Source{Commit: commit}}
 	b := Build{Tags: "a,b"}
-	bin := Binary{Main: Main{ImportPath: "example.com/tool"}, Target: Target{"linux", "amd64", "v3"}}
+	bin := Binary{Main: Main{ImportPath: "example.com/tool"}, Target: target.Target{OS: "linux", Arch: "amd64", Level: "v3"}}
 	right := []debug.BuildSetting{
 		{Key: "-trimpath", Value: "true"}, {Key: "-tags", Value: "a,b"}, {Key: "CGO_ENABLED", Value: "0"}, {Key: "GOARCH", Value: "amd64"},
 		{Key: "GOOS", Value: "linux"}, {Key: "GOAMD64", Value: "v3"}, {Key: "vcs.revision", Value: commit}, {Key: "vcs.modified", Value: "false"},
@@ -58,7 +60,7 @@ func TestVerifyFailsClosed(t *testing.T) {
 	}
 	p := &Plan{Source: &Source{}}
 	for name, data := range map[string][]byte{"empty": nil, "text": []byte("#!/bin/sh\n"), "half": self[:len(self)/2]} {
-		bin := Binary{Main: Main{Name: name}, Target: Target{OS: "linux", Arch: "amd64"}, Path: filepath.Join(t.TempDir(), name), Size: int64(len(data))}
+		bin := Binary{Main: Main{Name: name}, Target: target.Target{OS: "linux", Arch: "amd64"}, Path: filepath.Join(t.TempDir(), name), Size: int64(len(data))}
 		if err := os.WriteFile(bin.Path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/gocache"
+
 	"github.com/org/go-static-release/release/actions"
 
 	"github.com/org/go-static-release/release/output"
@@ -74,19 +76,19 @@ func (p *program) newCache(ctx context.Context, c *Config, wrong error) ([]actio
 		return nil, err
 	}
 	dir := filepath.Join(temp, strings.TrimSuffix(key.Restore, "-")) // one for each request of the job
-	if err := build.MakeCache(dir); err != nil {
+	if err := gocache.Make(dir); err != nil {
 		return nil, err
 	}
 	return []actions.Output{{Name: "path", Value: dir}, {Name: "key", Value: key.Key}, {Name: "restore-key", Value: key.Restore}}, nil
 }
 
 // openCache lets the go command use the action's build cache, if there is one.
-func (p *program) openCache() *build.Cache {
+func (p *program) openCache() *gocache.Cache {
 	dir := getenvOf(p.environ)(cacheDirVar)
 	if dir == "" || !p.runner.Active() {
 		return nil
 	}
-	cache, err := build.OpenCache(dir, time.Now())
+	cache, err := gocache.Open(dir, time.Now())
 	if err != nil {
 		p.say("note: going on without the action's build cache: %v", err)
 		return nil
@@ -100,7 +102,7 @@ func (p *program) openCache() *build.Cache {
 // programs of an earlier one (whole is false), since that may have compiled nothing, and
 // a cache that is saved is never replaced. data, the report of the run, travels with it:
 // the next run begins with what took longest.
-func (p *program) keepCache(cache *build.Cache, data []byte, whole bool) {
+func (p *program) keepCache(cache *gocache.Cache, data []byte, whole bool) {
 	if cache == nil || !whole || !p.worthSaving() {
 		return
 	}

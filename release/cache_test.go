@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/build/gocache"
+
 	"github.com/org/go-static-release/release/actions"
 
 	"github.com/sethvargo/go-githubactions"
 
-	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -165,10 +166,10 @@ func TestCacheOrder(t *testing.T) {
 // What was published is not undone by a cache that cannot be saved.
 func TestCacheNotSaved(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
-	if err := build.MakeCache(dir); err != nil {
+	if err := gocache.Make(dir); err != nil {
 		t.Fatal(err)
 	}
-	cache, err := build.OpenCache(dir, time.Now())
+	cache, err := gocache.Open(dir, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/build/target"
+
 	"github.com/org/go-static-release/build/problem"
 
 	"github.com/org/go-static-release/build"
@@ -20,7 +22,7 @@ func TestTooManyAttached(t *testing.T) {
 	}{{1, 999, "attach"}, {999, 1, "attach"}, {1000, 1, "targets"}} {
 		p := &Plan{Plan: &build.Plan{Name: "tool"}}
 		for i := range test.targets {
-			p.Builds = append(p.Builds, build.Build{Target: build.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
+			p.Builds = append(p.Builds, build.Build{Target: target.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
 			p.Files = append(p.Files, []PlannedFile{{Name: fmt.Sprint("tool_", i, ".zip"), Format: "zip"}})
 		}
 		for i := range test.attached {
@@ -50,7 +52,7 @@ func TestTooManyFiles(t *testing.T) {
 	} {
 		p := &Plan{Plan: &build.Plan{Name: "tool"}, Publish: test.publish}
 		for i := range test.targets {
-			p.Builds = append(p.Builds, build.Build{Target: build.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
+			p.Builds = append(p.Builds, build.Build{Target: target.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
 			p.Files = append(p.Files, []PlannedFile{{Name: fmt.Sprint("tool_", i, ".zip"), Format: "zip"}})
 		}
 		err := p.checkNames(&Config{Checksums: []string{"sha256"}, Timeout: test.timeout})

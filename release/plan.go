@@ -15,6 +15,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/target"
+
+	"github.com/org/go-static-release/build/process"
+
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/build/problem"
@@ -136,7 +140,7 @@ type fileFacts struct {
 }
 
 // archName is the architecture in file names: with its level, if one was asked for.
-func archName(t build.Target) string {
+func archName(t target.Target) string {
 	switch {
 	case t.Level == "":
 		return t.Arch
@@ -277,8 +281,8 @@ func defaultOf(name string) string {
 func (p *Plan) JSON(schema int) ([]byte, error) {
 	type plannedBuild struct {
 		build.Build
-		Command build.Command `json:"command"`
-		Files   []string      `json:"files"`
+		Command process.Command `json:"command"`
+		Files   []string        `json:"files"`
 	}
 	builds := make([]plannedBuild, len(p.Builds))
 	for i, b := range p.Builds {

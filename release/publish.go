@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/org/go-static-release/build/limit"
+
 	"github.com/org/go-static-release/release/output"
 
 	"golang.org/x/mod/semver"
@@ -81,8 +83,8 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 		return errors.Join(err, r.undo(ctx))
 	}
 	defer unlock()
-	machine := build.ThisMachine() // now that no other run is in dist, with what memory it took
-	r.compilers, r.packers = r.plan.NewLimiter(machine, r.cfg.Parallelism), pack.NewCompressors(machine.Processors)
+	machine := limit.ThisMachine() // now that no other run is in dist, with what memory it took
+	r.compilers, r.packers = limit.New(machine, r.cfg.Parallelism, r.plan.Processes()), pack.NewCompressors(machine.Processors)
 	if err := r.attach(ctx); err != nil {
 		return errors.Join(err, r.earlier.close(), sweep(r.cfg.Dist), r.undo(ctx))
 	}

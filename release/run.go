@@ -17,6 +17,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/org/go-static-release/build/smoke"
+
+	"github.com/org/go-static-release/build/limit"
+
 	"github.com/org/go-static-release/release/output"
 
 	"golang.org/x/sync/errgroup"
@@ -45,7 +49,7 @@ type run struct {
 	release   *github.Release // nil in a dry run
 	late      bool            // files are sent when every lane is done: a public release is compared or replaced as a whole
 	web       page
-	compilers *build.Limiter
+	compilers *limit.Limiter
 	packs     *semaphore.Weighted // lanes that may pack
 	packers   *pack.Compressors
 	uploads   *semaphore.Weighted
@@ -66,7 +70,7 @@ var errFailFast = errors.New("another target failed")
 // the report, in plan order.
 func (r *run) lanes(ctx context.Context) {
 	g, ctx := errgroup.WithContext(ctx)
-	turns := make([]*build.Turn, len(r.plan.Builds))
+	turns := make([]*limit.Turn, len(r.plan.Builds))
 	for _, i := range r.earlier.order(r.rep.Targets) {
 		turns[i] = r.compilers.Queue(len(r.plan.Builds[i].Mains))
 	}
@@ -89,7 +93,7 @@ func (r *run) lanes(ctx context.Context) {
 }
 
 // lane takes one target from source to server.
-func (r *run) lane(ctx context.Context, i int, turn *build.Turn, t *report.Target) error {
+func (r *run) lane(ctx context.Context, i int, turn *limit.Turn, t *report.Target) error {
 	bins, err := r.compile(ctx, r.plan.Builds[i], turn, t)
 	if err != nil {
 		return err
@@ -115,7 +119,7 @@ func (r *run) lane(ctx context.Context, i int, turn *build.Turn, t *report.Targe
 // compile builds all programs of the target, holding a place among the compilers. When
 // the system kills one, which it does when memory is short, the build is done once more
 // with no other beside it.
-func (r *run) compile(ctx context.Context, b build.Build, turn *build.Turn, t *report.Target) ([]build.Binary, error) {
+func (r *run) compile(ctx context.Context, b build.Build, turn *limit.Turn, t *report.Target) ([]build.Binary, error) {
 	bins, alone, err := r.compileOnce(ctx, b, turn, t)
 	if alone == nil {
 		return bins, err
@@ -129,7 +133,7 @@ func (r *run) compile(ctx context.Context, b build.Build, turn *build.Turn, t *r
 }
 
 // compileOnce returns its next turn if it is to be tried again.
-func (r *run) compileOnce(ctx context.Context, b build.Build, turn *build.Turn, t *report.Target) (bins []build.Binary, alone *build.Turn, err error) {
+func (r *run) compileOnce(ctx context.Context, b build.Build, turn *limit.Turn, t *report.Target) (bins []build.Binary, alone *limit.Turn, err error) {
 	waited := clock(&t.Seconds.Wait)
 	share, err := turn.Wait(ctx)
 	if err != nil {
@@ -190,7 +194,8 @@ func (r *run) smoke(ctx context.Context, bins []build.Binary, t *report.Target) 
 	for i, bin := range bins {
 		dir, err := os.MkdirTemp(r.temp, "smoke-") // its root; removed with all of temp
 		if err == nil {
-			t.Binaries[i].Smoke, err = r.plan.Smoke(ctx, bin, r.cfg.SmokeTest, dir)
+			program := smoke.Program{Name: bin.Exe(), Target: bin.Target, Path: bin.Path}
+			t.Binaries[i].Smoke, err = smoke.Run(ctx, program, r.cfg.SmokeTest, dir)
 		}
 		errs = append(errs, err)
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/smoke"
+
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/build"
@@ -101,10 +103,10 @@ type Seconds struct {
 
 // A Binary is one program and its proof.
 type Binary struct {
-	Name  string       `json:"name"`
-	Size  int64        `json:"size"`
-	Proof *build.Proof `json:"proof"`
-	Smoke *build.Smoke `json:"smoke,omitempty"` // nil if no smoke test was asked for
+	Name  string        `json:"name"`
+	Size  int64         `json:"size"`
+	Proof *build.Proof  `json:"proof"`
+	Smoke *smoke.Result `json:"smoke,omitempty"` // nil if no smoke test was asked for
 }
 
 // A File is one file of the release.

@@ -1,4 +1,6 @@
-package build
+// Package smoke starts programs where this machine can: in an empty root without network,
+// through QEMU, in Wine or in wazero.
+package smoke
 
 import (
 	"context"
@@ -11,10 +13,21 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/org/go-static-release/build/target"
+
+	"github.com/org/go-static-release/build/process"
 )
 
+// A Program is a program to start.
+type Program struct {
+	Name   string // of its file: "age.exe"
+	Target target.Target
+	Path   string // on disk
+}
+
 // A Smoke is what became of starting a program. Not run is never passed: Ran says which.
-type Smoke struct {
+type Result struct {
 	Ran bool   `json:"ran"`
 	How string `json:"how"` // "in an empty root without network", "through qemu-aarch64-static in ...", or why not
 }
@@ -24,29 +37,23 @@ const (
 	smokeOutput = 16 << 10         // bytes of its output that are kept
 )
 
-// qemuArch is the name that QEMU's user emulators have for a GOARCH (qemu-user-static(1)).
-var qemuArch = map[string]string{
-	"386": "i386", "amd64": "x86_64", "arm": "arm", "arm64": "aarch64", "loong64": "loongarch64", "mips": "mips", "mipsle": "mipsel",
-	"mips64": "mips64", "mips64le": "mips64el", "ppc64": "ppc64", "ppc64le": "ppc64le", "riscv64": "riscv64", "s390x": "s390x",
-}
-
-// Smoke starts a program with args where this machine can: in an empty root without
+// Run starts a program with args where this machine can: in an empty root without
 // network where the system allows that, with no environment, and for a limited time.
 // It must exit with 0. dir is an empty directory for its root; what the program leaves
 // there is the caller's to remove.
-func (p *Plan) Smoke(ctx context.Context, bin Binary, args []string, dir string) (*Smoke, error) {
-	return smokeStart{bin: bin, args: args, dir: dir, limit: smokeTime}.run(ctx)
+func Run(ctx context.Context, program Program, args []string, dir string) (*Result, error) {
+	return smokeStart{bin: program, args: args, dir: dir, limit: smokeTime}.run(ctx)
 }
 
 // A smokeStart is one program to be started.
 type smokeStart struct {
-	bin   Binary
+	bin   Program
 	args  []string
 	dir   string
 	limit time.Duration // for the program itself
 }
 
-func (s smokeStart) run(ctx context.Context) (*Smoke, error) {
+func (s smokeStart) run(ctx context.Context) (*Result, error) {
 	switch {
 	case s.bin.Target.OS == "wasip1":
 		return s.wasm(ctx)
@@ -60,7 +67,7 @@ func (s smokeStart) run(ctx context.Context) (*Smoke, error) {
 	return s.process(ctx, emulator)
 }
 
-func notRun(reason string) *Smoke { return &Smoke{How: "not run: " + reason} }
+func notRun(reason string) *Result { return &Result{How: "not run: " + reason} }
 
 // limited is ctx with the time limit of the program.
 func (s smokeStart) limited(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -68,7 +75,7 @@ func (s smokeStart) limited(ctx context.Context) (context.Context, context.Cance
 }
 
 // process starts the program as a process of this system, by itself or in an emulator.
-func (s smokeStart) process(ctx context.Context, emulator string) (*Smoke, error) {
+func (s smokeStart) process(ctx context.Context, emulator string) (*Result, error) {
 	ctx, cancel := s.limited(ctx)
 	defer cancel()
 	through := ""
@@ -96,17 +103,17 @@ func (s smokeStart) process(ctx context.Context, emulator string) (*Smoke, error
 	return s.result(through+"in this system, not in an empty root ("+reason+")", output, err)
 }
 
-func (s smokeStart) result(how, output string, err error) (*Smoke, error) {
+func (s smokeStart) result(how, output string, err error) (*Result, error) {
 	if err != nil {
-		words := strings.Join(append([]string{s.bin.Exe()}, s.args...), " ")
+		words := strings.Join(append([]string{s.bin.Name}, s.args...), " ")
 		err = fmt.Errorf("starting %s %s: %w\n%s", words, how, err, strings.TrimSpace(output))
 	}
-	return &Smoke{Ran: true, How: how}, err
+	return &Result{Ran: true, How: how}, err
 }
 
 // emulatorFor finds what runs programs of the target here: "" with no reason is the
 // machine itself.
-func emulatorFor(t Target) (emulator, reason string) {
+func emulatorFor(t target.Target) (emulator, reason string) {
 	native := t.OS == runtime.GOOS && (t.Arch == runtime.GOARCH || t.Arch == "386" && runtime.GOARCH == "amd64" && t.OS == "linux")
 	switch {
 	case native && (t.Level == "" || t.Arch == "386"):
@@ -114,7 +121,7 @@ func emulatorFor(t Target) (emulator, reason string) {
 	case t.OS != "linux" || runtime.GOOS != "linux":
 		return "", fmt.Sprintf("this is %s/%s", runtime.GOOS, runtime.GOARCH)
 	}
-	name := "qemu-" + qemuArch[t.Arch] + "-static" // the static one runs in an empty root too
+	name := "qemu-" + target.ArchitectureOf(t.Arch).QEMU + "-static" // the static one runs in an empty root too
 	path, err := exec.LookPath(name)
 	if err != nil {
 		return "", name + " is not installed"
@@ -127,14 +134,14 @@ var errNotStarted = errors.New("starting")
 
 // runSmoke runs cmd and returns what it printed. Nothing of its process group is left.
 func runSmoke(ctx context.Context, cmd *exec.Cmd) (string, error) {
-	out := tail{keep: smokeOutput}
+	out := process.Tail{Keep: smokeOutput}
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
 	if cmd.SysProcAttr == nil { // what smoke_linux.go sets asks for a group too
-		setProcessGroup(cmd)
+		process.SetProcessGroup(cmd)
 	}
 	cmd.Cancel = func() error {
-		killGroup(cmd.Process)
+		process.KillGroup(cmd.Process)
 		return cmd.Process.Kill() // the system may not have groups
 	}
 	if err := cmd.Start(); err != nil {
@@ -144,7 +151,7 @@ func runSmoke(ctx context.Context, cmd *exec.Cmd) (string, error) {
 		return "", fmt.Errorf("%w: %w", errNotStarted, err)
 	}
 	err := cmd.Wait()
-	killGroup(cmd.Process)
+	process.KillGroup(cmd.Process)
 	switch {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package build
+package process
 
 import (
 	"os"
@@ -9,13 +9,13 @@ import (
 	"syscall"
 )
 
-// setProcessGroup gives the child a group of its own, so that the compilers that
+// SetProcessGroup gives the child a group of its own, so that the compilers that
 // the go command starts are reached together with it.
-func setProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func SetProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func interruptGroup(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGINT) }
 
-func killGroup(p *os.Process) {
+func KillGroup(p *os.Process) {
 	if p != nil {
 		_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // ESRCH, nothing left of it, is the usual answer
 	}
@@ -24,11 +24,11 @@ func killGroup(p *os.Process) {
 // usageOf is what an ended child and those it waited for have used. The memory is the most
 // of any one of them (getrusage(2), RUSAGE_CHILDREN).
 func usageOf(state *os.ProcessState) usage {
-	used := usage{cpu: state.UserTime() + state.SystemTime()}
+	used := usage{CPU: state.UserTime() + state.SystemTime()}
 	if rusage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		used.largest = int64(rusage.Maxrss) // bytes on Darwin, kilobytes elsewhere
+		used.Largest = int64(rusage.Maxrss) // bytes on Darwin, kilobytes elsewhere
 		if runtime.GOOS != "darwin" && runtime.GOOS != "ios" {
-			used.largest *= 1024
+			used.Largest *= 1024
 		}
 	}
 	return used

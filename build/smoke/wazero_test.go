@@ -1,4 +1,4 @@
-package build
+package smoke
 
 import (
 	"os"
@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/org/go-static-release/build/target"
 )
 
 func TestSmokeWasm(t *testing.T) {
 	if raceDetector {
 		t.Skip("with the race detector the interpreter is too slow for what is timed here")
 	}
-	bin := buildSmoke(t, Target{OS: "wasip1", Arch: "wasm"})
+	bin := buildSmoke(t, target.Target{OS: "wasip1", Arch: "wasm"})
 	testSmoke(t, bin, "in wazero, an interpreter of WebAssembly, without files or network")
 	_, err := smokeStart{bin: bin, args: []string{"memory"}, limit: smokeTime}.run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.Contains(err.Error(), "out of memory") {
@@ -28,7 +30,7 @@ func TestSmokeWasmNotRun(t *testing.T) {
 		"with an import": {header + emptyType + "\x02\x09\x01\x03env\x01f\x00\x00", "not run: it imports f of env, which its host has and WASI has not", ""},
 		"no module":      {"MZ", "", "starting p.wasm in wazero, an interpreter of WebAssembly, without files or network: invalid magic number"},
 	} {
-		bin := Binary{Main: Main{Name: "p"}, Target: Target{OS: "wasip1", Arch: "wasm"}, Path: filepath.Join(t.TempDir(), "p.wasm")}
+		bin := Program{Name: "p.wasm", Target: target.Target{OS: "wasip1", Arch: "wasm"}, Path: filepath.Join(t.TempDir(), "p.wasm")}
 		if err := os.WriteFile(bin.Path, []byte(c.code), 0o644); err != nil {
 			t.Fatal(err)
 		}

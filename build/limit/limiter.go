@@ -1,4 +1,6 @@
-package build
+// Package limit decides how many compilers a machine can run at a time, by its processors and
+// its memory. It is a leaf.
+package limit
 
 import (
 	"cmp"
@@ -43,13 +45,9 @@ const (
 	linker   = 1 << 30
 )
 
-// NewLimiter returns a limiter for the builds of a plan on a machine, with at most so many
-// at a time.
-func (p *Plan) NewLimiter(m Machine, most int) *Limiter {
-	return newLimiter(m, most, p.processes)
-}
-
-func newLimiter(m Machine, most, processes int) *Limiter {
+// New returns a limiter for builds on a machine, with at most so many at a time. Each
+// may run so many processes, or as many as the limiter decides if processes is 0.
+func New(m Machine, most, processes int) *Limiter {
 	l := &Limiter{most: max(1, most), processes: processes, processors: max(1, m.Processors)}
 	if m.Memory > 0 { // a group that is full has one byte, and no memory is no limit
 		l.memory = max(1, m.Memory/100*(100-spare))

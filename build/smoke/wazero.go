@@ -1,4 +1,4 @@
-package build
+package smoke
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/org/go-static-release/build/process"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
@@ -20,7 +22,7 @@ const wasmPages = 512 << 20 / (64 << 10)
 // wasm starts a program for wasip1 in wazero, which is linked into this one. It
 // interprets: for a program that ends at once, compiling it costs ten times as much
 // as it saves (wazero 1.12: 1.3 s against 0.11 s for the least Go program).
-func (s smokeStart) wasm(ctx context.Context) (*Smoke, error) {
+func (s smokeStart) wasm(ctx context.Context) (*Result, error) {
 	code, err := os.ReadFile(s.bin.Path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the program to start it: %w", err)
@@ -44,7 +46,7 @@ func (s smokeStart) wasm(ctx context.Context) (*Smoke, error) {
 	if reason := notACommand(program); reason != "" {
 		return notRun(reason), nil
 	}
-	out := tail{keep: smokeOutput}
+	out := process.Tail{Keep: smokeOutput}
 	_, err = machine.InstantiateModule(ctx, program, s.wasmWorld(ctx, &out))
 	var exit *sys.ExitError
 	switch {
@@ -58,7 +60,7 @@ func (s smokeStart) wasm(ctx context.Context) (*Smoke, error) {
 
 // wasmWorld is all that the program sees: its arguments, a clock and random numbers.
 // Files, environment and sockets are only there when they are named (wazero.ModuleConfig).
-func (s smokeStart) wasmWorld(ctx context.Context, out *tail) wazero.ModuleConfig {
+func (s smokeStart) wasmWorld(ctx context.Context, out *process.Tail) wazero.ModuleConfig {
 	sleep := func(ns int64) { // wazero's own would not end with ctx, and its default does not sleep
 		timer := time.NewTimer(time.Duration(ns))
 		defer timer.Stop()
@@ -68,7 +70,7 @@ func (s smokeStart) wasmWorld(ctx context.Context, out *tail) wazero.ModuleConfi
 		}
 	}
 	return wazero.NewModuleConfig().
-		WithArgs(append([]string{s.bin.Exe()}, s.args...)...).
+		WithArgs(append([]string{s.bin.Name}, s.args...)...).
 		WithStdout(out).WithStderr(out).
 		WithSysWalltime().WithSysNanotime().WithNanosleep(sleep).
 		WithRandSource(rand.Reader) // the default is the same numbers each time

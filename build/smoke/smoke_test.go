@@ -1,4 +1,4 @@
-package build
+package smoke
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/org/go-static-release/build/target"
 )
 
 // smokeProgram shows what it can see, or does what its argument says.
@@ -89,7 +91,7 @@ func main() {
 }
 `
 
-func buildSmoke(t *testing.T, target Target) Binary {
+func buildSmoke(t *testing.T, target target.Target) Program {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"go.mod": "module example.com/p\n\ngo 1.24\n", "main.go": smokeProgram} {
@@ -97,10 +99,10 @@ func buildSmoke(t *testing.T, target Target) Binary {
 			t.Fatal(err)
 		}
 	}
-	bin := Binary{Main: Main{Name: "p"}, Target: target}
-	bin.Path = filepath.Join(dir, bin.Exe())
+	bin := Program{Name: target.Exe("p"), Target: target}
+	bin.Path = filepath.Join(dir, bin.Name)
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin.Path, ".")
-	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="), target.env()...)
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="), target.Env()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -108,8 +110,8 @@ func buildSmoke(t *testing.T, target Target) Binary {
 }
 
 // nothing, look, ...: what every way of starting a program has to keep.
-func testSmoke(t *testing.T, bin Binary, how string) {
-	start := func(limit time.Duration, args ...string) (*Smoke, error) {
+func testSmoke(t *testing.T, bin Program, how string) {
+	start := func(limit time.Duration, args ...string) (*Result, error) {
 		return smokeStart{bin: bin, args: args, dir: t.TempDir(), limit: limit}.run(t.Context())
 	}
 	for _, args := range [][]string{{"nothing"}, {"look"}, {"stdin"}, {"network", listen(t)}} {
@@ -118,13 +120,13 @@ func testSmoke(t *testing.T, bin Binary, how string) {
 		}
 	}
 	_, err := start(smokeTime, "fail", "one two", "three")
-	if want := "starting " + bin.Exe() + " fail one two three " + how + ": exit status 7\nthis is why one two|three"; err == nil || err.Error() != want {
+	if want := "starting " + bin.Name + " fail one two three " + how + ": exit status 7\nthis is why one two|three"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	for _, does := range []string{"hang", "spin", "pour"} {
 		began := time.Now()
 		_, err := start(3*time.Second, does) // enough to start, and to pour, on a busy machine
-		if err == nil || !strings.HasPrefix(err.Error(), "starting "+bin.Exe()+" "+does+" "+how+": it did not end within 3s\n") {
+		if err == nil || !strings.HasPrefix(err.Error(), "starting "+bin.Name+" "+does+" "+how+": it did not end within 3s\n") {
 			t.Fatalf("%s: %.300v", does, err)
 		}
 		if took := time.Since(began); took > 20*time.Second {
@@ -136,7 +138,7 @@ func testSmoke(t *testing.T, bin Binary, how string) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("enough"))
-	if _, err := (&Plan{}).Smoke(ctx, bin, []string{"hang"}, t.TempDir()); err == nil || !strings.Contains(err.Error(), "enough") {
+	if _, err := Run(ctx, bin, []string{"hang"}, t.TempDir()); err == nil || !strings.Contains(err.Error(), "enough") {
 		t.Errorf("after the end of the run: %v", err)
 	}
 }
@@ -155,8 +157,8 @@ func listen(t *testing.T) string {
 const rooted = "in an empty root without network"
 
 func TestSmoke(t *testing.T) {
-	bin := buildSmoke(t, Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
-	s, err := (&Plan{}).Smoke(t.Context(), bin, []string{"nothing"}, t.TempDir())
+	bin := buildSmoke(t, target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
+	s, err := Run(t.Context(), bin, []string{"nothing"}, t.TempDir())
 	if err != nil || !s.Ran {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -172,7 +174,7 @@ func TestSmokeGrandchild(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("processes are looked for in /proc")
 	}
-	bin := buildSmoke(t, Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
+	bin := buildSmoke(t, target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
 	mark := filepath.Base(filepath.Dir(bin.Path)) + t.Name()
 	s, err := smokeStart{bin: bin, args: []string{"parent", "/program", mark}, dir: t.TempDir(), limit: smokeTime}.run(t.Context())
 	if s == nil || s.How != rooted {
@@ -216,14 +218,14 @@ func running(t *testing.T, mark string) (left []string) {
 
 // Another architecture, where an emulator is installed.
 func TestSmokeEmulated(t *testing.T) {
-	target := Target{OS: "linux", Arch: "arm64"}
+	target := target.Target{OS: "linux", Arch: "arm64"}
 	if runtime.GOARCH == "arm64" {
 		target.Arch = "amd64"
 	}
 	if emulator, reason := emulatorFor(target); emulator == "" {
 		t.Skipf("no program for %s is started: %s", target, reason)
 	}
-	s, err := (&Plan{}).Smoke(t.Context(), buildSmoke(t, target), []string{"nothing"}, t.TempDir())
+	s, err := Run(t.Context(), buildSmoke(t, target), []string{"nothing"}, t.TempDir())
 	if err != nil || !s.Ran || !strings.HasPrefix(s.How, "through qemu-") {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -231,22 +233,10 @@ func TestSmokeEmulated(t *testing.T) {
 
 // What cannot be run here is said not to have been.
 func TestSmokeNotRun(t *testing.T) {
-	for _, target := range []Target{{OS: "plan9", Arch: "arm"}, {OS: "js", Arch: "wasm"}, {OS: "aix", Arch: "ppc64"}} {
-		s, err := (&Plan{}).Smoke(t.Context(), Binary{Target: target}, nil, t.TempDir())
+	for _, target := range []target.Target{{OS: "plan9", Arch: "arm"}, {OS: "js", Arch: "wasm"}, {OS: "aix", Arch: "ppc64"}} {
+		s, err := Run(t.Context(), Program{Target: target}, nil, t.TempDir())
 		if err != nil || s.Ran || !strings.HasPrefix(s.How, "not run: this is ") {
 			t.Errorf("%s: %+v, %v", target, s, err)
 		}
-	}
-}
-
-func TestTail(t *testing.T) {
-	out := tail{keep: smokeOutput}
-	for range 3 {
-		if n, err := out.Write([]byte(strings.Repeat("x", smokeOutput-1) + "y")); n != smokeOutput || err != nil {
-			t.Fatal(n, err)
-		}
-	}
-	if s := out.String(); len(s) != smokeOutput || !strings.HasSuffix(s, "xy") {
-		t.Errorf("%d bytes", len(s))
 	}
 }

@@ -1,4 +1,4 @@
-package build
+package smoke
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/org/go-static-release/build/target"
 )
 
 // A fake wine writes down how it is called, makes a prefix, and is the program.
@@ -58,8 +60,8 @@ func fakeWineFor(t *testing.T, machine uint16, prepares, runs string) (log strin
 	return filepath.Join(dir, "log")
 }
 
-func windowsBinary(arch string) Binary {
-	return Binary{Main: Main{Name: "p"}, Target: Target{OS: "windows", Arch: arch}, Path: "/work/p.exe"}
+func windowsBinary(arch string) Program {
+	return Program{Name: "p.exe", Target: target.Target{OS: "windows", Arch: arch}, Path: "/work/p.exe"}
 }
 
 // calls are the command lines in the log of a fake wine, and the environment of each.
@@ -86,7 +88,7 @@ func TestWineCommands(t *testing.T) {
 	log := fakeWineFor(t, peMachine["amd64"], echoes, "echo started")
 	t.Setenv("GITHUB_TOKEN", "secret")
 	dir := t.TempDir()
-	s, err := (&Plan{}).Smoke(t.Context(), windowsBinary("amd64"), []string{"--version", "now"}, dir)
+	s, err := Run(t.Context(), windowsBinary("amd64"), []string{"--version", "now"}, dir)
 	if err != nil || !s.Ran || !strings.HasPrefix(s.How, isFake) || !strings.HasSuffix(s.How, ", not in an empty root") {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -130,7 +132,7 @@ func TestWineResults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := fakeWineFor(t, peMachine[c.machine], c.prepares, c.runs)
-			s, err := (&Plan{}).Smoke(t.Context(), windowsBinary(c.arch), nil, t.TempDir())
+			s, err := Run(t.Context(), windowsBinary(c.arch), nil, t.TempDir())
 			if s == nil || !strings.HasPrefix(s.How, c.how) || s.Ran == strings.HasPrefix(c.how, "not run") {
 				t.Errorf("%+v, want %s", s, c.how)
 			}
@@ -186,13 +188,13 @@ func TestWineMissing(t *testing.T) {
 			continue
 		}
 		os.Remove(filepath.Join(filepath.Dir(log), "wineserver"))
-		s, err := (&Plan{}).Smoke(t.Context(), windowsBinary(arch), nil, t.TempDir())
+		s, err := Run(t.Context(), windowsBinary(arch), nil, t.TempDir())
 		if err != nil || s.Ran || s.How != "not run: "+want {
 			t.Errorf("%s: %+v, %v", arch, s, err)
 		}
 	}
 	t.Setenv("PATH", t.TempDir())
-	s, err := (&Plan{}).Smoke(t.Context(), windowsBinary("amd64"), nil, t.TempDir())
+	s, err := Run(t.Context(), windowsBinary("amd64"), nil, t.TempDir())
 	if err != nil || s.Ran || s.How != "not run: wine is not installed" {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -207,9 +209,9 @@ func TestWine(t *testing.T) {
 		t.Skip("making a prefix takes 10 to 20 seconds")
 	}
 	for _, arch := range []string{"amd64", "386"} {
-		bin := buildSmoke(t, Target{OS: "windows", Arch: arch})
+		bin := buildSmoke(t, target.Target{OS: "windows", Arch: arch})
 		dir := t.TempDir()
-		s, err := (&Plan{}).Smoke(t.Context(), bin, []string{"nothing"}, dir)
+		s, err := Run(t.Context(), bin, []string{"nothing"}, dir)
 		known := map[string]string{"amd64": "too old", "386": "32-bit programs"}
 		if err != nil || !s.Ran && !strings.Contains(s.How, known[arch]) {
 			t.Errorf("%s: %+v, %v", arch, s, err)
@@ -217,7 +219,7 @@ func TestWine(t *testing.T) {
 		}
 		t.Logf("%s: %s", bin.Target, s.How)
 		if s.Ran { // then a failure is seen too
-			_, err := (&Plan{}).Smoke(t.Context(), bin, []string{"fail"}, t.TempDir())
+			_, err := Run(t.Context(), bin, []string{"fail"}, t.TempDir())
 			if err == nil || !strings.Contains(err.Error(), "exit status 7\nthis is why") {
 				t.Errorf("%s: %v", arch, err)
 			}

@@ -1,4 +1,4 @@
-package build
+package smoke
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/org/go-static-release/build/target"
 )
 
 const (
@@ -37,7 +39,7 @@ var peMachine = map[string]uint16{
 
 // findWine finds the Wine on PATH, or says why there is none for the target. Whether it
 // runs programs of the target is another question: prepare asks it.
-func findWine(t Target, dir string) (w *wine, reason string) {
+func findWine(t target.Target, dir string) (w *wine, reason string) {
 	if strings.HasPrefix(t.Arch, "arm") && runtime.GOARCH != "arm64" {
 		return nil, fmt.Sprintf("this is %s/%s, and wine emulates no processor", runtime.GOOS, runtime.GOARCH)
 	}
@@ -63,7 +65,7 @@ func findWine(t Target, dir string) (w *wine, reason string) {
 
 // wine starts a program for Windows in Wine, after it has seen that this Wine runs
 // programs of its architecture: some end with 0 without having run at all.
-func (s smokeStart) wine(ctx context.Context) (*Smoke, error) {
+func (s smokeStart) wine(ctx context.Context) (*Result, error) {
 	w, reason := findWine(s.bin.Target, s.dir)
 	if reason != "" {
 		return notRun(reason), nil

@@ -1,4 +1,5 @@
-package build
+// Package gocache keeps a build cache of the go command between the runs of a workflow.
+package gocache
 
 import (
 	"errors"
@@ -32,8 +33,8 @@ const (
 	cacheMarkText = "A build cache of the go command, made by go-static-release, which removes entries from it.\n"
 )
 
-// MakeCache makes an empty build cache in dir, or nothing if there is one of ours already.
-func MakeCache(dir string) error {
+// Make makes an empty build cache in dir, or nothing if there is one of ours already.
+func Make(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making a build cache: %w", err)
 	}
@@ -67,9 +68,9 @@ func checkCache(dir string) error {
 	return nil
 }
 
-// OpenCache opens a cache that MakeCache made, before the go command uses it. now is the
+// Open opens a cache that MakeCache made, before the go command uses it. now is the
 // time, by the clock of the file system.
-func OpenCache(dir string, now time.Time) (*Cache, error) {
+func Open(dir string, now time.Time) (*Cache, error) {
 	if err := checkCache(dir); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 //go:build !linux && !darwin && !windows
 
-package build
+package limit
 
 // freeMemory is Machine.Memory, which is not known here.
 func freeMemory() int64 { return 0 }

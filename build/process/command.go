@@ -1,16 +1,14 @@
-package build
+// Package process runs child processes: commands as data, interrupted and killed as a group,
+// with bounded output. It is a leaf.
+package process
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -49,35 +47,35 @@ const maxOutput = 256 << 20
 // interruptGrace is how long an interrupted child may take to clean up before it is killed.
 const interruptGrace = 5 * time.Second
 
-// run runs c with the ambient environment env and returns what it wrote to
+// Run runs c with the ambient environment env and returns what it wrote to
 // standard output and to standard error. On cancellation the whole process group
 // is interrupted first and killed when the grace period is over.
-func (c Command) run(ctx context.Context, env []string) (stdout, stderr []byte, err error) {
-	stdout, stderr, _, err = c.measure(ctx, env)
+func (c Command) Run(ctx context.Context, env []string) (stdout, stderr []byte, err error) {
+	stdout, stderr, _, err = c.Measure(ctx, env)
 	return stdout, stderr, err
 }
 
 // A usage is what a command and its children took of the machine; nothing on Windows,
 // where a process does not know that of its children.
 type usage struct {
-	largest int64         // bytes of memory of the largest process
-	cpu     time.Duration // of all processors
+	Largest int64         // bytes of memory of the largest process
+	CPU     time.Duration // of all processors
 }
 
-// measure is run, and returns what it took as well.
-func (c Command) measure(ctx context.Context, env []string) (stdout, stderr []byte, used usage, err error) {
+// Measure is run, and returns what it took as well.
+func (c Command) Measure(ctx context.Context, env []string) (stdout, stderr []byte, used usage, err error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(slices.Clip(env), c.Env...)
 	out := bounded{left: maxOutput}
-	errs := tail{keep: maxMessages}
+	errs := Tail{Keep: maxMessages}
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	setProcessGroup(cmd)
+	SetProcessGroup(cmd)
 	cmd.Cancel = func() error { return interruptGroup(cmd.Process) }
 	cmd.WaitDelay = interruptGrace
 	err = cmd.Run()
 	if ctx.Err() != nil {
-		killGroup(cmd.Process) // whatever of the group outlived its leader
+		KillGroup(cmd.Process) // whatever of the group outlived its leader
 		return nil, nil, used, context.Cause(ctx)
 	}
 	if out.left < 0 { // the command itself only reports a closed pipe
@@ -116,54 +114,21 @@ func (b *bounded) Write(p []byte) (int, error) {
 }
 
 // A tail keeps the end of what is written to it.
-type tail struct {
-	keep int // bytes
+type Tail struct {
+	Keep int // bytes
 	b    bytes.Buffer
 }
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.b.Write(p[max(0, len(p)-t.keep):])
-	t.b.Next(max(0, t.b.Len()-t.keep))
+func (t *Tail) Write(p []byte) (int, error) {
+	t.b.Write(p[max(0, len(p)-t.Keep):])
+	t.b.Next(max(0, t.b.Len()-t.Keep))
 	return len(p), nil
 }
 
-func (t *tail) String() string { return t.b.String() }
+func (t *Tail) String() string { return t.b.String() }
 
-// output runs c and returns its standard output without the final newline.
-func (c Command) output(ctx context.Context, env []string) (string, error) {
-	out, _, err := c.run(ctx, env)
+// Output runs c and returns its standard output without the final newline.
+func (c Command) Output(ctx context.Context, env []string) (string, error) {
+	out, _, err := c.Run(ctx, env)
 	return strings.TrimRight(string(out), "\r\n"), err
-}
-
-// processFlag is the only flag of GOFLAGS that changes nothing of what is built.
-var processFlag = regexp.MustCompile(`^--?p=([1-9][0-9]{0,5})$`)
-
-// processesOf is the -p in GOFLAGS of an environment, 0 if there is none.
-func processesOf(environ []string) (n int) {
-	for _, kv := range environ {
-		if flags, ok := strings.CutPrefix(kv, "GOFLAGS="); ok {
-			n = 0 // the last value of a name wins
-			for _, flag := range strings.Fields(flags) {
-				if m := processFlag.FindStringSubmatch(flag); m != nil {
-					n, _ = strconv.Atoi(m[1]) // digits only; the last one wins here, too
-				}
-			}
-		}
-	}
-	return n
-}
-
-// shorten replaces directories in a command's output, so that the same mistake
-// reads the same on every machine and every run.
-func shorten(output string, dirs map[string]string) string {
-	for dir, short := range dirs {
-		output = strings.ReplaceAll(output, dir+string(filepath.Separator), short+"/")
-	}
-	return strings.TrimSpace(output)
-}
-
-// isFile reports whether path is a regular file.
-func isFile(path string) bool {
-	fi, err := os.Stat(path)
-	return err == nil && fi.Mode().IsRegular()
 }

@@ -1,13 +1,14 @@
-package build
+package target
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-var testPlatforms = []platform{
+var testPlatforms = []Platform{
 	{"android", "arm64", false}, {"darwin", "amd64", true}, {"darwin", "arm64", true},
 	{"linux", "386", true}, {"linux", "amd64", true}, {"linux", "arm", true}, {"linux", "arm64", true}, {"linux", "mips", false},
 	{"windows", "amd64", true}, {"windows", "arm64", false},
@@ -40,7 +41,7 @@ func TestSelectTargets(t *testing.T) {
 		{patterns: "android/arm64 linux/*/v2", problem: "v2 is not a level of 386"},
 		{patterns: "linux/arm linux/arm/7", problem: "targets linux/arm and linux/arm/7 are the same"},
 	} {
-		targets, _, ps := selectTargets(strings.Fields(test.patterns), testPlatforms)
+		targets, _, ps := Select(strings.Fields(test.patterns), testPlatforms)
 		var names, problems []string
 		for _, target := range targets {
 			names = append(names, target.String())
@@ -56,37 +57,25 @@ func TestSelectTargets(t *testing.T) {
 	}
 }
 
-func TestParseTag(t *testing.T) {
-	for tag, want := range map[string]string{
-		"v1.2.3": " 1.2.3", "1.2.3": " 1.2.3", "v1.2.3-rc.1+b.2": " 1.2.3-rc.1+b.2", "tools/x/v0.1.0": "tools/x 0.1.0",
-		"v1": "error", "v1.2": "error", "v1.2-rc.1": "error", "nightly": "error", "": "error", "v01.2.3": "error", "vv1.2.3": "error",
-		"/v1.0.0": "error", "./v1.0.0": "error", "a/../v1.0.0": "error", "a//v1.0.0": "error",
-	} {
-		dir, version, err := ParseTag(tag)
-		got := dir + " " + version
-		if err != nil {
-			got = "error"
+// Every architecture that has levels gets an explicit one, so that neither the
+// environment nor `go env -w` decides. Every architecture has the names that C compilers
+// and emulators go by.
+func TestArchitectures(t *testing.T) {
+	for arch, a := range architectures {
+		if a.CPU == "" || a.QEMU == "" {
+			t.Errorf("%s has no name for a C compiler or for QEMU: %+v", arch, a)
 		}
-		if got != want {
-			t.Errorf("%q: got %q, expected %q", tag, got, want)
+		if a.Variable == "" {
+			continue
 		}
-	}
-}
 
-func TestNames(t *testing.T) {
-	for path, want := range map[string]string{
-		"example.com/tool": "tool", "example.com/tool/v2": "tool", "example.com/tool/cmd/d": "d", "gopkg.in/yaml.v3": "yaml.v3",
-		"example.com/v1": "v1", "tool": "tool", "v2": "v2", "example.com/x/v10": "x",
-	} {
-		if got := binaryName(path); got != want {
-			t.Errorf("program of %s: got %s, expected %s", path, got, want)
+		env := Target{OS: "linux", Arch: arch}.Env()
+		want := a.Variable + "=" + a.Default
+		if !slices.Contains(env, want) {
+			t.Errorf("%s: no %s in %q", arch, want, env)
 		}
-	}
-	for path, want := range map[string]string{
-		"github.com/o/tool": "tool", "github.com/o/tool/v3": "tool", "gopkg.in/yaml.v3": "yaml", "tool": "tool",
-	} {
-		if got := moduleName(path); got != want {
-			t.Errorf("name of %s: got %s, expected %s", path, got, want)
+		if err := checkLevel(arch, a.Default); err != nil {
+			t.Errorf("%s: the default is refused: %v", arch, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package build
+package smoke
 
 import (
 	"context"

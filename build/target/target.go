@@ -1,4 +1,6 @@
-package build
+// Package target names the platforms that programs are built for, and holds the one table of
+// architectures. It is a leaf but for package problem.
+package target
 
 import (
 	"encoding/json"
@@ -39,37 +41,37 @@ func (t Target) Exe(name string) string {
 	return name
 }
 
-// env returns the environment that selects the target. It must come last in the
+// Env returns the environment that selects the target. It must come last in the
 // environment of a child: the last value of a name wins.
-func (t Target) env() []string {
+func (t Target) Env() []string {
 	env := []string{"GOOS=" + t.OS, "GOARCH=" + t.Arch}
-	if l := levelEnv(t.Arch, t.Level); l != "" {
-		env = append(env, l)
+	if name, value := t.LevelVariable(); name != "" {
+		env = append(env, name+"="+value)
 	}
 	return env
 }
 
-// A platform is one line of `go tool dist list -json`.
-type platform struct {
+// A Platform is one line of `go tool dist list -json`.
+type Platform struct {
 	GOOS, GOARCH string
 	FirstClass   bool
 }
 
-func (p platform) String() string { return p.GOOS + "/" + p.GOARCH }
+func (p Platform) String() string { return p.GOOS + "/" + p.GOARCH }
 
-func parsePlatforms(distList []byte) ([]platform, error) {
-	var ps []platform
+func ParsePlatforms(distList []byte) ([]Platform, error) {
+	var ps []Platform
 	if err := json.Unmarshal(distList, &ps); err != nil {
 		return nil, fmt.Errorf("reading the output of go tool dist list: %w", err)
 	}
 	return ps, nil
 }
 
-// selectTargets resolves patterns over the platforms of the toolchain. A pattern
+// Select resolves patterns over the platforms of the toolchain. A pattern
 // is OS/ARCH or OS/ARCH/LEVEL, either part with * wildcards; "all"; "first-class";
 // each may be preceded by ! to take its matches out again. named lists the
 // targets that were asked for by their own name rather than by a wildcard.
-func selectTargets(patterns []string, platforms []platform) (targets []Target, named map[Target]bool, ps problem.List) {
+func Select(patterns []string, platforms []Platform) (targets []Target, named map[Target]bool, ps problem.List) {
 	named = map[Target]bool{}
 	for _, pattern := range patterns {
 		body, exclude := strings.CutPrefix(pattern, "!")
@@ -101,7 +103,7 @@ func selectTargets(patterns []string, platforms []platform) (targets []Target, n
 }
 
 // matchTargets resolves one pattern (without its !).
-func matchTargets(pattern string, platforms []platform) (matches []Target, wild bool, _ *problem.Problem) {
+func matchTargets(pattern string, platforms []Platform) (matches []Target, wild bool, _ *problem.Problem) {
 	osArch, level := pattern, ""
 	if parts := strings.Split(pattern, "/"); len(parts) == 3 {
 		osArch, level = parts[0]+"/"+parts[1], parts[2]
@@ -131,7 +133,7 @@ func matchTargets(pattern string, platforms []platform) (matches []Target, wild 
 func twins(targets []Target) (ps problem.List) {
 	first := map[string]Target{}
 	for _, t := range targets {
-		key := strings.Join(t.env(), " ")
+		key := strings.Join(t.Env(), " ")
 		if other, ok := first[key]; ok {
 			ps.Add("targets", "", "targets %s and %s are the same (%s)", other, t, key)
 			continue
@@ -148,7 +150,7 @@ var aliases = map[string]string{
 	"armv5": "arm/5", "armv6": "arm/6", "armv7": "arm/7", "armhf": "arm/7", "ppc64el": "ppc64le", "riscv": "riscv64", "mipsel": "mipsle",
 }
 
-func unknownTarget(pattern string, platforms []platform) *problem.Problem {
+func unknownTarget(pattern string, platforms []Platform) *problem.Problem {
 	parts := strings.Split(strings.ToLower(pattern), "/")
 	for i, part := range parts {
 		if to, ok := aliases[part]; ok {
@@ -172,4 +174,29 @@ func unknownTarget(pattern string, platforms []platform) *problem.Problem {
 		p.Remedy = "did you mean " + best + "?"
 	}
 	return p
+}
+
+// MarshalText writes the target as its name.
+func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// Parse returns the target with the name, such as "linux/arm/6". It does not know whether
+// the go command has the platform.
+func Parse(name string) (Target, error) {
+	parts := strings.Split(name, "/")
+	if len(parts) != 2 && len(parts) != 3 || slices.Contains(parts, "") {
+		return Target{}, fmt.Errorf("target %q is not of the form OS/ARCH or OS/ARCH/LEVEL", name)
+	}
+
+	t := Target{OS: parts[0], Arch: parts[1]}
+	if len(parts) == 3 {
+		t.Level = parts[2]
+	}
+
+	return t, checkLevel(t.Arch, t.Level)
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *Target) UnmarshalText(text []byte) (err error) {
+	*t, err = Parse(string(text))
+	return err
 }

@@ -1,11 +1,10 @@
-package build
+package limit
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -99,7 +98,7 @@ func TestLimiter(t *testing.T) {
 		"not measured, some fit":    {8 * gib, 4, 1, 0, 3},
 		"a full group":              {1, 4, 1, gib, 1},
 	} {
-		if got := together(t, newLimiter(Machine{4, test.memory}, test.most, 0), 30, test.links, test.largest); got != test.want {
+		if got := together(t, New(Machine{4, test.memory}, test.most, 0), 30, test.links, test.largest); got != test.want {
 			t.Errorf("%s: %d at a time, want %d", name, got, test.want)
 		}
 	}
@@ -130,7 +129,7 @@ func TestShare(t *testing.T) {
 		"2 GiB, several of 0.9 GB":     {2, 2 * gib, 2, -20, 9e8, "{1 [GOMAXPROCS=1]}"},
 		"2 GiB, small programs":        {2, 2 * gib, 2, 20, 2e8, "{2 [GOMAXPROCS=1]}"},
 	} {
-		l := newLimiter(Machine{test.processors, test.memory}, test.most, 0)
+		l := New(Machine{test.processors, test.memory}, test.most, 0)
 		if test.largest > 0 {
 			turn := l.Queue(1)
 			if _, err := turn.Wait(t.Context()); err != nil {
@@ -155,7 +154,7 @@ func TestShare(t *testing.T) {
 
 // Builds run in the order of the queue, whoever asks first.
 func TestQueue(t *testing.T) {
-	l := newLimiter(Machine{4, 64 << 30}, 1, 0)
+	l := New(Machine{4, 64 << 30}, 1, 0)
 	turns := make([]*Turn, 5)
 	for i := range turns {
 		turns[i] = l.Queue(1)
@@ -184,7 +183,7 @@ func TestQueue(t *testing.T) {
 // began.
 func TestLimiterLearns(t *testing.T) {
 	const gib = 1 << 30
-	l := newLimiter(Machine{4, 10 * gib}, 4, 0) // 8.5 GiB
+	l := New(Machine{4, 10 * gib}, 4, 0) // 8.5 GiB
 	turns := make([]*Turn, 6)
 	for i := range turns {
 		turns[i] = l.Queue(1)
@@ -209,7 +208,7 @@ func TestLimiterLearns(t *testing.T) {
 
 // Alone is alone and next, and what waits ends with its context and holds up nobody.
 func TestAlone(t *testing.T) {
-	l := newLimiter(Machine{4, 64 << 30}, 4, 0)
+	l := New(Machine{4, 64 << 30}, 4, 0)
 	var running []*Turn
 	for range 4 {
 		turn := l.Queue(1)
@@ -277,7 +276,7 @@ func TestKilledBuilds(t *testing.T) {
 		{Machine{4, 4 << 30}, 4, 1, 700 << 20, 1, 1}, // one was too much
 		{Machine{4, 8 << 30}, 4, 4, 2 << 30, 1, 1},   // 6.8 GiB for builds that take 4
 	} {
-		l := newLimiter(test.machine, test.most, 7)
+		l := New(test.machine, test.most, 7)
 		l.largest = 1 // as if one had ended, that took nothing
 		var last *Turn
 		for range test.beside {
@@ -318,7 +317,7 @@ func TestKilledBuilds(t *testing.T) {
 
 // The number of processes that the user wants is counted in what a build needs.
 func TestProcessesWanted(t *testing.T) {
-	l := newLimiter(Machine{4, 10 << 30}, 4, 8) // 8.5 GiB
+	l := New(Machine{4, 10 << 30}, 4, 8) // 8.5 GiB
 	first := l.Queue(4)
 	if share, err := first.Wait(t.Context()); err != nil || share.Processes != 8 {
 		t.Fatal(share, err)
@@ -339,7 +338,7 @@ func TestProcessesWanted(t *testing.T) {
 func TestTurnAfterEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l := newLimiter(Machine{2, 0}, 1, 0)
+	l := New(Machine{2, 0}, 1, 0)
 	for range 100 {
 		turn := l.Queue(1)
 		if _, err := turn.Wait(ctx); err == nil {
@@ -351,51 +350,5 @@ func TestTurnAfterEnd(t *testing.T) {
 	}
 	if len(l.running) != 1 || len(l.queue) != 0 {
 		t.Errorf("%d run, %d wait", len(l.running), len(l.queue))
-	}
-}
-
-// Of GOFLAGS only the number of processes is taken.
-func TestProcessesOf(t *testing.T) {
-	for flags, want := range map[string]int{
-		"": 0, "-p=3": 3, "-mod=mod -p=12 -v": 12, "--p=4": 4, "-p=0": 0, "-p": 0, "-parallel=3": 0, "-ldflags=-p=3": 0, "-p=1x": 0, "-p=3 -p=4": 4,
-	} {
-		if got := processesOf([]string{"GOFLAGS=-p=77", "GOFLAGS=" + flags}); got != want {
-			t.Errorf("%q: %d, want %d", flags, got, want)
-		}
-	}
-}
-
-// What the user says of the Go runtime is not overruled.
-func TestUserSets(t *testing.T) {
-	for env, want := range map[string]string{"": "", "GOGC=50": "GOGC GOMEMLIMIT", "GOMEMLIMIT=1GiB": "GOGC GOMEMLIMIT", "GOMAXPROCS=1": "GOMAXPROCS", "GOGCX=1": ""} {
-		p := &Plan{env: []string{"HOME=/", env}}
-		var sets []string
-		for _, name := range []string{"GOMAXPROCS", "GOGC", "GOMEMLIMIT"} {
-			if p.userSets(name) {
-				sets = append(sets, name)
-			}
-		}
-		if got := strings.Join(sets, " "); got != want {
-			t.Errorf("%s: %q, want %q", env, got, want)
-		}
-	}
-}
-
-// How compilers and linkers say that there is no memory for them; and what says no such thing.
-func TestShortOfMemory(t *testing.T) {
-	for output, want := range map[string]bool{
-		"# example.com/x\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed":                           true,
-		"runtime: VirtualAlloc of 65536 bytes failed with errno=1455\nfatal error: out of memory":            true,
-		"fatal error: runtime: out of memory":                                                                true,
-		"fork/exec /usr/local/go/pkg/tool/linux_amd64/compile: cannot allocate memory":                       true,
-		`fork/exec C:\go\pkg\tool\compile.exe: The paging file is too small for this operation to complete.`: true,
-		"gcc: fatal error: Killed signal terminated program cc1\ncompilation terminated.":                    true,
-		"collect2: fatal error: ld terminated with signal 9 [Killed]":                                        true,
-		"cc1: out of memory allocating 65536 bytes after a total of 1 bytes":                                 true,
-		"./main.go:3:2: undefined: killed":                                                                   false,
-	} {
-		if got := ShortOfMemory(&CommandError{Args: []string{"go", "build"}, Output: output, Err: errors.New("exit status 1")}); got != want {
-			t.Errorf("%q: %v", output, got)
-		}
 	}
 }

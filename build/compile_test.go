@@ -1,0 +1,132 @@
+package build
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/org/go-static-release/build/target"
+
+	"github.com/org/go-static-release/build/process"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The whole command line and environment of a build, for each kind of target. The
+// name says what is particular.
+func TestCommand(t *testing.T) {
+	tool := []Main{{Name: "tool", ImportPath: "example.com/tool"}}
+	for _, test := range []struct {
+		name  string
+		plan  Plan
+		build Build
+		args  []string
+		env   []string
+	}{
+		{
+			name:  "linux_amd64_plain",
+			plan:  Plan{Mod: "readonly"},
+			build: Build{Target: target.Target{OS: "linux", Arch: "amd64"}, Mains: tool, LDFlags: "-s -w"},
+			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-ldflags=-s -w", "-o", "/out/",
+				"example.com/tool"},
+			env: []string{"GOOS=linux", "GOARCH=amd64", "GOAMD64=v1", "CGO_ENABLED=0"},
+		},
+		{
+			name:  "linux_arm_6_level",
+			plan:  Plan{Mod: "readonly"},
+			build: Build{Target: target.Target{OS: "linux", Arch: "arm", Level: "6"}, Mains: tool},
+			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-ldflags=", "-o", "/out/",
+				"example.com/tool"},
+			env: []string{"GOOS=linux", "GOARCH=arm", "GOARM=6", "CGO_ENABLED=0"},
+		},
+		{
+			name: "linux_s390x_no_levels_vendor_all_flags_two_programs",
+			plan: Plan{Mod: "vendor", GCFlags: "-l"},
+			build: Build{Target: target.Target{OS: "linux", Arch: "s390x"}, Mains: append(tool, Main{Name: "d", ImportPath: "example.com/tool/cmd/d"}),
+				Tags: "a,b", LDFlags: "-X main.v=a b"},
+			args: []string{"go", "build", "-trimpath", "-mod=vendor", "-buildvcs=true", "-tags=a,b", "-gcflags=-l", "-ldflags=-X main.v=a b",
+				"-o", "/out/", "example.com/tool", "example.com/tool/cmd/d"},
+			env: []string{"GOOS=linux", "GOARCH=s390x", "CGO_ENABLED=0"},
+		},
+		{
+			name: "linux_arm64_cgo",
+			plan: Plan{Mod: "readonly"},
+			build: Build{Target: target.Target{OS: "linux", Arch: "arm64"}, Mains: tool, Tags: "netgo,osusergo", LDFlags: "-linkmode=external -extldflags=-static",
+				CC: &Compiler{CC: "zig cc -target aarch64-linux-musl", CXX: "zig c++ -target aarch64-linux-musl"}},
+			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-tags=netgo,osusergo",
+				"-ldflags=-linkmode=external -extldflags=-static", "-o", "/out/", "example.com/tool"},
+			env: []string{"GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0", "CGO_ENABLED=1",
+				"CC=zig cc -target aarch64-linux-musl", "CXX=zig c++ -target aarch64-linux-musl",
+				"CGO_CFLAGS=-O2 -g", "CGO_CXXFLAGS=-O2 -g", "CGO_FFLAGS=-O2 -g", "CGO_LDFLAGS=-O2 -g", "CGO_CPPFLAGS="},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cmd := test.plan.Command(test.build, "/out")
+			args := slices.Clone(cmd.Args)
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], `\`, "/")
+			}
+			if diff := cmp.Diff(test.args, args); diff != "" {
+				t.Errorf("arguments (-want +have):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.env, cmd.Env); diff != "" {
+				t.Errorf("environment (-want +have):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Of GOFLAGS only the number of processes is taken.
+func TestProcessesOf(t *testing.T) {
+	for flags, want := range map[string]int{
+		"": 0, "-p=3": 3, "-mod=mod -p=12 -v": 12, "--p=4": 4, "-p=0": 0, "-p": 0, "-parallel=3": 0, "-ldflags=-p=3": 0, "-p=1x": 0, "-p=3 -p=4": 4,
+	} {
+		if got := processesOf([]string{"GOFLAGS=-p=77", "GOFLAGS=" + flags}); got != want {
+			t.Errorf("%q: %d, want %d", flags, got, want)
+		}
+	}
+}
+
+// What the user says of the Go runtime is not overruled.
+func TestUserSets(t *testing.T) {
+	for env, want := range map[string]string{"": "", "GOGC=50": "GOGC GOMEMLIMIT", "GOMEMLIMIT=1GiB": "GOGC GOMEMLIMIT", "GOMAXPROCS=1": "GOMAXPROCS", "GOGCX=1": ""} {
+		p := &Plan{env: []string{"HOME=/", env}}
+		var sets []string
+		for _, name := range []string{"GOMAXPROCS", "GOGC", "GOMEMLIMIT"} {
+			if p.userSets(name) {
+				sets = append(sets, name)
+			}
+		}
+		if got := strings.Join(sets, " "); got != want {
+			t.Errorf("%s: %q, want %q", env, got, want)
+		}
+	}
+}
+
+// How compilers and linkers say that there is no memory for them; and what says no such thing.
+func TestShortOfMemory(t *testing.T) {
+	for output, want := range map[string]bool{
+		"# example.com/x\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed":                           true,
+		"runtime: VirtualAlloc of 65536 bytes failed with errno=1455\nfatal error: out of memory":            true,
+		"fatal error: runtime: out of memory":                                                                true,
+		"fork/exec /usr/local/go/pkg/tool/linux_amd64/compile: cannot allocate memory":                       true,
+		`fork/exec C:\go\pkg\tool\compile.exe: The paging file is too small for this operation to complete.`: true,
+		"gcc: fatal error: Killed signal terminated program cc1\ncompilation terminated.":                    true,
+		"collect2: fatal error: ld terminated with signal 9 [Killed]":                                        true,
+		"cc1: out of memory allocating 65536 bytes after a total of 1 bytes":                                 true,
+		"./main.go:3:2: undefined: killed":                                                                   false,
+	} {
+		if got := ShortOfMemory(&process.CommandError{Args: []string{"go", "build"}, Output: output, Err: errors.New("exit status 1")}); got != want {
+			t.Errorf("%q: %v", output, got)
+		}
+	}
+}
+
+func TestShorten(t *testing.T) {
+	dirs := map[string]string{"/tmp/b": "$OUT", "/src": "."}
+	got := shorten("/tmp/b/x.go:1: a\n/src/y.go:2: b\n", dirs)
+	if strings.Contains(got, "/tmp") || !strings.Contains(got, "./y.go:2: b") && !strings.Contains(got, `.\y.go`) {
+		t.Errorf("got %q", got)
+	}
+}
