@@ -356,7 +356,7 @@ func (p *Plan) sourceFiles(ctx context.Context, absent absentFiles) ([]string, e
 		addFile(all, modules)
 	}
 	for dir, names := range absent {
-		if slices.Contains(names, "go.work") && within(dir, p.dir) {
+		if slices.Contains(names, "go.work") && door.Within(dir, p.dir) {
 			all[filepath.Join(dir, "go.work")] = true
 		}
 	}
@@ -472,7 +472,7 @@ func (p *Plan) filesOf(ctx context.Context, b Build, absent absentFiles) (map[st
 			return nil, fmt.Errorf("reading the output of go list: %w", err)
 		}
 		// A package that cannot be found is the compiler's to complain about.
-		if pkg.Standard || pkg.Dir == "" || pkg.Module.downloaded() && within(p.modCache, pkg.Dir) {
+		if pkg.Standard || pkg.Dir == "" || pkg.Module.downloaded() && door.Within(p.modCache, pkg.Dir) {
 			continue
 		}
 		pkg.addTo(files, b.CC != nil, p.Source.top)
@@ -521,7 +521,7 @@ func (pkg *sourcePackage) addTo(files map[string]bool, cgo bool, top string) {
 	// An assembler or a C compiler also reads files outside the package. Files outside the
 	// repository belong to the machine, as the compiler does.
 	for _, file := range append(pkg.included(cgo), pkg.libraries(cgo)...) {
-		if within(top, file) {
+		if door.Within(top, file) {
 			files[file] = true
 		}
 	}
@@ -568,10 +568,4 @@ func (pkg *sourcePackage) wouldEmbed(file string) bool {
 		}
 		return pattern == "."
 	})
-}
-
-// within reports whether path is dir or below it.
-func within(dir, path string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && filepath.IsLocal(rel)
 }

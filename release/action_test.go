@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 )
@@ -35,22 +37,22 @@ type row struct{ Name, Default, Help string }
 const tokenDefault = "${{ github.token }}"
 
 func wantRows() (rows []row) {
-	for _, s := range settings {
-		def := s.def
-		if s.name == "token" {
+	for _, s := range config.Settings {
+		def := s.Def
+		if s.Name == "token" {
 			def = tokenDefault
 		}
-		rows = append(rows, row{s.name, def, s.help + automatic(s)})
+		rows = append(rows, row{s.Name, def, s.Help + automatic(s)})
 	}
 	return rows
 }
 
 // automatic says in action.yml what an empty default means.
-func automatic(s setting) string {
-	if s.auto == "" || s.name == "token" {
+func automatic(s config.Setting) string {
+	if s.Auto == "" || s.Name == "token" {
 		return ""
 	}
-	return " (default: " + s.auto + ")"
+	return " (default: " + s.Auto + ")"
 }
 
 func readAction(t *testing.T) actionFile {
@@ -79,8 +81,8 @@ func TestActionInputsAreTheSettings(t *testing.T) {
 	if diff := cmp.Diff(wantRows(), have); diff != "" {
 		t.Errorf("action.yml differs from the settings (-settings +action.yml):\n%s\nthe inputs should read:\n%s", diff, inputsYAML())
 	}
-	if a.Name != actionName {
-		t.Errorf("name: %s, expected %s", a.Name, actionName)
+	if a.Name != config.ActionName {
+		t.Errorf("name: %s, expected %s", a.Name, config.ActionName)
 	}
 }
 
@@ -106,8 +108,8 @@ func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") 
 func TestActionHandsOverEveryInput(t *testing.T) {
 	a := readAction(t)
 	want := map[string]string{}
-	for _, s := range settings {
-		want["INPUT_"+strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))] = "${{ inputs." + s.name + " }}"
+	for _, s := range config.Settings {
+		want["INPUT_"+strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))] = "${{ inputs." + s.Name + " }}"
 	}
 	have := map[string]string{}
 	var key []string // what decides where the cache is, and what it is called
@@ -219,12 +221,12 @@ func TestReadmeHasTheSettings(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, s := range settings {
-		def := s.defaults()
-		if s.auto == "" {
+	for _, s := range config.Settings {
+		def := s.Defaults()
+		if s.Auto == "" {
 			def = "`" + def + "`"
 		}
-		want = append(want, strings.ReplaceAll(fmt.Sprintf("| `%s` | %s | %s |", s.name, def, s.help), "!PATTERN", "`!PATTERN`"))
+		want = append(want, strings.ReplaceAll(fmt.Sprintf("| `%s` | %s | %s |", s.Name, def, s.Help), "!PATTERN", "`!PATTERN`"))
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
 		t.Errorf("README.md differs from the settings (-settings +README):\n%s\nthe rows should read:\n%s", diff, strings.Join(want, "\n"))
@@ -237,9 +239,9 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 			t.Errorf("%d columns: %s", len(line), line)
 		}
 	}
-	for _, s := range settings {
-		if s.name != "command" && !strings.Contains(helpText(), "--"+s.name+"\n") {
-			t.Errorf("--%s is not in the help", s.name)
+	for _, s := range config.Settings {
+		if s.Name != "command" && !strings.Contains(helpText(), "--"+s.Name+"\n") {
+			t.Errorf("--%s is not in the help", s.Name)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/build/problem"
@@ -18,7 +20,7 @@ import (
 
 // findAttached finds the files that are attached as they are. They were made by
 // something else before this run, so git need not know them.
-func (p *Plan) findAttached(c *Config) (err error) {
+func (p *Plan) findAttached(c *config.Config) (err error) {
 	dist, err := filepath.Abs(c.Dist)
 	if err != nil {
 		return fmt.Errorf("locating %s: %w", c.Dist, err)

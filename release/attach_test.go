@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/sethvargo/go-githubactions"
@@ -126,7 +128,7 @@ func TestVerifyPublishedAttached(t *testing.T) {
 	getenv := getenvOf(w.env)
 	p := &program{log: &bytes.Buffer{}, event: &githubactions.GitHubContext{APIURL: getenv("GITHUB_API_URL"), Repository: "octo/hello"}}
 	other := []report.File{{Artifact: output.Artifact{Name: "tool", Sums: map[string]string{"sha256": strings.Repeat("0", 64)}}}}
-	err := p.verifyPublished(t.Context(), &Config{Token: testToken}, "v1.2.3", other)
+	err := p.verifyPublished(t.Context(), &config.Config{Token: testToken}, "v1.2.3", other)
 	if err == nil || !strings.Contains(err.Error(), "and the attached file has 000") {
 		t.Errorf("another file than was attached: %v", err)
 	}

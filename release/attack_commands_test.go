@@ -15,6 +15,7 @@ import (
 
 	"github.com/org/go-static-release/release/github/githubtest"
 	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // hostile are beginnings after which the runner finds a command, since .NET trims them or
@@ -149,7 +150,7 @@ func TestShellWord(t *testing.T) {
 	for word, want := range map[string]string{
 		"octo/hello@v1.2.3-rc.1+x": "octo/hello@v1.2.3-rc.1+x", "o/h@$(id)/v1.2.3": "'o/h@$(id)/v1.2.3'", "o/h@`id`'/v1": "'o/h@`id`'\\''/v1'", "": "''",
 	} {
-		if got := shellWord(word); got != want {
+		if got := quote.ShellWord(word); got != want {
 			t.Errorf("%q: got %s, expected %s", word, got, want)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -67,7 +69,7 @@ func TestNotesFileOfTheUser(t *testing.T) {
 		t.Skipf("no symbolic links here: %v", err)
 	}
 	for path, want := range map[string]string{elsewhere: "from a step\n", inside: "from the workspace\n", link: "from the workspace\n"} {
-		got, err := readNotes(path, w.dist)
+		got, err := config.ReadNotes(path, w.dist)
 		if err != nil || got != want {
 			t.Errorf("%s: %q, %v", path, got, err)
 		}
@@ -78,12 +80,12 @@ func TestNotesFileOfTheUser(t *testing.T) {
 	}
 
 	// What is in dist is of an earlier run.
-	_, err := readNotes(filepath.Join(w.dist, "checksums.txt"), w.dist)
+	_, err := config.ReadNotes(filepath.Join(w.dist, "checksums.txt"), w.dist)
 	if err == nil || !strings.Contains(err.Error(), "checksums.txt is in the directory for the files") {
 		t.Errorf("a file in dist: %v", err)
 	}
 
-	if err := os.Truncate(elsewhere, maxNotes+1); err != nil {
+	if err := os.Truncate(elsewhere, config.MaxNotes+1); err != nil {
 		t.Fatal(err)
 	}
 	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+elsewhere)

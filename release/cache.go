@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/org/go-static-release/build/gocache"
 
 	"github.com/org/go-static-release/release/actions"
@@ -27,9 +29,6 @@ import (
 // A cache can only make a run faster: whatever is wrong with it is said, and the run
 // goes on without it; action.yml sees to that where the step itself fails.
 
-// cacheKeyCommand is the command that names it.
-const cacheKeyCommand = "cache-key"
-
 // How action.yml hands it over.
 const (
 	cacheDirVar      = "GSR_CACHE"          // the directory
@@ -44,7 +43,7 @@ const maxCacheKey = 2 * time.Minute
 
 // cacheKey names the build cache for the steps that follow. Wrong settings are not told
 // here: the step that releases tells them.
-func (p *program) cacheKey(ctx context.Context, c *Config, wrong error) error {
+func (p *program) cacheKey(ctx context.Context, c *config.Config, wrong error) error {
 	outputs, err := p.newCache(ctx, c, wrong)
 	if err != nil {
 		p.say("no build cache is kept: %v", err)
@@ -56,14 +55,14 @@ func (p *program) cacheKey(ctx context.Context, c *Config, wrong error) error {
 	return p.runner.Outputs(outputs)
 }
 
-func (p *program) newCache(ctx context.Context, c *Config, wrong error) ([]actions.Output, error) {
+func (p *program) newCache(ctx context.Context, c *config.Config, wrong error) ([]actions.Output, error) {
 	getenv := getenvOf(p.environ)
 	temp := getenv("RUNNER_TEMP")
 	switch {
 	case wrong != nil:
 		return nil, errors.New("the settings are wrong")
 	case !c.Cache:
-		return nil, fmt.Errorf("cache is false (%s)", c.where("cache"))
+		return nil, fmt.Errorf("cache is false (%s)", c.Where("cache"))
 	case getenv("GOCACHE") != "":
 		return nil, errors.New("the job has its own, named by GOCACHE")
 	case temp == "":
@@ -71,7 +70,7 @@ func (p *program) newCache(ctx context.Context, c *Config, wrong error) ([]actio
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, maxCacheKey, fmt.Errorf("git and go did not answer within %s", maxCacheKey))
 	defer cancel()
-	key, err := build.NewCacheKey(ctx, c.spec(p.environ))
+	key, err := build.NewCacheKey(ctx, c.Spec(p.environ))
 	if err != nil {
 		return nil, err
 	}

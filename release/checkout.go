@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/org/go-static-release/release/config"
 )
 
 // trustCheckout lets git read the repository that the workflow has checked out. In the
@@ -17,7 +19,7 @@ func (p *program) trustCheckout(dir string, getenv func(string) string) {
 	if !p.runner.Active() || getenv("GITHUB_WORKSPACE") == "" {
 		return
 	}
-	root, found := repositoryRoot(dir)
+	root, found := config.RepositoryRoot(dir)
 	workspace, err := filepath.EvalSymlinks(getenv("GITHUB_WORKSPACE"))
 	if !found || err != nil {
 		return // who reads it says what is wrong

@@ -3,6 +3,8 @@ package release
 import (
 	"errors"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/org/go-static-release/build/problem"
 )
 
@@ -12,16 +14,13 @@ type requestError struct{ err error }
 func (e *requestError) Error() string { return e.err.Error() }
 func (e *requestError) Unwrap() error { return e.err }
 
-// hinted adds advice that can be pasted to an error.
-func hinted(hint string, err error) error { return &problem.Problem{Err: err, Remedy: hint} }
-
 // describe says an error to people: with the place where the setting it is about was
 // given, and its hint apart.
-func describe(c *Config, err error) (text, hint string) {
+func describe(c *config.Config, err error) (text, hint string) {
 	text = err.Error()
 	var p *problem.Problem
-	if c != nil && errors.As(err, &p) && p.Setting != "" && c.from[p.Setting] != "" {
-		text = c.from[p.Setting] + ": " + text
+	if c != nil && errors.As(err, &p) && p.Setting != "" && c.From[p.Setting] != "" {
+		text = c.From[p.Setting] + ": " + text
 	}
 	var h interface{ Hint() string }
 	if errors.As(err, &h) {

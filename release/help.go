@@ -3,6 +3,8 @@ package release
 import (
 	"fmt"
 	"strings"
+
+	"github.com/org/go-static-release/release/config"
 )
 
 const helpWidth = 80
@@ -19,17 +21,17 @@ usage: go-static-release [command] [flags]
 
 commands:
 `)
-	for _, c := range commands {
+	for _, c := range commandHelp {
 		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.help)
 	}
 	b.WriteString("\nsettings, as flags; in a workflow they are the inputs of the action:\n")
-	for _, s := range settings {
-		if s.name == "command" {
+	for _, s := range config.Settings {
+		if s.Name == "command" {
 			continue
 		}
-		fmt.Fprintf(&b, "  --%s\n", s.name)
-		text := s.help
-		if d := s.defaults(); d != "" {
+		fmt.Fprintf(&b, "  --%s\n", s.Name)
+		text := s.Help
+		if d := s.Defaults(); d != "" {
 			text += " (default: " + d + ")"
 		}
 		b.WriteString(wrap(text, "        "))
@@ -57,7 +59,7 @@ exit status: 0 done, 1 something fell short, 2 the request was wrong
 
 // workflowHelp returns the help on what the workflow of a repository may set on a laptop.
 func workflowHelp() string {
-	names := flagOnly()
+	names := config.FlagOnly()
 	last := len(names) - 1
 	return `On a laptop, the "with:" block of the workflow that uses this action is the configuration. ` +
 		"The workflow may be somebody else's, so it chooses what is built, " +

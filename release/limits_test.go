@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/org/go-static-release/build/target"
 
 	"github.com/org/go-static-release/build/problem"
@@ -29,7 +31,7 @@ func TestTooManyAttached(t *testing.T) {
 			p.Attach = append(p.Attach, build.AttachedFile{Path: fmt.Sprint("manual_", i), Size: 1})
 		}
 		var problem *problem.Problem
-		if err := p.checkNames(&Config{Checksums: []string{"sha256"}, Timeout: time.Hour}); !errors.As(err, &problem) || problem.Setting != test.want {
+		if err := p.checkNames(&config.Config{Checksums: []string{"sha256"}, Timeout: time.Hour}); !errors.As(err, &problem) || problem.Setting != test.want {
 			t.Errorf("%d targets, %d attached: %v, expected %s", test.targets, test.attached, err, test.want)
 		}
 	}
@@ -55,7 +57,7 @@ func TestTooManyFiles(t *testing.T) {
 			p.Builds = append(p.Builds, build.Build{Target: target.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
 			p.Files = append(p.Files, []PlannedFile{{Name: fmt.Sprint("tool_", i, ".zip"), Format: "zip"}})
 		}
-		err := p.checkNames(&Config{Checksums: []string{"sha256"}, Timeout: test.timeout})
+		err := p.checkNames(&config.Config{Checksums: []string{"sha256"}, Timeout: test.timeout})
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%d files in %s: %v", test.targets+1, test.timeout, err)
 		}

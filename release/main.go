@@ -3,21 +3,22 @@ package release
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/release/config"
 
 	"github.com/org/go-static-release/release/actions"
 
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/org/go-static-release/build/crash"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
@@ -38,22 +39,12 @@ type program struct {
 	event    *githubactions.GitHubContext
 }
 
-// commands are the first argument.
-var commands = []struct{ name, help string }{
+// commandHelp says what each command, the first argument.
+var commandHelp = []struct{ name, help string }{
 	{"release", "everything; publishes only in a workflow, on a tag (default)"},
 	{"plan", "decide everything and print it; --json for machines"},
 	{"verify", "verify PATH...: say what executables need to run, in files, folders,\n            archives, packages, OCI layouts, images (ghcr.io/OWNER/IMAGE:TAG),\n            or the release OWNER/REPO@TAG; without a PATH, in dist; --json\n            for machines"},
-	{cacheKeyCommand, "for the action: where its build cache is, and what it is called"},
-}
-
-// commandNames are the commands that people give.
-func commandNames() (names []string) {
-	for _, c := range commands {
-		if c.name != cacheKeyCommand {
-			names = append(names, c.name)
-		}
-	}
-	return names
+	{config.CacheKey, "for the action: where its build cache is, and what it is called"},
 }
 
 // Main is the whole program: args without its name, the environment as os.Environ
@@ -70,7 +61,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		p.log = actions.NewLog(stderr)
 	}
 
-	var c *Config
+	var c *config.Config
 	err := crash.Catch(func() (err error) {
 		c, err = p.main(ctx, args, getenv)
 		return err
@@ -92,7 +83,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 }
 
 // explain shows an error, with its hint.
-func (p *program) explain(c *Config, err error) {
+func (p *program) explain(c *config.Config, err error) {
 	text, hint := describe(c, err)
 	p.say("error: %s", text)
 	if hint != "" {
@@ -117,7 +108,7 @@ func (p *program) sayHint(hint string) { fmt.Fprintf(p.log, "hint: %s\n", hint) 
 // errReported is the error of a run whose failures have been printed already.
 var errReported = errors.New("see above")
 
-func (p *program) main(ctx context.Context, args []string, getenv func(string) string) (*Config, error) {
+func (p *program) main(ctx context.Context, args []string, getenv func(string) string) (*config.Config, error) {
 	values, opts, err := parseArgs(args)
 	if errors.Is(err, errHelp) {
 		_, err := io.WriteString(p.out, helpText())
@@ -133,10 +124,10 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 	if p.event, err = p.runner.Context(); err != nil {
 		return nil, &requestError{err}
 	}
-	c, notices, err := readConfig(values, opts.noWorkflow, p.runner)
+	c, notices, err := config.Read(values, opts.noWorkflow, p.runner)
 	p.fill(c, getenv)
 	p.trustCheckout(c.Directory, getenv)
-	if c.Command == cacheKeyCommand {
+	if c.Command == config.CacheKey {
 		return c, p.cacheKey(ctx, c, err)
 	}
 	for i, n := range notices {
@@ -148,7 +139,7 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 		_, planErr := newPlan(ctx, c, p.environ, false, "", "")
 		return c, &requestError{errors.Join(err, planErr)}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: not done after %s", c.where("timeout"), c.Timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: not done after %s", c.Where("timeout"), c.Timeout))
 	defer cancel()
 	switch c.Command {
 	case "plan":
@@ -160,25 +151,25 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 }
 
 // fill adds to the settings what the surroundings say.
-func (p *program) fill(c *Config, getenv func(string) string) {
+func (p *program) fill(c *config.Config, getenv func(string) string) {
 	c.Token = cmp.Or(c.Token, strings.TrimSpace(getenv("GITHUB_TOKEN")), strings.TrimSpace(getenv("GH_TOKEN")))
 	p.runner.Mask(c.Token)
 	if c.Parallelism == 0 {
 		c.Parallelism = runtime.GOMAXPROCS(0) // knows the limits of a container
 	}
-	if c.Tag == "" && p.runner.Active() && strings.HasPrefix(p.event.Ref, tagRef) {
-		c.Tag, c.from["tag"] = strings.TrimPrefix(p.event.Ref, tagRef), "GITHUB_REF"
+	if c.Tag == "" && p.runner.Active() && strings.HasPrefix(p.event.Ref, config.TagRef) {
+		c.Tag, c.From["tag"] = strings.TrimPrefix(p.event.Ref, config.TagRef), "GITHUB_REF"
 	}
 }
 
 // decide settles whether to publish, and makes the plan.
-func (p *program) decide(ctx context.Context, c *Config) (*Plan, error) {
-	publish, why, err := c.mode(p.runner, p.event.Ref)
+func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, error) {
+	publish, why, err := c.Mode(p.runner, p.event.Ref)
 	if err != nil {
 		return nil, &requestError{err}
 	}
 	commit := ""
-	if p.event.Ref == tagRef+c.Tag {
+	if p.event.Ref == config.TagRef+c.Tag {
 		commit = p.event.SHA
 	}
 	plan, err := newPlan(ctx, c, p.environ, publish, why, commit)
@@ -191,7 +182,7 @@ func (p *program) decide(ctx context.Context, c *Config) (*Plan, error) {
 	return plan, nil
 }
 
-func (p *program) plan(ctx context.Context, c *Config, opts options) error {
+func (p *program) plan(ctx context.Context, c *config.Config, opts options) error {
 	plan, err := p.decide(ctx, c)
 	if err != nil {
 		return err
@@ -208,16 +199,16 @@ func (p *program) plan(ctx context.Context, c *Config, opts options) error {
 	return err
 }
 
-func (p *program) release(ctx context.Context, c *Config, opts options) error {
+func (p *program) release(ctx context.Context, c *config.Config, opts options) error {
 	if opts.json {
-		return &requestError{hinted("go-static-release plan --json", errors.New("--json is for the commands plan and verify"))}
+		return &requestError{problem.Hinted("go-static-release plan --json", errors.New("--json is for the commands plan and verify"))}
 	}
 	cache := p.openCache()
 	plan, err := p.decide(ctx, c)
 	if err != nil {
 		return err
 	}
-	client, err := c.client(plan.Publish, p.event.APIURL, p.event.Repository, func(line string) { p.say("%s", line) })
+	client, err := newClient(c, plan.Publish, p.event.APIURL, p.event.Repository, func(line string) { p.say("%s", line) })
 	if err != nil {
 		return &requestError{err}
 	}
@@ -244,140 +235,6 @@ func (p *program) release(ctx context.Context, c *Config, opts options) error {
 	}
 	p.keepCache(cache, r.report, r.earlier.files == nil)
 	return nil
-}
-
-// announce says what will happen, and why, before it does.
-func (p *program) announce(plan *Plan, c *Config) {
-	first := "dry run"
-	if plan.Publish {
-		first = "release"
-	}
-	p.say("%s: %s", first, plan.Why)
-	p.say("%s %s, commit %.12s, %s, %s for %s, %d at a time", plan.Name, plan.Source.Version, plan.Source.Commit, plan.Go,
-		report.Count(len(plan.Mains()), "program"), report.Count(len(plan.Builds), "target"), c.Parallelism)
-	for _, s := range plan.Skipped {
-		p.say("note: %s is left out: %s", s.Target, s.Reason)
-	}
-	for _, n := range plan.Notes {
-		p.say("note: %s", n)
-	}
-	if len(plan.Withheld) > 0 {
-		p.say("note: no child process gets these variables, which look like secrets: %s", strings.Join(plan.Withheld, " "))
-	}
-	if plan.Source.Dirty {
-		p.say("note: the working tree differs from the commit; the binaries say so")
-	}
-}
-
-// targetDone shows how a lane ended, as soon as it has. Why one failed is told at the
-// end, in plan order.
-func (p *program) targetDone(t *report.Target) {
-	p.say("%s", t.Row())
-	if t.Output != "" {
-		p.foreign(t.Target, t.Output)
-	}
-}
-
-// foreign shows text that is not ours, such as the output of a compiler.
-func (p *program) foreign(title, text string) {
-	if p.runner.Active() {
-		p.runner.Group(title, text)
-		return
-	}
-	p.say("%s:\n%s", quote.Line(title), text)
-}
-
-// tell reports the end of a run: terminal, annotations, job summary, outputs.
-func (p *program) tell(r *run) error {
-	rep := r.rep
-	for _, n := range rep.Notices {
-		if !slices.Contains(r.plan.Notes, n) { // told before it began
-			p.say("note: %s", n)
-		}
-	}
-	for _, w := range rep.Warnings() {
-		p.say("warning: %s", w)
-		p.runner.Warn(w)
-	}
-	if text := notStatic(rep); text != "" && r.cfg.Static == "report" {
-		p.say("%s", text)
-		p.runner.Annotate("not static", "", 0, text)
-	}
-	for _, f := range rep.Failures() {
-		p.foreign("failed: "+strings.Join(f.Targets, " "), f.Error)
-		if f.Hint != "" {
-			p.sayHint(f.Hint)
-		}
-		p.annotate(rep, f)
-	}
-	p.say("%s, in %.1fs", rep.Headline(), rep.Seconds)
-	outputs, err := r.outputs()
-	if err == nil {
-		err = p.runner.Outputs(outputs)
-	}
-	err = errors.Join(err, p.runner.Summary(rep.Markdown()))
-	if rep.Err() == nil {
-		result := filepath.ToSlash(r.cfg.Dist)
-		if rep.Release != nil {
-			result = rep.Release.URL
-		}
-		_, printErr := fmt.Fprintln(p.out, quote.Line(result))
-		return errors.Join(err, printErr)
-	}
-	if err = errors.Join(append(r.errs, err)...); err != nil {
-		return err
-	}
-	if rep.Status == report.Cancelled {
-		return fmt.Errorf("cancelled: %w", r.cause)
-	}
-	return fmt.Errorf("%d of %d targets: %w", rep.Unfinished(), len(rep.Targets), errReported)
-}
-
-// annotate shows a failure at the line of the source it names.
-func (p *program) annotate(rep *report.Report, f report.Failure) {
-	file, line, message := f.File, f.Line, f.Error
-	if file == "" {
-		file, line, message = compilerError(f.Error)
-	}
-	if file != "" {
-		file = filepath.ToSlash(filepath.Join(rep.Source.Dir, file))
-	}
-	p.runner.Annotate(strings.Join(f.Targets, " "), file, line, message)
-}
-
-// outputNames are the outputs in action.yml, in order.
-var outputNames = []string{"version", "tag", "release-id", "release-url", "published", "dist", "checksums", "artifacts", "report"}
-
-// outputs returns the values of outputNames.
-func (r *run) outputs() ([]actions.Output, error) {
-	rep := r.rep
-	dist, err := filepath.Abs(r.cfg.Dist)
-	if err != nil {
-		return nil, fmt.Errorf("locating %s: %w", r.cfg.Dist, err)
-	}
-	files := rep.Files()
-	if files == nil {
-		files = []report.File{}
-	}
-	artifacts, err := json.Marshal(files)
-	if err != nil {
-		return nil, fmt.Errorf("writing the output artifacts: %w", err)
-	}
-	values := map[string]string{
-		"version": rep.Source.Version, "tag": rep.Source.Tag, "published": fmt.Sprint(rep.Status == report.Published),
-		"dist": dist, "artifacts": string(artifacts), "report": filepath.Join(dist, reportJSON),
-	}
-	if len(rep.Checksums) > 0 {
-		values["checksums"] = filepath.Join(dist, rep.Checksums[0].Name)
-	}
-	if rep.Release != nil {
-		values["release-id"], values["release-url"] = fmt.Sprint(rep.Release.ID), rep.Release.URL
-	}
-	outputs := make([]actions.Output, len(outputNames))
-	for i, name := range outputNames {
-		outputs[i] = actions.Output{Name: name, Value: values[name]}
-	}
-	return outputs, nil
 }
 
 // version is that of a prebuilt program, set by the linker (.ci/prebuilt): its digest is

@@ -11,10 +11,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/config"
+
+	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/target"
 
 	"github.com/org/go-static-release/build/process"
@@ -31,9 +33,6 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-// binaryFormat is the "archive" that is no archive: the program itself.
-const binaryFormat = "binary"
-
 // A Plan is everything that is decided before the first compiler starts: what build
 // has to say, and the files of the release.
 type Plan struct {
@@ -48,18 +47,18 @@ type Plan struct {
 // A PlannedFile is a file that will be written.
 type PlannedFile struct {
 	Name   string
-	Format string // of pack, or binaryFormat
-	Main   string // the program, for binaryFormat
+	Format string // of pack, or pack.Binary
+	Main   string // the program, for pack.Binary
 }
 
 // newPlan resolves the settings. Its error holds every mistake that can be found
 // without compiling; then nothing has been written or sent, but for what healDist does.
-func newPlan(ctx context.Context, c *Config, environ []string, publish bool, why, commit string) (*Plan, error) {
+func newPlan(ctx context.Context, c *config.Config, environ []string, publish bool, why, commit string) (*Plan, error) {
 	distErr := distInside(c.Dist)
 	if distErr == nil {
 		distErr = healDist(c.Dist) // before git is asked for changes
 	}
-	spec := c.spec(environ)
+	spec := c.Spec(environ)
 	spec.Publish, spec.TagCommit = publish, commit
 	b, err := build.NewPlan(ctx, spec)
 	if b == nil || ctx.Err() != nil {
@@ -85,7 +84,7 @@ func distInside(dist string) error {
 		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
 	}
 
-	root, found := repositoryRoot(filepath.Dir(abs))
+	root, found := config.RepositoryRoot(filepath.Dir(abs))
 	if !found {
 		return nil
 	}
@@ -109,13 +108,13 @@ func distInside(dist string) error {
 	switch {
 	case err != nil:
 		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
-	case !isBelow(realRoot, resolved):
+	case !door.Within(realRoot, resolved):
 		return &problem.Problem{
 			Setting: "dist",
 			Err:     fmt.Errorf("%s is a link that leads out of the repository, to %s", dist, resolved),
-			Remedy:  "--dist " + shellWord(filepath.Join(resolved, strings.TrimPrefix(abs, existing))),
+			Remedy:  "--dist " + quote.ShellWord(filepath.Join(resolved, strings.TrimPrefix(abs, existing))),
 		}
-	case isBelow(filepath.Join(realRoot, ".git"), resolved):
+	case door.Within(filepath.Join(realRoot, ".git"), resolved):
 		return &problem.Problem{
 			Setting: "dist",
 			Err:     fmt.Errorf("%s is in git's own directory", dist),
@@ -126,7 +125,7 @@ func distInside(dist string) error {
 	return nil
 }
 
-func (p *Plan) prerelease(c *Config) bool {
+func (p *Plan) prerelease(c *config.Config) bool {
 	if c.Prerelease != nil {
 		return *c.Prerelease
 	}
@@ -151,7 +150,7 @@ func archName(t target.Target) string {
 }
 
 // nameFiles decides the name of every file of the release.
-func (p *Plan) nameFiles(c *Config) error {
+func (p *Plan) nameFiles(c *config.Config) error {
 	for _, b := range p.Builds {
 		formats := c.Archives
 		if len(formats) == 0 {
@@ -163,7 +162,7 @@ func (p *Plan) nameFiles(c *Config) error {
 		facts := fileFacts{p.Facts(), b.Target.OS, archName(b.Target)}
 		var files []PlannedFile
 		for _, format := range formats {
-			if format != binaryFormat {
+			if format != pack.Binary {
 				name, err := build.Expand(c.ArchiveName, facts)
 				if err != nil {
 					return &problem.Problem{Setting: "archive-name", Err: err}
@@ -188,7 +187,7 @@ func (p *Plan) nameFiles(c *Config) error {
 
 // checkNames finds names that GitHub would change, and files that would be written
 // over one another.
-func (p *Plan) checkNames(c *Config) error {
+func (p *Plan) checkNames(c *config.Config) error {
 	taken := map[string]string{reportJSON: "the report", reportHTML: "the report", ".gitignore": "git", binDir: "the programs"}
 	for _, algorithm := range c.Checksums {
 		taken[output.ChecksumFiles[algorithm]] = "the checksums"
@@ -227,7 +226,7 @@ func (p *Plan) checkNames(c *Config) error {
 }
 
 // fileNames lists the names of all files of the release.
-func (p *Plan) fileNames(c *Config) (names []string) {
+func (p *Plan) fileNames(c *config.Config) (names []string) {
 	for _, files := range p.Files {
 		for _, f := range files {
 			names = append(names, f.Name)
@@ -244,8 +243,8 @@ func (p *Plan) fileNames(c *Config) (names []string) {
 
 // readExtra reads the files that travel along, and makes sure that none has the name
 // of a program.
-func (p *Plan) readExtra(ctx context.Context, c *Config) error {
-	_, given := c.from["files"]
+func (p *Plan) readExtra(ctx context.Context, c *config.Config) error {
+	_, given := c.From["files"]
 	dist, err := filepath.Abs(c.Dist)
 	if err != nil {
 		return fmt.Errorf("locating %s: %w", c.Dist, err)
@@ -273,8 +272,8 @@ func (p *Plan) readExtra(ctx context.Context, c *Config) error {
 }
 
 func defaultOf(name string) string {
-	i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
-	return settings[i].def
+	i := slices.IndexFunc(config.Settings, func(s config.Setting) bool { return s.Name == name })
+	return config.Settings[i].Def
 }
 
 // JSON is the plan for machines. Its schema changes with report.Schema.
@@ -346,31 +345,7 @@ func (p *Plan) Text() string {
 	}
 	if len(p.Builds) > 0 {
 		cmd := p.Command(p.Builds[0], "$OUT")
-		fmt.Fprintf(&b, "command for %s:\n  %s \\\n  %s\n", p.Builds[0].Target, shellWords(cmd.Env), shellWords(cmd.Args))
+		fmt.Fprintf(&b, "command for %s:\n  %s \\\n  %s\n", p.Builds[0].Target, quote.ShellWords(cmd.Env), quote.ShellWords(cmd.Args))
 	}
 	return b.String()
-}
-
-// shellWords quotes arguments so that the line can be pasted into a POSIX shell, in
-// which $OUT is where to write.
-func shellWords(args []string) string {
-	quoted := make([]string, len(args))
-	for i, a := range args {
-		quoted[i] = shellWord(a)
-		if strings.HasPrefix(a, "$OUT") {
-			quoted[i] = `"$OUT"/`
-		}
-	}
-	return strings.Join(quoted, " ")
-}
-
-// plainWord matches a word that needs no quotes in any shell.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
-
-// shellWord quotes one argument.
-func shellWord(a string) string {
-	if plainWord.MatchString(a) {
-		return a
-	}
-	return "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
 }

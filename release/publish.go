@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/org/go-static-release/build/limit"
 
 	"github.com/org/go-static-release/release/output"
@@ -28,7 +30,7 @@ import (
 )
 
 // newRun prepares a run and its report. client is nil in a dry run.
-func newRun(c *Config, p *Plan, web page, program string) *run {
+func newRun(c *config.Config, p *Plan, web page, program string) *run {
 	rep := &report.Report{
 		Schema: report.Schema, Program: program, DryRun: !p.Publish, Why: p.Why,
 		Name: p.Name, Module: p.Module, Source: p.Source, Go: p.Go, Skipped: p.Skipped,
@@ -387,8 +389,8 @@ func (r *run) writeReport() error {
 	return errors.Join(err, err2)
 }
 
-// client returns the client of a run that publishes, nil for a dry run.
-func (c *Config) client(publish bool, apiURL, repository string, say func(string)) (*github.Client, error) {
+// newClient returns the client of a run that publishes, nil for a dry run.
+func newClient(c *config.Config, publish bool, apiURL, repository string, say func(string)) (*github.Client, error) {
 	if !publish {
 		return nil, nil
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/release/config"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/org/go-static-release/release/github/githubtest"
@@ -125,7 +127,7 @@ func TestVerifyPublished(t *testing.T) {
 	if out := verify(1, "octo/hello@v9.9.9"); !strings.Contains(out, "looking for the release of v9.9.9") {
 		t.Error(out)
 	}
-	left, err := filepath.Glob(filepath.Join(os.TempDir(), actionName+"-*"))
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), config.ActionName+"-*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %q, %v", left, err)
 	}

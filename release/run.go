@@ -17,6 +17,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/org/go-static-release/release/config"
+
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/smoke"
 
 	"github.com/org/go-static-release/build/limit"
@@ -43,7 +46,7 @@ const maxPacks = 4
 
 // A run is one release in the making.
 type run struct {
-	cfg       *Config
+	cfg       *config.Config
 	plan      *Plan
 	rep       *report.Report
 	release   *github.Release // nil in a dry run
@@ -127,7 +130,7 @@ func (r *run) compile(ctx context.Context, b build.Build, turn *limit.Turn, t *r
 	t.Again = true
 	bins, _, err = r.compileOnce(ctx, b, alone, t)
 	if build.ShortOfMemory(err) {
-		err = hinted("use a machine with more memory, or fewer programs at a time: --packages ./cmd/NAME", fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err))
+		err = problem.Hinted("use a machine with more memory, or fewer programs at a time: --packages ./cmd/NAME", fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err))
 	}
 	return bins, err
 }
@@ -228,7 +231,7 @@ func (r *run) pack(ctx context.Context, i int, bins []build.Binary, t *report.Ta
 		artifact := output.Artifact{Name: planned.Name, Kind: "archive", Target: t.Target}
 		content := r.archive(bins, t)
 		write := func(w io.Writer) error { return content.Write(planned.Format, stoppable{ctx, w}) }
-		if planned.Format == binaryFormat {
+		if planned.Format == pack.Binary {
 			artifact.Kind = "binary"
 			program := slices.IndexFunc(bins, func(b build.Binary) bool { return b.Main.Name == planned.Main })
 			content.Files = programs(bins[program:program+1], t)

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/config"
+
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/release/github"
@@ -24,7 +26,7 @@ import (
 // A verification is one run of the command verify.
 type verification struct {
 	p     *program
-	c     *Config
+	c     *config.Config
 	out   io.Writer
 	json  bool
 	total int
@@ -36,7 +38,7 @@ type verification struct {
 
 // verify proves what lies at the paths, whoever built it. It is the ldd that runs
 // nothing and works on the files of every system.
-func (p *program) verify(ctx context.Context, c *Config, opts options) error {
+func (p *program) verify(ctx context.Context, c *config.Config, opts options) error {
 	v := &verification{p: p, c: c, out: p.out, json: opts.json}
 	paths := opts.paths
 	if len(paths) == 0 {
@@ -74,7 +76,7 @@ func (p *program) verify(ctx context.Context, c *Config, opts options) error {
 
 // verifyPublished proves what everybody can download now, at the end of a release. What
 // was attached as it is, is compared and not proved: this program did not make it.
-func (p *program) verifyPublished(ctx context.Context, c *Config, tag string, attached []report.File) error {
+func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag string, attached []report.File) error {
 	v := &verification{p: p, c: c, out: p.log, attached: map[string]string{}}
 	for _, f := range attached {
 		v.attached[f.Name] = f.SHA256()
@@ -116,7 +118,7 @@ func (v *verification) path(ctx context.Context, path string) error {
 	return inspect.Path(ctx, path, v.visit)
 }
 
-func userAgent() string { return actionName + "/" + programVersion() }
+func userAgent() string { return config.ActionName + "/" + programVersion() }
 
 // visit counts and shows one executable.
 func (v *verification) visit(f inspect.Found) error {

@@ -439,3 +439,9 @@ func RealDir(dir string) (string, error) {
 	}
 	return abs, err
 }
+
+// Within reports whether path is the directory dir or lies in it, judged by their names.
+func Within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}

@@ -65,3 +65,8 @@ func (ps *List) Keep(setting string, err error) bool {
 	}
 	return false
 }
+
+// Hinted adds a hint to an error.
+func Hinted(hint string, err error) error {
+	return &Problem{Err: err, Remedy: hint}
+}

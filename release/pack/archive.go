@@ -25,6 +25,9 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
+// Binary is the format of a program that is not packed.
+const Binary = "binary"
+
 // A File is one file to pack.
 type File struct {
 	Name       string // in the archive, slashes

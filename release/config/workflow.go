@@ -1,4 +1,4 @@
-package release
+package config
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/problem"
 
 	"go.yaml.in/yaml/v3"
 
@@ -25,8 +26,8 @@ type given struct {
 	from  string
 }
 
-// actionName is the repository name of this action. A fork keeps it.
-const actionName = "go-static-release"
+// ActionName is the repository name of this action. A fork keeps it.
+const ActionName = "go-static-release"
 
 // Where GitHub looks for workflows.
 const workflowDir = ".github/workflows"
@@ -71,7 +72,7 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 		dir = resolved
 	}
 
-	root, ok := repositoryRoot(dir)
+	root, ok := RepositoryRoot(dir)
 	if !ok {
 		return c, nil
 	}
@@ -89,7 +90,7 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 		local: map[string]bool{},
 	}
 	if err := r.workflows(); err != nil {
-		return c, hinted("--no-workflow", fmt.Errorf("reading workflow %w", err))
+		return c, problem.Hinted("--no-workflow", fmt.Errorf("reading workflow %w", err))
 	}
 
 	c.notes = r.notes
@@ -101,7 +102,7 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	skipped := map[string]bool{}
 	for _, s := range r.steps {
 		if !sameValues(first.values, s.values) {
-			return c, hinted("--no-workflow",
+			return c, problem.Hinted("--no-workflow",
 				fmt.Errorf("%s and %s configure this action differently, and only one of them can be meant", first.at, s.at))
 		}
 
@@ -120,8 +121,8 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	return c, nil
 }
 
-// repositoryRoot is the directory at or above dir that has a .git.
-func repositoryRoot(dir string) (string, bool) {
+// RepositoryRoot is the directory at or above dir that has a .git.
+func RepositoryRoot(dir string) (string, bool) {
 	dir, err := filepath.Abs(dir)
 	for err == nil {
 		if _, statErr := os.Stat(filepath.Join(dir, ".git")); statErr == nil {
@@ -199,7 +200,7 @@ func (r *workflowReader) readJobs(doc *document) error {
 
 // mentionsAction reports whether a file can use this action at all.
 func mentionsAction(data []byte) bool {
-	return bytes.Contains(bytes.ToLower(data), []byte(actionName)) || bytes.Contains(data, []byte("./"))
+	return bytes.Contains(bytes.ToLower(data), []byte(ActionName)) || bytes.Contains(data, []byte("./"))
 }
 
 // noteMerge notes that GitHub will refuse a file that is accepted here.
@@ -334,7 +335,7 @@ func (r *workflowReader) isThisAction(uses string) (bool, error) {
 
 	name, _, ok := strings.Cut(uses, "@")
 	_, repo, _ := strings.Cut(name, "/")
-	return ok && strings.EqualFold(repo, actionName), nil
+	return ok && strings.EqualFold(repo, ActionName), nil
 }
 
 // readLocal reads the action in a directory of the repository, and reports whether it is
@@ -366,7 +367,7 @@ func (r *workflowReader) readLocal(dir string) (ours bool, err error) {
 				if err != nil {
 					return false, err
 				}
-				ours = text == actionName
+				ours = text == ActionName
 			case "runs":
 				steps, err := doc.lookup(f.value, "runs", "steps")
 				if err == nil {

@@ -1,4 +1,4 @@
-package release
+package config
 
 import (
 	"fmt"
@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // A laptopRule decides whether the value of one setting in the repository's workflow
@@ -41,7 +44,7 @@ func staysInside(root, value string) string {
 	const why = "it lies outside the repository"
 
 	path := inRepository(root, value)
-	if !isBelow(root, path) {
+	if !door.Within(root, path) {
 		return why
 	}
 
@@ -52,7 +55,7 @@ func staysInside(root, value string) string {
 	}
 
 	fi, err := os.Stat(realPath)
-	if err == nil && fi.IsDir() && !isBelow(realRoot, realPath) {
+	if err == nil && fi.IsDir() && !door.Within(realRoot, realPath) {
 		return why
 	}
 
@@ -65,12 +68,6 @@ func inRepository(root, value string) string {
 		return filepath.Clean(value)
 	}
 	return filepath.Join(root, value)
-}
-
-// isBelow reports whether a path is the directory or lies in it, judged by its name.
-func isBelow(dir, path string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && filepath.IsLocal(rel)
 }
 
 // Values that a flag of the compiler or the linker may have.
@@ -216,7 +213,7 @@ func flagWords(value string) (words []string, ok bool) {
 
 // ignoredNote returns the note that a setting of the workflow is ignored, why, and what to
 // type to use it.
-func ignoredNote(s setting, root string, v given, why string) string {
+func ignoredNote(s Setting, root string, v given, why string) string {
 	value := v.value
 	if s.path {
 		value = inRepository(root, value)
@@ -226,24 +223,24 @@ func ignoredNote(s setting, root string, v given, why string) string {
 	value = strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(value)
 
 	// A value that cannot be shown as it is cannot be pasted either.
-	advice := "to use it, give --" + s.name + " yourself"
+	advice := "to use it, give --" + s.Name + " yourself"
 	unprintable := strings.ContainsFunc(value, func(r rune) bool {
 		return !unicode.IsPrint(r) || r == unicode.ReplacementChar
 	})
 	if !unprintable && len(value) <= 500 {
-		advice = "to use it: --" + s.name + " " + shellWord(value)
+		advice = "to use it: --" + s.Name + " " + quote.ShellWord(value)
 	}
 
-	return fmt.Sprintf("%s: %s is ignored on this machine, because %s; %s", v.from, s.name, why, advice)
+	return fmt.Sprintf("%s: %s is ignored on this machine, because %s; %s", v.from, s.Name, why, advice)
 }
 
-// flagOnly returns the names of the settings that a workflow cannot set on a laptop,
+// FlagOnly returns the names of the settings that a workflow cannot set on a laptop,
 // whatever their value.
-func flagOnly() (names []string) {
-	for _, s := range settings {
+func FlagOnly() (names []string) {
+	for _, s := range Settings {
 		why := s.workflow("", "")
 		if why != "" && why != meaningless {
-			names = append(names, s.name)
+			names = append(names, s.Name)
 		}
 	}
 	slices.Sort(names)

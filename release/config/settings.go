@@ -1,4 +1,6 @@
-package release
+// Package config reads the settings of one run: flags, inputs of the action, and the
+// repository's own workflow, which is the configuration on a laptop.
+package config
 
 import (
 	"fmt"
@@ -13,6 +15,12 @@ import (
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/pack"
 )
+
+// Commands are the values of the setting command.
+var Commands = []string{"release", "plan", "verify"}
+
+// CacheKey is the command that only the action calls.
+const CacheKey = "cache-key"
 
 // A Config is every setting of one run. It is filled once, before anything is done, and
 // only read afterwards.
@@ -52,18 +60,18 @@ type Config struct {
 	Dist        string
 	Timeout     time.Duration
 
-	from map[string]string // setting -> where its value was given; absent for a default
+	From map[string]string // setting -> where its value was given; absent for a default
 }
 
 // A setting is one row of the table that everything else follows: the flag
 // --NAME, the environment variable INPUT_NAME, the input in action.yml and the row
 // in the README. action_test.go holds them equal.
-type setting struct {
-	name string
-	def  string // value when none is given
-	auto string // what an empty default means, for people
-	help string
-	flag bool // --NAME alone means true
+type Setting struct {
+	Name string
+	Def  string // value when none is given
+	Auto string // what an empty default means, for people
+	Help string
+	Flag bool // --NAME alone means true
 	path bool // a path: a workflow gives it relative to the repository
 	set  func(c *Config, value string) error
 
@@ -71,123 +79,123 @@ type setting struct {
 	workflow laptopRule
 }
 
-// defaults returns the default as people read it.
-func (s setting) defaults() string {
-	if s.auto != "" {
-		return s.auto
+// Defaults returns the default as people read it.
+func (s Setting) Defaults() string {
+	if s.Auto != "" {
+		return s.Auto
 	}
-	return s.def
+	return s.Def
 }
 
-var settings = []setting{
-	{name: "command", def: "release", help: "what to do: release, plan or verify",
+var Settings = []Setting{
+	{Name: "command", Def: "release", Help: "what to do: release, plan or verify",
 		workflow: runnerOnly,
 		set:      setCommand},
-	{name: "directory", auto: "the one the tag names, else .", path: true, help: "directory of the Go module",
+	{Name: "directory", Auto: "the one the tag names, else .", path: true, Help: "directory of the Go module",
 		workflow: staysInside,
 		set:      text(func(c *Config) *string { return &c.Directory })},
-	{name: "packages", auto: "the root and ./cmd/..., else the only one", help: "main packages to release, as go build takes them",
+	{Name: "packages", Auto: "the root and ./cmd/..., else the only one", Help: "main packages to release, as go build takes them",
 		workflow: chooses,
 		set:      list(func(c *Config) *[]string { return &c.Packages })},
-	{name: "targets", def: "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64",
-		help:     "platforms: OS/ARCH, OS/ARCH/LEVEL (linux/arm/6, linux/amd64/v3), wildcards (linux/*), all, first-class; !PATTERN excludes",
+	{Name: "targets", Def: "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64",
+		Help:     "platforms: OS/ARCH, OS/ARCH/LEVEL (linux/arm/6, linux/amd64/v3), wildcards (linux/*), all, first-class; !PATTERN excludes",
 		workflow: chooses,
 		set:      list(func(c *Config) *[]string { return &c.Targets })},
-	{name: "name", auto: "last element of the module path", help: "name of the project, in file names",
+	{Name: "name", Auto: "last element of the module path", Help: "name of the project, in file names",
 		workflow: chooses,
 		set:      text(func(c *Config) *string { return &c.Name })},
-	{name: "tag", auto: "the ref, or the tag on HEAD", help: "tag to release; a dry run takes any semantic version, and a Go pseudo-version where there is no tag",
+	{Name: "tag", Auto: "the ref, or the tag on HEAD", Help: "tag to release; a dry run takes any semantic version, and a Go pseudo-version where there is no tag",
 		workflow: chooses,
-		set:      func(c *Config, v string) error { c.Tag = strings.TrimPrefix(v, tagRef); return nil }},
-	{name: "tags", help: "build tags", auto: "none",
+		set:      func(c *Config, v string) error { c.Tag = strings.TrimPrefix(v, TagRef); return nil }},
+	{Name: "tags", Help: "build tags", Auto: "none",
 		workflow: chooses,
 		set:      func(c *Config, v string) error { c.Tags = strings.Join(fields(v), ","); return nil }},
-	{name: "ldflags", auto: "-s -w, and main.version, main.commit, main.date where they exist",
-		help:     "linker flags; a template with {{.Version}} {{.Tag}} {{.Commit}} {{.Date}} {{.Name}} {{.Go}}",
+	{Name: "ldflags", Auto: "-s -w, and main.version, main.commit, main.date where they exist",
+		Help:     "linker flags; a template with {{.Version}} {{.Tag}} {{.Commit}} {{.Date}} {{.Name}} {{.Go}}",
 		workflow: harmlessFlags(linkerFlags),
 		set:      text(func(c *Config) *string { return &c.LDFlags })},
-	{name: "gcflags", auto: "none", help: "compiler flags",
+	{Name: "gcflags", Auto: "none", Help: "compiler flags",
 		workflow: harmlessFlags(compilerFlags),
 		set:      text(func(c *Config) *string { return &c.GCFlags })},
-	{name: "cgo", def: "off", help: "off, or static: packages that need C get it from a static C compiler for each target, found or given by cc",
+	{Name: "cgo", Def: "off", Help: "off, or static: packages that need C get it from a static C compiler for each target, found or given by cc",
 		workflow: chooses,
 		set:      func(c *Config, v string) error { return oneOf(&c.Cgo, v, "off", "static") }},
-	{name: "cc", auto: "found: musl's, zig cc, a cross gcc", help: "C compilers for cgo static, as OS/ARCH=COMMAND: linux/arm64=zig cc -target aarch64-linux-musl",
+	{Name: "cc", Auto: "found: musl's, zig cc, a cross gcc", Help: "C compilers for cgo static, as OS/ARCH=COMMAND: linux/arm64=zig cc -target aarch64-linux-musl",
 		workflow: needsFlag("it names programs to run"),
 		set:      setCC},
-	{name: "generated", auto: "none",
-		help: "source files that git ignores because a step before this one makes them, " +
+	{Name: "generated", Auto: "none",
+		Help: "source files that git ignores because a step before this one makes them, " +
 			"relative to the module, such as web/dist/**; they are compiled although " +
 			"the commit does not have them, and their digests are in the report",
 		workflow: chooses,
 		set:      list(func(c *Config) *[]string { return &c.Generated })},
-	{name: "static", def: "require", help: "a binary that is not static fails the run (require), or is published all the same and said so loudly (report)",
+	{Name: "static", Def: "require", Help: "a binary that is not static fails the run (require), or is published all the same and said so loudly (report)",
 		workflow: chooses,
 		set:      func(c *Config, v string) error { return oneOf(&c.Static, v, "require", "report") }},
-	{name: "smoke-test", auto: "none", help: "arguments with which every program must start and exit with 0, such as --version; each is started if this machine can: in an empty root without network where Linux allows it (other architectures through qemu-user-static), wasip1 in wazero, windows through wine",
+	{Name: "smoke-test", Auto: "none", Help: "arguments with which every program must start and exit with 0, such as --version; each is started if this machine can: in an empty root without network where Linux allows it (other architectures through qemu-user-static), wasip1 in wazero, windows through wine",
 		workflow: needsFlag("it starts the programs of the repository"),
 		set:      func(c *Config, v string) error { c.SmokeTest = strings.Fields(v); return nil }},
-	{name: "archive", auto: "tar.gz; zip for windows", help: "formats of the archives: tar.gz, zip, tar.xz, tar.zst, binary (not packed); several make several files",
+	{Name: "archive", Auto: "tar.gz; zip for windows", Help: "formats of the archives: tar.gz, zip, tar.xz, tar.zst, binary (not packed); several make several files",
 		workflow: chooses,
 		set:      setArchives},
-	{name: "archive-name", def: "{{.Name}}_{{.Version}}_{{.OS}}_{{.Arch}}",
-		help:     "name of an archive, without its extension; a template with the fields of ldflags and {{.OS}} {{.Arch}}",
+	{Name: "archive-name", Def: "{{.Name}}_{{.Version}}_{{.OS}}_{{.Arch}}",
+		Help:     "name of an archive, without its extension; a template with the fields of ldflags and {{.OS}} {{.Arch}}",
 		workflow: chooses,
 		set:      text(func(c *Config) *string { return &c.ArchiveName })},
-	{name: "files", def: "LICENSE* README* CHANGELOG*", help: "also packed, relative to the module; 64 MiB together at most",
+	{Name: "files", Def: "LICENSE* README* CHANGELOG*", Help: "also packed, relative to the module; 64 MiB together at most",
 		workflow: chooses,
 		set:      list(func(c *Config) *[]string { return &c.Files })},
-	{name: "attach", auto: "none", help: "files to attach to the release as they are, relative to the module",
+	{Name: "attach", Auto: "none", Help: "files to attach to the release as they are, relative to the module",
 		workflow: runnerOnly,
 		set:      list(func(c *Config) *[]string { return &c.Attach })},
-	{name: "checksums", def: "sha256", help: "digests to list: sha256 (checksums.txt), sha512 (checksums-sha512.txt)",
+	{Name: "checksums", Def: "sha256", Help: "digests to list: sha256 (checksums.txt), sha512 (checksums-sha512.txt)",
 		workflow: chooses,
 		set:      setChecksums},
-	{name: "token", auto: "none", help: "token that may write contents; in a workflow, that of the job",
+	{Name: "token", Auto: "none", Help: "token that may write contents; in a workflow, that of the job",
 		workflow: runnerOnly,
 		set:      text(func(c *Config) *string { return &c.Token })},
-	{name: "release-name", auto: "the tag", help: "title of the release",
+	{Name: "release-name", Auto: "the tag", Help: "title of the release",
 		workflow: chooses,
 		set:      text(func(c *Config) *string { return &c.ReleaseName })},
-	{name: "notes", auto: "generated by GitHub", help: "text of the release; a long one belongs into notes-file",
+	{Name: "notes", Auto: "generated by GitHub", Help: "text of the release; a long one belongs into notes-file",
 		workflow: chooses,
 		set:      text(func(c *Config) *string { return &c.Notes })},
-	{name: "notes-file", auto: "none", path: true,
-		help:     "file with the text of the release; in a repository no link out of it is followed",
+	{Name: "notes-file", Auto: "none", path: true,
+		Help:     "file with the text of the release; in a repository no link out of it is followed",
 		workflow: staysInside,
 		set:      text(func(c *Config) *string { return &c.NotesFile })},
-	{name: "draft", def: "false", flag: true, help: "leave the complete release as a draft",
+	{Name: "draft", Def: "false", Flag: true, Help: "leave the complete release as a draft",
 		workflow: chooses,
 		set:      boolean(func(c *Config) *bool { return &c.Draft })},
-	{name: "prerelease", auto: "as the version says", flag: true, help: "mark as a prerelease: true or false",
+	{Name: "prerelease", Auto: "as the version says", Flag: true, Help: "mark as a prerelease: true or false",
 		workflow: chooses,
 		set:      optional(func(c *Config) **bool { return &c.Prerelease })},
-	{name: "make-latest", auto: "if no higher version is", flag: true, help: "mark as the latest release: true or false",
+	{Name: "make-latest", Auto: "if no higher version is", Flag: true, Help: "mark as the latest release: true or false",
 		workflow: chooses,
 		set:      optional(func(c *Config) **bool { return &c.MakeLatest })},
-	{name: "overwrite", def: "false", flag: true, help: "make a public release that has other files anew: it is a draft until all are replaced; never one that is immutable",
+	{Name: "overwrite", Def: "false", Flag: true, Help: "make a public release that has other files anew: it is a draft until all are replaced; never one that is immutable",
 		workflow: chooses,
 		set:      boolean(func(c *Config) *bool { return &c.Overwrite })},
-	{name: "verify", def: "false", flag: true, help: "download what was published, and prove it again",
+	{Name: "verify", Def: "false", Flag: true, Help: "download what was published, and prove it again",
 		workflow: chooses,
 		set:      boolean(func(c *Config) *bool { return &c.Verify })},
-	{name: "dry-run", auto: "false in a workflow on a tag with a token, else true", flag: true, help: "do all but publish",
+	{Name: "dry-run", Auto: "false in a workflow on a tag with a token, else true", Flag: true, Help: "do all but publish",
 		workflow: runnerOnly,
 		set:      optional(func(c *Config) **bool { return &c.DryRun })},
-	{name: "fail-fast", def: "false", flag: true, help: "stop all targets when one fails",
+	{Name: "fail-fast", Def: "false", Flag: true, Help: "stop all targets when one fails",
 		workflow: chooses,
 		set:      boolean(func(c *Config) *bool { return &c.FailFast })},
-	{name: "parallelism", auto: "number of processors", help: "how many targets compile at a time",
+	{Name: "parallelism", Auto: "number of processors", Help: "how many targets compile at a time",
 		workflow: chooses,
 		set:      setParallelism},
-	{name: "cache", def: "true", flag: true, help: "keep what was compiled from one run of the workflow to the next; on a machine of your own go does so by itself",
+	{Name: "cache", Def: "true", Flag: true, Help: "keep what was compiled from one run of the workflow to the next; on a machine of your own go does so by itself",
 		workflow: chooses,
 		set:      boolean(func(c *Config) *bool { return &c.Cache })},
-	{name: "dist", def: "dist", path: true,
-		help:     "directory for the files, which is emptied; it must not be a link or hold files of the commit",
+	{Name: "dist", Def: "dist", path: true,
+		Help:     "directory for the files, which is emptied; it must not be a link or hold files of the commit",
 		workflow: needsFlag("it says where to write"),
 		set:      text(func(c *Config) *string { return &c.Dist })},
-	{name: "timeout", def: "1h", help: "give up after this long (90s, 30m, 2h)",
+	{Name: "timeout", Def: "1h", Help: "give up after this long (90s, 30m, 2h)",
 		workflow: chooses,
 		set:      setTimeout},
 }
@@ -239,11 +247,11 @@ func oneOf(field *string, v string, words ...string) error {
 }
 
 func setCommand(c *Config, v string) error {
-	if v == cacheKeyCommand {
+	if v == CacheKey {
 		c.Command = v
 		return nil
 	}
-	return oneOf(&c.Command, v, commandNames()...)
+	return oneOf(&c.Command, v, Commands...)
 }
 
 func setArchives(c *Config, v string) error {
@@ -251,7 +259,7 @@ func setArchives(c *Config, v string) error {
 		return fmt.Errorf("%q is an empty list", v)
 	}
 	for i, name := range c.Archives {
-		if known := append(pack.Formats(), binaryFormat); !slices.Contains(known, name) {
+		if known := append(pack.Formats(), pack.Binary); !slices.Contains(known, name) {
 			return fmt.Errorf("%q is not one of: %s", name, strings.Join(known, ", "))
 		}
 		if slices.Contains(c.Archives[:i], name) {
@@ -316,16 +324,16 @@ func setTimeout(c *Config, v string) error {
 	return nil
 }
 
-// where says where the value of a setting came from, for messages.
-func (c *Config) where(name string) string {
-	if from, ok := c.from[name]; ok {
+// Where says where the value of a setting came from, for messages.
+func (c *Config) Where(name string) string {
+	if from, ok := c.From[name]; ok {
 		return from
 	}
 	return name + " (default)"
 }
 
-// spec is the part of the settings that build knows.
-func (c *Config) spec(environ []string) *build.Spec {
+// Spec is the part of the settings that build knows.
+func (c *Config) Spec(environ []string) *build.Spec {
 	return &build.Spec{
 		Dir: c.Directory, Packages: c.Packages, Targets: c.Targets, Name: c.Name, Tag: c.Tag,
 		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC, Generated: c.Generated, Dist: c.Dist,

@@ -1,4 +1,4 @@
-package release
+package config
 
 import (
 	"os"
@@ -52,17 +52,17 @@ func TestEverySettingDecidesAboutWorkflows(t *testing.T) {
 		"dist":         {"elsewhere", false},
 		"timeout":      {"2h", true},
 	}
-	for _, s := range settings {
-		test, ok := counts[s.name]
+	for _, s := range Settings {
+		test, ok := counts[s.Name]
 		if s.workflow == nil || !ok {
-			t.Errorf("nobody has decided what %s of a workflow may do on a laptop", s.name)
+			t.Errorf("nobody has decided what %s of a workflow may do on a laptop", s.Name)
 			continue
 		}
 		if why := s.workflow(root, test.value); (why == "") != test.want {
-			t.Errorf("%s: %s: %q", s.name, test.value, why)
+			t.Errorf("%s: %s: %q", s.Name, test.value, why)
 		}
 	}
-	if got := flagOnly(); !slices.Equal(got, []string{"cc", "dist", "smoke-test"}) {
+	if got := FlagOnly(); !slices.Equal(got, []string{"cc", "dist", "smoke-test"}) {
 		t.Errorf("only as flags: %q", got)
 	}
 }
@@ -200,12 +200,5 @@ func TestIgnoredNote(t *testing.T) {
 		if got != "FILE:1: cc is ignored on this machine, because it is so"+want {
 			t.Errorf("%q: %s", value, got)
 		}
-	}
-}
-
-// The command of the plan can be pasted, whatever the settings are.
-func TestShellWords(t *testing.T) {
-	if got, want := shellWords([]string{"go", "-tags=`id`", "-ldflags=$(id)", "$HOME", "", "$OUT/"}), "go '-tags=`id`' '-ldflags=$(id)' '$HOME' '' \"$OUT\"/"; got != want {
-		t.Errorf("%s, want %s", got, want)
 	}
 }
