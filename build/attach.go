@@ -45,7 +45,7 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 	for _, pattern := range patterns {
 		names, err := d.Glob(p.Source.Dir, pattern)
 		if err != nil {
-			ps.Add("attach", "", "reading pattern %q: %w", pattern, err)
+			ps.Add("attach", "reading pattern %q: %w", pattern, err)
 			continue
 		}
 
@@ -62,7 +62,7 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 			}
 		}
 		if !matched {
-			ps.Add("attach", "", "no file matches %q in %s", pattern, p.Source.Dir)
+			ps.Add("attach", "no file matches %q in %s", pattern, p.Source.Dir)
 		}
 	}
 

@@ -192,7 +192,7 @@ func targetMatches(pattern string, t target.Target) bool {
 func unusedCompilers(given []GivenCompiler, targets []target.Target) (ps problem.List) {
 	for _, g := range given {
 		if !slices.ContainsFunc(targets, func(t target.Target) bool { return targetMatches(g.Targets, t) }) {
-			ps.Add("cc", "", "%s=%s is for none of the targets", g.Targets, g.CC)
+			ps.Add("cc", "%s=%s is for none of the targets", g.Targets, g.CC)
 		}
 	}
 	return ps

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/target"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,29 +118,35 @@ func TestRemedies(t *testing.T) {
 	for _, test := range []struct {
 		pkg  string
 		cgo  bool
-		want string
+		want problem.Remedy
 	}{
-		{"github.com/mattn/go-sqlite3", false, "replace github.com/mattn/go-sqlite3 by modernc.org/sqlite or github.com/ncruces/go-sqlite3, or --cgo static"},
-		{"github.com/confluentinc/confluent-kafka-go/v2/kafka", true, "replace github.com/confluentinc/confluent-kafka-go by github.com/twmb/franz-go"},
-		{"github.com/mattn/go-sqlite3x", true, "replace github.com/mattn/go-sqlite3x"},
-		{"example.com/x", false, "--cgo static"},
-		{"net", true, "--tags netgo"},
+		{"github.com/mattn/go-sqlite3", false, problem.Either(
+			problem.Advise("replace github.com/mattn/go-sqlite3 by modernc.org/sqlite or github.com/ncruces/go-sqlite3"),
+			problem.Set("cgo", "static"),
+		)},
+		{"github.com/confluentinc/confluent-kafka-go/v2/kafka", true, problem.Either(
+			problem.Advise("replace github.com/confluentinc/confluent-kafka-go by github.com/twmb/franz-go"),
+		)},
+		{"github.com/mattn/go-sqlite3x", true, problem.Either(problem.Advise("replace github.com/mattn/go-sqlite3x"))},
+		{"example.com/x", false, problem.Either(problem.Set("cgo", "static"))},
+		{"net", true, problem.Either(problem.Set("tags", "netgo"))},
 	} {
-		if got := remedy(test.pkg, test.cgo); got != test.want {
-			t.Errorf("%s: got %q, want %q", test.pkg, got, test.want)
+		got := remedy(test.pkg, test.cgo)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +have):\n%s", test.pkg, diff)
 		}
 	}
 	sqlite := &debug.BuildInfo{Deps: []*debug.Module{{Path: "example.com/y"}, {Path: "github.com/mattn/go-sqlite3"}}}
-	if got := stubs(sqlite); len(got) != 1 || !strings.Contains(got[0], "modernc.org/sqlite") {
-		t.Errorf("got %q", got)
+	if got := stubs(sqlite); len(got) != 1 || !strings.Contains(got[0].Remedy.Of[0].Text, "modernc.org/sqlite") {
+		t.Errorf("got %+v", got)
 	}
 	arm := Binary{Target: target.Target{OS: "linux", Arch: "arm64"}, Loads: []string{"dlopen"}}
-	if got := adviceForLoads(arm, sqlite); got != "--tags sqlite_omit_load_extension" {
-		t.Errorf("got %q", got)
+	if got := adviceForLoads(arm, sqlite); !cmp.Equal(got, problem.Set("tags", "sqlite_omit_load_extension")) {
+		t.Errorf("got %+v", got)
 	}
 	arm.Loads = append(arm.Loads, "getaddrinfo") // which the tag does not help against
-	if got := adviceForLoads(arm, sqlite); !strings.Contains(got, "--cc 'linux/arm64=aarch64-linux-musl-gcc'") {
-		t.Errorf("got %q", got)
+	if got := adviceForLoads(arm, sqlite); !cmp.Equal(got, problem.Set("cc", "linux/arm64=aarch64-linux-musl-gcc")) {
+		t.Errorf("got %+v", got)
 	}
 }
 
@@ -158,7 +165,7 @@ func TestNoCompilers(t *testing.T) {
 		"brew install zig mingw-w64 # on macOS",
 		"runs-on: macos-latest # in a workflow, for darwin; zig and mingw-w64 make the others there",
 	}
-	if len(ps) != 1 || !slices.Equal(strings.Split(ps[0].Hint(), "\n"), want) {
-		t.Errorf("got %v\n%s", ps, ps[0].Hint())
+	if len(ps) != 1 || !slices.Equal(strings.Split(ps[0].Remedy.Text, "\n"), want) {
+		t.Errorf("got %v\n%s", ps, ps[0].Remedy.Text)
 	}
 }

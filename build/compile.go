@@ -143,7 +143,10 @@ func (p *Plan) withoutC(ctx context.Context, b Build, failure error) error {
 	}
 	for _, n := range packages {
 		if strings.Contains(failed.Output, n.ImportPath) || strings.Contains(failed.Output, "undefined: "+n.Name+".") {
-			return &problem.Problem{Err: failure, Remedy: n.ImportPath + " uses cgo, which is off: " + remedy(n.ImportPath, false)}
+			return &problem.Problem{
+				Err:    fmt.Errorf("%w\n%s uses cgo, and cgo is off", failure, n.ImportPath),
+				Remedy: remedy(n.ImportPath, false),
+			}
 		}
 	}
 	return failure

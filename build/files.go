@@ -88,7 +88,7 @@ func (p *Plan) ExtraFiles(
 				Setting: "files",
 				Err: fmt.Errorf("packing %s: the files packed with the programs may have at most %d MiB together",
 					file, maxExtra>>20),
-				Remedy: "--attach " + found[file],
+				Remedy: problem.Set("attach", found[file]),
 			}
 		}
 		if err != nil {
@@ -131,11 +131,10 @@ func (p *Plan) checkCommitted(
 		switch {
 		case slices.Contains(committed, file) && !links[file]:
 		case optional:
-			p.Notes = append(p.Notes,
-				file+" is not part of the commit and is not packed; --files "+found[file]+" packs it")
+			p.note(problem.Set("files", found[file]), "%s is not part of the commit and is not packed", file)
 			delete(found, file)
 		default:
-			p.Notes = append(p.Notes, file+" is packed as it is on disk: it is not part of the commit")
+			p.note(problem.Remedy{}, "%s is packed as it is on disk: it is not part of the commit", file)
 		}
 	}
 
@@ -175,7 +174,7 @@ func (p *Plan) strayLinks(ctx context.Context, d *door.Door, files []string) (st
 func match(d *door.Door, dir, pattern string, optional bool) (names []string, ps problem.List) {
 	matches, err := d.Glob(dir, pattern)
 	if err != nil {
-		ps.Add("files", "", "reading pattern %q: %w", pattern, err)
+		ps.Add("files", "reading pattern %q: %w", pattern, err)
 		return nil, ps
 	}
 
@@ -203,7 +202,7 @@ func match(d *door.Door, dir, pattern string, optional bool) (names []string, ps
 	case inDist != nil:
 		ps.Keep("files", inDist)
 	default:
-		ps.Add("files", "", "no file matches %q in %s", pattern, dir)
+		ps.Add("files", "no file matches %q in %s", pattern, dir)
 	}
 
 	return names, ps

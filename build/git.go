@@ -38,8 +38,10 @@ func openRepo(ctx context.Context, dir string, env []string) (repo, []string, er
 		return repo{}, nil, &problem.Problem{
 			Setting: "directory",
 			Err:     fmt.Errorf("%s is not in a git repository", dir),
-			Remedy: "git init && git add -A && git commit -m 'first commit'; " +
-				"in a workflow, before this step: - uses: actions/checkout@v7",
+			Remedy: problem.There(
+				problem.Step("- uses: actions/checkout@v7"),
+				problem.Run("git init && git add -A && git commit -m 'first commit'"),
+			),
 		}
 	}
 
@@ -51,7 +53,7 @@ func openRepo(ctx context.Context, dir string, env []string) (repo, []string, er
 			Setting: "directory",
 			Err: fmt.Errorf("%s is a worktree or a submodule of another repository, "+
 				"whose commits the go command does not see", top),
-			Remedy: "git clone . ../release && cd ../release",
+			Remedy: problem.Run("git clone . ../release && cd ../release"),
 		}
 	}
 
@@ -110,7 +112,7 @@ func pinRepo(ctx context.Context, top string, env []string) (repo, []string, err
 			Setting: "directory",
 			Err: fmt.Errorf("the repository in %s has its working tree in %s (core.worktree), "+
 				"so that git and go would look at different files", top, found),
-			Remedy: "git config --unset core.worktree",
+			Remedy: problem.Run("git config --unset core.worktree"),
 		}
 	}
 
@@ -392,7 +394,7 @@ func (r repo) takesCountedConfig(ctx context.Context, key string) error {
 		Setting: "directory",
 		Err: fmt.Errorf("the repository's configuration may name a program for git to run (%q), "+
 			"which git %d.%d cannot be kept from running", key, major, minor),
-		Remedy: "use git 2.31 or newer",
+		Remedy: problem.Advise("use git 2.31 or newer"),
 	}
 }
 
@@ -427,8 +429,10 @@ func checkPartialClone(local []gitSetting) error {
 			Setting: "directory",
 			Err: fmt.Errorf("the configuration of this partial clone (%s) names a program "+
 				"for git to fetch missing objects with", s.key),
-			Remedy: "git config --unset-all " + s.key + "; in a workflow: " +
-				"- {uses: actions/checkout@v7, with: {persist-credentials: false}}",
+			Remedy: problem.There(
+				problem.Step("- {uses: actions/checkout@v7, with: {persist-credentials: false}}"),
+				problem.Run("git config --unset-all "+s.key),
+			),
 		}
 	}
 
@@ -541,12 +545,12 @@ func explainGit(dir string, err error) error {
 	case strings.Contains(text, "executable file not found"):
 		return &problem.Problem{
 			Err:    errors.New("git is not installed"),
-			Remedy: "install git; a release is made from a commit",
+			Remedy: problem.Advise("install git; a release is made from a commit"),
 		}
 	case strings.Contains(text, "dubious ownership"):
 		return &problem.Problem{
 			Err:    fmt.Errorf("git does not trust %s: it belongs to another user", dir),
-			Remedy: "git config --global --add safe.directory " + dir,
+			Remedy: problem.Run("git config --global --add safe.directory " + dir),
 		}
 	case strings.Contains(text, "ambiguous argument 'HEAD'"),
 		strings.Contains(text, "unknown revision"),
@@ -554,7 +558,7 @@ func explainGit(dir string, err error) error {
 		return &problem.Problem{
 			Setting: "directory",
 			Err:     fmt.Errorf("the repository of %s has no commit yet", dir),
-			Remedy:  "git add -A && git commit -m 'first commit'",
+			Remedy:  problem.Run("git add -A && git commit -m 'first commit'"),
 		}
 	}
 

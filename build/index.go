@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // An index is git's list of the files of the commit that is checked out. git status has
@@ -164,8 +166,10 @@ func (x *index) compare(ctx context.Context, file string) (*straySource, error) 
 		return &straySource{
 			path: name,
 			why:  notInRepo,
-			hint: "go mod edit -dropreplace=MODULE, or go work edit -dropuse=DIRECTORY, " +
-				"then go get MODULE@VERSION",
+			remedy: problem.Either(
+				problem.Run("go mod edit -dropreplace=MODULE && go get MODULE@VERSION"),
+				problem.Run("go work edit -dropuse=DIRECTORY && go get MODULE@VERSION"),
+			),
 		}, nil
 	}
 
@@ -198,8 +202,10 @@ func (x *index) compare(ctx context.Context, file string) (*straySource, error) 
 			return &straySource{
 				path: name,
 				why:  notInCommit,
-				hint: "git add --force " + name + " && git commit, or, if a step of the build makes it: " +
-					"--generated " + name,
+				remedy: problem.Either(
+					problem.Run("git add --force "+name+" && git commit"),
+					problem.Set("generated", name),
+				),
 			}, nil
 		}
 
@@ -236,7 +242,7 @@ func (x *index) compareLink(ctx context.Context, path, rest string, entry indexE
 		name += "/" + rest
 	}
 	if entry.mode != modeLink {
-		return &straySource{path: name, why: uncommittedLink, hint: "git add --force " + path}, nil
+		return &straySource{path: name, why: uncommittedLink, remedy: problem.Run("git add --force " + path)}, nil
 	}
 
 	link := filepath.Join(x.repo.top, filepath.FromSlash(path))
@@ -286,9 +292,9 @@ func (x *index) compareContent(ctx context.Context, name string, entry indexEntr
 // leftAloneSource describes a file that differs from the commit without git saying so.
 func leftAloneSource(name string) *straySource {
 	return &straySource{
-		path: name,
-		why:  hiddenChange,
-		hint: "git update-index --no-assume-unchanged --no-skip-worktree -- " + name,
+		path:   name,
+		why:    hiddenChange,
+		remedy: problem.Run("git update-index --no-assume-unchanged --no-skip-worktree -- " + name),
 	}
 }
 
@@ -313,9 +319,9 @@ func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry i
 	}
 
 	stray := &straySource{
-		path: path + "/" + rest,
-		why:  sub.why,
-		hint: "git submodule update --init --force " + path,
+		path:   path + "/" + rest,
+		why:    sub.why,
+		remedy: problem.Run("git submodule update --init --force " + path),
 	}
 	if sub.why != "" {
 		return stray, nil

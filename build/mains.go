@@ -134,12 +134,12 @@ func (p *Plan) list(ctx context.Context, t target.Target, env, patterns []string
 		}
 		switch {
 		case pkg.Error == nil && pkg.Name == "main" && (pkg.Module == nil || !pkg.Module.Main || pkg.ImportPath == "command-line-arguments"):
-			return found, &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: "--packages ./cmd/NAME"}
+			return found, &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: problem.Set("packages", "./cmd/NAME")}
 		case pkg.Name == "main" && len(files) > 0:
 			found.mains = append(found.mains, Main{Name: binaryName(pkg.ImportPath), ImportPath: pkg.ImportPath, dir: pkg.Dir, files: files})
 		case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
 		case pkg.Error != nil:
-			return found, &problem.Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: "go list ./..."}
+			return found, &problem.Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: problem.Run("go list ./...")}
 		case pkg.Name != "main" && !slices.ContainsFunc(patterns, func(s string) bool { return strings.Contains(s, "...") }):
 			found.notMain = &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name)}
 		}
@@ -204,7 +204,7 @@ func (p *Plan) chooseMains(all []Main) ([]Main, error) {
 	}
 	return nil, &problem.Problem{Setting: "packages",
 		Err:    fmt.Errorf("no main package in the root or in cmd/, and several elsewhere: %s", strings.Join(names, " ")),
-		Remedy: "--packages '" + strings.Join(names, " ") + "'"}
+		Remedy: problem.Set("packages", strings.Join(names, " "))}
 }
 
 // mainsFor decides what one target builds.
@@ -226,7 +226,7 @@ func (p *Plan) mainsFor(ctx context.Context, t target.Target, patterns []string)
 	for _, m := range mains {
 		if m.allC {
 			return nil, &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s needs cgo in every file, and cgo is off", m.ImportPath),
-				Remedy: "--cgo static, or name the others: --packages ./cmd/NAME"}
+				Remedy: problem.Either(problem.Set("cgo", "static"), problem.Set("packages", "./cmd/NAME"))}
 		}
 	}
 	mains = slices.Clone(mains)
@@ -242,7 +242,7 @@ func sameNames(mains []Main) (ps problem.List) {
 		// Two names that differ in case alone are one file on Windows and macOS.
 		key := strings.ToLower(m.Name)
 		if other, ok := first[key]; ok {
-			ps.Add("packages", "", "main packages %s and %s would both be written as %s", other.ImportPath, m.ImportPath, m.Name)
+			ps.Add("packages", "main packages %s and %s would both be written as %s", other.ImportPath, m.ImportPath, m.Name)
 			continue
 		}
 		first[key] = m

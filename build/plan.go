@@ -73,9 +73,9 @@ type Plan struct {
 	Builds  []Build   `json:"builds"`
 	Skipped []Skipped `json:"skipped,omitempty"`
 
-	Generated []Generated `json:"generated,omitempty"` // sources that the commit does not have
-	Notes     []string    `json:"notes,omitempty"`     // what was ignored, and what would prevent publishing
-	Withheld  []string    `json:"-"`                   // variables that no child gets, since they look like secrets
+	Generated []Generated    `json:"generated,omitempty"` // sources that the commit does not have
+	Notes     []problem.Note `json:"notes,omitempty"`     // what was ignored, and what would prevent publishing
+	Withheld  []string       `json:"-"`                   // variables that no child gets, since they look like secrets
 
 	dist      string   // real path of the directory for the files, "" if it cannot be told
 	generated []string // patterns of sources that need not be in the commit
@@ -139,7 +139,7 @@ func NewPlan(ctx context.Context, spec *Spec) (*Plan, error) {
 	ps = append(ps, p.git.setVersion(ctx, p.Source, spec, p.Module)...)
 	ps.Keep("dist", p.checkDist(ctx))
 	if p.Source.Dirty && spec.Publish {
-		ps.Add("", "git stash --include-untracked", "the working tree differs from commit %.12s:\n  %s", p.Source.Commit, describeChanges(changes))
+		ps.AddWith("", problem.Run("git stash --include-untracked"), "the working tree differs from commit %.12s:\n  %s", p.Source.Commit, describeChanges(changes))
 	}
 	ps = append(ps, p.setBuilds(ctx, spec)...)
 	if len(ps) == 0 {
@@ -171,7 +171,7 @@ func (p *Plan) checkDist(ctx context.Context) error {
 	return &problem.Problem{
 		Setting: "dist",
 		Err:     fmt.Errorf("%s is part of the commit, and the directory for the files is emptied", first),
-		Remedy:  "--dist dist-release",
+		Remedy:  problem.Set("dist", "dist-release"),
 	}
 }
 
@@ -193,7 +193,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	if tagDir, _, err := ParseTag(spec.Tag); err == nil && tagDir != "" && spec.Dir == "" {
 		p.dir = filepath.Join(p.Source.top, filepath.FromSlash(tagDir))
 		if !isFile(filepath.Join(p.dir, "go.mod")) {
-			return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s names the module in %s/, which has no go.mod", spec.Tag, tagDir), Remedy: "--directory ."}
+			return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s names the module in %s/, which has no go.mod", spec.Tag, tagDir), Remedy: problem.Set("directory", ".")}
 		}
 	}
 	// The first call of go may download a toolchain: better once now than in every lane at once.
@@ -203,7 +203,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	}
 	lines := strings.Split(out, "\n")
 	if len(lines) == 6 && (lines[5] == "" || lines[5] == "off") {
-		return &problem.Problem{Err: errors.New("go has no build cache: neither HOME nor GOCACHE says where"), Remedy: "export GOCACHE=/tmp/go-build"}
+		return &problem.Problem{Err: errors.New("go has no build cache: neither HOME nor GOCACHE says where"), Remedy: problem.Run("export GOCACHE=/tmp/go-build")}
 	}
 	if len(lines) != 6 {
 		return fmt.Errorf("reading the output of go env: %q", out)
@@ -212,7 +212,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 	p.modCache = lines[4]
 	p.Go, _, _ = strings.Cut(lines[0], " ") // "go1.26.8 X:experiment"
 	if dir := filepath.Dir(lines[1]); spec.Dir != "" && isFile(lines[1]) && dir != p.dir {
-		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s; the module around it is in %s", spec.Dir, dir), Remedy: "--directory " + dir}
+		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s; the module around it is in %s", spec.Dir, dir), Remedy: problem.Set("directory", dir)}
 	}
 	return p.readModule(ctx, spec, lines[1], lines[2])
 }
@@ -221,7 +221,7 @@ func (p *Plan) locate(ctx context.Context, spec *Spec) (err error) {
 // new enough.
 func (p *Plan) readModule(ctx context.Context, spec *Spec, gomod, gowork string) error {
 	if !isFile(gomod) { // os.DevNull if there is none
-		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s or above it", p.dir), Remedy: "go mod init example.com/name"}
+		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("no go.mod in %s or above it", p.dir), Remedy: problem.Run("go mod init example.com/name")}
 	}
 	p.dir = filepath.Dir(gomod)
 	rel, err := filepath.Rel(p.Source.top, p.dir)
@@ -238,12 +238,12 @@ func (p *Plan) readModule(ctx context.Context, spec *Spec, gomod, gowork string)
 		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("reading go.mod: %w", err)}
 	}
 	if file.Module == nil {
-		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("%s has no module line", gomod), Remedy: "go mod edit -module example.com/name"}
+		return &problem.Problem{Setting: "directory", Err: fmt.Errorf("%s has no module line", gomod), Remedy: problem.Run("go mod edit -module example.com/name")}
 	}
 	p.Module = file.Module.Mod.Path
 	if file.Go != nil && version.Compare("go"+file.Go.Version, p.Go) > 0 {
 		return &problem.Problem{Err: fmt.Errorf("module %s needs go%s, and this is %s", p.Module, file.Go.Version, p.Go),
-			Remedy: "GOTOOLCHAIN=auto, or in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
+			Remedy: problem.There(setupGo, problem.Run("export GOTOOLCHAIN=auto"))}
 	}
 	return p.setDependencies(ctx, gowork, spec.Generated)
 }
@@ -266,7 +266,7 @@ func (p *Plan) setDependencies(ctx context.Context, gowork string, generated []s
 			p.workSumMade = !isFile(gowork + ".sum")
 			modDir = filepath.Dir(gowork)
 		case inside:
-			p.Notes = append(p.Notes, filepath.ToSlash(rel)+" is not part of the commit and is ignored (GOWORK=off)")
+			p.note(problem.Remedy{}, "%s is not part of the commit and is ignored (GOWORK=off)", filepath.ToSlash(rel))
 		}
 	}
 	if p.work == "" {
@@ -284,7 +284,7 @@ func (p *Plan) setDependencies(ctx context.Context, gowork string, generated []s
 		if committed || p.isGenerated(modules, generated) {
 			p.Mod = "vendor"
 		} else {
-			p.Notes = append(p.Notes, "vendor/ is not part of the commit and is ignored (-mod=readonly)")
+			p.note(problem.Remedy{}, "vendor/ is not part of the commit and is ignored (-mod=readonly)")
 		}
 	}
 	p.env = append(p.env, "GOFLAGS=-mod="+p.Mod)
@@ -394,13 +394,13 @@ func (p *Plan) addBuilds(builds []Build, errs []error, named map[target.Target]b
 	ps = append(ps, noCompilers(missing)...)
 	none := p.warned.always() // told without the targets that have no main package: it may be why
 	if len(none) > 0 {
-		ps.Add("packages", "go list ./...", "no package matches %s for any of the targets", strings.Join(none, ", "))
+		ps.AddWith("packages", problem.Run("go list ./..."), "no package matches %s for any of the targets", strings.Join(none, ", "))
 	}
 	switch {
 	case len(p.Builds) == 0 && len(ps) == 0 && len(builds) > 0:
-		ps.Add("packages", "go list -f '{{.Name}} {{.ImportPath}}' ./...", "module %s has no main package to release", p.Module)
+		ps.AddWith("packages", problem.Run("go list -f '{{.Name}} {{.ImportPath}}' ./..."), "module %s has no main package to release", p.Module)
 	case len(without) > 0 && (len(p.Builds) > 0 || len(none) == 0):
-		ps.Add("targets", "", "no main package of %s builds for %s", p.Module, strings.Join(without, " "))
+		ps.Add("targets", "no main package of %s builds for %s", p.Module, strings.Join(without, " "))
 	}
 	return ps
 }
@@ -424,9 +424,12 @@ func (p *Plan) goCommand(ctx context.Context, env []string, args ...string) (str
 	return process.Command{Args: append([]string{"go"}, args...), Env: env, Dir: p.dir}.Output(ctx, p.env)
 }
 
+// setupGo is the step of a workflow that installs Go.
+var setupGo = problem.Step("- {uses: actions/setup-go@v7, with: {go-version: stable}}")
+
 func explainGo(err error) error {
 	if strings.Contains(err.Error(), "executable file not found") {
-		return &problem.Problem{Err: errors.New("go is not installed"), Remedy: "in a workflow, before this step: - {uses: actions/setup-go@v7, with: {go-version: stable}}"}
+		return &problem.Problem{Err: errors.New("go is not installed"), Remedy: problem.There(setupGo, problem.Advise("install Go from https://go.dev/dl"))}
 	}
 	return fmt.Errorf("asking go about the module: %w", err)
 }
@@ -464,3 +467,11 @@ func (p *Plan) Mains() []Main {
 
 // Processes is the -p in the user's GOFLAGS, 0 if there is none.
 func (p *Plan) Processes() int { return p.processes }
+
+// note records something that the user should know.
+func (p *Plan) note(remedy problem.Remedy, format string, args ...any) {
+	p.Notes = append(p.Notes, problem.Note{
+		Text:   fmt.Sprintf(format, args...),
+		Remedy: remedy,
+	})
+}

@@ -57,27 +57,28 @@ func knownModule(path string) cgoModule {
 // Standard packages that use C where they may, by the build tag with which they do not.
 var standardTags = map[string]string{"net": "netgo", "os/user": "osusergo"}
 
-// remedy is what to do about a package that brings C, given whether cgo is on.
-func remedy(pkg string, cgo bool) string {
+// remedy is what to do about a package that needs C, given whether cgo is on.
+func remedy(pkg string, cgo bool) problem.Remedy {
 	known := knownModule(pkg)
-	var ways []string
+	var ways []problem.Remedy
+
 	if tag := standardTags[pkg]; tag != "" {
-		ways = append(ways, "--tags "+tag)
+		ways = append(ways, problem.Set("tags", tag))
 	}
 	if known.instead != "" {
-		ways = append(ways, "replace "+known.path+" by "+known.instead)
+		ways = append(ways, problem.Advise("replace "+known.path+" by "+known.instead))
 	}
 	if !cgo {
-		static := "--cgo static"
+		ways = append(ways, problem.Set("cgo", "static"))
 		if known.musl != "" {
-			static += " --tags " + known.musl
+			ways[len(ways)-1] = problem.Both(problem.Set("cgo", "static"), problem.Set("tags", known.musl))
 		}
-		ways = append(ways, static)
 	}
 	if len(ways) == 0 {
-		ways = append(ways, "replace "+pkg)
+		ways = append(ways, problem.Advise("replace "+pkg))
 	}
-	return strings.Join(ways, ", or ")
+
+	return problem.Either(ways...)
 }
 
 // debianPackage is the package that has a static C compiler for a target on Debian and
@@ -175,18 +176,23 @@ func noCompilers(missing []*noCompiler) (ps problem.List) {
 	if len(needy) == 0 { // android and ios link with C, whatever is in the program
 		needy = []string{"the linker"}
 	}
-	ps.Add("cgo", strings.Join(append(hints, trials...), "\n"), "there is no C compiler that links statically for these targets (cgo is needed by %s):\n%s",
+	ps.AddWith("cgo", problem.Advise(strings.Join(append(hints, trials...), "\n")), "there is no C compiler that links statically for these targets (cgo is needed by %s):\n%s",
 		strings.Join(needy, ", "), strings.Join(lines, "\n"))
 	return ps
 }
 
-// stubs lists what is compiled in without cgo and does not work without it.
-func stubs(info *debug.BuildInfo) (warnings []string) {
+// stubs returns a warning for each module that compiles without cgo but does not work
+// without it.
+func stubs(info *debug.BuildInfo) (warnings []problem.Note) {
 	for _, m := range info.Deps {
 		if m.Replace == nil && knownModule(m.Path).stub {
-			warnings = append(warnings, fmt.Sprintf("%s was built without cgo, and does nothing but return errors then: %s", m.Path, remedy(m.Path, false)))
+			warnings = append(warnings, problem.Note{
+				Text:   m.Path + " was built without cgo, and without cgo it only returns errors",
+				Remedy: remedy(m.Path, false),
+			})
 		}
 	}
+
 	return warnings
 }
 
@@ -196,14 +202,17 @@ func loadsReason(functions []string) string {
 
 // adviceForLoads is what to do about functions of glibc that load libraries: a tag of the
 // module that is known to call them, else another libc.
-func adviceForLoads(bin Binary, info *debug.BuildInfo) string {
+func adviceForLoads(bin Binary, info *debug.BuildInfo) problem.Remedy {
 	if info != nil {
 		for _, m := range info.Deps {
-			if tags := knownModule(m.Path).tags; tags != "" && slices.Equal(bin.Loads, []string{"dlopen"}) {
-				return "--tags " + tags
+			tags := knownModule(m.Path).tags
+			if tags != "" && slices.Equal(bin.Loads, []string{"dlopen"}) {
+				return problem.Set("tags", tags)
 			}
 		}
 	}
-	suffix, _ := bin.Target.ABI("musl") // a level that musl's compilers lack is for the user to see to
-	return fmt.Sprintf("link with musl, whose functions load nothing: --cc '%s=%s-linux-%s-gcc'", bin.Target, target.ArchitectureOf(bin.Target.Arch).CPU, suffix)
+
+	suffix, _ := bin.Target.ABI("musl") // the user has to see to a level that musl's compilers lack
+	compiler := fmt.Sprintf("%s-linux-%s-gcc", target.ArchitectureOf(bin.Target.Arch).CPU, suffix)
+	return problem.Set("cc", fmt.Sprintf("%s=%s", bin.Target, compiler))
 }

@@ -103,10 +103,10 @@ func (r repo) setVersion(ctx context.Context, src *Source, spec *Spec, modulePat
 	if src.Tag == "" {
 		src.Version = r.pseudoVersion(ctx, src, modulePath)
 		if spec.Publish {
-			ps.Add("tag", "git tag v1.2.3 && git push origin v1.2.3", "publishing needs a tag, and none is on commit %.12s", src.Commit)
+			ps.AddWith("tag", problem.Run("git tag v1.2.3 && git push origin v1.2.3"), "publishing needs a tag, and none is on commit %.12s", src.Commit)
 		}
 	} else if _, version, err := ParseTag(src.Tag); err != nil {
-		ps.Add("tag", "git tag v1.2.3", "%w", err)
+		ps.AddWith("tag", problem.Run("git tag v1.2.3"), "%w", err)
 	} else {
 		src.Version = version
 		if spec.Publish {
@@ -135,10 +135,10 @@ func (r repo) checkTag(ctx context.Context, src *Source, known string) error {
 		return nil
 	case "":
 		return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s does not exist", src.Tag),
-			Remedy: fmt.Sprintf("git tag %s && git push origin %s", src.Tag, src.Tag)}
+			Remedy: problem.Run(fmt.Sprintf("git tag %s && git push origin %s", src.Tag, src.Tag))}
 	}
 	return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", src.Tag, commit, src.Commit),
-		Remedy: "git checkout " + src.Tag}
+		Remedy: problem.Run("git checkout " + src.Tag)}
 }
 
 // describeChanges is the text of a dirty tree: the first few entries of git status.

@@ -39,9 +39,9 @@ type Generated struct {
 
 // A straySource is a file that the go command reads and that is not part of the commit.
 type straySource struct {
-	path string // relative to the repository, slashes; ../ where it is outside
-	why  string
-	hint string
+	path   string // relative to the repository, slashes; ../ where it is outside
+	why    string
+	remedy problem.Remedy
 }
 
 // checkSources compares the files that the go command will read with the commit. The go
@@ -74,8 +74,7 @@ func (p *Plan) checkSources(ctx context.Context, spec *Spec) error {
 			return p.isGenerated(file, []string{pattern})
 		})
 		if !used {
-			p.Notes = append(p.Notes, fmt.Sprintf("generated: %q matches no file that is compiled and "+
-				"not in the commit", pattern))
+			p.note(problem.Remedy{}, "generated: %q matches no file that is compiled and not in the commit", pattern)
 		}
 	}
 
@@ -85,11 +84,11 @@ func (p *Plan) checkSources(ctx context.Context, spec *Spec) error {
 
 	err = describeStray(stray, p.Source.Commit)
 	if !spec.Publish {
-		p.Notes = append(p.Notes, err.Error()+"\npublishing would be refused")
+		p.note(stray[0].remedy, "%v\npublishing would be refused", err)
 		return nil
 	}
 
-	return &problem.Problem{Err: err, Remedy: stray[0].hint}
+	return &problem.Problem{Err: err, Remedy: stray[0].remedy}
 }
 
 // RecheckSources fails if the files that the go command reads have changed since the plan

@@ -12,21 +12,22 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/static"
 )
 
 // A Proof is what a binary's own bytes say, compared with the plan.
 type Proof struct {
-	Static      bool     `json:"static"`                // the claim of its platform holds
-	Claim       string   `json:"claim"`                 // what was proved, or should have been: "static", "system libraries only"
-	Format      string   `json:"format"`                // "ELF"
-	Arch        string   `json:"arch"`                  // GOARCH of the file's header
-	SHA256      string   `json:"sha256"`                // of the whole file, in hex
-	Interpreter string   `json:"interpreter,omitempty"` // the loader it asks for
-	Needed      []string `json:"needed,omitempty"`      // libraries it asks for
-	Go          string   `json:"go,omitempty"`          // toolchain in the build info; "" where it cannot be read: wasm, XCOFF, Plan 9
-	Differences []string `json:"differences,omitempty"` // every claim that does not hold
-	Warnings    []string `json:"warnings,omitempty"`    // what no claim is about and yet goes wrong
+	Static      bool           `json:"static"`                // the claim of its platform holds
+	Claim       string         `json:"claim"`                 // what was proved, or should have been: "static", "system libraries only"
+	Format      string         `json:"format"`                // "ELF"
+	Arch        string         `json:"arch"`                  // GOARCH of the file's header
+	SHA256      string         `json:"sha256"`                // of the whole file, in hex
+	Interpreter string         `json:"interpreter,omitempty"` // the loader it asks for
+	Needed      []string       `json:"needed,omitempty"`      // libraries it asks for
+	Go          string         `json:"go,omitempty"`          // toolchain in the build info; "" where it cannot be read: wasm, XCOFF, Plan 9
+	Differences []string       `json:"differences,omitempty"` // every claim that does not hold
+	Warnings    []problem.Note `json:"warnings,omitempty"`    // what no claim is about and yet goes wrong
 }
 
 // A ProofError is a binary that is not what the plan says.
@@ -34,8 +35,8 @@ type ProofError struct {
 	Binary      string // "linux/amd64 age"
 	Linkage     bool   // it asks for more than its platform may; the setting static=report allows that, and nothing else
 	Differences []string
-	Causes      []Cause // of the linkage, once they were asked for
-	advice      string  // what to do when no package is the cause
+	Causes      []Cause        // of the linkage, once they were asked for
+	advice      problem.Remedy // what to do when no package is the cause
 }
 
 func (e *ProofError) Error() string {
@@ -46,17 +47,21 @@ func (e *ProofError) Error() string {
 	return strings.Join(lines, "\n  ")
 }
 
-// Hint returns the remedy for the linkage.
-func (e *ProofError) Hint() string {
+// Advice returns what to do about the linkage.
+func (e *ProofError) Advice() problem.Remedy {
+	report := problem.Set("static", "report")
+
 	switch {
 	case !e.Linkage:
-		return ""
-	case e.advice != "":
-		return e.advice + ", or publish all the same with --static report"
+		return problem.Remedy{}
+	case e.advice.Kind != "":
+		return problem.Either(e.advice, report)
 	case len(e.Causes) > 0:
-		return remedy(e.Causes[0].Package, true) + ", or leave the target out, or publish all the same with --static report"
+		leaveOut := problem.Advise("leave the target out")
+		return problem.Either(remedy(e.Causes[0].Package, true), leaveOut, report)
 	}
-	return "no package asks for it, so the linker flags do: look at --ldflags"
+
+	return problem.Advise("no package asks for it, so the linker flags do: look at the setting ldflags")
 }
 
 // Position returns the line of the import that brings the linkage, "" if there is none.
@@ -98,7 +103,7 @@ func (p *Plan) Verify(b Build, bin Binary) (*Proof, error) {
 		wrong = append(wrong, fmt.Sprintf("build info: %v", err))
 	}
 	verdict := static.Judge(bin.Target.OS, file)
-	linkage, advice := append(verdict.Reasons, verdict.Warnings...), ""
+	linkage, advice := append(verdict.Reasons, verdict.Warnings...), problem.Remedy{}
 	if len(bin.Loads) > 0 { // the linker knows it better than the file
 		linkage, advice = append(verdict.Reasons, loadsReason(bin.Loads)), adviceForLoads(bin, info)
 	}

@@ -64,14 +64,14 @@ func parseArgs(args []string) (values map[string]string, opts options, err error
 			return nil, opts, errHelp
 		}
 		if swallowed != nil && !slices.Contains(config.Commands, args[0]) {
-			return nil, opts, problem.Hinted("go-static-release --help", fmt.Errorf("%w, and %q is left", swallowed, args[0]))
+			return nil, opts, problem.With(problem.Run("go-static-release --help"), fmt.Errorf("%w, and %q is left", swallowed, args[0]))
 		}
 		if values["command"] == "verify" {
 			opts.paths, args = append(opts.paths, args[0]), args[1:]
 			continue
 		}
 		if first, ok := values["command"]; ok {
-			return nil, opts, problem.Hinted("go-static-release --help", fmt.Errorf("unexpected argument %q after the command %s", args[0], first))
+			return nil, opts, problem.With(problem.Run("go-static-release --help"), fmt.Errorf("unexpected argument %q after the command %s", args[0], first))
 		}
 		values["command"], args = args[0], args[1:]
 	}
@@ -82,11 +82,11 @@ func parseArgs(args []string) (values map[string]string, opts options, err error
 func explainFlag(err error) error {
 	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !ok {
-		return problem.Hinted("go-static-release --help", errors.New(strings.Replace(err.Error(), ": -", ": --", 1)))
+		return problem.With(problem.Run("go-static-release --help"), errors.New(strings.Replace(err.Error(), ": -", ": --", 1)))
 	}
-	hint := "go-static-release --help"
+	remedy := problem.Run("go-static-release --help")
 	if near := problem.Nearest(strings.TrimPrefix(name, "-"), config.Names()); near != "" {
-		hint = "did you mean --" + near + "?"
+		remedy = problem.Guess("--" + near)
 	}
-	return problem.Hinted(hint, fmt.Errorf("unknown flag --%s", strings.TrimPrefix(name, "-")))
+	return problem.With(remedy, fmt.Errorf("unknown flag --%s", strings.TrimPrefix(name, "-")))
 }

@@ -58,7 +58,7 @@ func checkDist(dir string) error {
 	if !slices.ContainsFunc(entries, isFinished) || isOurs(dir) {
 		return nil
 	}
-	return &problem.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: "--dist dist-release"}
+	return &problem.Problem{Setting: "dist", Err: fmt.Errorf("%s has files that this program did not make", dir), Remedy: problem.Set("dist", "dist-release")}
 }
 
 // isFinished tells a file from one that another run is writing, or was when it was killed.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/hint"
 
 	"github.com/org/go-static-release/build/problem"
 )
@@ -16,17 +17,14 @@ func (e *requestError) Unwrap() error { return e.err }
 
 // describe says an error to people: with the place where the setting it is about was
 // given, and its hint apart.
-func describe(c *config.Config, err error) (text, hint string) {
+func describe(c *config.Config, err error, workflow bool) (text, advice string) {
 	text = err.Error()
 	var p *problem.Problem
 	if c != nil && errors.As(err, &p) && p.Setting != "" && c.From[p.Setting] != "" {
 		text = c.From[p.Setting] + ": " + text
 	}
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		hint = h.Hint()
-	}
-	return text, hint
+
+	return text, hint.Words(problem.RemedyOf(err), workflow)
 }
 
 // leaves takes joined errors apart, looking through request errors.

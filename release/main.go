@@ -84,11 +84,11 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 
 // explain shows an error, with its hint.
 func (p *program) explain(c *config.Config, err error) {
-	text, hint := describe(c, err)
+	text, advice := describe(c, err, p.runner.Active())
 	p.say("error: %s", text)
-	if hint != "" {
-		p.sayHint(hint)
-		text += "\nhint: " + hint
+	if advice != "" {
+		p.sayHint(advice)
+		text += "\nhint: " + advice
 	}
 	if !errors.Is(err, errReported) {
 		p.runner.Annotate("go-static-release", "", 0, text)
@@ -118,7 +118,7 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 		return nil, &requestError{err}
 	}
 	if opts.version {
-		_, err := fmt.Fprintln(p.out, programVersion())
+		_, err := fmt.Fprintln(p.out, programVersion(), p.runner.Active())
 		return nil, err
 	}
 	if p.event, err = p.runner.Context(); err != nil {
@@ -187,7 +187,7 @@ func (p *program) plan(ctx context.Context, c *config.Config, opts options) erro
 	if err != nil {
 		return err
 	}
-	text := plan.Text()
+	text := plan.Text(p.runner.Active())
 	if opts.json {
 		data, err := plan.JSON(report.Schema)
 		if err != nil {
@@ -201,7 +201,7 @@ func (p *program) plan(ctx context.Context, c *config.Config, opts options) erro
 
 func (p *program) release(ctx context.Context, c *config.Config, opts options) error {
 	if opts.json {
-		return &requestError{problem.Hinted("go-static-release plan --json", errors.New("--json is for the commands plan and verify"))}
+		return &requestError{problem.With(problem.Run("go-static-release plan --json"), errors.New("--json is for the commands plan and verify"))}
 	}
 	cache := p.openCache()
 	plan, err := p.decide(ctx, c)
@@ -213,7 +213,7 @@ func (p *program) release(ctx context.Context, c *config.Config, opts options) e
 		return &requestError{err}
 	}
 	p.announce(plan, c)
-	r := newRun(c, plan, page{p.event.ServerURL, p.event.Repository}, programVersion())
+	r := newRun(c, plan, page{p.event.ServerURL, p.event.Repository}, programVersion(), p.runner.Active())
 	r.done = p.targetDone
 	if cache != nil {
 		r.filled = cache.Dir()

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/hint"
 
 	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/target"
@@ -112,13 +113,13 @@ func distInside(dist string) error {
 		return &problem.Problem{
 			Setting: "dist",
 			Err:     fmt.Errorf("%s is a link that leads out of the repository, to %s", dist, resolved),
-			Remedy:  "--dist " + quote.ShellWord(filepath.Join(resolved, strings.TrimPrefix(abs, existing))),
+			Remedy:  problem.Set("dist", filepath.Join(resolved, strings.TrimPrefix(abs, existing))),
 		}
 	case door.Within(filepath.Join(realRoot, ".git"), resolved):
 		return &problem.Problem{
 			Setting: "dist",
 			Err:     fmt.Errorf("%s is in git's own directory", dist),
-			Remedy:  "--dist dist-release",
+			Remedy:  problem.Set("dist", "dist-release"),
 		}
 	}
 
@@ -204,7 +205,7 @@ func (p *Plan) checkNames(c *config.Config) error {
 			key := strings.ToLower(f.Name) // one file on Windows and macOS
 			if other, ok := taken[key]; ok {
 				errs = append(errs, &problem.Problem{Setting: "archive-name",
-					Err: fmt.Errorf("the file %s of %s is also that of %s", f.Name, target, other), Remedy: "--archive-name '" + defaultOf("archive-name") + "'"})
+					Err: fmt.Errorf("the file %s of %s is also that of %s", f.Name, target, other), Remedy: problem.Set("archive-name", defaultOf("archive-name"))})
 				continue
 			}
 			taken[key] = target
@@ -219,7 +220,7 @@ func (p *Plan) checkNames(c *config.Config) error {
 		errs = append(errs, &problem.Problem{Setting: setting, Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
 	}
 	if least := github.LeastTime(total, c.Overwrite); p.Publish && least > c.Timeout {
-		errs = append(errs, &problem.Problem{Setting: "timeout", Remedy: fmt.Sprintf("--timeout %.0fh", least.Hours()+1),
+		errs = append(errs, &problem.Problem{Setting: "timeout", Remedy: problem.Set("timeout", fmt.Sprintf("%.0fh", least.Hours()+1)),
 			Err: fmt.Errorf("%d files take at least %s, because GitHub takes 80 a minute and 500 an hour, and the run may take %s", total, least, c.Timeout)})
 	}
 	return errors.Join(errs...)
@@ -305,7 +306,7 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 }
 
 // Text is the plan for people.
-func (p *Plan) Text() string {
+func (p *Plan) Text(workflow bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s, commit %.12s of %s, %s\n", p.Name, p.Source.Version, p.Source.Commit, p.Facts().Date, p.Go)
 	fmt.Fprintf(&b, "programs:\n")
@@ -327,7 +328,7 @@ func (p *Plan) Text() string {
 		fmt.Fprintf(&b, "  %-16s  left out: %s\n", s.Target, s.Reason)
 	}
 	for _, n := range p.Notes {
-		fmt.Fprintf(&b, "note: %s\n", strings.ReplaceAll(n, "\n", "\n  "))
+		fmt.Fprintf(&b, "note: %s\n", strings.ReplaceAll(hint.Note(n, workflow), "\n", "\n  "))
 	}
 	for _, g := range p.Generated {
 		fmt.Fprintf(&b, "generated: %s (%d bytes, SHA-256 %s)\n", g.Path, g.Size, g.SHA256)

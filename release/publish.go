@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/hint"
 
 	"github.com/org/go-static-release/build/limit"
 
@@ -30,23 +31,34 @@ import (
 )
 
 // newRun prepares a run and its report. client is nil in a dry run.
-func newRun(c *config.Config, p *Plan, web page, program string) *run {
+func newRun(c *config.Config, p *Plan, web page, program string, workflow bool) *run {
 	rep := &report.Report{
 		Schema: report.Schema, Program: program, DryRun: !p.Publish, Why: p.Why,
 		Name: p.Name, Module: p.Module, Source: p.Source, Go: p.Go, Skipped: p.Skipped,
 		Generated: p.Generated,
-		Notices:   slices.Concat(p.Notes, generatedNotice(p.Generated)),
+		Notices:   generatedNotice(p.Generated),
 		Targets:   make([]report.Target, len(p.Builds)),
 	}
 	for i, b := range p.Builds {
 		rep.Targets[i].Target, rep.Targets[i].CC = b.Target.String(), b.CC
 	}
-	return &run{
-		cfg: c, plan: p, rep: rep, web: web,
+	r := &run{
+		cfg: c, plan: p, workflow: workflow, rep: rep, web: web,
 		self:    sync.OnceValues(digestOfSelf),
 		packs:   semaphore.NewWeighted(maxPacks),
 		uploads: semaphore.NewWeighted(maxUploads),
 	}
+	rep.Notices = append(r.planNotes(), rep.Notices...)
+
+	return r
+}
+
+// planNotes returns the notes of the plan in words.
+func (r *run) planNotes() (notes []string) {
+	for _, n := range r.plan.Notes {
+		notes = append(notes, hint.Note(n, r.workflow))
+	}
+	return notes
 }
 
 // generatedNotice returns the notice that names sources which are not in the commit.

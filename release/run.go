@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/hint"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/smoke"
@@ -48,6 +49,7 @@ const maxPacks = 4
 type run struct {
 	cfg       *config.Config
 	plan      *Plan
+	workflow  bool // this runs in a workflow
 	rep       *report.Report
 	release   *github.Release // nil in a dry run
 	late      bool            // files are sent when every lane is done: a public release is compared or replaced as a whole
@@ -81,10 +83,10 @@ func (r *run) lanes(ctx context.Context) {
 		g.Go(func() error {
 			t := &r.rep.Targets[i] // written by this goroutine only
 			err := crash.Catch(func() error { return r.lane(ctx, i, turns[i], t) })
-			t.Finish(err, ctx.Err() != nil && errors.Is(err, context.Cause(ctx)))
+			t.Finish(err, r.hint(err), ctx.Err() != nil && errors.Is(err, context.Cause(ctx)))
 			if told := crash.Catch(func() error { r.done(t); return nil }); told != nil && err == nil {
 				err = told
-				t.Finish(err, false)
+				t.Finish(err, r.hint(err), false)
 			}
 			if r.cfg.FailFast && err != nil {
 				return errFailFast // cancels the others
@@ -94,6 +96,9 @@ func (r *run) lanes(ctx context.Context) {
 	}
 	_ = g.Wait() // the report has the errors, all of them
 }
+
+// hint returns what to do about an error, in words.
+func (r *run) hint(err error) string { return hint.Words(problem.RemedyOf(err), r.workflow) }
 
 // lane takes one target from source to server.
 func (r *run) lane(ctx context.Context, i int, turn *limit.Turn, t *report.Target) error {
@@ -130,7 +135,7 @@ func (r *run) compile(ctx context.Context, b build.Build, turn *limit.Turn, t *r
 	t.Again = true
 	bins, _, err = r.compileOnce(ctx, b, alone, t)
 	if build.ShortOfMemory(err) {
-		err = problem.Hinted("use a machine with more memory, or fewer programs at a time: --packages ./cmd/NAME", fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err))
+		err = problem.With(problem.Either(problem.Advise("use a machine with more memory"), problem.Set("packages", "./cmd/NAME")), fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err))
 	}
 	return bins, err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/hint"
 
 	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/quote"
@@ -30,7 +31,7 @@ func (p *program) announce(plan *Plan, c *config.Config) {
 		p.say("note: %s is left out: %s", s.Target, s.Reason)
 	}
 	for _, n := range plan.Notes {
-		p.say("note: %s", n)
+		p.say("note: %s", hint.Note(n, p.runner.Active()))
 	}
 	if len(plan.Withheld) > 0 {
 		p.say("note: no child process gets these variables, which look like secrets: %s", strings.Join(plan.Withheld, " "))
@@ -62,13 +63,14 @@ func (p *program) foreign(title, text string) {
 func (p *program) tell(r *run) error {
 	rep := r.rep
 	for _, n := range rep.Notices {
-		if !slices.Contains(r.plan.Notes, n) { // told before it began
+		if !slices.Contains(r.planNotes(), n) { // told before it began
 			p.say("note: %s", n)
 		}
 	}
 	for _, w := range rep.Warnings() {
-		p.say("warning: %s", w)
-		p.runner.Warn(w)
+		text := hint.Note(w, r.workflow)
+		p.say("warning: %s", text)
+		p.runner.Warn(text)
 	}
 	if text := notStatic(rep); text != "" && r.cfg.Static == "report" {
 		p.say("%s", text)

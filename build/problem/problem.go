@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// A Problem is something wrong with a request, found before any compiler starts.
+// A Problem is an error with the setting that it is about and what to do about it.
 type Problem struct {
 	Setting string // the setting to change ("targets", "tag", ...), or "" if none would help
 	Err     error
-	Remedy  string // what to type or paste, or ""
+	Remedy  Remedy
 }
 
 func (p *Problem) Error() string { return p.Err.Error() }
 func (p *Problem) Unwrap() error { return p.Err }
 
-// Hint returns the remedy: a line that can be pasted, or "".
-func (p *Problem) Hint() string { return p.Remedy }
+// Advice returns the remedy.
+func (p *Problem) Advice() Remedy { return p.Remedy }
 
 // List is every Problem of one request. It is an error, so that a plan fails
 // once with all of them rather than once a mistake.
@@ -48,8 +48,18 @@ func (ps List) Err() error {
 	return ps
 }
 
-func (ps *List) Add(setting, hint, format string, args ...any) {
-	*ps = append(*ps, &Problem{Setting: setting, Err: fmt.Errorf(format, args...), Remedy: hint})
+// Add records a problem with a setting.
+func (ps *List) Add(setting, format string, args ...any) {
+	ps.AddWith(setting, Remedy{}, format, args...)
+}
+
+// AddWith records a problem with a setting, and what to do about it.
+func (ps *List) AddWith(setting string, remedy Remedy, format string, args ...any) {
+	*ps = append(*ps, &Problem{
+		Setting: setting,
+		Err:     fmt.Errorf(format, args...),
+		Remedy:  remedy,
+	})
 }
 
 // Keep records err: as it is if it is a Problem already. It reports whether err was nil.
@@ -66,7 +76,7 @@ func (ps *List) Keep(setting string, err error) bool {
 	return false
 }
 
-// Hinted adds a hint to an error.
-func Hinted(hint string, err error) error {
-	return &Problem{Err: err, Remedy: hint}
+// With adds a remedy to an error.
+func With(remedy Remedy, err error) error {
+	return &Problem{Err: err, Remedy: remedy}
 }

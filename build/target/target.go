@@ -97,7 +97,7 @@ func Select(patterns []string, platforms []Platform) (targets []Target, named ma
 	}
 	ps = append(ps, twins(targets)...)
 	if len(targets) == 0 && len(ps) == 0 {
-		ps.Add("targets", "", "no target is left of %q", strings.Join(patterns, " "))
+		ps.Add("targets", "no target is left of %q", strings.Join(patterns, " "))
 	}
 	return targets, named, ps
 }
@@ -135,7 +135,7 @@ func twins(targets []Target) (ps problem.List) {
 	for _, t := range targets {
 		key := strings.Join(t.Env(), " ")
 		if other, ok := first[key]; ok {
-			ps.Add("targets", "", "targets %s and %s are the same (%s)", other, t, key)
+			ps.Add("targets", "targets %s and %s are the same (%s)", other, t, key)
 			continue
 		}
 		first[key] = t
@@ -169,9 +169,9 @@ func unknownTarget(pattern string, platforms []Platform) *problem.Problem {
 	if best == "" {
 		best = problem.Nearest(translated, names)
 	}
-	p := &problem.Problem{Setting: "targets", Err: fmt.Errorf("unknown target %q", pattern), Remedy: "go tool dist list"}
+	p := &problem.Problem{Setting: "targets", Err: fmt.Errorf("unknown target %q", pattern), Remedy: problem.Run("go tool dist list")}
 	if best != "" {
-		p.Remedy = "did you mean " + best + "?"
+		p.Remedy = problem.Guess(best)
 	}
 	return p
 }

@@ -28,12 +28,12 @@ func TestSelectTargets(t *testing.T) {
 		{patterns: "linux/mips/softfloat", want: "linux/mips/softfloat"},
 		{patterns: "linux/amd64 !linux/*", problem: `no target is left of "linux/amd64 !linux/*"`},
 		{patterns: "", problem: "no target is left"},
-		{patterns: "linux/amd46", problem: `unknown target "linux/amd46"; did you mean linux/amd64?`},
-		{patterns: "Linux/x86_64", problem: `unknown target "Linux/x86_64"; did you mean linux/amd64?`},
-		{patterns: "macos/aarch64", problem: `; did you mean darwin/arm64?`},
-		{patterns: "linux/armv6", problem: `; did you mean linux/arm/6?`},
+		{patterns: "linux/amd46", problem: `unknown target "linux/amd46"; guess linux/amd64`},
+		{patterns: "Linux/x86_64", problem: `unknown target "Linux/x86_64"; guess linux/amd64`},
+		{patterns: "macos/aarch64", problem: `; guess darwin/arm64`},
+		{patterns: "linux/armv6", problem: `; guess linux/arm/6`},
 		{patterns: "!linux/amd46", problem: `unknown target "linux/amd46"`},
-		{patterns: "solarwind/quantum", problem: `unknown target "solarwind/quantum"; go tool dist list`},
+		{patterns: "solarwind/quantum", problem: `unknown target "solarwind/quantum"; run go tool dist list`},
 		{patterns: "linux", problem: `unknown target "linux"`},
 		{patterns: "linux/[", problem: `reading target pattern "linux/["`},
 		{patterns: "linux/arm64/v10.0", problem: "v10.0 is not a level of arm64"},
@@ -47,7 +47,7 @@ func TestSelectTargets(t *testing.T) {
 			names = append(names, target.String())
 		}
 		for _, p := range ps {
-			problems = append(problems, p.Error()+"; "+p.Hint())
+			problems = append(problems, p.Error()+"; "+string(p.Remedy.Kind)+" "+p.Remedy.Text)
 		}
 		if problem := strings.Join(problems, "\n"); !strings.Contains(problem, test.problem) || test.problem == "" && problem != "" {
 			t.Errorf("%q: problem %q, expected %q", test.patterns, problem, test.problem)

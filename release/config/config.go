@@ -65,7 +65,7 @@ func Read(flags map[string]string, noWorkflow bool, runner *actions.Runner) (*Co
 		errs = append(errs, fmt.Errorf("%s and %s: one text of the release is enough", c.Where("notes"), c.Where("notes-file")))
 	}
 	if len(c.CC) > 0 && c.Cgo == "off" {
-		errs = append(errs, problem.Hinted("--cgo static", fmt.Errorf("%s: no C compiler is used, because cgo is off", c.Where("cc"))))
+		errs = append(errs, problem.With(problem.Set("cgo", "static"), fmt.Errorf("%s: no C compiler is used, because cgo is off", c.Where("cc"))))
 	}
 	if c.NotesFile != "" && len(errs) == 0 {
 		text, err := ReadNotes(c.NotesFile, c.Dist)
@@ -109,7 +109,7 @@ func workflowValues(flags map[string]string) (values map[string]given, notes []s
 		if !known {
 			err := fmt.Errorf("%s: unknown input %q", v.from, name)
 			if near := problem.Nearest(name, Names()); near != "" {
-				err = problem.Hinted("did you mean "+near+"?", err)
+				err = problem.With(problem.Guess(near), err)
 			}
 			errs = append(errs, err)
 			continue
@@ -137,7 +137,7 @@ func (c *Config) Mode(runner *actions.Runner, ref string) (publish bool, why str
 	case c.DryRun != nil && *c.DryRun:
 		return false, fmt.Sprintf("dry-run is true (%s)", c.Where("dry-run")), nil
 	case c.DryRun != nil && c.Token == "":
-		return false, "", problem.Hinted("export GITHUB_TOKEN=...", fmt.Errorf("%s: publishing needs a token", c.Where("dry-run")))
+		return false, "", problem.With(problem.Run("export GITHUB_TOKEN=..."), fmt.Errorf("%s: publishing needs a token", c.Where("dry-run")))
 	case c.DryRun != nil:
 		return true, fmt.Sprintf("dry-run is false (%s)", c.Where("dry-run")), nil
 	case !runner.Active():

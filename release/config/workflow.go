@@ -90,7 +90,7 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 		local: map[string]bool{},
 	}
 	if err := r.workflows(); err != nil {
-		return c, problem.Hinted("--no-workflow", fmt.Errorf("reading workflow %w", err))
+		return c, problem.With(problem.Flag("--no-workflow"), fmt.Errorf("reading workflow %w", err))
 	}
 
 	c.notes = r.notes
@@ -102,7 +102,7 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	skipped := map[string]bool{}
 	for _, s := range r.steps {
 		if !sameValues(first.values, s.values) {
-			return c, problem.Hinted("--no-workflow",
+			return c, problem.With(problem.Flag("--no-workflow"),
 				fmt.Errorf("%s and %s configure this action differently, and only one of them can be meant", first.at, s.at))
 		}
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A hintError is an error with advice that can be pasted.
@@ -18,7 +20,12 @@ type hintError struct {
 
 func (e *hintError) Error() string { return e.err.Error() }
 func (e *hintError) Unwrap() error { return e.err }
-func (e *hintError) Hint() string  { return e.hint }
+
+// Hint returns what to do about the error.
+func (e *hintError) Hint() string { return e.hint }
+
+// Advice returns what to do about the error.
+func (e *hintError) Advice() problem.Remedy { return problem.Advise(e.hint) }
 
 // A Refusal is GitHub's, or our own, "no": trying again changes nothing.
 type Refusal struct{ err error }

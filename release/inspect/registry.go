@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // registryHost is what the first element of a reference must be for it to be a registry.
@@ -108,7 +110,11 @@ type loginError struct {
 func (e *loginError) Unwrap() error { return e.error }
 
 // Hint is advice that can be pasted.
+// Hint returns what to do about the error.
 func (e *loginError) Hint() string { return "docker login " + e.registry }
+
+// Advice returns what to do about the error.
+func (e *loginError) Advice() problem.Remedy { return problem.Run("docker login " + e.registry) }
 
 func withLogin(ref name.Reference, err error) error {
 	var refused *transport.Error

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/quote"
 )
 
@@ -94,7 +95,7 @@ func TestHostileReport(t *testing.T) {
 		r.Release = &Release{URL: "javascript:" + s, Public: true}
 		r.Errors, r.Notices = []string{s}, []string{s}
 		r.Targets[0].Files[0].URL = "javascript:" + s
-		r.Targets[0].Binaries[0].Proof = &build.Proof{Claim: s, Warnings: []string{s}, Differences: []string{s}}
+		r.Targets[0].Binaries[0].Proof = &build.Proof{Claim: s, Warnings: []problem.Note{{Text: s}}, Differences: []string{s}}
 		r.Attached = []File{file(s, 1)}
 
 		md := r.Markdown()

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/smoke"
 
 	"github.com/org/go-static-release/release/output"
@@ -116,8 +117,8 @@ type File struct {
 	URL    string `json:"url,omitempty"`    // of the download, once it is public
 }
 
-// Finish records how a lane ended.
-func (t *Target) Finish(err error, cancelled bool) {
+// Finish records how a lane ended, and what to do about an error.
+func (t *Target) Finish(err error, hint string, cancelled bool) {
 	switch {
 	case err == nil:
 		t.Status = OK
@@ -125,10 +126,7 @@ func (t *Target) Finish(err error, cancelled bool) {
 		t.Status, t.Error = Cancelled, Cancelled
 	default:
 		t.Status, t.Error = Failed, err.Error()
-		var hint interface{ Hint() string }
-		if errors.As(err, &hint) {
-			t.Hint = hint.Hint()
-		}
+		t.Hint = hint
 		var position interface{ Position() (string, int) }
 		if errors.As(err, &position) {
 			t.File, t.Line = position.Position()
@@ -194,12 +192,14 @@ func (r *Report) NotStatic() (list []string) {
 }
 
 // Warnings lists what no claim is about and yet goes wrong, each once.
-func (r *Report) Warnings() (list []string) {
+func (r *Report) Warnings() (list []problem.Note) {
 	for _, t := range r.Targets {
 		for _, b := range t.Binaries {
 			for _, w := range b.Proof.Warnings {
-				if text := b.Name + ": " + w; !slices.Contains(list, text) {
-					list = append(list, text)
+				text := b.Name + ": " + w.Text
+				known := slices.ContainsFunc(list, func(n problem.Note) bool { return n.Text == text })
+				if !known {
+					list = append(list, problem.Note{Text: text, Remedy: w.Remedy})
 				}
 			}
 		}

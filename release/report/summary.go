@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/release/hint"
 )
 
 // maxSummary is what GitHub takes for one step's summary, 1 MiB, less room for the
@@ -91,7 +93,7 @@ func (r *Report) addMessages(s *summary) {
 		s.add("\n**not static:**%s\n", message(bad))
 	}
 	for _, w := range r.Warnings() {
-		s.add("\n**warning:**%s\n", message(w))
+		s.add("\n**warning:**%s\n", message(hint.Note(w, true)))
 	}
 	for _, n := range r.Notices {
 		s.add("\n**note:**%s\n", message(n))

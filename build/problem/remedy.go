@@ -1,0 +1,77 @@
+package problem
+
+import "errors"
+
+// A Remedy is something that the user can do about a problem, as data. Package release words
+// it for the place where the user is: as YAML in a workflow, as flags and commands elsewhere.
+//
+// The zero Remedy is none. Its JSON form is part of a plan.
+type Remedy struct {
+	Kind    Kind     `json:"kind,omitempty"`
+	Setting string   `json:"setting,omitempty"` // of Set
+	Value   string   `json:"value,omitempty"`   // of Set
+	Text    string   `json:"text,omitempty"`    // of the other kinds
+	Of      []Remedy `json:"of,omitempty"`      // of Either and Both; of There, the one in a workflow and the one elsewhere
+}
+
+// A Kind says what a Remedy asks for.
+type Kind string
+
+// Kinds of remedies.
+const (
+	SetKind    Kind = "set"
+	FlagKind   Kind = "flag"
+	RunKind    Kind = "run"
+	StepKind   Kind = "step"
+	GuessKind  Kind = "guess"
+	AdviceKind Kind = "advice"
+	EitherKind Kind = "either"
+	BothKind   Kind = "both"
+	ThereKind  Kind = "there"
+)
+
+// Set is the remedy of giving a setting a value.
+func Set(setting, value string) Remedy { return Remedy{Kind: SetKind, Setting: setting, Value: value} }
+
+// Flag is the remedy of adding a flag that is no setting, such as "--no-workflow".
+func Flag(text string) Remedy { return Remedy{Kind: FlagKind, Text: text} }
+
+// Run is the remedy of running a command: in a shell, or in a step before this one.
+func Run(command string) Remedy { return Remedy{Kind: RunKind, Text: command} }
+
+// Step is the remedy of adding a step, as YAML, before this one.
+func Step(yaml string) Remedy { return Remedy{Kind: StepKind, Text: yaml} }
+
+// Guess is the remedy of writing the word that was probably meant.
+func Guess(word string) Remedy { return Remedy{Kind: GuessKind, Text: word} }
+
+// Advise is a remedy in words.
+func Advise(text string) Remedy { return Remedy{Kind: AdviceKind, Text: text} }
+
+// Either is any one of several remedies, the best first.
+func Either(remedies ...Remedy) Remedy { return Remedy{Kind: EitherKind, Of: remedies} }
+
+// Both is several remedies that only help together.
+func Both(remedies ...Remedy) Remedy { return Remedy{Kind: BothKind, Of: remedies} }
+
+// There is one remedy in a workflow and another one elsewhere.
+func There(workflow, elsewhere Remedy) Remedy {
+	return Remedy{Kind: ThereKind, Of: []Remedy{workflow, elsewhere}}
+}
+
+// A Note is something that the user should know, with what to do about it.
+type Note struct {
+	Text   string `json:"text"`
+	Remedy Remedy `json:"remedy,omitzero"`
+}
+
+// RemedyOf returns the remedy of the first error in the tree of err that has one to give,
+// by a method Advice.
+func RemedyOf(err error) Remedy {
+	var advised interface{ Advice() Remedy }
+	if !errors.As(err, &advised) {
+		return Remedy{}
+	}
+
+	return advised.Advice()
+}

@@ -1,0 +1,78 @@
+// Package hint words remedies for the place where the user is: what to paste into a workflow
+// file there, and what to type into a terminal elsewhere.
+package hint
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/release/quote"
+)
+
+// Words returns a remedy in words, "" if there is none.
+func Words(r problem.Remedy, workflow bool) string {
+	switch r.Kind {
+	case problem.SetKind:
+		if workflow {
+			return yamlInput(r.Setting, r.Value)
+		}
+		return "--" + r.Setting + " " + quote.ShellWord(r.Value)
+
+	case problem.StepKind:
+		return r.Text + " # a step before this one"
+
+	case problem.GuessKind:
+		return "did you mean " + r.Text + "?"
+
+	case problem.EitherKind:
+		return join(r.Of, ", or ", workflow)
+
+	case problem.BothKind:
+		if workflow {
+			return join(r.Of, "\n", workflow)
+		}
+		return join(r.Of, " ", workflow)
+
+	case problem.ThereKind:
+		if workflow {
+			return Words(r.Of[0], workflow)
+		}
+		return Words(r.Of[1], workflow)
+	}
+
+	return r.Text
+}
+
+// Note returns a note in words, with its remedy.
+func Note(n problem.Note, workflow bool) string {
+	words := Words(n.Remedy, workflow)
+	if words == "" {
+		return n.Text
+	}
+	return n.Text + "\nhint: " + words
+}
+
+func join(remedies []problem.Remedy, between string, workflow bool) string {
+	var all []string
+	for _, r := range remedies {
+		all = append(all, Words(r, workflow))
+	}
+	return strings.Join(all, between)
+}
+
+// yamlInput returns a line for the with: block of a step.
+func yamlInput(name, value string) string {
+	return fmt.Sprintf("%s: %s", name, yamlValue(value))
+}
+
+// yamlValue returns a text as a YAML scalar on one line, in quotes if it needs them.
+func yamlValue(value string) string {
+	data, err := yaml.Marshal(value)
+	if err != nil {
+		return quote.Line(value)
+	}
+	return strings.TrimSuffix(string(data), "\n")
+}

@@ -1,0 +1,83 @@
+package hint
+
+import (
+	"testing"
+
+	"github.com/org/go-static-release/build/problem"
+)
+
+// A remedy is worded for the place where the user is.
+func TestWords(t *testing.T) {
+	for name, test := range map[string]struct {
+		remedy              problem.Remedy
+		workflow, elsewhere string
+	}{
+		"none": {
+			remedy: problem.Remedy{},
+		},
+		"setting": {
+			remedy:    problem.Set("tags", "netgo"),
+			workflow:  "tags: netgo",
+			elsewhere: "--tags netgo",
+		},
+		"value_with_blanks": {
+			remedy:    problem.Set("cc", "linux/arm64=zig cc -target aarch64-linux-musl"),
+			workflow:  "cc: linux/arm64=zig cc -target aarch64-linux-musl",
+			elsewhere: "--cc 'linux/arm64=zig cc -target aarch64-linux-musl'",
+		},
+		"value_that_YAML_would_misread": {
+			remedy:    problem.Set("archive-name", "{{.Name}}: x"),
+			workflow:  "archive-name: '{{.Name}}: x'",
+			elsewhere: "--archive-name '{{.Name}}: x'",
+		},
+		"number": {
+			remedy:    problem.Set("parallelism", "1"),
+			workflow:  `parallelism: "1"`,
+			elsewhere: "--parallelism 1",
+		},
+		"flag": {
+			remedy:    problem.Flag("--no-workflow"),
+			workflow:  "--no-workflow",
+			elsewhere: "--no-workflow",
+		},
+		"command": {
+			remedy:    problem.Run("git tag v1.2.3"),
+			workflow:  "git tag v1.2.3",
+			elsewhere: "git tag v1.2.3",
+		},
+		"guess": {
+			remedy:    problem.Guess("linux/amd64"),
+			workflow:  "did you mean linux/amd64?",
+			elsewhere: "did you mean linux/amd64?",
+		},
+		"either": {
+			remedy: problem.Either(
+				problem.Set("tags", "netgo"),
+				problem.Advise("replace it"),
+				problem.Set("cgo", "static"),
+			),
+			workflow:  "tags: netgo, or replace it, or cgo: static",
+			elsewhere: "--tags netgo, or replace it, or --cgo static",
+		},
+		"both": {
+			remedy:    problem.Both(problem.Set("cgo", "static"), problem.Set("tags", "musl")),
+			workflow:  "cgo: static\ntags: musl",
+			elsewhere: "--cgo static --tags musl",
+		},
+		"there": {
+			remedy: problem.There(
+				problem.Step("- uses: actions/checkout@v7"),
+				problem.Run("git init"),
+			),
+			workflow:  "- uses: actions/checkout@v7 # a step before this one",
+			elsewhere: "git init",
+		},
+	} {
+		if got := Words(test.remedy, true); got != test.workflow {
+			t.Errorf("%s in a workflow: got %q, want %q", name, got, test.workflow)
+		}
+		if got := Words(test.remedy, false); got != test.elsewhere {
+			t.Errorf("%s elsewhere: got %q, want %q", name, got, test.elsewhere)
+		}
+	}
+}
