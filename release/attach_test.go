@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/term"
 
 	"github.com/org/go-static-release/release/output"
 
@@ -126,8 +127,8 @@ func TestVerifyPublishedAttached(t *testing.T) {
 	w.said("verified as published: 2 executables\n")
 
 	getenv := getenvOf(w.env)
-	p := &program{log: &bytes.Buffer{}, event: &githubactions.GitHubContext{APIURL: getenv("GITHUB_API_URL"), Repository: "octo/hello"}}
-	other := []report.File{{Artifact: output.Artifact{Name: "tool", Sums: map[string]string{"sha256": strings.Repeat("0", 64)}}}}
+	p := &program{log: &bytes.Buffer{}, lines: term.NewLines(&bytes.Buffer{}, nil), event: &githubactions.GitHubContext{APIURL: getenv("GITHUB_API_URL"), Repository: "octo/hello"}}
+	other := []report.File{{Artifact: output.Artifact{Output: output.Output{Name: "tool", Kind: output.Attached}, Sums: map[string]string{"sha256": strings.Repeat("0", 64)}}}}
 	err := p.verifyPublished(t.Context(), &config.Config{Token: testToken}, "v1.2.3", other)
 	if err == nil || !strings.Contains(err.Error(), "and the attached file has 000") {
 		t.Errorf("another file than was attached: %v", err)

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/org/go-static-release/release/dist"
+
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -50,9 +52,9 @@ func TestAttackFilesOfAnEarlierRun(t *testing.T) {
 		l.run(exitBadRequest, append(planOne, "--files", "go.mod")...)
 		l.said("error: dist has files that this program did not make")
 
-		l = newLaptop(t, map[string]string{"dist/.gitignore": distMark})
+		l = newLaptop(t, map[string]string{"dist/.gitignore": dist.Mark})
 		pipe(t, l)
-		l.write("dist/"+reportJSON, target)
+		l.write("dist/"+dist.ReportJSON, target)
 		l.run(exitOK, "--targets", "linux/amd64")
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/release/dist"
+
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -283,13 +285,13 @@ func TestAttackDistLinks(t *testing.T) {
 	}
 	dryRun := []string{"INPUT_DRY_RUN=true", "INPUT_TARGETS=linux/amd64", "INPUT_TIMEOUT=1m"}
 
-	for _, name := range []string{lockName, reportJSON, reportHTML, binDir, "checksums.txt", "hello_1.2.3_linux_amd64.tar.gz"} {
+	for _, name := range []string{dist.LockName, dist.ReportJSON, dist.ReportHTML, dist.BinDir, "checksums.txt", "hello_1.2.3_linux_amd64.tar.gz"} {
 		w := newWorkshop(t, helloSource, githubtest.Options{})
 		link(filepath.Join(w.dist, name), elsewhere)
-		if err := os.WriteFile(filepath.Join(w.dist, ".gitignore"), []byte(distMark), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(w.dist, ".gitignore"), []byte(dist.Mark), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if name == lockName {
+		if name == dist.LockName {
 			w.run(t.Context(), exitFellShort, dryRun...)
 			w.said(".lock: it is not a regular file")
 		} else {
@@ -300,13 +302,13 @@ func TestAttackDistLinks(t *testing.T) {
 
 	// Reading has an end, whatever is there.
 	for _, device := range []string{"/dev/zero", "/dev/stdin"} {
-		for _, name := range []string{reportJSON, ".gitignore"} {
+		for _, name := range []string{dist.ReportJSON, ".gitignore"} {
 			w := newWorkshop(t, helloSource, githubtest.Options{})
 			link(filepath.Join(w.dist, name), device)
 			status := exitBadRequest // it is not ours
-			if name == reportJSON {
+			if name == dist.ReportJSON {
 				status = exitOK
-				if err := os.WriteFile(filepath.Join(w.dist, ".gitignore"), []byte(distMark), 0o644); err != nil {
+				if err := os.WriteFile(filepath.Join(w.dist, ".gitignore"), []byte(dist.Mark), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

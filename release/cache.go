@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/release/dist"
+
 	"github.com/org/go-static-release/release/config"
 
 	"github.com/org/go-static-release/build/gocache"
@@ -107,7 +109,7 @@ func (p *program) keepCache(cache *gocache.Cache, data []byte, whole bool) {
 	}
 	t, err := cache.Trim()
 	if err == nil {
-		_, err = output.WriteFile(cache.Dir(), output.Artifact{Name: reportJSON}, nil, func(w io.Writer) error {
+		_, err = output.WriteFile(cache.Dir(), output.Artifact{Output: output.Output{Name: dist.ReportJSON}}, nil, func(w io.Writer) error {
 			_, err := w.Write(data)
 			return err
 		})

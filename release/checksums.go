@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/dist"
+
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/release/inspect"
@@ -199,7 +201,7 @@ func missing(files map[string]comparedFile, listed map[string]bool, lists []chec
 // compareDist compares the files in a dist/ of this program with its lists. It does nothing
 // for other directories, whose lists may be about anything.
 func compareDist(ctx context.Context, dir string) error {
-	if !isOurs(dir) {
+	if !dist.IsOurs(dir) {
 		return nil
 	}
 
@@ -220,8 +222,8 @@ func compareDist(ctx context.Context, dir string) error {
 	for _, entry := range entries {
 		name := entry.Name()
 		isList := slices.ContainsFunc(lists, func(l checksumList) bool { return l.name == name })
-		isNeverListed := slices.Contains([]string{reportJSON, reportHTML, ".gitignore", lockName, binDir}, name)
-		if isList || isNeverListed || !isFinished(entry) {
+		isNeverListed := dist.IsReserved(name)
+		if isList || isNeverListed || !dist.IsFinished(entry) {
 			continue
 		}
 
@@ -237,9 +239,9 @@ func compareDist(ctx context.Context, dir string) error {
 // distLists reads the lists that this program writes.
 func distLists(root *os.Root) (lists []checksumList, err error) {
 	var errs []error
-	for _, algorithm := range slices.Sorted(maps.Keys(output.ChecksumFiles)) {
+	for _, algorithm := range slices.Sorted(maps.Keys(output.ListNames)) {
 		l := checksumList{
-			name:     output.ChecksumFiles[algorithm],
+			name:     output.ListNames[algorithm],
 			ListName: output.ListName{Algorithm: algorithm},
 		}
 		if _, err := root.Lstat(l.name); errors.Is(err, os.ErrNotExist) {
@@ -282,24 +284,10 @@ func sumsIn(ctx context.Context, root *os.Root, name string, algorithms []string
 	}
 	defer f.Close()
 
-	sums, err := output.Sums(stoppableReader{ctx, f}, algorithms)
+	sums, err := output.Sums(output.ReadWithContext(ctx, f), algorithms)
 	if err != nil {
 		return nil, fmt.Errorf("comparing %s with the checksums: %w", inspect.Printable(filepath.ToSlash(name)), err)
 	}
 
 	return sums, nil
-}
-
-// A stoppableReader fails once its context has ended, so that reading a large file can be
-// interrupted.
-type stoppableReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s stoppableReader) Read(p []byte) (int, error) {
-	if s.ctx.Err() != nil {
-		return 0, context.Cause(s.ctx)
-	}
-	return s.r.Read(p)
 }

@@ -4,15 +4,13 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/org/go-static-release/release/dist"
 
 	"github.com/org/go-static-release/release/github/githubtest"
-	"github.com/org/go-static-release/release/pack"
-	"github.com/org/go-static-release/release/report"
 )
 
 const earlierSource = "package main\n\nvar version = \"none\"\n\nfunc main() { println(version) }\n"
@@ -56,11 +54,11 @@ func TestSecondRun(t *testing.T) {
 		"an archive is gone":         {func() { remove(t, at(earlierFiles[1])) }, nil, earlierFiles[1:2]},
 		"a program is damaged":       {func() { flip(t, at(earlierFiles[2])) }, nil, earlierFiles[2:3]},
 		"a program is gone":          {func() { remove(t, at(earlierFiles[3])) }, nil, earlierFiles[3:]},
-		"there is no report":         {func() { remove(t, at(reportJSON)) }, nil, earlierFiles},
-		"the report is of another":   {func() { replace(t, at(reportJSON), `"schema": 1`, `"schema": 99`) }, nil, earlierFiles},
-		"the report is no report":    {func() { replace(t, at(reportJSON), `"schema"`, `schema`) }, nil, earlierFiles},
-		"made of something else":     {func() { replace(t, at(reportJSON), `"inputs": "`, `"inputs": "0`) }, nil, earlierFiles[:2]},
-		"another size":               {func() { replace(t, at(reportJSON), `"size": `, `"size": 1`) }, nil, earlierFiles[:2]},
+		"there is no report":         {func() { remove(t, at(dist.ReportJSON)) }, nil, earlierFiles},
+		"the report is of another":   {func() { replace(t, at(dist.ReportJSON), `"schema": 2`, `"schema": 99`) }, nil, earlierFiles},
+		"the report is no report":    {func() { replace(t, at(dist.ReportJSON), `"schema"`, `schema`) }, nil, earlierFiles},
+		"made of something else":     {func() { replace(t, at(dist.ReportJSON), `"inputs": "`, `"inputs": "0`) }, nil, earlierFiles[:2]},
+		"another size":               {func() { replace(t, at(dist.ReportJSON), `"size": `, `"size": 1`) }, nil, earlierFiles[:2]},
 		"other digests are asked":    {func() {}, []string{"INPUT_CHECKSUMS=sha256 sha512"}, earlierFiles[:2]},
 		"no file beside the program": {func() {}, []string{"INPUT_FILES=go.mod"}, earlierFiles[:2]},
 		"a target is left out":       {func() {}, []string{"INPUT_TARGETS=linux/amd64 windows/amd64 ios/*"}, nil},
@@ -164,124 +162,5 @@ func replace(t *testing.T, path, old, new string) {
 	}
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), old, new)), 0o644); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// Targets of which nothing is known come first, then the longest.
-func TestOrder(t *testing.T) {
-	targets := func(seconds ...float64) (all []report.Target) {
-		for i, s := range seconds {
-			all = append(all, report.Target{Target: string(rune('a' + i)), Status: report.OK, Seconds: report.Seconds{CPU: s}})
-		}
-		return all
-	}
-	known := earlier{targets: map[string]*report.Target{}}
-	for i, was := range targets(3, 5, 4, 9, 5) {
-		if i == 3 {
-			was.Status = report.Failed
-		}
-		known.targets[was.Target] = &was
-	}
-	for _, test := range []struct {
-		earlier earlier
-		now     []report.Target
-		want    []int
-	}{
-		{earlier{}, targets(0, 0, 0), []int{0, 1, 2}},
-		{known, targets(0, 0, 0, 0, 0, 0), []int{3, 5, 1, 4, 2, 0}},
-	} {
-		if got := test.earlier.order(test.now); !slices.Equal(got, test.want) {
-			t.Errorf("%v, want %v", got, test.want)
-		}
-	}
-}
-
-// Whatever a report names, nothing is taken but a regular file below the earlier files,
-// with the very digest.
-func TestTake(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"earlier", "earlier/bin", "outside"} {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"victim", "outside/file", "earlier/file", "earlier/bin/file"} {
-		write(name, "text")
-	}
-	for link, to := range map[string]string{"earlier/link": "../victim", "earlier/away": "../outside", "earlier/near": "bin"} {
-		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
-			t.Skip("no symbolic links here: ", err)
-		}
-	}
-	root, err := os.OpenRoot(filepath.Join(dir, "earlier"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	sums := map[string]string{"sha256": "982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1"} // of "text"
-	to := filepath.Join(dir, "taken")
-	for name, sums := range map[string]map[string]string{
-		"../victim": sums, "bin/../../victim": sums, dir + "/victim": sums, "link": sums, "away/file": sums, "near/file": sums,
-		"bin": sums, ".": sums, "": sums, "none": sums, "file": {"sha256": strings.Repeat("0", 64)}, "bin/file": {"md5": "1"},
-	} {
-		if (earlier{files: root}).take(name, sums, to, 0o644) {
-			t.Errorf("%q was taken", name)
-		}
-	}
-	for _, name := range []string{"file", "bin/file"} {
-		if !(earlier{files: root}).take(name, sums, to, 0o644) {
-			t.Errorf("%q was not taken", name)
-		}
-	}
-	for _, name := range []string{"victim", "outside/file"} {
-		stat(t, filepath.Join(dir, name))
-	}
-}
-
-// Everything that decides the bytes of an archive changes the digest of its inputs.
-func TestInputs(t *testing.T) {
-	content := func() pack.Archive {
-		return pack.Archive{Time: time.Unix(1, 0), Files: []pack.File{{Name: "a", SHA256: "1"}, {Name: "b", Executable: true, SHA256: "2"}}}
-	}
-	format := "zip"
-	by := func(self string, change func(*pack.Archive)) string {
-		r := &run{self: func() (string, error) { return self, nil }}
-		a := content()
-		change(&a)
-		return r.inputs(a, format)
-	}
-	nothing := func(*pack.Archive) {}
-	same := by("program", nothing)
-	if len(same) != 64 || same != by("program", nothing) {
-		t.Fatalf("%q is not the same twice", same)
-	}
-	for name, other := range map[string]string{
-		"another program": by("other", nothing),
-		"another time":    by("program", func(a *pack.Archive) { a.Time = time.Unix(2, 0) }),
-		"another mode":    by("program", func(a *pack.Archive) { a.Files[0].Executable = true }),
-		"another name":    by("program", func(a *pack.Archive) { a.Files[0].Name = "c" }),
-		"other bytes":     by("program", func(a *pack.Archive) { a.Files[1].SHA256 = "3" }),
-		"a file less":     by("program", func(a *pack.Archive) { a.Files = a.Files[:1] }),
-	} {
-		if other == same || len(other) != 64 {
-			t.Errorf("%s: %q", name, other)
-		}
-	}
-	format = "tar.gz"
-	if other := by("program", nothing); other == same {
-		t.Error("another format has the same")
-	}
-	if unknown := by("program", func(a *pack.Archive) { a.Files[0].SHA256 = "" }); unknown != "" {
-		t.Errorf("bytes that are not known: %q", unknown)
-	}
-	digest, err := digestOfSelf()
-	if err != nil || len(digest) != 64 {
-		t.Errorf("%s: %q, %v", runtime.GOOS, digest, err)
 	}
 }

@@ -27,12 +27,12 @@ func (p *Plan) footer(c *config.Config, web page) string {
 	tag := p.Source.Tag
 	var b strings.Builder
 	b.WriteString("## Downloads\n\n| platform | file |\n|---|---|\n")
-	for i, build := range p.Builds {
-		for _, f := range p.Files[i] {
-			fmt.Fprintf(&b, "| %s | [%s](%s) |\n", build.Target, f.Name, web.download(tag, f.Name))
+	for _, o := range p.Outputs {
+		if o.Stage == output.Lane {
+			fmt.Fprintf(&b, "| %s | [%s](%s) |\n", o.Target, o.Name, web.download(tag, o.Name))
 		}
 	}
-	sums := output.ChecksumFiles[c.Checksums[0]]
+	sums := output.ListNames[c.Checksums[0]]
 	fmt.Fprintf(&b, "\nBeside a download and [%s](%s):\n\n```sh\n%ssum --ignore-missing --check %s\n```\n",
 		sums, web.download(tag, sums), c.Checksums[0], sums)
 	claim := "Each program was proved to need nothing installed. To prove it again:"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/build/target"
 
@@ -25,13 +26,16 @@ func TestTooManyAttached(t *testing.T) {
 		p := &Plan{Plan: &build.Plan{Name: "tool"}}
 		for i := range test.targets {
 			p.Builds = append(p.Builds, build.Build{Target: target.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
-			p.Files = append(p.Files, []PlannedFile{{Name: fmt.Sprint("tool_", i, ".zip"), Format: "zip"}})
+			p.Outputs = append(p.Outputs, output.Output{Name: fmt.Sprint("tool_", i, ".zip"), Kind: output.Archive})
 		}
 		for i := range test.attached {
 			p.Attach = append(p.Attach, build.AttachedFile{Path: fmt.Sprint("manual_", i), Size: 1})
+			p.Outputs = append(p.Outputs, output.Output{Name: fmt.Sprint("manual_", i), Kind: output.Attached})
 		}
+		p.Outputs = append(p.Outputs, output.Output{Name: "checksums.txt", Kind: output.Checksums})
+
 		var problem *problem.Problem
-		if err := p.checkNames(&config.Config{Checksums: []string{"sha256"}, Timeout: time.Hour}); !errors.As(err, &problem) || problem.Setting != test.want {
+		if err := p.checkOutputs(&config.Config{Checksums: []string{"sha256"}, Timeout: time.Hour}); !errors.As(err, &problem) || problem.Setting != test.want {
 			t.Errorf("%d targets, %d attached: %v, expected %s", test.targets, test.attached, err, test.want)
 		}
 	}
@@ -55,9 +59,10 @@ func TestTooManyFiles(t *testing.T) {
 		p := &Plan{Plan: &build.Plan{Name: "tool"}, Publish: test.publish}
 		for i := range test.targets {
 			p.Builds = append(p.Builds, build.Build{Target: target.Target{OS: "linux", Arch: fmt.Sprint("a", i)}})
-			p.Files = append(p.Files, []PlannedFile{{Name: fmt.Sprint("tool_", i, ".zip"), Format: "zip"}})
+			p.Outputs = append(p.Outputs, output.Output{Name: fmt.Sprint("tool_", i, ".zip"), Kind: output.Archive})
 		}
-		err := p.checkNames(&config.Config{Checksums: []string{"sha256"}, Timeout: test.timeout})
+		p.Outputs = append(p.Outputs, output.Output{Name: "checksums.txt", Kind: output.Checksums})
+		err := p.checkOutputs(&config.Config{Checksums: []string{"sha256"}, Timeout: test.timeout})
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%d files in %s: %v", test.targets+1, test.timeout, err)
 		}

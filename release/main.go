@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/term"
 
 	"github.com/org/go-static-release/release/actions"
 
@@ -34,7 +35,8 @@ const (
 // A program is one call of Main.
 type program struct {
 	environ  []string
-	out, log io.Writer // results; progress and errors
+	out, log io.Writer   // results; progress and errors
+	lines    *term.Lines // to log
 	runner   *actions.Runner
 	event    *githubactions.GitHubContext
 }
@@ -57,9 +59,12 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	getenv := getenvOf(environ)
 	runner := actions.NewRunner(getenv, stdout)
 	p := &program{environ: environ, runner: runner, out: runner.Log(), log: runner.Log()}
+	group := runner.Group
 	if !runner.Active() {
 		p.log = actions.NewLog(stderr)
+		group = nil
 	}
+	p.lines = term.NewLines(p.log, group)
 
 	var c *config.Config
 	err := crash.Catch(func() (err error) {
@@ -86,8 +91,8 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 func (p *program) explain(c *config.Config, err error) {
 	text, advice := describe(c, err, p.runner.Active())
 	p.say("error: %s", text)
+	p.lines.Hint(advice)
 	if advice != "" {
-		p.sayHint(advice)
 		text += "\nhint: " + advice
 	}
 	if !errors.Is(err, errReported) {
@@ -95,15 +100,8 @@ func (p *program) explain(c *config.Config, err error) {
 	}
 }
 
-// say writes a message to the log. The text may be foreign, so all its lines but the first
-// are indented and cannot be taken for messages of this program.
-func (p *program) say(format string, args ...any) {
-	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
-	fmt.Fprintln(p.log, strings.ReplaceAll(text, "\n", "\n  "))
-}
-
-// sayHint writes a hint. It is our own text and not indented, so that it can be pasted.
-func (p *program) sayHint(hint string) { fmt.Fprintf(p.log, "hint: %s\n", hint) }
+// say writes a message to the log.
+func (p *program) say(format string, args ...any) { p.lines.Print(format, args...) }
 
 // errReported is the error of a run whose failures have been printed already.
 var errReported = errors.New("see above")
@@ -118,7 +116,7 @@ func (p *program) main(ctx context.Context, args []string, getenv func(string) s
 		return nil, &requestError{err}
 	}
 	if opts.version {
-		_, err := fmt.Fprintln(p.out, programVersion(), p.runner.Active())
+		_, err := fmt.Fprintln(p.out, programVersion())
 		return nil, err
 	}
 	if p.event, err = p.runner.Context(); err != nil {
@@ -208,33 +206,67 @@ func (p *program) release(ctx context.Context, c *config.Config, opts options) e
 	if err != nil {
 		return err
 	}
-	client, err := newClient(c, plan.Publish, p.event.APIURL, p.event.Repository, func(line string) { p.say("%s", line) })
+	sessions, err := newSessions(c, plan, surroundings{
+		apiURL:     p.event.APIURL,
+		serverURL:  p.event.ServerURL,
+		repository: p.event.Repository,
+		userAgent:  userAgent(),
+		say:        p.waiting,
+	})
 	if err != nil {
 		return &requestError{err}
 	}
-	p.announce(plan, c)
-	r := newRun(c, plan, page{p.event.ServerURL, p.event.Repository}, programVersion(), p.runner.Active())
-	r.done = p.targetDone
+
+	r := newRun(c, plan, sessions, programVersion(), p.runner.Active(), p.show)
 	if cache != nil {
-		r.filled = cache.Dir()
+		r.cacheDir = cache.Dir()
 	}
-	if err := r.execute(ctx, client); err != nil {
+	r.announce()
+	if err := r.execute(ctx); err != nil {
 		var refusal *github.Refusal
-		if errors.As(err, &refusal) && r.release == nil { // nothing was created
+		if errors.As(err, &refusal) && !r.started {
 			return &requestError{err}
 		}
 		return err
 	}
-	if err := p.tell(r); err != nil {
+
+	r.sumUp()
+	if err := p.handOver(r); err != nil {
 		return err
 	}
 	if c.Verify && r.rep.Status == report.Published {
-		if err := p.verifyPublished(ctx, c, plan.Source.Tag, r.rep.Attached); err != nil {
+		if err := p.verifyPublished(ctx, c, plan.Source.Tag, r.rep.Files); err != nil {
 			return err
 		}
 	}
-	p.keepCache(cache, r.report, r.earlier.files == nil)
+	p.keepCache(cache, r.repJSON, !r.previous.InUse())
 	return nil
+}
+
+// waiting shows that a destination waits for something.
+func (p *program) waiting(line string) {
+	p.show(report.Event{
+		Step:  report.Put,
+		State: report.Waiting,
+		Text:  line,
+	})
+}
+
+// handOver writes the outputs of the action and the job summary, and prints where the result
+// is. It returns the error of the run, too.
+func (p *program) handOver(r *run) error {
+	outputs, err := r.outputs()
+	if err == nil {
+		err = p.runner.Outputs(outputs)
+	}
+	err = errors.Join(err, p.runner.Summary(r.rep.Markdown()))
+
+	if runErr := r.result(); runErr != nil {
+		return errors.Join(runErr, err)
+	}
+
+	_, printErr := fmt.Fprintln(p.out, quote.Line(r.place()))
+	return errors.Join(err, printErr)
 }
 
 // version is that of a prebuilt program, set by the linker (.ci/prebuilt): its digest is

@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -13,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/release/dist"
 
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/hint"
@@ -34,22 +37,15 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-// A Plan is everything that is decided before the first compiler starts: what build
-// has to say, and the files of the release.
+// A Plan is everything that is decided before the first compiler starts: what build decides,
+// and the files of the release.
 type Plan struct {
 	*build.Plan
 	Publish bool
-	Why     string
-	Files   [][]PlannedFile // of each build, in the order of Builds
+	Why     string // it publishes, or does not
+	Outputs []output.Output
 	Attach  []build.AttachedFile
 	extra   []pack.File // packed into every archive
-}
-
-// A PlannedFile is a file that will be written.
-type PlannedFile struct {
-	Name   string
-	Format string // of pack, or pack.Binary
-	Main   string // the program, for pack.Binary
 }
 
 // newPlan resolves the settings. Its error holds every mistake that can be found
@@ -57,7 +53,7 @@ type PlannedFile struct {
 func newPlan(ctx context.Context, c *config.Config, environ []string, publish bool, why, commit string) (*Plan, error) {
 	distErr := distInside(c.Dist)
 	if distErr == nil {
-		distErr = healDist(c.Dist) // before git is asked for changes
+		distErr = dist.Heal(c.Dist) // before git is asked for changes
 	}
 	spec := c.Spec(environ)
 	spec.Publish, spec.TagCommit = publish, commit
@@ -69,7 +65,7 @@ func newPlan(ctx context.Context, c *config.Config, environ []string, publish bo
 	if nameErr := github.CheckName(b.Name); nameErr != nil { // once, not for every file with it
 		return p, errors.Join(err, &problem.Problem{Setting: "name", Err: nameErr})
 	}
-	errs := []error{err, distErr, p.findAttached(c), p.nameFiles(c), p.readExtra(ctx, c), checkDist(c.Dist)}
+	errs := []error{err, distErr, p.findAttached(c), p.listOutputs(c), p.readExtra(ctx, c), dist.Check(c.Dist)}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
 		errs = append(errs, &problem.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
 	}
@@ -150,96 +146,171 @@ func archName(t target.Target) string {
 	return t.Arch + "_" + t.Level
 }
 
-// nameFiles decides the name of every file of the release.
-func (p *Plan) nameFiles(c *config.Config) error {
-	for _, b := range p.Builds {
-		formats := c.Archives
-		if len(formats) == 0 {
-			formats = []string{"tar.gz"}
-			if b.Target.OS == "windows" {
-				formats = []string{"zip"}
-			}
-		}
-		facts := fileFacts{p.Facts(), b.Target.OS, archName(b.Target)}
-		var files []PlannedFile
-		for _, format := range formats {
-			if format != pack.Binary {
-				name, err := build.Expand(c.ArchiveName, facts)
-				if err != nil {
-					return &problem.Problem{Setting: "archive-name", Err: err}
-				}
-				files = append(files, PlannedFile{Name: name + "." + format, Format: format})
-				continue
-			}
-			for _, m := range b.Mains {
-				facts.Name = m.Name
-				name, err := build.Expand(c.ArchiveName, facts)
-				if err != nil {
-					return &problem.Problem{Setting: "archive-name", Err: err}
-				}
-				files = append(files, PlannedFile{Name: b.Target.Exe(name), Format: format, Main: m.Name})
-			}
-			facts.Name = p.Name
-		}
-		p.Files = append(p.Files, files)
+// expandName expands the name of a file for a target. name is that of the project or of the
+// program in the file.
+func (p *Plan) expandName(c *config.Config, b build.Build, name string) (string, error) {
+	facts := fileFacts{
+		Facts: p.Facts(),
+		OS:    b.Target.OS,
+		Arch:  archName(b.Target),
 	}
-	return p.checkNames(c)
+	facts.Name = name
+
+	expanded, err := build.Expand(c.ArchiveName, facts)
+	if err != nil {
+		return "", &problem.Problem{Setting: "archive-name", Err: err}
+	}
+
+	return expanded, nil
 }
 
-// checkNames finds names that GitHub would change, and files that would be written
-// over one another.
-func (p *Plan) checkNames(c *config.Config) error {
-	taken := map[string]string{reportJSON: "the report", reportHTML: "the report", ".gitignore": "git", binDir: "the programs"}
-	for _, algorithm := range c.Checksums {
-		taken[output.ChecksumFiles[algorithm]] = "the checksums"
+// listOutputs lists every file of the release: by stage, and in the lanes by target.
+func (p *Plan) listOutputs(c *config.Config) error {
+	targets := map[string]int{}
+	for i, b := range p.Builds {
+		targets[b.Target.String()] = i
 	}
-	var errs []error
-	total := len(c.Checksums) + len(p.Attach)
-	for i, files := range p.Files {
-		target := p.Builds[i].Target.String()
-		for _, f := range files {
-			total++
-			if err := github.CheckName(f.Name); err != nil {
-				errs = append(errs, &problem.Problem{Setting: "archive-name", Err: fmt.Errorf("%s: %w", target, err)})
-			}
-			key := strings.ToLower(f.Name) // one file on Windows and macOS
-			if other, ok := taken[key]; ok {
-				errs = append(errs, &problem.Problem{Setting: "archive-name",
-					Err: fmt.Errorf("the file %s of %s is also that of %s", f.Name, target, other), Remedy: problem.Set("archive-name", defaultOf("archive-name"))})
-				continue
-			}
-			taken[key] = target
+
+	for _, k := range kinds {
+		outputs, err := k.plan(p, c)
+		if err != nil {
+			return err
+		}
+		p.Outputs = append(p.Outputs, outputs...)
+	}
+
+	slices.SortStableFunc(p.Outputs, func(a, b output.Output) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(output.Stages, a.Stage), slices.Index(output.Stages, b.Stage)),
+			cmp.Compare(targets[a.Target], targets[b.Target]),
+		)
+	})
+
+	return p.checkOutputs(c)
+}
+
+// outputsOf returns the outputs of a stage. In the lanes those are the outputs of one target.
+func (p *Plan) outputsOf(stage output.Stage, target string) (outputs []output.Output) {
+	for _, o := range p.Outputs {
+		if o.Stage == stage && o.Target == target {
+			outputs = append(outputs, o)
 		}
 	}
-	errs = append(errs, p.checkAttached(taken))
+
+	return outputs
+}
+
+// checkOutputs finds files that GitHub would refuse or rename, files that would overwrite each
+// other, and too many files.
+func (p *Plan) checkOutputs(c *config.Config) error {
+	var errs []error
+	owners := map[string]string{
+		dist.ReportJSON: "the report",
+		dist.ReportHTML: "the report",
+		dist.MarkName:   "git",
+		dist.BinDir:     "the programs",
+	}
+
+	for _, o := range p.Outputs {
+		owner := ownerOf(o)
+		if err := github.CheckName(o.Name); err != nil {
+			errs = append(errs, &problem.Problem{
+				Setting: kindOf(o.Kind).setting,
+				Err:     fmt.Errorf("%s: %w", owner, err),
+			})
+		}
+
+		key := strings.ToLower(o.Name) // one file on Windows and macOS
+		other, taken := owners[key]
+		if taken {
+			errs = append(errs, sameName(o, owner, other))
+			continue
+		}
+		owners[key] = owner
+	}
+
+	for _, f := range p.Attach {
+		if err := github.CheckSize(f.Path, f.Size); err != nil {
+			errs = append(errs, &problem.Problem{Setting: "attach", Err: err})
+		}
+	}
+
+	return errors.Join(append(errs, p.checkNumber(c))...)
+}
+
+// ownerOf says in messages what an output is for.
+func ownerOf(o output.Output) string {
+	switch {
+	case o.Target != "":
+		return o.Target
+	case o.Source != "":
+		return o.Source
+	}
+	return "the " + string(o.Kind)
+}
+
+// sameName is the problem that two outputs have the same name.
+func sameName(o output.Output, owner, other string) error {
+	p := &problem.Problem{
+		Setting: kindOf(o.Kind).setting,
+		Err:     fmt.Errorf("two files are called %s: that of %s and that of %s", o.Name, other, owner),
+	}
+	if p.Setting == "archive-name" {
+		p.Remedy = problem.Set("archive-name", defaultOf("archive-name"))
+	}
+
+	return p
+}
+
+// checkNumber fails if there are more files than a release on GitHub can have, or than can be
+// sent within the timeout.
+func (p *Plan) checkNumber(c *config.Config) error {
+	var errs []error
+
+	total := len(p.Outputs)
 	if total > github.MaxAssets {
 		setting := "targets"
 		if total-len(p.Attach) <= github.MaxAssets {
 			setting = "attach"
 		}
-		errs = append(errs, &problem.Problem{Setting: setting, Err: fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets)})
+		errs = append(errs, &problem.Problem{
+			Setting: setting,
+			Err:     fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets),
+		})
 	}
-	if least := github.LeastTime(total, c.Overwrite); p.Publish && least > c.Timeout {
-		errs = append(errs, &problem.Problem{Setting: "timeout", Remedy: problem.Set("timeout", fmt.Sprintf("%.0fh", least.Hours()+1)),
-			Err: fmt.Errorf("%d files take at least %s, because GitHub takes 80 a minute and 500 an hour, and the run may take %s", total, least, c.Timeout)})
+
+	least := github.LeastTime(total, c.Overwrite)
+	if p.Publish && least > c.Timeout {
+		errs = append(errs, &problem.Problem{
+			Setting: "timeout",
+			Err: fmt.Errorf("%d files take at least %s, because GitHub takes 80 a minute and 500 an hour, and the run may take %s",
+				total, least, c.Timeout),
+			Remedy: problem.Set("timeout", fmt.Sprintf("%.0fh", least.Hours()+1)),
+		})
 	}
+
 	return errors.Join(errs...)
 }
 
-// fileNames lists the names of all files of the release.
-func (p *Plan) fileNames(c *config.Config) (names []string) {
-	for _, files := range p.Files {
-		for _, f := range files {
-			names = append(names, f.Name)
-		}
+// fileNames returns the names of all files of the release.
+func (p *Plan) fileNames() []string {
+	names := make([]string, len(p.Outputs))
+	for i, o := range p.Outputs {
+		names[i] = o.Name
 	}
-	for _, f := range p.Attach {
-		names = append(names, f.Name())
-	}
-	for _, algorithm := range c.Checksums {
-		names = append(names, output.ChecksumFiles[algorithm])
-	}
+
 	return names
+}
+
+// findAttached finds the files that are attached as they are.
+func (p *Plan) findAttached(c *config.Config) error {
+	dist, err := filepath.Abs(c.Dist)
+	if err != nil {
+		return fmt.Errorf("locating %s: %w", c.Dist, err)
+	}
+
+	p.Attach, err = p.AttachedFiles(c.Attach, dist)
+	return err
 }
 
 // readExtra reads the files that travel along, and makes sure that none has the name
@@ -277,31 +348,46 @@ func defaultOf(name string) string {
 	return config.Settings[i].Def
 }
 
-// JSON is the plan for machines. Its schema changes with report.Schema.
+// JSON returns the plan for machines. Its schema changes with report.Schema.
 func (p *Plan) JSON(schema int) ([]byte, error) {
 	type plannedBuild struct {
 		build.Build
 		Command process.Command `json:"command"`
 		Files   []string        `json:"files"`
 	}
+
 	builds := make([]plannedBuild, len(p.Builds))
 	for i, b := range p.Builds {
-		builds[i] = plannedBuild{Build: b, Command: p.Command(b, "$OUT")}
-		for _, f := range p.Files[i] {
-			builds[i].Files = append(builds[i].Files, f.Name)
+		builds[i] = plannedBuild{
+			Build:   b,
+			Command: p.Command(b, "$OUT"),
+		}
+		for _, o := range p.outputsOf(output.Lane, b.Target.String()) {
+			builds[i].Files = append(builds[i].Files, o.Name)
 		}
 	}
+
 	data, err := json.MarshalIndent(struct {
 		Schema int    `json:"schema"`
 		DryRun bool   `json:"dryRun"`
 		Why    string `json:"why"`
 		*build.Plan
-		Builds []plannedBuild       `json:"builds"`
-		Attach []build.AttachedFile `json:"attach,omitempty"`
-	}{schema, !p.Publish, p.Why, p.Plan, builds, p.Attach}, "", "  ")
+		Builds  []plannedBuild       `json:"builds"`
+		Outputs []output.Output      `json:"outputs"`
+		Attach  []build.AttachedFile `json:"attach,omitempty"`
+	}{
+		Schema:  schema,
+		DryRun:  !p.Publish,
+		Why:     p.Why,
+		Plan:    p.Plan,
+		Builds:  builds,
+		Outputs: p.Outputs,
+		Attach:  p.Attach,
+	}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the plan: %w", err)
 	}
+
 	return append(data, '\n'), nil
 }
 
@@ -314,10 +400,10 @@ func (p *Plan) Text(workflow bool) string {
 		fmt.Fprintf(&b, "  %-16s  %s\n", m.Name, m.ImportPath)
 	}
 	fmt.Fprintf(&b, "targets:\n")
-	for i, bld := range p.Builds {
+	for _, bld := range p.Builds {
 		var names []string
-		for _, f := range p.Files[i] {
-			names = append(names, f.Name)
+		for _, o := range p.outputsOf(output.Lane, bld.Target.String()) {
+			names = append(names, o.Name)
 		}
 		fmt.Fprintf(&b, "  %-16s  %s\n", bld.Target, strings.Join(names, " "))
 		if bld.CC != nil {

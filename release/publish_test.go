@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/release/dist"
+
 	"github.com/org/go-static-release/release/config"
 
 	"golang.org/x/sync/errgroup"
@@ -308,7 +310,7 @@ func TestTokenStaysHere(t *testing.T) {
 		"output":  w.file("GITHUB_OUTPUT"),
 		"summary": w.file("GITHUB_STEP_SUMMARY"),
 	}
-	for _, name := range []string{reportJSON, reportHTML} {
+	for _, name := range []string{dist.ReportJSON, dist.ReportHTML} {
 		data, err := os.ReadFile(filepath.Join(w.dist, name))
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/org/go-static-release/release/dist"
 )
 
 // times are the fields of report.json that may differ between two runs.
@@ -43,7 +45,7 @@ func diffTrees(a, b string) string {
 func readTree(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == lockName {
+		if err != nil || d.IsDir() || d.Name() == dist.LockName {
 			return err
 		}
 		data, err := os.ReadFile(path)
@@ -54,7 +56,7 @@ func readTree(dir string) (map[string][]byte, error) {
 		if err != nil {
 			return err
 		}
-		if d.Name() == reportJSON {
+		if d.Name() == dist.ReportJSON {
 			data = times.ReplaceAll(data, []byte(`"$1": 0`))
 		}
 		name, err := filepath.Rel(dir, path)

@@ -76,10 +76,12 @@ func (p *program) verify(ctx context.Context, c *config.Config, opts options) er
 
 // verifyPublished proves what everybody can download now, at the end of a release. What
 // was attached as it is, is compared and not proved: this program did not make it.
-func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag string, attached []report.File) error {
+func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag string, files []report.File) error {
 	v := &verification{p: p, c: c, out: p.log, attached: map[string]string{}}
-	for _, f := range attached {
-		v.attached[f.Name] = f.SHA256()
+	for _, f := range files {
+		if f.Kind == output.Attached {
+			v.attached[f.Name] = f.SHA256()
+		}
 	}
 	if err := v.release(ctx, p.event.Repository, tag); err != nil {
 		return fmt.Errorf("verifying the published release: %w", err)

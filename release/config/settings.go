@@ -274,7 +274,7 @@ func setChecksums(c *Config, v string) error {
 		return fmt.Errorf("%q is an empty list", v)
 	}
 	for i, name := range c.Checksums {
-		if _, ok := output.ChecksumFiles[name]; !ok {
+		if _, ok := output.ListNames[name]; !ok {
 			return fmt.Errorf("%q is not one of: sha256, sha512", name)
 		}
 		if slices.Contains(c.Checksums[:i], name) {

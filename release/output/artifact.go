@@ -1,8 +1,7 @@
-// Package output describes the files of a release, planned and finished, writes each of
-// them whole or not at all, and writes and reads lists of their checksums. It is a leaf.
 package output
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/sha512"
 	"fmt"
@@ -15,50 +14,63 @@ import (
 	"strings"
 )
 
-// An Artifact is one finished file of a release.
+// An Artifact is a finished output: a file on disk.
 type Artifact struct {
-	Name   string            `json:"name"`
-	Kind   string            `json:"kind"`             // "archive", "binary", "attached" or "checksums"
-	Target string            `json:"target,omitempty"` // "linux/amd64"; "" if it is for all of them
-	Size   int64             `json:"size"`             // bytes
-	Sums   map[string]string `json:"sums"`             // algorithm -> hex digest
-	Inputs string            `json:"inputs,omitempty"` // digest of all that it is made of: the same inputs give the same bytes
-	Path   string            `json:"-"`                // on disk
+	Output
+	Size int64             `json:"size"` // bytes
+	Sums map[string]string `json:"sums"` // algorithm -> hex digest
+
+	// Inputs is a digest of everything that the file was made of, "" if that is not known.
+	// The same inputs give the same bytes.
+	Inputs string `json:"inputs,omitempty"`
+
+	Path string `json:"-"` // on disk
 }
 
 // SHA256 returns the artifact's SHA-256 in hex.
 func (a Artifact) SHA256() string { return a.Sums["sha256"] }
 
-// ChecksumFiles are the digests that can be asked for, and the files that list them.
-var ChecksumFiles = map[string]string{"sha256": "checksums.txt", "sha512": "checksums-sha512.txt"}
+// ListNames holds the name of the checksum list for each algorithm that can be asked for.
+var ListNames = map[string]string{
+	"sha256": "checksums.txt",
+	"sha512": "checksums-sha512.txt",
+}
 
-// newHash are the digests that can be computed. SHA-384 is in lists that others made.
-var newHash = map[string]func() hash.Hash{"sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New}
+// newHash holds the algorithms that can be computed. SHA-384 occurs in lists that other
+// programs made.
+var newHash = map[string]func() hash.Hash{
+	"sha256": sha256.New,
+	"sha384": sha512.New384,
+	"sha512": sha512.New,
+}
 
-// TempPrefix begins the name of a file that is still being written.
+// TempPrefix is how the name of an unfinished file begins.
 const TempPrefix = ".unfinished-"
 
-// WriteFile writes an artifact into dir, computing on the way its SHA-256, with which
-// GitHub's own digest will be compared, and the other digests asked for. The file has
-// its name only once it is whole: until then it is a temporary one beside it, removed
-// on any error.
-func WriteFile(dir string, a Artifact, algorithms []string, write func(io.Writer) error) (_ Artifact, err error) {
+// WriteFile writes an artifact into dir. On the way it computes the SHA-256, which is
+// compared with that of the server, and the digests of the other algorithms.
+//
+// The file gets its name only when it is whole. Until then it is a temporary file beside it,
+// which is removed on any error.
+func WriteFile(
+	dir string, a Artifact, algorithms []string, write func(io.Writer) error,
+) (_ Artifact, err error) {
 	f, err := os.CreateTemp(dir, TempPrefix+"*")
 	if err != nil {
 		return a, fmt.Errorf("writing %s: %w", a.Name, err)
 	}
 	defer func() {
-		if err != nil {
-			_ = f.Close() // a second Close after a failed one changes nothing
-			if rmErr := os.Remove(f.Name()); rmErr != nil {
-				err = fmt.Errorf("%w\nremoving what was written of it: %w", err, rmErr)
-			}
+		if err == nil {
+			return
+		}
+
+		_ = f.Close() // a second Close after a failed one changes nothing
+		if rmErr := os.Remove(f.Name()); rmErr != nil {
+			err = fmt.Errorf("%w\nremoving the temporary file: %w", err, rmErr)
 		}
 	}()
-	w := &counter{w: f, sums: map[string]hash.Hash{"sha256": sha256.New()}}
-	for _, name := range algorithms {
-		w.sums[name] = newHash[name]()
-	}
+
+	w := newHasher(f, append([]string{"sha256"}, algorithms...))
 	if err := write(w); err != nil {
 		return a, fmt.Errorf("writing %s: %w", a.Name, err)
 	}
@@ -68,89 +80,119 @@ func WriteFile(dir string, a Artifact, algorithms []string, write func(io.Writer
 	if err := f.Close(); err != nil {
 		return a, fmt.Errorf("writing %s: %w", a.Name, err)
 	}
-	a.Path, a.Size, a.Sums = filepath.Join(dir, a.Name), w.n, map[string]string{}
-	for name, h := range w.sums {
-		a.Sums[name] = fmt.Sprintf("%x", h.Sum(nil))
-	}
+
+	a.Path = filepath.Join(dir, a.Name)
+	a.Size = w.size
+	a.Sums = w.sums()
 	if err := os.Rename(f.Name(), a.Path); err != nil {
 		return a, fmt.Errorf("writing %s: %w", a.Name, err)
 	}
+
 	return a, nil
 }
 
-// HasSums reports whether sums are those that WriteFile computes for algorithms.
+// HasSums reports whether sums has exactly the digests that WriteFile computes for the
+// algorithms.
 func HasSums(sums map[string]string, algorithms []string) bool {
 	wanted := append([]string{"sha256"}, algorithms...)
-	return !slices.ContainsFunc(wanted, func(name string) bool { return sums[name] == "" }) &&
-		!slices.ContainsFunc(slices.Collect(maps.Keys(sums)), func(name string) bool { return !slices.Contains(wanted, name) })
+
+	for _, name := range wanted {
+		if sums[name] == "" {
+			return false
+		}
+	}
+	for name := range sums {
+		if !slices.Contains(wanted, name) {
+			return false
+		}
+	}
+
+	return true
 }
 
 // Sums returns digests of what is read from r: algorithm -> hex.
 func Sums(r io.Reader, algorithms []string) (map[string]string, error) {
-	c := &counter{w: io.Discard, sums: map[string]hash.Hash{}}
-	for _, name := range algorithms {
-		c.sums[name] = newHash[name]()
-	}
-
-	if _, err := io.Copy(c, r); err != nil {
+	h := newHasher(io.Discard, algorithms)
+	if _, err := io.Copy(h, r); err != nil {
 		return nil, err
 	}
 
-	sums := map[string]string{}
-	for name, h := range c.sums {
-		sums[name] = fmt.Sprintf("%x", h.Sum(nil))
-	}
-
-	return sums, nil
+	return h.sums(), nil
 }
 
-// Holds reports whether a file has the digests: algorithm -> hex.
+// Holds reports whether a file has the digests: algorithm -> hex. It reports false for an
+// algorithm that it does not know.
 func Holds(path string, sums map[string]string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return false, fmt.Errorf("reading %s again: %w", filepath.Base(path), err)
 	}
 	defer f.Close()
-	w := &counter{w: io.Discard, sums: map[string]hash.Hash{}}
-	for name := range sums {
-		if newHash[name] == nil {
-			return false, nil
+
+	algorithms := slices.Sorted(maps.Keys(sums))
+	if !slices.ContainsFunc(algorithms, func(name string) bool { return newHash[name] == nil }) {
+		found, err := Sums(f, algorithms)
+		if err != nil {
+			return false, fmt.Errorf("reading %s again: %w", filepath.Base(path), err)
 		}
-		w.sums[name] = newHash[name]()
+		return maps.Equal(found, sums), nil
 	}
-	if _, err := io.Copy(w, f); err != nil {
-		return false, fmt.Errorf("reading %s again: %w", filepath.Base(path), err)
-	}
-	for name, want := range sums {
-		if fmt.Sprintf("%x", w.sums[name].Sum(nil)) != want {
-			return false, nil
-		}
-	}
-	return true, nil
+
+	return false, nil
 }
 
-// A counter passes bytes on, counting and hashing them.
-type counter struct {
-	w    io.Writer
-	n    int64
-	sums map[string]hash.Hash
+// A hasher passes bytes on, and counts and hashes them.
+type hasher struct {
+	w      io.Writer
+	size   int64
+	hashes map[string]hash.Hash
 }
 
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	for _, h := range c.sums {
-		_, _ = h.Write(p[:n]) // a hash never returns an error (hash.Hash)
+func newHasher(w io.Writer, algorithms []string) *hasher {
+	h := &hasher{
+		w:      w,
+		hashes: map[string]hash.Hash{},
 	}
+	for _, name := range algorithms {
+		if h.hashes[name] == nil {
+			h.hashes[name] = newHash[name]()
+		}
+	}
+
+	return h
+}
+
+func (h *hasher) Write(p []byte) (int, error) {
+	n, err := h.w.Write(p)
+	h.size += int64(n)
+	for _, hash := range h.hashes {
+		_, _ = hash.Write(p[:n]) // a hash never returns an error (hash.Hash)
+	}
+
 	return n, err
 }
 
-// Checksums returns the checksum file of the artifacts for one algorithm, sorted by
-// name, in the format that `sha256sum -c` reads: digest, two spaces, name.
-func Checksums(algorithm string, artifacts []Artifact) []byte {
-	lines := make([]string, 0, len(artifacts))
-	for _, a := range slices.SortedFunc(slices.Values(artifacts), func(x, y Artifact) int { return strings.Compare(x.Name, y.Name) }) {
-		lines = append(lines, a.Sums[algorithm]+"  "+a.Name+"\n")
+// sums returns the digests: algorithm -> hex.
+func (h *hasher) sums() map[string]string {
+	sums := map[string]string{}
+	for name, hash := range h.hashes {
+		sums[name] = fmt.Sprintf("%x", hash.Sum(nil))
 	}
-	return []byte(strings.Join(lines, ""))
+
+	return sums
+}
+
+// List returns the checksum list of the artifacts for one algorithm, sorted by name, in the
+// format that `sha256sum --check` reads: digest, two spaces, name.
+func List(algorithm string, artifacts []Artifact) []byte {
+	sorted := slices.SortedFunc(slices.Values(artifacts), func(a, b Artifact) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+
+	var list bytes.Buffer
+	for _, a := range sorted {
+		fmt.Fprintf(&list, "%s  %s\n", a.Sums[algorithm], a.Name)
+	}
+
+	return list.Bytes()
 }

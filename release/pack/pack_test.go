@@ -145,7 +145,7 @@ func TestRealTools(t *testing.T) {
 				}
 			}
 			dir := t.TempDir()
-			a, err := output.WriteFile(dir, output.Artifact{Name: "a." + format}, nil, func(w io.Writer) error { return testArchive().Write(format, w) })
+			a, err := output.WriteFile(dir, output.Artifact{Output: output.Output{Name: "a." + format}}, nil, func(w io.Writer) error { return testArchive().Write(format, w) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,7 +189,7 @@ func TestNothingHalfWritten(t *testing.T) {
 			dir := t.TempDir()
 			a := testArchive()
 			a.Files = append(a.Files, bad)
-			_, err := output.WriteFile(dir, output.Artifact{Name: "x." + format}, nil, func(w io.Writer) error { return a.Write(format, w) })
+			_, err := output.WriteFile(dir, output.Artifact{Output: output.Output{Name: "x." + format}}, nil, func(w io.Writer) error { return a.Write(format, w) })
 			if err == nil || !strings.Contains(err.Error(), "writing x."+format+": packing "+bad.Name) {
 				t.Errorf("%s: error %v", format, err)
 			}
@@ -204,7 +204,7 @@ func TestChecksums(t *testing.T) {
 	dir := t.TempDir()
 	var all []output.Artifact
 	for _, name := range []string{"b", "a"} {
-		a, err := output.WriteFile(dir, output.Artifact{Name: name}, []string{"sha512"}, func(w io.Writer) error {
+		a, err := output.WriteFile(dir, output.Artifact{Output: output.Output{Name: name}}, []string{"sha512"}, func(w io.Writer) error {
 			_, err := io.WriteString(w, "content of "+name)
 			return err
 		})
@@ -215,11 +215,11 @@ func TestChecksums(t *testing.T) {
 	}
 	// printf 'content of a' | sha256sum
 	want := "8e56b639882ef91f67c597965dfb451cbd2e4b41d1a8cd9b01dd3241aa518796  a\n"
-	if got := string(output.Checksums("sha256", all)); !strings.HasPrefix(got, want) {
+	if got := string(output.List("sha256", all)); !strings.HasPrefix(got, want) {
 		t.Errorf("got %q", got)
 	}
-	for algorithm, name := range output.ChecksumFiles {
-		if err := os.WriteFile(filepath.Join(dir, name), output.Checksums(algorithm, all), 0o644); err != nil {
+	for algorithm, name := range output.ListNames {
+		if err := os.WriteFile(filepath.Join(dir, name), output.List(algorithm, all), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		tool := algorithm + "sum"

@@ -94,9 +94,9 @@ func TestHostileReport(t *testing.T) {
 		r.Status, r.DryRun, r.Why = Published, false, s
 		r.Release = &Release{URL: "javascript:" + s, Public: true}
 		r.Errors, r.Notices = []string{s}, []string{s}
-		r.Targets[0].Files[0].URL = "javascript:" + s
+		r.Files[0].URL = "javascript:" + s
 		r.Targets[0].Binaries[0].Proof = &build.Proof{Claim: s, Warnings: []problem.Note{{Text: s}}, Differences: []string{s}}
-		r.Attached = []File{file(s, 1)}
+		r.Files = append(r.Files, file(s, 1))
 
 		md := r.Markdown()
 		page, err := r.HTML()

@@ -1,9 +1,9 @@
 // Package report holds what happened in a run, as data and for people.
 //
-// The Report is the product of a run: report.json, the lines on the terminal, the
-// job summary, report.html, the outputs of the action and the exit status all
-// derive from it, and nothing is inferred from text. Two runs over the same commit
-// write the same report but for the fields named "seconds" and "memory".
+// The Report is the product of a run: report.json, the job summary, report.html, the outputs
+// of the action and the exit status all derive from it, and nothing is inferred from text.
+// While a run goes on, Events say what happens. Two runs over the same commit write the same
+// report except for the fields named "seconds" and "memory".
 package report
 
 import (
@@ -18,14 +18,15 @@ import (
 	"github.com/org/go-static-release/build/smoke"
 
 	"github.com/org/go-static-release/release/output"
+	"github.com/org/go-static-release/release/publish"
 
 	"github.com/org/go-static-release/build"
-	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/quote"
 )
 
-// Schema is the version of the JSON form. It changes when a field changes its meaning.
-const Schema = 1
+// Schema is the version of the JSON form. It changes when a field changes its meaning. Version
+// 2 has all files in one list; in version 1 each target had its own.
+const Schema = 2
 
 // Statuses of a Report.
 const (
@@ -53,8 +54,7 @@ type Report struct {
 	Targets   []Target          `json:"targets"` // in plan order
 	Skipped   []build.Skipped   `json:"skipped,omitempty"`
 	Generated []build.Generated `json:"generated,omitempty"` // sources that the commit does not have
-	Attached  []File            `json:"attached,omitempty"`  // as they were
-	Checksums []File            `json:"checksums,omitempty"`
+	Files     []File            `json:"files"`               // that were finished, in plan order
 	Release   *Release          `json:"release,omitempty"`
 	Notices   []string          `json:"notices,omitempty"`
 	Errors    []string          `json:"errors,omitempty"` // that belong to no target
@@ -65,12 +65,14 @@ type Report struct {
 type Release struct {
 	ID  int64  `json:"id"`
 	URL string `json:"url"`
-	// Public is whether everybody can see it. It can be even if the run failed: when it
-	// was public before, or when it could not be read afterwards.
+
+	// Public reports whether everybody can see the release. It can be public even if the run
+	// failed: when it was public before, or when it could not be read afterwards.
 	Public bool `json:"public"`
-	// State says more where a run failed: "draft", "public", "gone", or "unknown" if it may
-	// be public and could not be read.
-	State github.State `json:"state"`
+
+	// State says more if a run failed: "draft", "public", "gone", or "unknown" if the release
+	// may be public but could not be read.
+	State publish.State `json:"state"`
 }
 
 // A Target is what happened in one lane.
@@ -84,10 +86,9 @@ type Target struct {
 	Output   string   `json:"output,omitempty"` // what the compiler printed although it succeeded
 	Binaries []Binary `json:"binaries,omitempty"`
 
-	CC      *build.Compiler `json:"cc,omitempty"`     // of C, if there is any in it
-	Again   bool            `json:"again,omitempty"`  // a compiler was killed, and it was built again with nothing beside it
+	CC      *build.Compiler `json:"cc,omitempty"`     // of C, if the programs contain any
+	Again   bool            `json:"again,omitempty"`  // a compiler was killed, and the target was built again, alone
 	Memory  int64           `json:"memory,omitempty"` // bytes, of the largest process of its build
-	Files   []File          `json:"files,omitempty"`
 	Seconds Seconds         `json:"seconds"`
 }
 
@@ -110,11 +111,11 @@ type Binary struct {
 	Smoke *smoke.Result `json:"smoke,omitempty"` // nil if no smoke test was asked for
 }
 
-// A File is one file of the release.
+// A File is one finished file of the release.
 type File struct {
 	output.Artifact
-	Upload string `json:"upload,omitempty"` // "uploaded", "already there", "replaced"
-	URL    string `json:"url,omitempty"`    // of the download, once it is public
+	Upload publish.Outcome `json:"upload,omitempty"` // "" if the file was not sent
+	URL    string          `json:"url,omitempty"`    // of the download, once it is public
 }
 
 // Finish records how a lane ended, and what to do about an error.
@@ -134,38 +135,51 @@ func (t *Target) Finish(err error, hint string, cancelled bool) {
 	}
 }
 
-// Files lists every file of the release, in plan order, checksums last.
-func (r *Report) Files() []File {
-	var all []File
-	for _, t := range r.Targets {
-		all = append(all, t.Files...)
+// FilesOf returns the files of one target, or with "" those that are for all targets.
+func (r *Report) FilesOf(target string) (files []File) {
+	for _, f := range r.Files {
+		if f.Target == target {
+			files = append(files, f)
+		}
 	}
-	return append(append(all, r.Attached...), r.Checksums...)
+
+	return files
 }
 
-// A Failure is what one or several targets failed with.
+// A Failure is a reason why one or several targets failed.
 type Failure struct {
 	Targets []string
 	Error   string
 	Hint    string
+
+	// File and Line are where the error is in the repository, File is "" if that is not known.
+	// Message is the part of Error that is about this line.
 	File    string
 	Line    int
+	Message string
 }
 
-// Failures returns why targets failed, in plan order, what is the same for several of
-// them once. Cancelled targets are not failures.
+// Failures returns why targets failed, in plan order. What is the same for several targets is
+// one failure. Targets that were cancelled have not failed.
 func (r *Report) Failures() (failures []Failure) {
 	for _, t := range r.Targets {
 		if t.Status != Failed {
 			continue
 		}
+
 		i := slices.IndexFunc(failures, func(f Failure) bool { return f.Error == t.Error })
 		if i < 0 {
 			i = len(failures)
-			failures = append(failures, Failure{Error: t.Error, Hint: t.Hint, File: t.File, Line: t.Line})
+			failures = append(failures, Failure{
+				Error: t.Error,
+				Hint:  t.Hint,
+				File:  t.File,
+				Line:  t.Line,
+			})
 		}
 		failures[i].Targets = append(failures[i].Targets, t.Target)
 	}
+
 	return failures
 }
 

@@ -12,21 +12,24 @@ import (
 )
 
 func file(name string, size int64) File {
-	return File{Artifact: output.Artifact{Name: name, Kind: "archive", Size: size, Sums: map[string]string{"sha256": strings.Repeat("ab", 32)}}}
+	return File{Artifact: output.Artifact{Output: output.Output{Name: name, Kind: output.Archive}, Size: size, Sums: map[string]string{"sha256": strings.Repeat("ab", 32)}}}
 }
 
 // mixed is a run in which two targets failed alike, one was cancelled, and one is fine.
 func mixed() *Report {
+	archive := file("tool_x.tar.gz", 1500)
+	archive.Target = "linux/amd64"
 	return &Report{
 		Schema: Schema, Status: Failed, Why: "refs/heads/a|b is not a tag", DryRun: true, Name: "tool", Module: "example.com/tool", Go: "go1.26.8",
 		Source: &build.Source{Version: "1.2.3", Commit: "c0ffee", Time: time.Unix(0, 0).UTC(), Dir: "."},
 		Targets: []Target{
-			{Target: "linux/amd64", Status: OK, Files: []File{file("tool_x.tar.gz", 1500)}, Binaries: []Binary{{"tool", 1, &build.Proof{Static: true, Claim: "static"}, nil}}},
+			{Target: "linux/amd64", Status: OK, Binaries: []Binary{{"tool", 1, &build.Proof{Static: true, Claim: "static"}, nil}}},
 			{Target: "linux/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
 			{Target: "windows/amd64", Status: Cancelled, Error: Cancelled},
 			{Target: "darwin/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
 			{Target: "linux/386", Status: Failed, Error: "other"},
 		},
+		Files:  []File{archive},
 		Errors: []string{"disk full | *really*"},
 	}
 }
@@ -98,7 +101,7 @@ func TestNotStaticIsLoud(t *testing.T) {
 		t.Fatal(err)
 	}
 	for where, text := range map[string]string{
-		"the row": r.Targets[0].Row(), "the headline": r.Headline(), "the summary": r.Markdown(), "the page": string(page),
+		"the row": r.Targets[0].Row(r.Files), "the headline": r.Headline(), "the summary": r.Markdown(), "the page": string(page),
 	} {
 		if !strings.Contains(strings.ToLower(text), "not static") {
 			t.Errorf("%s does not say it: %s", where, text)

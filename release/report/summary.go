@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/org/go-static-release/release/hint"
@@ -59,7 +58,7 @@ func (r *Report) addTable(s *summary) {
 			s.add("| %s | **%s** | | | |\n", prose(t.Target), prose(t.Status))
 			continue
 		}
-		for i, f := range t.Files {
+		for i, f := range r.FilesOf(t.Target) {
 			target, claim := t.Target, strings.TrimSpace(t.Claim()+", "+t.Started())
 			claim = strings.TrimSuffix(claim, ",")
 			if i > 0 {
@@ -69,7 +68,7 @@ func (r *Report) addTable(s *summary) {
 		}
 	}
 
-	for _, f := range append(slices.Clip(r.Attached), r.Checksums...) {
+	for _, f := range r.FilesOf("") {
 		s.add("%s", row("", "", f))
 	}
 }

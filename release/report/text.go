@@ -4,18 +4,18 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/publish"
 )
 
-// Row is what the terminal shows when a target is done.
-func (t *Target) Row() string {
+// Row is what the terminal shows when a target is done; files are those of the target.
+func (t *Target) Row(files []File) string {
 	s := t.Seconds
 	line := fmt.Sprintf("%-9s  %-20s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Smoke+s.Pack+s.Upload)
 	if t.Again {
 		line += "  again, alone: a compiler had been killed "
 	}
 	if t.Status == OK {
-		line += fmt.Sprintf("  %-21s  %s%s", t.Claim(), t.Started(), t.contents())
+		line += fmt.Sprintf("  %-21s  %s%s", t.Claim(), t.Started(), contents(files))
 	}
 	return line
 }
@@ -43,16 +43,17 @@ func (t *Target) Claim() string {
 	return claim
 }
 
-// contents names the target's files with their sizes.
-func (t *Target) contents() string {
+// contents names files with their sizes.
+func contents(files []File) string {
 	var parts []string
-	for _, f := range t.Files {
+	for _, f := range files {
 		part := fmt.Sprintf("%s (%s)", f.Name, Bytes(f.Size))
 		if f.Upload != "" {
-			part += " " + f.Upload
+			part += " " + string(f.Upload)
 		}
 		parts = append(parts, part)
 	}
+
 	return strings.Join(parts, ", ")
 }
 
@@ -102,7 +103,7 @@ func (r *Report) Headline() string {
 	if asked {
 		proved += fmt.Sprintf(", %d started", started)
 	}
-	files := Count(len(r.Files()), "file")
+	files := Count(len(r.Files), "file")
 	if n := r.alreadyThere(); n > 0 {
 		files += fmt.Sprintf(" (%d there already)", n)
 	}
@@ -123,9 +124,9 @@ func (r *Report) outcome() string {
 		return "nothing was published"
 	case r.Release.Public:
 		return "the release is public: " + r.Release.URL
-	case r.Release.State == github.Unknown:
+	case r.Release.State == publish.Unknown:
 		return "it is not known whether the release is public: " + r.Release.URL
-	case r.Release.State == github.Gone:
+	case r.Release.State == publish.Gone:
 		return "somebody has deleted the release"
 	}
 	return "nothing was published"
@@ -133,8 +134,8 @@ func (r *Report) outcome() string {
 
 // alreadyThere counts the files that an earlier run had sent.
 func (r *Report) alreadyThere() (n int) {
-	for _, f := range r.Files() {
-		if f.Upload == github.Same {
+	for _, f := range r.Files {
+		if f.Upload == publish.AlreadyThere {
 			n++
 		}
 	}

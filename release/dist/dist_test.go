@@ -1,4 +1,4 @@
-package release
+package dist
 
 import (
 	"errors"
@@ -19,12 +19,12 @@ func TestOpenDistAtOnce(t *testing.T) {
 		var g errgroup.Group
 		for range 8 {
 			g.Go(func() error {
-				unlock, err := openDist(t.Context(), dir)
+				unlock, err := Open(t.Context(), dir)
 				if err != nil {
 					return err
 				}
 				defer unlock()
-				return errors.Join(emptyDist(dir), sweep(dir))
+				return errors.Join(empty(dir, ""), Sweep(dir))
 			})
 		}
 		if err := g.Wait(); err != nil {
@@ -40,11 +40,11 @@ func TestCheckDist(t *testing.T) {
 		ok    bool
 	}{
 		{"empty", nil, true},
-		{"ours", map[string]string{".gitignore": distMark, "checksums.txt": ""}, true},
-		{"mark unfinished", map[string]string{output.TempPrefix + "1": distMark[:9]}, true},
+		{"ours", map[string]string{".gitignore": Mark, "checksums.txt": ""}, true},
+		{"mark unfinished", map[string]string{output.TempPrefix + "1": Mark[:9]}, true},
 		{"a project's", map[string]string{"index.js": ""}, false},
 		{"a project's that ignores itself", map[string]string{".gitignore": "*\n"}, false},
-		{"a project's, mark unfinished", map[string]string{output.TempPrefix + "1": distMark, "index.js": ""}, false},
+		{"a project's, mark unfinished", map[string]string{output.TempPrefix + "1": Mark, "index.js": ""}, false},
 	} {
 		dir := t.TempDir()
 		for name, data := range c.files {
@@ -52,7 +52,7 @@ func TestCheckDist(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := checkDist(dir); (err == nil) != c.ok {
+		if err := Check(dir); (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestCheckDistLink(t *testing.T) {
 	if err := os.Symlink("nowhere", link); err != nil {
 		t.Skip(err) // Windows, without the right to it
 	}
-	if err := checkDist(link); err == nil || err.Error() != link+" is a link; give the directory that it leads to" {
+	if err := Check(link); err == nil || err.Error() != link+" is a link; give the directory that it leads to" {
 		t.Error(err)
 	}
 }

@@ -1,0 +1,94 @@
+package release
+
+import (
+	"fmt"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/publish"
+)
+
+// surroundings are what a destination may need to know beside the settings and the plan.
+type surroundings struct {
+	apiURL     string // GITHUB_API_URL
+	serverURL  string // GITHUB_SERVER_URL
+	repository string // GITHUB_REPOSITORY
+	userAgent  string
+	say        func(line string) // told while a destination waits
+}
+
+// destinations are all places where a release can be published, in the order in which they
+// become public. Each returns nil if the settings do not ask for it.
+var destinations = []func(*config.Config, *Plan, surroundings) (publish.Session, error){
+	githubRelease,
+}
+
+// newSessions returns a session for each destination of a run. A dry run has none.
+func newSessions(c *config.Config, p *Plan, s surroundings) (sessions []publish.Session, err error) {
+	if !p.Publish {
+		return nil, nil
+	}
+
+	for _, destination := range destinations {
+		session, err := destination(c, p, s)
+		if err != nil {
+			return nil, err
+		}
+		if session != nil {
+			sessions = append(sessions, session)
+		}
+	}
+
+	return sessions, nil
+}
+
+// githubRelease publishes the release on GitHub.
+func githubRelease(c *config.Config, p *Plan, s surroundings) (publish.Session, error) {
+	client, err := github.NewClient(github.Options{
+		APIURL:     s.apiURL,
+		Repository: s.repository,
+		Token:      c.Token,
+		UserAgent:  s.userAgent,
+		Say:        s.say,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing to publish: %w", err)
+	}
+
+	web := page{
+		server:     s.serverURL,
+		repository: s.repository,
+	}
+	wanted := github.Wanted{
+		Tag:        p.Source.Tag,
+		Commit:     p.Source.Commit,
+		Title:      c.ReleaseName,
+		Notes:      c.Notes,
+		Footer:     p.footer(c, web),
+		Prerelease: p.prerelease(c),
+		Overwrite:  c.Overwrite,
+		Files:      p.fileNames(),
+	}
+
+	return client.Session(wanted, c.MakeLatest, p.supersedes), nil
+}
+
+// supersedes reports whether the release takes the place of the one with the tag as the
+// latest of the repository. It does unless it is a fix of an older line, or a nested module that
+// would take the place of another module.
+func (p *Plan) supersedes(tag string) bool {
+	ownDir, own, err := build.ParseTag(p.Source.Tag)
+	if err != nil {
+		return false
+	}
+
+	dir, version, err := build.ParseTag(tag)
+	if err != nil || dir != ownDir { // none yet, a tag of another scheme, another module
+		return ownDir == ""
+	}
+
+	return semver.Compare("v"+own, "v"+version) >= 0
+}

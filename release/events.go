@@ -1,0 +1,153 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/hint"
+	"github.com/org/go-static-release/release/report"
+)
+
+// show shows an event: as lines in the log, and in a workflow as annotations too.
+func (p *program) show(e report.Event) {
+	p.lines.Event(e)
+
+	switch {
+	case e.State == report.Warning:
+		p.runner.Warn(e.Text)
+
+	case e.State == report.Prominent:
+		p.runner.Annotate("not static", "", 0, e.Text)
+
+	case e.Failure != nil:
+		f := e.Failure
+		p.runner.Annotate(strings.Join(f.Targets, " "), f.File, f.Line, f.Message)
+	}
+}
+
+// announce emits what will happen, and why, before it does.
+func (r *run) announce() {
+	plan := r.plan
+
+	first := "dry run"
+	if plan.Publish {
+		first = "release"
+	}
+	r.headline("%s: %s", first, plan.Why)
+	r.headline("%s %s, commit %.12s, %s, %s for %s, %d at a time",
+		plan.Name, plan.Source.Version, plan.Source.Commit, plan.Go,
+		report.Count(len(plan.Mains()), "program"), report.Count(len(plan.Builds), "target"), r.cfg.Parallelism)
+
+	for _, s := range plan.Skipped {
+		r.note(fmt.Sprintf("%s is left out: %s", s.Target, s.Reason))
+	}
+	for _, n := range plan.Notes {
+		r.note(hint.Note(n, r.workflow))
+	}
+	if len(plan.Withheld) > 0 {
+		r.note("no child process gets these variables, which look like secrets: " + strings.Join(plan.Withheld, " "))
+	}
+	if plan.Source.Dirty {
+		r.note("the working tree has uncommitted changes; the binaries will be marked as modified")
+	}
+}
+
+// sumUp emits what happened, when the run has ended.
+func (r *run) sumUp() {
+	var announced []string
+	for _, n := range r.plan.Notes {
+		announced = append(announced, hint.Note(n, r.workflow))
+	}
+	for _, n := range r.rep.Notices {
+		if !slices.Contains(announced, n) {
+			r.note(n)
+		}
+	}
+
+	for _, w := range r.rep.Warnings() {
+		r.emit(report.Event{
+			Step:  report.Run,
+			State: report.Warning,
+			Text:  hint.Note(w, r.workflow),
+		})
+	}
+
+	if text := notStatic(r.cfg, r.rep); text != "" {
+		r.emit(report.Event{
+			Step:  report.Run,
+			State: report.Prominent,
+			Text:  text,
+		})
+	}
+
+	for _, f := range r.rep.Failures() {
+		f.Message = f.Error
+		if f.File == "" {
+			f.File, f.Line, f.Message = compilerError(f.Error)
+		}
+		if f.File != "" {
+			f.File = path.Join(r.rep.Source.Dir, filepath.ToSlash(f.File))
+		}
+		r.emit(report.Event{
+			Step:    report.Run,
+			State:   report.Failing,
+			Failure: &f,
+		})
+	}
+
+	r.headline("%s, in %.1fs", r.rep.Headline(), r.rep.Seconds)
+}
+
+func (r *run) headline(format string, args ...any) {
+	r.emit(report.Event{
+		Step:  report.Run,
+		State: report.Headline,
+		Text:  fmt.Sprintf(format, args...),
+	})
+}
+
+func (r *run) note(text string) {
+	r.emit(report.Event{
+		Step:  report.Run,
+		State: report.Note,
+		Text:  text,
+	})
+}
+
+// notStatic returns the prominent warning of the setting static: report, "" if it is not
+// needed.
+func notStatic(c *config.Config, rep *report.Report) string {
+	bad := rep.NotStatic()
+	if len(bad) == 0 || c.Static != "report" {
+		return ""
+	}
+
+	return "NOT STATIC, and released anyway because static is report:\n  " + strings.Join(bad, "\n  ")
+}
+
+// result returns the error of the run, nil if it did what it set out to do.
+func (r *run) result() error {
+	switch {
+	case r.rep.Err() == nil:
+		return nil
+	case len(r.errs) > 0:
+		return errors.Join(r.errs...)
+	case r.rep.Status == report.Cancelled:
+		return fmt.Errorf("cancelled: %w", r.cause)
+	}
+
+	return fmt.Errorf("%d of %d targets: %w", r.rep.Unfinished(), len(r.rep.Targets), errReported)
+}
+
+// place returns where the result of the run is: the release, or the directory.
+func (r *run) place() string {
+	if r.rep.Release != nil {
+		return r.rep.Release.URL
+	}
+	return filepath.ToSlash(r.cfg.Dist)
+}

@@ -1,0 +1,189 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/org/go-static-release/release/output"
+	"github.com/org/go-static-release/release/publish"
+)
+
+// A Session publishes one release on GitHub. It is a publish.Session.
+type Session struct {
+	client     *Client
+	want       Wanted
+	makeLatest *bool
+	supersedes func(tag string) bool
+
+	rel      *Release // nil until Open has found or created one
+	deferred bool     // the release was public when it was opened
+	undone   bool     // the draft was removed again
+	notices  []string
+}
+
+// Session returns a session that publishes the release. The repository shows it as its latest
+// release if makeLatest says so. If makeLatest is nil, supersedes decides: it reports whether
+// the release takes the place of the one with the tag, "" if there is none.
+func (c *Client) Session(want Wanted, makeLatest *bool, supersedes func(tag string) bool) *Session {
+	return &Session{
+		client:     c,
+		want:       want,
+		makeLatest: makeLatest,
+		supersedes: supersedes,
+	}
+}
+
+// Takes reports true: every file can be attached to a release.
+func (s *Session) Takes(output.Output) bool { return true }
+
+// Open finds or creates the draft. That is the test whether the token may write: it takes
+// seconds now instead of minutes of compiling.
+func (s *Session) Open(ctx context.Context) (err error) {
+	s.rel, err = s.client.Open(ctx, s.want)
+	if err != nil {
+		return err
+	}
+
+	s.deferred = s.rel.Published()
+	switch {
+	case s.deferred && s.want.Overwrite:
+		s.notices = append(s.notices, "the release was public already: files that differ are replaced (overwrite)")
+	case s.deferred:
+		s.notices = append(s.notices, "the release is public already: its files are compared, and nothing is changed")
+	}
+
+	return nil
+}
+
+// Deferred reports whether the release was public when it was opened.
+func (s *Session) Deferred() bool { return s.deferred }
+
+// Put attaches a file to the release.
+func (s *Session) Put(ctx context.Context, a output.Artifact) (publish.Outcome, error) {
+	outcome, err := s.rel.Attach(ctx, asset(a))
+	return publish.Outcome(outcome), err
+}
+
+// asset describes a file on disk. Each attempt to send it opens it again.
+func asset(a output.Artifact) Asset {
+	return Asset{
+		Name:   a.Name,
+		Size:   a.Size,
+		SHA256: a.SHA256(),
+		Open:   func() (io.ReadSeekCloser, error) { return os.Open(a.Path) },
+	}
+}
+
+func assets(artifacts []output.Artifact) []Asset {
+	all := make([]Asset, len(artifacts))
+	for i, a := range artifacts {
+		all[i] = asset(a)
+	}
+
+	return all
+}
+
+// Check compares the files of the release with want.
+func (s *Session) Check(ctx context.Context, want []output.Artifact) error {
+	return s.rel.Check(ctx, assets(want))
+}
+
+// Commit makes the release public.
+func (s *Session) Commit(ctx context.Context, want []output.Artifact) error {
+	latest, err := s.isLatest(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.rel.Publish(ctx, assets(want), latest); err != nil {
+		return err
+	}
+	if !s.rel.Published() {
+		return fmt.Errorf("publishing the release: it should be public, but its state is %q", s.rel.State())
+	}
+
+	return nil
+}
+
+// isLatest decides whether the repository shows the release as its latest.
+func (s *Session) isLatest(ctx context.Context) (bool, error) {
+	if s.makeLatest != nil {
+		return *s.makeLatest, nil
+	}
+	if s.want.Prerelease {
+		return false, nil
+	}
+
+	tag, err := s.client.Latest(ctx)
+	if err != nil {
+		return false, err
+	}
+
+	return s.supersedes(tag), nil
+}
+
+// finalTime limits the requests that a run makes when it is over, even if it was cancelled.
+const finalTime = 20 * time.Second
+
+// Refresh reads the state of the release again, so that the report is true: somebody may have
+// published or deleted the release, and a request to publish it may have been carried out or
+// not.
+func (s *Session) Refresh(ctx context.Context) error {
+	if s.rel == nil || s.rel.State() == Gone {
+		return nil
+	}
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalTime)
+	defer cancel()
+
+	// If the state is known, an error here adds nothing to the reason why the run failed.
+	err := s.rel.Refresh(ctx)
+	if err != nil && s.rel.State() == Unknown {
+		return fmt.Errorf("finding out whether the release is public: %w", err)
+	}
+
+	return nil
+}
+
+// Undo removes the draft if this run created it. If that fails, the error says where the draft
+// is.
+func (s *Session) Undo(ctx context.Context) error {
+	if s.rel == nil || !s.rel.Created {
+		return nil
+	}
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalTime)
+	defer cancel()
+
+	if err := s.rel.Delete(ctx); err != nil {
+		return fmt.Errorf("%w\nthe release that this run created is left: %s", err, s.rel.URL())
+	}
+
+	s.undone = true
+	return nil
+}
+
+// Status says what is known about the release.
+func (s *Session) Status() publish.Status {
+	if s.rel == nil || s.undone {
+		return publish.Status{Notices: s.notices}
+	}
+	if s.rel.current() == nil {
+		return publish.Status{State: publish.Unknown} // it may have been created
+	}
+
+	status := publish.Status{
+		State:   publish.State(s.rel.State()),
+		ID:      s.rel.ID(),
+		URL:     s.rel.URL(),
+		Created: s.rel.Created,
+		Notices: append(s.rel.Notices[:len(s.rel.Notices):len(s.rel.Notices)], s.notices...),
+	}
+	if status.State == publish.Public {
+		status.URLs = s.rel.Downloads()
+	}
+
+	return status
+}

@@ -1,0 +1,67 @@
+package release
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"github.com/org/go-static-release/release/actions"
+	"github.com/org/go-static-release/release/dist"
+	"github.com/org/go-static-release/release/output"
+	"github.com/org/go-static-release/release/report"
+)
+
+// outputNames are the outputs in action.yml, in order.
+var outputNames = []string{
+	"version",
+	"tag",
+	"release-id",
+	"release-url",
+	"published",
+	"dist",
+	"checksums",
+	"artifacts",
+	"report",
+}
+
+// outputs returns the values of outputNames.
+func (r *run) outputs() ([]actions.Output, error) {
+	rep := r.rep
+
+	dir, err := filepath.Abs(r.cfg.Dist)
+	if err != nil {
+		return nil, fmt.Errorf("locating %s: %w", r.cfg.Dist, err)
+	}
+	artifacts, err := json.Marshal(rep.Files)
+	if err != nil {
+		return nil, fmt.Errorf("writing the output artifacts: %w", err)
+	}
+
+	values := map[string]string{
+		"version":   rep.Source.Version,
+		"tag":       rep.Source.Tag,
+		"published": fmt.Sprint(rep.Status == report.Published),
+		"dist":      dir,
+		"artifacts": string(artifacts),
+		"report":    filepath.Join(dir, dist.ReportJSON),
+	}
+	for _, f := range rep.Files {
+		if f.Kind == output.Checksums && values["checksums"] == "" {
+			values["checksums"] = filepath.Join(dir, f.Name)
+		}
+	}
+	if rep.Release != nil {
+		values["release-id"] = fmt.Sprint(rep.Release.ID)
+		values["release-url"] = rep.Release.URL
+	}
+
+	outputs := make([]actions.Output, len(outputNames))
+	for i, name := range outputNames {
+		outputs[i] = actions.Output{
+			Name:  name,
+			Value: values[name],
+		}
+	}
+
+	return outputs, nil
+}
