@@ -253,7 +253,7 @@ func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
 			}
 
 			arm2()
-			status, out := h.main("plan")
+			status, out := h.main("plan", "--dist", filepath.Join(t.TempDir(), "dist"))
 			h.silent(out)
 			if status != 0 {
 				t.Errorf("plan: exit status %d\n%s", status, out)
@@ -300,7 +300,7 @@ func TestConfigurationThatLeadsElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHostileCheckout(t)
 			test.arm(h)
-			status, out := h.main("plan")
+			status, out := h.main("plan", "--dist", filepath.Join(t.TempDir(), "dist"))
 			h.silent(out)
 			if test.fetches && gitIsAtLeast(t, 2, 45) {
 				return // it can be told not to fetch

@@ -293,7 +293,7 @@ func TestAttackDistLinks(t *testing.T) {
 		}
 		if name == dist.LockName {
 			w.run(t.Context(), exitFellShort, dryRun...)
-			w.said(".lock: it is not a regular file")
+			w.said(".lock: not a regular file")
 		} else {
 			w.run(t.Context(), exitOK, dryRun...)
 		}

@@ -210,6 +210,7 @@ func (p *Plan) checkOutputs(c *config.Config) error {
 		dist.MarkName:   "git",
 		dist.BinDir:     "the programs",
 	}
+	attached := map[string]bool{} // names
 
 	for _, o := range p.Outputs {
 		owner := ownerOf(o)
@@ -223,10 +224,15 @@ func (p *Plan) checkOutputs(c *config.Config) error {
 		key := strings.ToLower(o.Name) // one file on Windows and macOS
 		other, taken := owners[key]
 		if taken {
-			errs = append(errs, sameName(o, owner, other))
+			setting := kindOf(o.Kind).setting
+			if attached[key] {
+				setting = kindOf(output.Attached).setting
+			}
+			errs = append(errs, sameName(setting, o.Name, other, owner))
 			continue
 		}
 		owners[key] = owner
+		attached[key] = o.Kind == output.Attached
 	}
 
 	for _, f := range p.Attach {
@@ -249,13 +255,13 @@ func ownerOf(o output.Output) string {
 	return "the " + string(o.Kind)
 }
 
-// sameName is the problem that two outputs have the same name.
-func sameName(o output.Output, owner, other string) error {
+// sameName is the problem that the files of two owners have the same name.
+func sameName(setting, name, owner, other string) error {
 	p := &problem.Problem{
-		Setting: kindOf(o.Kind).setting,
-		Err:     fmt.Errorf("two files are called %s: that of %s and that of %s", o.Name, other, owner),
+		Setting: setting,
+		Err:     fmt.Errorf("two files are called %s: that of %s and that of %s", name, owner, other),
 	}
-	if p.Setting == "archive-name" {
+	if setting == "archive-name" {
 		p.Remedy = problem.Set("archive-name", defaultOf("archive-name"))
 	}
 
