@@ -1,13 +1,13 @@
 // Command benchmarks compares whole releases: this program, the loops that everybody
 // writes around go build, and GoReleaser if it is on PATH.
 //
-//	go run ./release/benchmarks                    # age, ten targets, three rounds
-//	go run ./release/benchmarks -targets 1,5,20 -rounds 1
-//	go run ./release/benchmarks -project . -against parallel
-//	go run ./release/benchmarks -project small
-//	go run ./release/benchmarks -project large -targets 40 -rounds 1 -against ''  # our own memory
-//	go run ./release/benchmarks -packages ./...    # all eight programs of age
-//	go run ./release/benchmarks -warm -rounds 5    # nothing from an empty cache: minutes
+//	go run ./testdata/benchmarks                    # age, ten targets, three rounds
+//	go run ./testdata/benchmarks -targets 1,5,20 -rounds 1
+//	go run ./testdata/benchmarks -project . -against parallel
+//	go run ./testdata/benchmarks -project small
+//	go run ./testdata/benchmarks -project large -targets 40 -rounds 1 -against ''  # our own memory
+//	go run ./testdata/benchmarks -packages ./...    # all eight programs of age
+//	go run ./testdata/benchmarks -warm -rounds 5    # nothing from an empty cache: minutes
 //
 // Every contestant makes the same files of the same sources: all programs for all
 // targets, an archive for each target, a list of digests. In each round one after the
@@ -20,6 +20,8 @@
 // compared.
 //
 // Nobody but this program proves anything. The loops pack with the system's tar and gzip.
+//
+// The go command skips testdata: this package is not in ./... and has to be named.
 package main
 
 import (
