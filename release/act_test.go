@@ -144,6 +144,19 @@ func findAct(t *testing.T) string {
 	return path
 }
 
+// belongsToAction reports whether copyAction copies the directory.
+func belongsToAction(dir string) bool {
+	switch filepath.ToSlash(dir) {
+	case ".", ".github":
+		return true
+	case ".github/workflows":
+		return false
+	}
+
+	name := filepath.Base(dir)
+	return !strings.HasPrefix(name, ".") && name != "dist" && name != "testdata"
+}
+
 // copyAction copies what a runner would download: act reads the whole directory into
 // memory several times, so the history, dist/ and whatever lies hidden stay away.
 func copyAction(t *testing.T) string {
@@ -158,7 +171,7 @@ func copyAction(t *testing.T) string {
 			return err
 		}
 		if d.IsDir() {
-			if name != "." && (strings.HasPrefix(d.Name(), ".") && name != ".ci" || name == filepath.Join(".ci", "tools") || d.Name() == "dist" || d.Name() == "testdata") {
+			if !belongsToAction(name) {
 				return filepath.SkipDir
 			}
 			return os.MkdirAll(filepath.Join(to, name), 0o755)

@@ -152,7 +152,7 @@ func TestActionUsesFullCommits(t *testing.T) {
 
 // The workflows use the toolchain that the committed digests come from.
 func TestWorkflowsUseTheToolchain(t *testing.T) {
-	script, err := os.ReadFile("../.ci/prebuilt")
+	script, err := os.ReadFile("../.github/action/prebuilt")
 	if err != nil {
 		t.Fatal(err)
 	}

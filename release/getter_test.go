@@ -15,8 +15,11 @@ import (
 	"testing"
 )
 
-// A getter is one run of .ci/get, the first step of the action: a shell, the tools it
-// finds, a server, and a go command that says how it was called.
+// getScript is the first step of the action, which gets the program.
+const getScript = ".github/action/get"
+
+// A getter is one run of getScript: a shell, the tools it finds, a server, and a go command
+// that says how it was called.
 type getter struct {
 	t       *testing.T
 	shell   []string
@@ -77,11 +80,11 @@ func newGetter(t *testing.T, shell string) *getter {
 		g.tool(tool)
 	}
 	g.file(filepath.Join(g.bin, "go"), getGo, 0o755)
-	script, err := os.ReadFile(filepath.Join("..", ".ci", "get"))
+	script, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(getScript)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.file(filepath.Join(g.action, ".ci", "get"), string(script), 0o755)
+	g.file(filepath.Join(g.action, filepath.FromSlash(getScript)), string(script), 0o755)
 	g.release(getFetched)
 	return g
 }
@@ -138,7 +141,7 @@ func (g *getter) run(status int) (said, called string) {
 	g.t.Helper()
 	log := filepath.Join(g.t.TempDir(), "called")
 	server := httptest.NewServer(g)
-	cmd := exec.Command(g.shell[0], append(g.shell[1:], filepath.Join(g.action, ".ci", "get"))...)
+	cmd := exec.Command(g.shell[0], append(g.shell[1:], filepath.Join(g.action, filepath.FromSlash(getScript)))...)
 	cmd.Env = append([]string{
 		"PATH=" + g.bin, "RUNNER_TEMP=" + g.temp, "GITHUB_ACTION_PATH=" + g.action, "GITHUB_SERVER_URL=" + server.URL,
 		"RUNNER_OS=Linux", "RUNNER_ARCH=X64", "https_proxy=" + server.URL, "GO_CALLED=" + log,
