@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"release/inspect":           {"build/crash", "build/static", "release/quote"},
 	"release/github":            {"release/quote"},
 	"release/quote":             {},
+	"release/actiontest":        {},
 	"release/github/githubtest": {},
 	"release/github/githubtest/cmd/fakegithub": {"release/github/githubtest"},
 	"testdata/benchmarks":                      {},

@@ -1,4 +1,4 @@
-package release
+package actiontest
 
 import (
 	"crypto/sha256"
@@ -80,7 +80,7 @@ func newGetter(t *testing.T, shell string) *getter {
 		g.tool(tool)
 	}
 	g.file(filepath.Join(g.bin, "go"), getGo, 0o755)
-	script, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(getScript)))
+	script, err := os.ReadFile(filepath.Join(repository, filepath.FromSlash(getScript)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package release
+package actiontest
 
 import (
 	"errors"
@@ -162,11 +162,11 @@ func belongsToAction(dir string) bool {
 func copyAction(t *testing.T) string {
 	t.Helper()
 	to := t.TempDir()
-	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel("..", path)
+		name, err := filepath.Rel(repository, path)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package release
+package actiontest
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 func (u *actUser) fetchProgram() {
 	u.t.Helper()
 	program := filepath.Join(u.t.TempDir(), "program")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-X "+modulePath+"/release.version=9.8.7", "-o", program, "..")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-X github.com/org/go-static-release/release.version=9.8.7", "-o", program, repository)
 	if out, err := build.CombinedOutput(); err != nil {
 		u.t.Fatalf("%v: %s", err, out)
 	}
@@ -58,10 +58,8 @@ func actPrebuilt(t *testing.T, u *actUser) {
 	u.cached("")
 }
 
-// actionsCache is what action.yml uses; act has no cache service to talk to.
-const actionsCache = "actions/cache@27d5ce7f107fe9357f9df03efb73ab90386fccae"
-
-// actCaches makes an actions/cache that keeps what it is given in the directory $CACHES.
+// actCaches makes an actions/cache that keeps what it is given in the directory $CACHES: act
+// has no cache service that the real one could talk to.
 func actCaches(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -1,4 +1,4 @@
-package release
+package actiontest
 
 import (
 	"bytes"
@@ -107,7 +107,7 @@ const actAfterwards = `
 // write writes the workflow: the README's, with inputs and with actAfterwards.
 func (u *actUser) write(inputs ...string) {
 	u.t.Helper()
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+	readme, err := os.ReadFile(filepath.Join(repository, "README.md"))
 	if err != nil {
 		u.t.Fatal(err)
 	}
@@ -146,6 +146,18 @@ func (u *actUser) commit(tag string) {
 	})
 }
 
+// gitEnv keeps the settings of this machine out of git, and gives commits an author.
+var gitEnv = []string{
+	"GIT_CONFIG_GLOBAL=" + os.DevNull,
+	"GIT_CONFIG_NOSYSTEM=1",
+	"GIT_AUTHOR_NAME=Gopher",
+	"GIT_AUTHOR_EMAIL=gopher@example.com",
+	"GIT_AUTHOR_DATE=2026-01-02T03:04:05+02:00",
+	"GIT_COMMITTER_NAME=Gopher",
+	"GIT_COMMITTER_EMAIL=gopher@example.com",
+	"GIT_COMMITTER_DATE=2026-01-02T03:04:05+02:00",
+}
+
 func (u *actUser) git(args ...string) string {
 	u.t.Helper()
 	cmd := exec.Command("git", args...)
@@ -176,7 +188,7 @@ func (u *actUser) push(token string) *actJob {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, u.act, "push", "--json", "--no-cache-server", "--env-file", empty,
 		"-P", "ubuntu-latest=-self-hosted", "--local-repository", "org/go-static-release@v1="+u.action,
-		"--local-repository", actionsCache+"="+actCaches(u.t), "--env", "CACHES="+u.caches, "--eventpath", u.event(),
+		"--local-repository", actionsCache(u.t)+"="+actCaches(u.t), "--env", "CACHES="+u.caches, "--eventpath", u.event(),
 		"--env", "GITHUB_API_URL="+srv.URL, "--env", "GITHUB_SERVER_URL="+srv.URL, "--env", "KEEP="+u.keep,
 		"--env", "GOOS=js", "--env", "GOARCH=wasm", "--env", "GOFLAGS=-mod=vendor", // of the user's job: they must not reach the action
 		"-s", "GITHUB_TOKEN="+token)
@@ -303,8 +315,9 @@ func (u *actUser) outputs(want map[string]string) map[string]string {
 	if err := json.Unmarshal(u.kept("outputs.json"), &have); err != nil {
 		u.t.Fatalf("outputs: %v: %s", err, u.kept("outputs.json"))
 	}
-	if names := slices.Sorted(maps.Keys(have)); !slices.Equal(names, slices.Sorted(slices.Values(outputNames))) {
-		u.t.Errorf("outputs: %q, expected %q", names, outputNames)
+	names := slices.Sorted(maps.Keys(have))
+	if want := slices.Sorted(maps.Keys(readAction(u.t).Outputs)); !slices.Equal(names, want) {
+		u.t.Errorf("outputs: %q, expected %q", names, want)
 	}
 	for name, value := range want {
 		if have[name] != value {
