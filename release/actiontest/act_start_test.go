@@ -19,15 +19,18 @@ import (
 // compile, so that the program can only be the one that is fetched.
 func (u *actUser) fetchProgram() {
 	u.t.Helper()
+
 	program := filepath.Join(u.t.TempDir(), "program")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-X github.com/org/go-static-release/release.version=9.8.7", "-o", program, repository)
 	if out, err := build.CombinedOutput(); err != nil {
 		u.t.Fatalf("%v: %s", err, out)
 	}
+
 	var err error
 	if u.prebuilt, err = os.ReadFile(program); err != nil {
 		u.t.Fatal(err)
 	}
+
 	u.action = copyAction(u.t)
 	for name, content := range map[string]string{
 		"VERSION":    "9.8.7\n",
@@ -55,6 +58,7 @@ func actPrebuilt(t *testing.T, u *actUser) {
 	if report := u.kept("dist", "report.json"); !bytes.Contains(report, []byte(`"program": "9.8.7"`)) {
 		t.Errorf("not made by the program that was fetched:\n%s", report)
 	}
+
 	u.cached("")
 }
 
@@ -62,8 +66,10 @@ func actPrebuilt(t *testing.T, u *actUser) {
 // has no cache service that the real one could talk to.
 func actCaches(t *testing.T) string {
 	t.Helper()
+
 	dir := t.TempDir()
 	const inputs = "inputs:\n  path: { required: true }\n  key: { required: true }\n"
+
 	for name, content := range map[string]string{
 		"restore": inputs + `  restore-keys: { default: '' }
 outputs:
@@ -106,6 +112,7 @@ runs:
 			t.Fatal(err)
 		}
 	}
+
 	return dir
 }
 
@@ -116,6 +123,7 @@ func (u *actUser) event() string {
 	if err := os.WriteFile(path, []byte(`{"repository": {"default_branch": "main"}}`), 0o600); err != nil {
 		u.t.Fatal(err)
 	}
+
 	return path
 }
 
@@ -123,11 +131,13 @@ func (u *actUser) event() string {
 // stands for any key.
 func (u *actUser) cached(want string) {
 	u.t.Helper()
+
 	path := filepath.Join(u.caches, "log")
 	data, err := os.ReadFile(path)
 	if err != nil && !os.IsNotExist(err) {
 		u.t.Fatal(err)
 	}
+
 	var have []string
 	for line := range strings.Lines(string(data)) {
 		verb, key, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -136,6 +146,7 @@ func (u *actUser) cached(want string) {
 		}
 		have = append(have, verb+" "+key)
 	}
+
 	if got := strings.Join(have, ", "); got != want {
 		u.t.Errorf("caches: %q, expected %q:\n%s", got, want, data)
 	}
@@ -147,17 +158,20 @@ func (u *actUser) cached(want string) {
 // next makes the next commit of the same repository, as a fresh runner gets it.
 func (u *actUser) next(tag string) {
 	u.t.Helper()
+
 	for _, dir := range []string{u.keep, filepath.Join(u.dir, "dist")} {
 		entries, err := os.ReadDir(dir)
 		if err != nil && !os.IsNotExist(err) {
 			u.t.Fatal(err)
 		}
+
 		for _, e := range entries {
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				u.t.Fatal(err)
 			}
 		}
 	}
+
 	u.file("notes.txt", tag)
 	u.commit(tag)
 }
@@ -209,6 +223,7 @@ func actCache(t *testing.T, u *actUser) {
 // cacheEntries counts the files in all caches that were saved.
 func (u *actUser) cacheEntries() (n int) {
 	u.t.Helper()
+
 	err := filepath.WalkDir(u.caches, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			n++
@@ -218,5 +233,6 @@ func (u *actUser) cacheEntries() (n int) {
 	if err != nil || n < 50 {
 		u.t.Fatalf("%d files in the saved caches, %v", n, err)
 	}
+
 	return n
 }

@@ -47,8 +47,10 @@ func actPublishes(t *testing.T, u *actUser) {
 	if len(all) != 1 || all[0].Draft || all[0].Tag != "v1.2.3" || all[0].Name != "Hello, World" {
 		t.Fatalf("releases: %+v\n%s", all, job.log)
 	}
+
 	rel := all[0]
 	u.complete(rel)
+
 	for _, seen := range u.gh.History() {
 		u.complete(seen.Release)
 	}
@@ -59,6 +61,7 @@ func actPublishes(t *testing.T, u *actUser) {
 	if !strings.HasSuffix(out["release-url"], "/octo/hello/releases/tag/v1.2.3") {
 		t.Errorf("output release-url: %q", out["release-url"])
 	}
+
 	job.summarizes(t, "### published hello 1.2.3", "| linux/amd64 | static |", "| windows/amd64 | system libraries only |")
 	for _, program := range []string{"hello", "hellod"} {
 		path := filepath.Join(u.keep, "dist", "bin", "linux_amd64", program)
@@ -79,6 +82,7 @@ func actBranch(t *testing.T, u *actUser) {
 	if !strings.HasPrefix(out["version"], "0.0.0-2026") {
 		t.Errorf("version: %q, expected a pseudo-version", out["version"])
 	}
+
 	job.summarizes(t, "### dry run of hello 0.0.0-2026")
 }
 
@@ -98,10 +102,12 @@ func actMistake(t *testing.T, u *actUser) {
 	u.write()
 	u.commit("v1.2.3")
 	job := u.push(actToken)
+
 	// act reads a step's output from a pseudo-terminal, and loses the last line of one run in ten.
 	for tries := 0; tries < 4 && !strings.Contains(job.log, "::error"); tries++ {
 		job = u.push(actToken)
 	}
+
 	job.ended(t, false)
 	job.said(t, "error: input targets: unknown target \"linux/amd46\"\n", "hint: did you mean linux/amd64?\n", "::error title=go-static-release::input targets: unknown target")
 	u.sentNothing()
@@ -124,9 +130,11 @@ func actReadOnly(t *testing.T, u *actUser) {
 // findAct returns the path of act, and skips the test where there is none.
 func findAct(t *testing.T) string {
 	t.Helper()
+
 	if runtime.GOOS != "linux" {
 		t.Skip("THE ACTION ITSELF IS NOT TESTED HERE: act takes every job for one on Linux")
 	}
+
 	name := os.Getenv("GSR_ACT")
 	path, err := exec.LookPath(name)
 	if name != "" && err != nil { // asked for by name: to skip would hide that it is not tested
@@ -141,6 +149,7 @@ func findAct(t *testing.T) string {
 	if path, err = filepath.Abs(path); err != nil {
 		t.Fatal(err)
 	}
+
 	return path
 }
 
@@ -161,11 +170,13 @@ func belongsToAction(dir string) bool {
 // memory several times, so the history, dist/ and whatever lies hidden stay away.
 func copyAction(t *testing.T) string {
 	t.Helper()
+
 	to := t.TempDir()
 	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
+
 		name, err := filepath.Rel(repository, path)
 		if err != nil {
 			return err
@@ -180,15 +191,18 @@ func copyAction(t *testing.T) string {
 		if !d.Type().IsRegular() || strings.HasSuffix(name, "_test.go") || name == "VERSION" || name == "SHA256SUMS" {
 			return nil
 		}
+
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
+
 		return os.WriteFile(filepath.Join(to, name), data, 0o644)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	// act takes what the last step of an action writes to GITHUB_OUTPUT for outputs of
 	// the action, whatever action.yml says. After a step that writes nothing it does not.
 	f, err := os.OpenFile(filepath.Join(to, "action.yml"), os.O_APPEND|os.O_WRONLY, 0)
@@ -199,5 +213,6 @@ func copyAction(t *testing.T) string {
 	if _, err := f.WriteString("\n    - { shell: sh, run: 'true' }\n"); err != nil {
 		t.Fatal(err)
 	}
+
 	return to
 }

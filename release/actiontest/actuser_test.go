@@ -25,8 +25,10 @@ import (
 // checksums.txt lists.
 func (u *actUser) complete(rel githubtest.Release) {
 	u.t.Helper()
+
 	want := []string{"checksums.txt", "hello_1.2.3_linux_amd64.tar.gz", "hello_1.2.3_windows_amd64.zip"}
 	var have []string
+
 	for _, asset := range rel.Assets {
 		have = append(have, asset.Name)
 		sum := fmt.Sprintf("%x", sha256.Sum256(u.kept("dist", asset.Name)))
@@ -37,6 +39,7 @@ func (u *actUser) complete(rel githubtest.Release) {
 			u.t.Errorf("checksums.txt does not have %s", line)
 		}
 	}
+
 	if slices.Sort(have); !slices.Equal(have, want) {
 		u.t.Errorf("files of the release: %q, expected %q", have, want)
 	}
@@ -62,8 +65,10 @@ type actUser struct {
 
 func newActUser(t *testing.T, act, action string) *actUser {
 	t.Helper()
+
 	u := &actUser{t: t, act: act, action: action, dir: t.TempDir(), keep: t.TempDir(), caches: t.TempDir(), targets: "linux/amd64\nwindows/amd64"}
 	source := "package main\n\nvar version string\n\nfunc main() { print(\"%s \", version, \"\\n\") }\n"
+
 	for name, content := range map[string]string{
 		"go.mod":             "module github.com/octo/hello\n\ngo 1.24\n",
 		"LICENSE":            "Do anything\n",
@@ -72,11 +77,13 @@ func newActUser(t *testing.T, act, action string) *actUser {
 	} {
 		u.file(name, content)
 	}
+
 	return u
 }
 
 func (u *actUser) file(name, content string) {
 	u.t.Helper()
+
 	path := filepath.Join(u.dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		u.t.Fatal(err)
@@ -107,27 +114,33 @@ const actAfterwards = `
 // write writes the workflow: the README's, with inputs and with actAfterwards.
 func (u *actUser) write(inputs ...string) {
 	u.t.Helper()
+
 	readme, err := os.ReadFile(filepath.Join(repository, "README.md"))
 	if err != nil {
 		u.t.Fatal(err)
 	}
+
 	_, rest, _ := strings.Cut(string(readme), "```yaml\n")
 	workflow, _, ok := strings.Cut(rest, "```\n")
 	const uses = "      - uses: org/go-static-release@v1\n"
 	if !ok || strings.Count(workflow, uses) != 1 {
 		u.t.Fatalf("the first YAML of README.md is no workflow with %q:\n%s", uses, workflow)
 	}
+
 	with := "        id: release\n        with:\n"
 	with += "          targets: |\n            " + strings.ReplaceAll(u.targets, "\n", "\n            ") + "\n"
+
 	for _, input := range inputs {
 		with += "          " + input + "\n"
 	}
+
 	u.file(".github/workflows/release.yml", strings.Replace(workflow, uses, uses+with, 1)+strings.TrimPrefix(actAfterwards, "\n"))
 }
 
 // commit commits and tags, if tag is not "". GitHub gets it.
 func (u *actUser) commit(tag string) {
 	u.t.Helper()
+
 	u.git("init", "--quiet", "--initial-branch=main")
 	u.git("config", "remote.origin.url", "https://github.com/octo/hello") // whence act has GITHUB_REPOSITORY
 	u.git("add", "--all")
@@ -138,6 +151,7 @@ func (u *actUser) commit(tag string) {
 		u.git("tag", tag)
 		tags[tag] = head
 	}
+
 	u.gh = githubtest.New(githubtest.Options{Token: actToken, ReadToken: actReadToken, Head: head, Tags: tags})
 	u.t.Cleanup(func() {
 		for _, violation := range u.gh.Invalid() {
@@ -160,18 +174,21 @@ var gitEnv = []string{
 
 func (u *actUser) git(args ...string) string {
 	u.t.Helper()
+
 	cmd := exec.Command("git", args...)
 	cmd.Dir, cmd.Env = u.dir, append(os.Environ(), gitEnv...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		u.t.Fatalf("git %s: %v: %s", args, err, out)
 	}
+
 	return strings.TrimSpace(string(out))
 }
 
 // push lets act do what GitHub does after a push.
 func (u *actUser) push(token string) *actJob {
 	u.t.Helper()
+
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if u.prebuilt != nil && r.URL.Path == actPrebuiltPath+actPrebuiltFile() {
 			_, _ = w.Write(u.prebuilt) // curl says what it did not get
@@ -179,11 +196,13 @@ func (u *actUser) push(token string) *actJob {
 		}
 		u.gh.ServeHTTP(w, r)
 	}))
+
 	defer srv.Close()
 	empty := filepath.Join(u.t.TempDir(), "empty")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		u.t.Fatal(err)
 	}
+
 	ctx, cancel := context.WithTimeout(u.t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, u.act, "push", "--json", "--no-cache-server", "--env-file", empty,
@@ -192,18 +211,22 @@ func (u *actUser) push(token string) *actJob {
 		"--env", "GITHUB_API_URL="+srv.URL, "--env", "GITHUB_SERVER_URL="+srv.URL, "--env", "KEEP="+u.keep,
 		"--env", "GOOS=js", "--env", "GOARCH=wasm", "--env", "GOFLAGS=-mod=vendor", // of the user's job: they must not reach the action
 		"-s", "GITHUB_TOKEN="+token)
+
 	cmd.Dir, cmd.Env = u.dir, actEnviron(u.t)
 	if u.ownCache {
 		cmd.Env = slices.DeleteFunc(cmd.Env, func(kv string) bool { return strings.HasPrefix(kv, "GOCACHE=") })
 	}
+
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		u.t.Fatalf("act: %v\n%s", err, out)
 	}
+
 	job := &actJob{ok: err == nil}
 	job.read(u.t, string(out), token)
+
 	return job
 }
 
@@ -212,6 +235,7 @@ func (u *actUser) push(token string) *actJob {
 // the sources of modules are this machine's.
 func actEnviron(t *testing.T) []string {
 	t.Helper()
+
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
 		for _, prefix := range []string{"GO", "GITHUB_", "GH_", "RUNNER_", "ACTIONS_", "INPUT_", "ACT_", "GSR_", "GIT_", "XDG_", "HOME=", "CI="} {
 			if strings.HasPrefix(kv, prefix) {
@@ -220,6 +244,7 @@ func actEnviron(t *testing.T) []string {
 		}
 		return false
 	})
+
 	out, err := exec.Command("go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOPATH", "GOPROXY", "GOSUMDB", "GOTOOLCHAIN").Output()
 	var values map[string]string
 	if err == nil {
@@ -228,10 +253,13 @@ func actEnviron(t *testing.T) []string {
 	if err != nil {
 		t.Fatalf("go env: %v", err)
 	}
+
 	for name, value := range values {
 		env = append(env, name+"="+value)
 	}
+
 	home := t.TempDir() // act keeps its copies here
+
 	return append(env, "HOME="+home, "XDG_CACHE_HOME="+filepath.Join(home, ".cache"))
 }
 
@@ -255,6 +283,7 @@ func (j *actJob) read(t *testing.T, out, token string) {
 		if err := json.Unmarshal([]byte(line), &l); err != nil { // what act says before it logs
 			l.Msg = line
 		}
+
 		j.log += strings.TrimSuffix(l.Msg, "\n") + "\n"
 		if l.Command == "summary" {
 			j.summary += l.Content
@@ -305,28 +334,34 @@ func (u *actUser) kept(path ...string) []byte {
 	if err != nil {
 		u.t.Fatal(err)
 	}
+
 	return data
 }
 
 // outputs returns the outputs as a later step got them: all of them, some with known values.
 func (u *actUser) outputs(want map[string]string) map[string]string {
 	u.t.Helper()
+
 	var have map[string]string
 	if err := json.Unmarshal(u.kept("outputs.json"), &have); err != nil {
 		u.t.Fatalf("outputs: %v: %s", err, u.kept("outputs.json"))
 	}
+
 	names := slices.Sorted(maps.Keys(have))
 	if want := slices.Sorted(maps.Keys(readAction(u.t).Outputs)); !slices.Equal(names, want) {
 		u.t.Errorf("outputs: %q, expected %q", names, want)
 	}
+
 	for name, value := range want {
 		if have[name] != value {
 			u.t.Errorf("output %s: %q, expected %q", name, have[name], value)
 		}
 	}
+
 	var artifacts []struct{ Name string }
 	if err := json.Unmarshal([]byte(have["artifacts"]), &artifacts); err != nil || len(artifacts) != 3 {
 		u.t.Errorf("output artifacts: %v: %s", err, have["artifacts"])
 	}
+
 	return have
 }

@@ -38,6 +38,7 @@ var getTests = map[string]func(*getter){
 		if want := "/org/go-static-release/releases/download/v1.2.3/" + getFile; !slices.Equal(g.asked, []string{want}) {
 			g.t.Errorf("asked for %q, expected %q", g.asked, want)
 		}
+
 		g.fetched() // a second step of the same job
 		if len(g.asked) != 1 {
 			g.t.Errorf("asked again: %q", g.asked)
@@ -76,6 +77,7 @@ var getTests = map[string]func(*getter){
 		if _, err := os.Stat(filepath.Join(g.bin, "wget")); err != nil {
 			g.t.Skip("there is no wget")
 		}
+
 		g.fetched()
 	},
 	"wrong bytes": func(g *getter) {
@@ -138,6 +140,7 @@ var getTests = map[string]func(*getter){
 		if _, err := os.Stat(filepath.Join(g.bin, "shasum")); err != nil {
 			g.t.Skip("there is no shasum")
 		}
+
 		g.tool("perl")
 		g.env = []string{"LC_ALL=C"}
 		g.fetched()
@@ -160,6 +163,7 @@ var getTests = map[string]func(*getter){
 				g.t.Fatal(err)
 			}
 		}
+
 		g.built()
 		if len(g.asked) > 0 {
 			g.t.Errorf("asked for %q", g.asked)
@@ -216,6 +220,7 @@ var getTests = map[string]func(*getter){
 		if err := os.Symlink(elsewhere, filepath.Join(g.temp, "go-static-release.exe")); err != nil {
 			g.t.Fatal(err)
 		}
+
 		g.serve = http.NotFound
 		g.built(notFetched)
 		if data, err := os.ReadFile(elsewhere); err != nil || string(data) != "precious" {
@@ -227,6 +232,7 @@ var getTests = map[string]func(*getter){
 		if err := os.Symlink(elsewhere, filepath.Join(g.temp, "go-static-release.part")); err != nil {
 			g.t.Fatal(err)
 		}
+
 		g.fetched()
 		if _, err := os.Lstat(elsewhere); !os.IsNotExist(err) {
 			g.t.Errorf("written through a link: %v", err)
@@ -244,6 +250,7 @@ var getTests = map[string]func(*getter){
 		if err != nil {
 			g.t.Fatal(err)
 		}
+
 		g.file(filepath.Join(g.action, "SHA256SUMS"), strings.ReplaceAll(string(sums), "1.2.3", "1x2x3"), 0o644)
 		g.built()
 		if len(g.asked) > 0 {
@@ -260,9 +267,11 @@ var getTests = map[string]func(*getter){
 			g.file(filepath.Join(g.action, "SHA256SUMS"), sums+"\n", 0o644)
 			g.built()
 		}
+
 		if len(g.asked) > 0 {
 			g.t.Errorf("asked for %q", g.asked)
 		}
+
 		g.file(filepath.Join(g.action, "SHA256SUMS"), sum+"  "+getFile+"\n"+sum+"  "+getFile, 0o644) // twice the same, no last line feed
 		g.fetched()
 	},
@@ -300,6 +309,7 @@ func linked(g *getter, to string) {
 	if err := os.Symlink(to, path); err != nil {
 		g.t.Fatal(err)
 	}
+
 	g.fetched()
 	if fi, err := os.Lstat(path); err != nil || !fi.Mode().IsRegular() {
 		g.t.Errorf("the program is %v, %v", fi, err)
@@ -318,6 +328,7 @@ func actionPath(path string) func(*getter) {
 		if err := os.Rename(g.action, to); err != nil {
 			g.t.Fatal(err)
 		}
+
 		g.action, g.env = to, []string{"GITHUB_ACTION_REPOSITORY=some/other"}
 		g.fetched()
 		if want := "/me/fork/releases/download/v1.2.3/" + getFile; !slices.Equal(g.asked, []string{want}) {

@@ -38,11 +38,13 @@ type getter struct {
 func (g *getter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+
 	if r.Method == http.MethodConnect {
 		g.proxied = true
 		http.Error(w, "nobody is to leave this machine", http.StatusForbidden)
 		return
 	}
+
 	g.asked = append(g.asked, r.URL.Path)
 	g.serve(w, r)
 }
@@ -71,27 +73,33 @@ exit "${GO_STATUS:-0}"
 
 func newGetter(t *testing.T, shell string) *getter {
 	t.Helper()
+
 	g := &getter{t: t, shell: strings.Fields(shell), temp: t.TempDir(), bin: t.TempDir(), action: filepath.Join(t.TempDir(), "act ion")}
 	if _, err := exec.LookPath(g.shell[0]); err != nil {
 		t.Skipf("THE FIRST STEP OF THE ACTION IS NOT TESTED WITH %s, which is not on PATH", shell)
 	}
+
 	g.serve = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, getFetched) }
 	for _, tool := range []string{"cat", "chmod", "curl", "cut", "mktemp", "mv", "rm", "sed", "sha256sum", "shasum", "tr"} {
 		g.tool(tool)
 	}
+
 	g.file(filepath.Join(g.bin, "go"), getGo, 0o755)
 	script, err := os.ReadFile(filepath.Join(repository, filepath.FromSlash(getScript)))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	g.file(filepath.Join(g.action, filepath.FromSlash(getScript)), string(script), 0o755)
 	g.release(getFetched)
+
 	return g
 }
 
 // tool puts a command on PATH: the shell's own, if it has commands in it.
 func (g *getter) tool(name string) {
 	g.t.Helper()
+
 	path, err := exec.LookPath(name)
 	if g.shell[0] == "busybox" && name != "curl" && name != "shasum" {
 		path, err = exec.LookPath("busybox")
@@ -107,9 +115,11 @@ func (g *getter) tool(name string) {
 // without takes commands off PATH.
 func (g *getter) without(tools ...string) {
 	g.t.Helper()
+
 	if g.shell[0] == "busybox" && !slices.Contains([]string{"curl", "go"}, tools[0]) {
 		g.t.Skip("busybox has it in itself")
 	}
+
 	for _, tool := range tools {
 		if err := os.Remove(filepath.Join(g.bin, tool)); err != nil && !os.IsNotExist(err) {
 			g.t.Fatal(err)
@@ -119,6 +129,7 @@ func (g *getter) without(tools ...string) {
 
 func (g *getter) file(path, content string, mode fs.FileMode) {
 	g.t.Helper()
+
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		g.t.Fatal(err)
 	}
@@ -139,6 +150,7 @@ func (g *getter) release(content string) {
 // run runs the step and returns what it said, with how the go command was called.
 func (g *getter) run(status int) (said, called string) {
 	g.t.Helper()
+
 	log := filepath.Join(g.t.TempDir(), "called")
 	server := httptest.NewServer(g)
 	cmd := exec.Command(g.shell[0], append(g.shell[1:], filepath.Join(g.action, filepath.FromSlash(getScript)))...)
@@ -147,11 +159,13 @@ func (g *getter) run(status int) (said, called string) {
 		"RUNNER_OS=Linux", "RUNNER_ARCH=X64", "https_proxy=" + server.URL, "GO_CALLED=" + log,
 		"GOOS=js", "GOARCH=wasm", "GOFLAGS=-mod=vendor", "GOTOOLCHAIN=local", "GO111MODULE=off", "GOAMD64=v4", "GOEXPERIMENT=none", "GOFIPS140=latest", "CC=none",
 	}, g.env...)
+
 	out, err := cmd.CombinedOutput()
 	server.Close() // waits for the last request
 	if got := cmd.ProcessState.ExitCode(); got != status {
 		g.t.Fatalf("exit status %d (%v), expected %d:\n%s", got, err, status, out)
 	}
+
 	data, err := os.ReadFile(log)
 	if err != nil && !os.IsNotExist(err) {
 		g.t.Fatal(err)
@@ -159,18 +173,21 @@ func (g *getter) run(status int) (said, called string) {
 	if left, err := filepath.Glob(filepath.Join(g.temp, "go-static-release.??????")); err != nil || len(left) > 0 {
 		g.t.Errorf("left: %q, %v", left, err)
 	}
+
 	return string(out), string(data)
 }
 
 // fetched runs the step, which must leave the fetched program, and no compiler run.
 func (g *getter) fetched() (said string) {
 	g.t.Helper()
+
 	said, called := g.run(0)
 	g.t.Log(said)
 	g.has(getFetched)
 	if called != "" || strings.Contains(said, "::") {
 		g.t.Errorf("go was called, or a warning given: %q\n%s", called, said)
 	}
+
 	return said
 }
 
@@ -178,16 +195,19 @@ func (g *getter) fetched() (said string) {
 // is a program that could not be had.
 func (g *getter) built(warnings ...string) {
 	g.t.Helper()
+
 	said, called := g.run(0)
 	g.has(getBuilt)
 	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "\nsaved settings: off;    ; modules from hostofGOPROXY\n") || !strings.Contains(called, "\non -mod=readonly off auto 0 hostofGOHOSTOS hostofGOHOSTARCH in "+g.action) {
 		g.t.Errorf("go was called so: %s", called)
 	}
+
 	for _, w := range warnings {
 		if !strings.Contains(said, "::warning title=go-static-release::"+w) {
 			g.t.Errorf("no warning %q:\n%s", w, said)
 		}
 	}
+
 	if n := strings.Count(said, "::warning"); n != len(warnings) {
 		g.t.Errorf("%d warnings, expected %d:\n%s", n, len(warnings), said)
 	}
@@ -195,6 +215,7 @@ func (g *getter) built(warnings ...string) {
 
 func (g *getter) has(content string) {
 	g.t.Helper()
+
 	path := filepath.Join(g.temp, "go-static-release.exe")
 	data, err := os.ReadFile(path)
 	if err != nil || string(data) != content {

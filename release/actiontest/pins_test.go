@@ -28,6 +28,7 @@ func readAction(t *testing.T) actionFile {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var action actionFile
 	if err := yaml.Unmarshal(data, &action); err != nil {
 		t.Fatal(err)
@@ -48,6 +49,7 @@ func actionsCache(t *testing.T) string {
 	}
 
 	t.Fatal("action.yml does not use actions/cache/restore")
+
 	return ""
 }
 
@@ -61,6 +63,7 @@ func TestActionUsesFullCommits(t *testing.T) {
 		if step.Uses != "" && !pinned.MatchString(step.Uses) {
 			t.Errorf("not an action of GitHub's at a full commit: %s", step.Uses)
 		}
+
 		name, commit, _ := strings.Cut(step.Uses, "@")
 		if strings.HasPrefix(name, "actions/cache/") && commit != cacheCommit {
 			t.Errorf("%s is at another commit than actions/cache/restore, %s", step.Uses, cacheCommit)
@@ -74,10 +77,12 @@ func TestWorkflowsUseTheToolchain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	match := regexp.MustCompile(`(?m)^toolchain=go(\S+)$`).FindSubmatch(script)
 	if match == nil {
 		t.Fatal("prebuilt names no toolchain")
 	}
+
 	toolchain := string(match[1])
 
 	workflows, err := filepath.Glob(filepath.Join(repository, ".github", "workflows", "*.yml"))
@@ -91,6 +96,7 @@ func TestWorkflowsUseTheToolchain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for _, match := range regexp.MustCompile(`go-version: *([^ }\n]+)`).FindAllSubmatch(data, -1) {
 			versions++
 			if got := strings.Trim(string(match[1]), `'"`); got != toolchain {
@@ -98,6 +104,7 @@ func TestWorkflowsUseTheToolchain(t *testing.T) {
 			}
 		}
 	}
+
 	if versions == 0 {
 		t.Error("no workflow names a go-version")
 	}

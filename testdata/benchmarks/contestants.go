@@ -25,14 +25,17 @@ func (b *benchmark) prepare(ctx context.Context) ([]contestant, error) {
 	if err := b.checkout(ctx); err != nil {
 		return nil, err
 	}
+
 	program := b.path(ours + ".exe")
 	if _, err := output(ctx, ".", "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "github.com/org/go-static-release"); err != nil {
 		return nil, err
 	}
+
 	packages, err := b.packages(ctx, program)
 	if err != nil {
 		return nil, err
 	}
+
 	everyone := []contestant{{ours, func(targets []string, out string) ([]string, error) {
 		return []string{program, "--no-workflow", "--archive=tar.gz", "--dist=" + out, "--packages=" + b.pattern, "--targets=" + strings.Join(targets, ",")}, nil
 	}}}
@@ -59,10 +62,12 @@ func (b *benchmark) prepare(ctx context.Context) ([]contestant, error) {
 			}})
 		}
 	}
+
 	// Nobody is to download for the others what this machine needs, too.
 	if _, err := output(ctx, b.source(), "go", append([]string{"list", "-deps"}, packages...)...); err != nil {
 		return nil, err
 	}
+
 	return everyone, os.WriteFile(b.path("loop.sh"), []byte(loop), 0o644)
 }
 
@@ -92,11 +97,13 @@ func goreleaserConfig(packages, targets []string, out string) []byte {
 		if p == "." {
 			name = "project"
 		}
+
 		fmt.Fprintf(&y, "  - id: %s\n    main: %s\n    binary: %s\n    env: [CGO_ENABLED=0]\n    flags: [-trimpath]\n    ldflags: ['-s -w -X main.version={{.Version}}']\n    targets:\n", name, p, name)
 		for _, t := range targets {
 			fmt.Fprintf(&y, "      - %s\n", strings.ReplaceAll(t, "/", "_"))
 		}
 	}
+
 	return []byte(y.String())
 }
 
@@ -142,15 +149,18 @@ func (b *benchmark) checkout(ctx context.Context) error {
 		b.module, err = output(ctx, dir, "git", "rev-parse", "--show-prefix")
 		return err
 	}
+
 	if err := os.CopyFS(b.source(), os.DirFS(dir)); err != nil {
 		return err
 	}
+
 	// GoReleaser wants a remote, and asks it nothing.
 	for _, args := range [][]string{{"init", "--quiet"}, {"remote", "add", "origin", "https://github.com/octo/project"}, {"add", "--all"}, commitArgs("first")} {
 		if _, err := output(ctx, b.source(), "git", args...); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -167,6 +177,7 @@ func (b *benchmark) newVersion(ctx context.Context) error {
 	if err == nil {
 		_, err = output(ctx, b.source(), "git", "tag", "v1.1000."+count)
 	}
+
 	return err
 }
 
@@ -176,6 +187,7 @@ func (b *benchmark) packages(ctx context.Context, program string) ([]string, err
 	if err != nil {
 		return nil, err
 	}
+
 	var plan struct {
 		Module string
 		Builds []struct{ Mains []struct{ ImportPath string } }
@@ -183,10 +195,12 @@ func (b *benchmark) packages(ctx context.Context, program string) ([]string, err
 	if err := json.Unmarshal([]byte(out), &plan); err != nil {
 		return nil, fmt.Errorf("reading the plan: %w", err)
 	}
+
 	var packages []string
 	for _, m := range plan.Builds[0].Mains {
 		packages = append(packages, "."+strings.TrimPrefix(m.ImportPath, plan.Module))
 	}
+
 	return packages, nil
 }
 
@@ -197,6 +211,7 @@ func firstTargets(ctx context.Context, n int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	targets := []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64", "linux/386", "linux/arm", "freebsd/amd64", "freebsd/arm64"}
 	for _, t := range strings.Fields(out) {
 		system, _, _ := strings.Cut(t, "/")
@@ -206,9 +221,11 @@ func firstTargets(ctx context.Context, n int) ([]string, error) {
 			targets = append(targets, t)
 		}
 	}
+
 	if n > len(targets) {
 		return nil, fmt.Errorf("-targets: there are %d", len(targets))
 	}
+
 	return targets[:n], nil
 }
 
@@ -220,5 +237,6 @@ func output(ctx context.Context, dir string, name string, args ...string) (strin
 	if err != nil {
 		err = fmt.Errorf("running %s %s: %w", name, strings.Join(args, " "), err)
 	}
+
 	return strings.TrimSpace(string(out)), err
 }

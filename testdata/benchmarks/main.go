@@ -77,6 +77,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if *rounds < 1 {
 		return fmt.Errorf("-rounds: %d is no number of rounds", *rounds)
 	}
+
 	b := &benchmark{project: *project, pattern: *pattern, rounds: *rounds, against: list(*against), warm: *warm}
 	for _, word := range list(*targets) {
 		n, err := strconv.Atoi(word)
@@ -85,11 +86,13 @@ func run(ctx context.Context, args []string) (err error) {
 		}
 		b.counts = append(b.counts, n)
 	}
+
 	for _, name := range b.against {
 		if !slices.Contains(others, name) {
 			return fmt.Errorf("-against: %q is none of %s", name, strings.Join(others, ", "))
 		}
 	}
+
 	if b.work, err = os.MkdirTemp("", "benchmarks-"); err != nil {
 		return err
 	}
@@ -98,6 +101,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+
 	fmt.Printf("%s, %d processors, %s\n", b.project, runtime.GOMAXPROCS(0), runtime.Version())
 	for _, n := range b.counts {
 		results, err := b.compare(ctx, everyone, n)
@@ -106,6 +110,7 @@ func run(ctx context.Context, args []string) (err error) {
 		}
 		b.print(os.Stdout, n, results)
 	}
+
 	return nil
 }
 
@@ -141,17 +146,20 @@ func (b *benchmark) compare(ctx context.Context, everyone []contestant, n int) (
 			}
 		}
 	}
+
 	for round := range b.rounds {
 		order := slices.Clone(everyone)
 		for range round { // the first of one round is the last of the next
 			order = append(order[1:], order[0])
 		}
+
 		for _, c := range order {
 			if err := b.round(ctx, c, round+1, targets, r); err != nil {
 				return nil, err
 			}
 		}
 	}
+
 	return r, nil
 }
 
@@ -163,6 +171,7 @@ func (b *benchmark) round(ctx context.Context, c contestant, round int, targets 
 				return err
 			}
 		}
+
 		m, err := b.measure(ctx, c, state, targets)
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", c.name, state, err)
@@ -170,9 +179,11 @@ func (b *benchmark) round(ctx context.Context, c contestant, round int, targets 
 		if r[state] == nil {
 			r[state] = map[string][]measure{}
 		}
+
 		r[state][c.name] = append(r[state][c.name], m)
 		fmt.Fprintf(os.Stderr, "  round %d, %d targets, %s, %s: %.1f s, %.1f CPU seconds, %d MB\n", round, len(targets), state, c.name, m.wall, m.cpu, m.memory>>20)
 	}
+
 	// Removed at the end of everything: while ten thousand files are removed and for a minute
 	// after, ext4 is slow to make new ones, and the next contestant would pay for it.
 	b.caches++

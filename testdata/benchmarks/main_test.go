@@ -19,6 +19,7 @@ func TestRatio(t *testing.T) {
 		}
 		return all
 	}
+
 	of := func(m measure) float64 { return m.wall }
 	for _, test := range []struct {
 		mine, theirs []measure
@@ -40,15 +41,18 @@ func TestWatchMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("memory is not known here")
 	}
+
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", "head -c 60000000 /dev/zero | tail -c 60000000 | sleep 1; true")
 	ownSession(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	stop := watchMemory(cmd.Process.Pid)
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
+
 	all, own := stop()
 	if all < 50e6 || own == 0 || own > 20e6 {
 		t.Errorf("all processes: %d bytes, the first: %d", all, own)
@@ -60,6 +64,7 @@ func TestOwnSession(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only the first process is ended here")
 	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	const child = `trap 'echo interrupted; exit' INT; echo started; for i in 1 2 3 4 5 6 7 8 9; do sleep 1; done`
 	cmd := exec.CommandContext(ctx, "sh", "-c", "true | sh -c \"$0\"; true", child)
@@ -67,14 +72,17 @@ func TestOwnSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	ownSession(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	said := bufio.NewReader(out)
 	if line, err := said.ReadString('\n'); err != nil || line != "started\n" {
 		t.Fatalf("%q, %v", line, err)
 	}
+
 	cancel()
 	if rest, err := io.ReadAll(said); err != nil || string(rest) != "interrupted\n" {
 		t.Errorf("the child says %q, %v", rest, err)
@@ -97,6 +105,7 @@ func TestRequest(t *testing.T) {
 			t.Errorf("%s: %v, want %s", args, err, want)
 		}
 	}
+
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v is left", err, left)
 	}

@@ -31,11 +31,13 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 			return m, err
 		}
 	}
+
 	var said bytes.Buffer
 	args, err := c.command(targets, b.out(c))
 	if err != nil {
 		return m, err
 	}
+
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.source(), &said, &said
 	// What a contestant does to its compilers is its own: nothing of this machine's settings.
@@ -48,11 +50,13 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 	if !b.warm {
 		cmd.Env = append(cmd.Env, "GOCACHE="+b.cache())
 	}
+
 	ownSession(cmd)
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return m, err
 	}
+
 	stop := watchMemory(cmd.Process.Pid)
 	err = cmd.Wait()
 	m.wall = time.Since(start).Seconds()
@@ -60,6 +64,7 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 	if err != nil {
 		return m, fmt.Errorf("%w:\n%s", err, said.Bytes())
 	}
+
 	m.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	archives, err := filepath.Glob(filepath.Join(b.out(c), "*.tar.gz"))
 	if err != nil {
@@ -71,6 +76,7 @@ func (b *benchmark) measure(ctx context.Context, c contestant, state string, tar
 	if c.name == ours {
 		m.added, err = b.added(c, m.cpu)
 	}
+
 	return m, err
 }
 
@@ -80,15 +86,18 @@ func (b *benchmark) added(c contestant, cpu float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	var report struct {
 		Targets []struct{ Seconds struct{ CPU float64 } }
 	}
 	if err := json.Unmarshal(data, &report); err != nil {
 		return 0, fmt.Errorf("reading the report: %w", err)
 	}
+
 	for _, t := range report.Targets {
 		cpu -= t.Seconds.CPU
 	}
+
 	return cpu, nil
 }
 
@@ -103,14 +112,17 @@ func (b *benchmark) print(w io.Writer, n int, r results) {
 			if len(theirs) == 0 {
 				continue
 			}
+
 			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", state, other,
 				ratio(mine, theirs, func(m measure) float64 { return m.wall }),
 				ratio(mine, theirs, func(m measure) float64 { return m.cpu }),
 				ratio(mine, theirs, func(m measure) float64 { return float64(m.memory) }))
 		}
+
 		fmt.Fprintf(tw, "%s\tof it, not compiling\t\t%s\tmost of our own process: %d MB\n", state,
 			spread(mine, func(m measure) float64 { return m.added / m.cpu }), slices.MaxFunc(mine, func(x, y measure) int { return int(x.own - y.own) }).own>>20)
 	}
+
 	_ = tw.Flush() // as with fmt.Printf: a terminal that is gone
 }
 
@@ -123,6 +135,7 @@ func ratio(mine, theirs []measure, of func(measure) float64) string {
 		}
 		ratios[i] = of(mine[i]) / of(theirs[i])
 	}
+
 	return median(ratios)
 }
 
@@ -131,6 +144,7 @@ func spread(mine []measure, of func(measure) float64) string {
 	for i := range mine {
 		values[i] = of(mine[i])
 	}
+
 	return median(values)
 }
 

@@ -39,6 +39,7 @@ func watchMemory(session int) (stop func() (all, leader int64)) {
 			}
 		}
 	}()
+
 	return func() (int64, int64) {
 		close(ended)
 		m := <-result
@@ -51,22 +52,27 @@ func resident(session int) (all, leader int64) {
 	if err != nil {
 		return 0, 0
 	}
+
 	for _, file := range files {
 		data, err := os.ReadFile(file) // a process may be gone by now
 		if err != nil {
 			continue
 		}
+
 		// PID (NAME) STATE PPID PGRP SESSION ... RSS is the 24th field; NAME may have anything in it.
 		fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
 		if len(fields) < 22 || string(fields[3]) != strconv.Itoa(session) {
 			continue
 		}
+
 		pages, err := strconv.ParseInt(string(fields[21]), 10, 64)
 		if err != nil {
 			continue
 		}
+
 		all += pages * int64(os.Getpagesize())
 	}
+
 	return all, peak(session)
 }
 
@@ -76,14 +82,17 @@ func peak(pid int) int64 {
 	if err != nil {
 		return 0
 	}
+
 	_, rest, _ := strings.Cut(string(data), "VmHWM:")
 	words := strings.Fields(rest)
 	if len(words) == 0 {
 		return 0
 	}
+
 	kilobytes, err := strconv.ParseInt(words[0], 10, 64)
 	if err != nil {
 		return 0
 	}
+
 	return kilobytes << 10
 }

@@ -23,10 +23,12 @@ func (s *Server) access(c *call) access {
 	if header == "" {
 		return anonymous
 	}
+
 	scheme, token, _ := strings.Cut(header, " ")
 	if token == "" || !strings.EqualFold(scheme, "bearer") && !strings.EqualFold(scheme, "token") {
 		return unknown
 	}
+
 	switch token {
 	case s.opts.AdminToken:
 		return admin
@@ -35,6 +37,7 @@ func (s *Server) access(c *call) access {
 	case s.opts.ReadToken:
 		return reader
 	}
+
 	return unknown
 }
 
@@ -58,6 +61,7 @@ func (s *Server) refuse(c *call) (answer, bool) {
 	case who == anonymous:
 		return c.fail(http.StatusUnauthorized, "Requires authentication"), true
 	}
+
 	// softprops/action-gh-release#232: a workflow's token without "contents: write".
 	return c.forbidden("contents=write"), true
 }
@@ -74,9 +78,11 @@ const (
 func (s *Server) overSecondary(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if s.opts.Minute == 0 {
 		return false
 	}
+
 	over := s.active > concurrent
 	if c.Method != http.MethodGet && c.Method != http.MethodHead {
 		now := s.opts.Now()
@@ -88,12 +94,14 @@ func (s *Server) overSecondary(c *call) bool {
 			}
 			return n
 		}
+
 		over = over || within(s.opts.Minute) >= contentPerMinute || within(60*s.opts.Minute) >= contentPerHour
 		s.created = append(s.created, now)
 	}
 	if over {
 		s.limited++
 	}
+
 	return over
 }
 
@@ -116,9 +124,11 @@ type rate struct {
 func (s *Server) spend(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if now := s.now(); !now.Before(s.reset) {
 		s.used, s.reset = 0, now.Add(time.Hour)
 	}
+
 	cost := 1
 	switch {
 	case c.op.stream:
@@ -126,6 +136,7 @@ func (s *Server) spend(c *call) {
 	case c.op.path == "/rate_limit":
 		cost = 0
 	}
+
 	c.rate = rate{limit: s.opts.RateLimit, reset: s.reset, exceeded: s.used+cost > s.opts.RateLimit}
 	s.used = min(s.used+cost, s.opts.RateLimit)
 	c.rate.used = s.used

@@ -30,11 +30,14 @@ func (s *Server) listAssets(c *call) answer {
 	if r == nil {
 		return c.notFound()
 	}
+
 	part, links := paginate(c, r.assets)
 	list := make([]any, 0, len(part))
+
 	for _, a := range part {
 		list = append(list, s.assetJSON(c, r, a))
 	}
+
 	return pageOf(list, links)
 }
 
@@ -63,6 +66,7 @@ func (s *Server) getAsset(c *call) answer {
 	case a.State != "uploaded":
 		return c.notFound()
 	}
+
 	return redirect(c.site.web + storagePath(a))
 }
 
@@ -79,6 +83,7 @@ func (s *Server) updateAsset(c *call) answer {
 	if a == nil {
 		return c.notFound()
 	}
+
 	var req struct{ Name, Label *string }
 	if refusal, ok := c.decode(&req); !ok {
 		return refusal
@@ -93,8 +98,10 @@ func (s *Server) updateAsset(c *call) answer {
 		}
 		a.Name = name
 	}
+
 	set(&a.Label, req.Label)
 	a.updated = s.now()
+
 	return reply(http.StatusOK, s.assetJSON(c, r, a))
 }
 
@@ -107,7 +114,9 @@ func (s *Server) deleteAsset(c *call) answer {
 	if r.Immutable { // uutils/coreutils#13839
 		return c.invalid(fieldError{Resource: "ReleaseAsset", Code: "custom", Message: "Cannot delete asset from an immutable release"})
 	}
+
 	r.assets = slices.DeleteFunc(slices.Clone(r.assets), func(other *asset) bool { return other == a })
+
 	return answer{status: http.StatusNoContent}
 }
 
@@ -135,9 +144,11 @@ func rename(name string) string {
 		}
 		return !strings.ContainsRune("-_+@", r)
 	})
+
 	renamed := strings.Join(parts, ".")
 	if strings.HasPrefix(name, ".") || renamed != name && len(parts) < 2 {
 		return strings.TrimSuffix("default."+renamed, ".")
 	}
+
 	return renamed
 }

@@ -25,6 +25,7 @@ func (c *call) fail(status int, message string, reasons ...fieldError) answer {
 	} else {
 		body["status"] = strconv.Itoa(status)
 	}
+
 	return reply(status, body)
 }
 

@@ -19,14 +19,17 @@ import (
 // request number 3, and only to that.
 func broken(t *testing.T, fault *githubtest.Fault) (*fake, *github.RepositoryRelease) {
 	t.Helper()
+
 	f := start(t, githubtest.Options{Fault: func(n int, r *http.Request) *githubtest.Fault {
 		if n == 3 {
 			return fault
 		}
 		return nil
 	}})
+
 	r := f.draft("v1.0.0")
 	f.mustUpload(r, "first", "content")
+
 	return f, r
 }
 
@@ -36,6 +39,7 @@ func (f *fake) states(id int64) string {
 	for _, a := range f.release(id).Assets {
 		all = append(all, fmt.Sprintf("%s %s %d", a.Name, a.State, a.Size))
 	}
+
 	return strings.Join(all, ", ")
 }
 
@@ -59,10 +63,12 @@ func TestFaultStatus(t *testing.T) {
 		if got := f.states(r.ID); got != "first uploaded 7" {
 			t.Errorf("after %v there is %s", test.fault, got)
 		}
+
 		var e *github.ErrorResponse
 		if errors.As(err, &e) && e.Response.Header.Get("Retry-After") != test.fault.Header.Get("Retry-After") {
 			t.Errorf("Retry-After is %q", e.Response.Header.Get("Retry-After"))
 		}
+
 		f.mustUpload(r, "second", "content") // and the next one works
 	}
 }
@@ -75,6 +81,7 @@ func TestFaultLimits(t *testing.T) {
 	if !errors.As(err, &secondary) || secondary.GetRetryAfter() != 30*time.Second {
 		t.Errorf("a secondary limit is %v", err)
 	}
+
 	// Without Retry-After, go-github takes the end of the hour of the primary limit,
 	// which GitHub says with every answer: here that of the fake's own clock.
 	f, r = broken(t, githubtest.SecondaryLimit(0))
@@ -82,6 +89,7 @@ func TestFaultLimits(t *testing.T) {
 	if secondary = nil; !errors.As(err, &secondary) || secondary.Response.Header.Get("Retry-After") != "" {
 		t.Errorf("a secondary limit without a time is %v", err)
 	}
+
 	reset := time.Now().Add(time.Minute)
 	f, r = broken(t, githubtest.PrimaryLimit(reset))
 	_, err = f.upload(r, "second", "content")
@@ -111,6 +119,7 @@ func TestFaultReset(t *testing.T) {
 			if err == nil || errors.As(err, &answered) {
 				t.Errorf("GitHub answered: %v", err)
 			}
+
 			// The client may know before the server is done.
 			for range 100 {
 				if f.states(r.ID) == test.left {
@@ -118,6 +127,7 @@ func TestFaultReset(t *testing.T) {
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
+
 			if got := f.states(r.ID); got != test.left {
 				t.Errorf("there is %s, want %s", got, test.left)
 			}
@@ -136,6 +146,7 @@ func TestFaultResetDownload(t *testing.T) {
 		}
 		return nil
 	}})
+
 	r := f.create(github.CreateReleaseRequest{TagName: "v1.0.0"})
 	f.mustUpload(r, "a", strings.Repeat("x", 1_000_000))
 	resp, err := f.http.Get(f.url + "/octo/hello/releases/download/v1.0.0/a")
@@ -156,17 +167,20 @@ func TestFaultStarter(t *testing.T) {
 	if got := f.states(r.ID); got != "first uploaded 7, second starter 0" {
 		t.Errorf("there is %s", got)
 	}
+
 	_, err = f.upload(r, "second", "content")
 	want(t, err, "422 ReleaseAsset name already_exists")
 	list, _, err := f.client.Repositories.ListReleaseAssets(t.Context(), owner, repo, r.ID, nil)
 	if err != nil || len(list) != 2 || list[1].GetState() != "starter" || list[1].Digest != nil {
 		t.Fatalf("the assets are %v, %v", list, err)
 	}
+
 	_, _, err = f.client.Repositories.DownloadReleaseAsset(t.Context(), owner, repo, list[1].GetID(), f.http)
 	want(t, err, "404 Not Found")
 	if _, err := f.client.Repositories.DeleteReleaseAsset(t.Context(), owner, repo, list[1].GetID()); err != nil {
 		t.Fatal(err) // "It can be safely deleted."
 	}
+
 	f.mustUpload(r, "second", "content")
 
 	for _, fault := range []githubtest.Fault{{Starter: true}, {Truncate: true}} { // are not for other requests
@@ -211,6 +225,7 @@ func TestFaultRename(t *testing.T) {
 	if err != nil || a.GetName() != "third" || f.states(r.ID) != "first uploaded 7, third uploaded 10" {
 		t.Errorf("the asset is %v, %v; there is %s", a, err, f.states(r.ID))
 	}
+
 	f, r = broken(t, &githubtest.Fault{Rename: "third", AfterDone: true, Status: 500})
 	_, err = f.upload(r, "second", "0123456789")
 	want(t, err, "500 Server Error")
@@ -229,6 +244,7 @@ func TestFaultAlter(t *testing.T) {
 		a.Body = []byte(`{"message":"no"}`)
 		a.Header.Set("X-Test", "yes")
 	}})
+
 	_, err := f.update(r.ID, github.UpdateReleaseRequest{Draft: new(false)})
 	want(t, err, "409 no")
 	var e *github.ErrorResponse
@@ -247,12 +263,14 @@ func TestFaultHang(t *testing.T) {
 			_, err := f.uploadWith(ctx, r, "second", strings.Repeat("content", 100_000))
 			ended <- err
 		}()
+
 		for range 600 { // a busy machine may take long
 			time.Sleep(50 * time.Millisecond)
 			if !fault.AfterDone && len(f.Requests()) == 3 || strings.Contains(f.states(r.ID), "second uploaded") {
 				break
 			}
 		}
+
 		select {
 		case err := <-ended:
 			t.Errorf("a request that hangs ended with %v", err)
@@ -262,6 +280,7 @@ func TestFaultHang(t *testing.T) {
 				t.Errorf("a request that was cancelled ended with %v", err)
 			}
 		}
+
 		cancel()
 		if got, done := f.states(r.ID), strings.Contains(f.states(r.ID), "second uploaded"); done != fault.AfterDone {
 			t.Errorf("there is %s", got)
@@ -285,19 +304,23 @@ func TestInterruptedUpload(t *testing.T) {
 			return copy(p, "content"), nil
 		}
 	})
+
 	done := make(chan error)
 	go func() {
 		_, _, err := f.client.Repositories.UploadReleaseAssetFromRelease(ctx, r, &github.UploadOptions{Name: "a"}, body, 1<<20)
 		done <- err
 	}()
 	<-started
+
 	for f.states(r.ID) != "a starter 0" { // visible while it is coming
 		time.Sleep(time.Millisecond)
 	}
+
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("the upload ended with %v", err)
 	}
+
 	_, err := f.upload(r, "a", "content")
 	want(t, err, "422 ReleaseAsset name already_exists")
 }
@@ -329,11 +352,13 @@ func TestOvertaken(t *testing.T) {
 				for len(f.release(r.ID).Assets) == 0 { // until the upload has begun
 					time.Sleep(time.Millisecond)
 				}
+
 				if err := test.do(f, r); err != nil {
 					t.Error(err)
 				}
 				return 0, io.EOF
 			})
+
 			body := io.MultiReader(overtake, strings.NewReader("content"))
 			_, _, err := f.client.Repositories.UploadReleaseAssetFromRelease(t.Context(), r, &github.UploadOptions{Name: "a"}, body, 7)
 			want(t, err, test.want)
@@ -357,14 +382,17 @@ func TestConcurrency(t *testing.T) {
 		}
 		return nil
 	}})
+
 	r := f.draft("v1.0.0")
 	var all sync.WaitGroup
+
 	for i := range 20 {
 		all.Go(func() {
 			f.mustUpload(r, fmt.Sprintf("asset-%d", i), strings.Repeat("content", 10_000))
 			if _, _, err := f.client.Repositories.ListReleaseAssets(t.Context(), owner, repo, r.ID, nil); err != nil {
 				t.Error(err)
 			}
+
 			f.History()
 			f.Requests()
 			if status, _, _ := f.get("/"); status != http.StatusOK {
@@ -372,8 +400,10 @@ func TestConcurrency(t *testing.T) {
 			}
 		})
 	}
+
 	var same int
 	var mu sync.Mutex
+
 	for range 10 { // one name, many uploads: one wins
 		all.Go(func() {
 			if _, err := f.upload(r, "checksums.txt", "content"); err == nil {
@@ -383,19 +413,23 @@ func TestConcurrency(t *testing.T) {
 			}
 		})
 	}
+
 	all.Wait()
 	if n := len(f.release(r.ID).Assets); n != 21 || same != 1 {
 		t.Errorf("there are %d assets, want 21; checksums.txt was stored %d times", n, same)
 	}
+
 	for i, n := range numbers {
 		if n != i+1 {
 			t.Fatalf("request %d was asked about as number %d", i+1, n)
 		}
 	}
+
 	ids := map[int64]bool{}
 	for _, a := range f.release(r.ID).Assets {
 		ids[a.ID] = true
 	}
+
 	if len(ids) != 21 {
 		t.Errorf("21 assets have %d numbers", len(ids))
 	}

@@ -73,10 +73,12 @@ func SecondaryLimit(retryAfter time.Duration) *Fault {
 		"documentation_url": "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits",
 		"status":            "403",
 	})
+
 	f := &Fault{Status: http.StatusForbidden, Body: string(body), Header: http.Header{}}
 	if retryAfter > 0 {
 		f.Header.Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	}
+
 	return f
 }
 
@@ -96,6 +98,7 @@ func (f *Fault) concerns(c *call) bool {
 	if f == nil {
 		return false
 	}
+
 	upload := c.op != nil && c.op.stream
 	return upload || !f.Starter && !f.Truncate && f.Rename == ""
 }
@@ -107,10 +110,12 @@ func (s *Server) misbehave(w http.ResponseWriter, c *call, handle func(*call) an
 	if upload && f.ResetAfter > 0 {
 		c.Body = &cutBody{ReadCloser: c.Body, left: f.ResetAfter}
 	}
+
 	var a answer
 	if f.AfterDone || f.Starter || f.Truncate || f.Rename != "" || f.Alter != nil || f.ResetAfter > 0 {
 		a = handle(c)
 	}
+
 	switch {
 	case f.Hang:
 		// net/http notices that a client is gone only once its body has been read.
@@ -142,7 +147,9 @@ func (f *Fault) alter(a answer) answer {
 	if a.file != nil {
 		heard.Body = bytes.Clone(a.file)
 	}
+
 	f.Alter(&heard)
+
 	return answer{status: heard.Status, header: heard.Header, body: heard.Body}
 }
 
@@ -161,9 +168,11 @@ func (f *Fault) answer(c *call) answer {
 	default:
 		a = c.fail(status, http.StatusText(status))
 	}
+
 	for name, values := range f.Header {
 		a.header[http.CanonicalHeaderKey(name)] = values
 	}
+
 	return a
 }
 
@@ -177,6 +186,7 @@ func (b *cutBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, io.ErrUnexpectedEOF
 	}
+
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	return n, err
@@ -193,6 +203,7 @@ func (w *cutWriter) Write(p []byte) (int, error) {
 		w.left -= int64(len(p))
 		return w.ResponseWriter.Write(p)
 	}
+
 	io.Copy(w.ResponseWriter, bytes.NewReader(p[:w.left]))
 	http.NewResponseController(w.ResponseWriter).Flush()
 	panic(http.ErrAbortHandler)

@@ -154,10 +154,12 @@ func New(opts Options) *Server {
 	if opts.Now == nil {
 		opts.Now = ticker(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	}
+
 	tags := maps.Clone(opts.Tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}
+
 	return &Server{opts: opts, operations: serve(description()), tags: tags, burned: map[string]bool{}}
 }
 

@@ -16,6 +16,7 @@ func (s *Server) path(segments ...any) string {
 	for _, segment := range segments {
 		path += "/" + fmt.Sprint(segment)
 	}
+
 	return path
 }
 
@@ -26,6 +27,7 @@ func (s *Server) releaseJSON(c *call, r *release) map[string]any {
 	for _, a := range r.assets {
 		assets = append(assets, s.assetJSON(c, r, a))
 	}
+
 	v := map[string]any{
 		"id":               r.ID,
 		"node_id":          nodeID("RE", r.ID),
@@ -48,11 +50,13 @@ func (s *Server) releaseJSON(c *call, r *release) map[string]any {
 		"author":           bot(c),
 		"assets":           assets,
 	}
+
 	if !r.Draft {
 		v["published_at"] = timestamp(r.Published)
 		v["tarball_url"] = c.site.api + s.path("tarball", r.address())
 		v["zipball_url"] = c.site.api + s.path("zipball", r.address())
 	}
+
 	return v
 }
 
@@ -109,7 +113,9 @@ func user(c *call, login string, id int64) map[string]any {
 	} {
 		v[name+"_url"] = self + "/" + name + suffix
 	}
+
 	v["organizations_url"] = self + "/orgs"
+
 	return v
 }
 
@@ -138,6 +144,7 @@ func paginate[T any](c *call, all []T) ([]T, string) {
 		}
 		return min(n, most)
 	}
+
 	size, page := number("per_page", 30, 100), number("page", 1, 1<<20)
 	last := max(1, (len(all)+size-1)/size)
 
@@ -156,7 +163,9 @@ func paginate[T any](c *call, all []T) ([]T, string) {
 	if page > 1 {
 		link("first", 1)
 	}
+
 	from := min((page-1)*size, len(all))
+
 	return all[from:min(from+size, len(all))], strings.Join(links, ", ")
 }
 

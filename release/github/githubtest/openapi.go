@@ -34,6 +34,7 @@ var description = sync.OnceValue(func() *openapi3.T {
 	if err != nil {
 		panic(fmt.Sprintf("githubtest: loading openapi/releases.json: %v", err)) // it is part of the program
 	}
+
 	return doc
 })
 
@@ -49,16 +50,19 @@ func amend(doc *openapi3.T) {
 	// 404 of immutable-releases) have one.
 	basic := doc.Components.Schemas["basic-error"]
 	validation := doc.Components.Schemas["validation-error"]
+
 	for _, item := range doc.Paths.Map() {
 		for _, op := range item.Operations() {
 			for _, status := range []int{400, 401, 403, 404, 422} {
 				if r := op.Responses.Status(status); r != nil && len(r.Value.Content) > 0 {
 					continue
 				}
+
 				schema := basic
 				if status == http.StatusUnprocessableEntity {
 					schema = validation
 				}
+
 				r := openapi3.NewResponse().WithDescription(http.StatusText(status)).WithJSONSchemaRef(schema)
 				op.Responses.Set(fmt.Sprint(status), &openapi3.ResponseRef{Value: r})
 			}
@@ -92,6 +96,7 @@ func (s *Server) checkRequest(c *call) {
 			request.Header.Set("Content-Type", "application/json") // GitHub reads it all the same
 		}
 	}
+
 	err := openapi3filter.ValidateRequest(c.Context(), &openapi3filter.RequestValidationInput{
 		Request: &request, PathParams: c.params, QueryParams: c.URL.Query(), Route: c.op.route,
 		Options: &openapi3filter.Options{MultiError: true, SkipSettingDefaults: true, ExcludeRequestBody: c.op.stream},
@@ -103,6 +108,7 @@ func (s *Server) checkRequest(c *call) {
 			c.malformed = append(c.malformed, lines...)
 		}
 	}
+
 	s.complain(c, "request", c.undescribed()...)
 }
 
@@ -115,16 +121,19 @@ func (c *call) undescribed() (found []string) {
 			found = append(found, fmt.Sprintf("parameter %q in query: is not described", name))
 		}
 	}
+
 	var sent map[string]json.RawMessage
 	body := c.op.route.Operation.RequestBody
 	if c.op.stream || json.Unmarshal(c.body, &sent) != nil {
 		return found
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(sent)) {
 		if body == nil || body.Value.Content.Get("application/json").Schema.Value.Properties[name] == nil {
 			found = append(found, fmt.Sprintf("body: /%s: is not described", name))
 		}
 	}
+
 	return found
 }
 
@@ -133,10 +142,12 @@ func (s *Server) checkAnswer(c *call, a answer) {
 	if c.op == nil {
 		return
 	}
+
 	header := a.header
 	if header == nil {
 		header = http.Header{}
 	}
+
 	err := openapi3filter.ValidateResponse(c.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: c.Request, Route: c.op.route},
 		Status:                 a.status,
@@ -144,6 +155,7 @@ func (s *Server) checkAnswer(c *call, a answer) {
 		Body:                   io.NopCloser(bytes.NewReader(a.body)),
 		Options:                &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true},
 	})
+
 	s.complain(c, "answer", violations(err)...)
 }
 
@@ -165,11 +177,14 @@ func violations(err error) []string {
 		if inner == nil {
 			return []string{where + ": " + reason}
 		}
+
 		for _, line := range violations(inner) {
 			lines = append(lines, where+": "+line)
 		}
+
 		return lines
 	}
+
 	switch e := err.(type) {
 	case nil:
 		return nil
@@ -189,5 +204,6 @@ func violations(err error) []string {
 	case *openapi3.SchemaError:
 		return []string{"/" + strings.Join(e.JSONPointer(), "/") + ": " + e.Reason}
 	}
+
 	return []string{err.Error()}
 }

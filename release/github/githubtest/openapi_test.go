@@ -15,17 +15,21 @@ import (
 // the violations of that request.
 func ask(t *testing.T, s *Server, method, path string, body string, header ...string) (int, []string) {
 	t.Helper()
+
 	before := len(s.Invalid())
 	r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer t")
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
+
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
+
 	return w.Code, s.Invalid()[before:]
 }
 
@@ -58,11 +62,14 @@ func TestBadRequests(t *testing.T) {
 			if status, invalid := ask(t, s, "POST", repo+"/releases", `{"tag_name":"v1","draft":true}`); status != 201 || len(invalid) > 0 {
 				t.Fatal(status, invalid)
 			}
+
 			status, invalid := ask(t, s, test.method, test.path, test.body)
 			path, _, _ := strings.Cut(test.path, "?")
+
 			for i := range test.invalid {
 				test.invalid[i] = "request 2, " + test.method + " " + path + ": " + test.invalid[i]
 			}
+
 			slices.Sort(invalid)
 			if diff := cmp.Diff(test.invalid, invalid); status != test.status || diff != "" {
 				t.Errorf("status %d, want %d; violations (-want +got):\n%s", status, test.status, diff)
@@ -78,6 +85,7 @@ func TestMediaTypes(t *testing.T) {
 	if status != 201 || len(invalid) != 1 || !strings.HasSuffix(invalid[0], "body: is not application/json") {
 		t.Error(status, invalid)
 	}
+
 	status, invalid = ask(t, s, "POST", "/uploads/repos/octo/hello/releases/1/assets?name=a", "content", "Content-Type", "", "Content-Length", "7")
 	if status != 201 || len(invalid) != 1 || !strings.Contains(invalid[0], "required Content-Type") {
 		t.Error(status, invalid)
@@ -125,10 +133,12 @@ func TestBadAnswers(t *testing.T) {
 					s.operations[i].handle = test.answer
 				}
 			}
+
 			_, invalid := ask(t, s, "GET", "/repos/octo/hello/releases/1", "")
 			for i := range test.want {
 				test.want[i] = "answer 1, GET /repos/octo/hello/releases/1: " + test.want[i]
 			}
+
 			if diff := cmp.Diff(test.want, invalid, cmp.Transformer("nil", func(s []string) []string { return append([]string{}, s...) })); diff != "" {
 				t.Errorf("violations (-want +got):\n%s", diff)
 			}
@@ -145,6 +155,7 @@ func TestEveryOperation(t *testing.T) {
 			t.Errorf("%s %s is not described", op.method, op.path)
 		}
 	}
+
 	for path, item := range description().Paths.Map() {
 		for method := range item.Operations() {
 			if !served[method+" "+path] {
@@ -153,6 +164,7 @@ func TestEveryOperation(t *testing.T) {
 			delete(served, method+" "+path)
 		}
 	}
+
 	if len(served) > 0 {
 		t.Errorf("served without a description: %v", served)
 	}
@@ -183,6 +195,7 @@ func TestAssetLimit(t *testing.T) {
 	for range maxAssets - 1 { // without a thousand requests
 		s.releases[0].assets = append(s.releases[0].assets, &asset{Asset: Asset{State: "uploaded"}})
 	}
+
 	for n, want := range []int{http.StatusCreated, http.StatusUnprocessableEntity} {
 		path := fmt.Sprintf("/uploads/repos/octo/hello/releases/1/assets?name=last-%d", n)
 		r := httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader("content"))
@@ -193,6 +206,7 @@ func TestAssetLimit(t *testing.T) {
 			t.Errorf("uploading asset %d: %d %s", maxAssets+n, w.Code, w.Body)
 		}
 	}
+
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "/repos/octo/hello/releases/1/assets?per_page=1000", nil)
 	r.Header.Set("Authorization", "token t")
 	w := httptest.NewRecorder()

@@ -60,6 +60,7 @@ func (s *Server) settle(r *release, draft bool, makeLatest *string) {
 	if _, exists := s.tags[r.Tag]; !exists && r.Tag != r.slug {
 		s.tags[r.Tag], _ = s.resolve(r.Target) // "Unused if the Git tag already exists."
 	}
+
 	switch deref(makeLatest) {
 	case "true":
 		s.latestID, r.demoted = r.ID, false
@@ -87,6 +88,7 @@ func (s *Server) latest() *release {
 			best = r
 		}
 	}
+
 	return best
 }
 
@@ -111,11 +113,13 @@ func (s *Server) commit(sha string) bool {
 	if sha == s.opts.Head || slices.Contains(s.opts.Commits, sha) {
 		return true
 	}
+
 	for _, tagged := range s.tags {
 		if sha == tagged {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -139,12 +143,14 @@ func (s *Server) generateNotes(c *call) answer {
 		Target   string `json:"target_commitish"`
 		Previous string `json:"previous_tag_name"`
 	}
+
 	if refusal, ok := c.decode(&req); !ok {
 		return refusal
 	}
 	if _, ok := s.resolve(req.Target); !ok && req.Target != "" {
 		return c.invalid(fieldError{Resource: "Release", Code: "invalid", Field: "target_commitish"})
 	}
+
 	return reply(http.StatusOK, map[string]any{"name": req.Tag, "body": s.notes(c, req.Tag, req.Previous)})
 }
 

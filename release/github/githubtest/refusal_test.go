@@ -31,9 +31,11 @@ func TestAccess(t *testing.T) {
 		if needs := resp.Header.Get("X-Accepted-GitHub-Permissions"); (resp.StatusCode == http.StatusForbidden) != (needs == "contents=write") {
 			t.Errorf("with token %q the permission asked for is %q", test.token, needs)
 		}
+
 		_, err = f.upload(r, "asset-"+test.token, "content")
 		want(t, err, test.write)
 	}
+
 	f.client = f.as("write")
 	_, _, err := f.client.Repositories.ListReleases(t.Context(), owner, "other", nil)
 	want(t, err, "404 Not Found")
@@ -71,6 +73,7 @@ func TestReleaseRefusals(t *testing.T) {
 			want(t, err, test.want)
 		})
 	}
+
 	if n := len(f.Releases()); n != 3 {
 		t.Errorf("there are %d releases, want 3", n)
 	}
@@ -89,6 +92,7 @@ func TestReleaseRefusals(t *testing.T) {
 	if r := f.release(draft.ID); !r.Draft || r.Tag != "v1.0.0" || r.Target != "main" {
 		t.Errorf("refused requests have changed the draft to %+v", r)
 	}
+
 	_, err = f.update(99, github.UpdateReleaseRequest{})
 	want(t, err, "404 Not Found")
 	_, err = f.client.Repositories.DeleteRelease(t.Context(), owner, repo, 99)
@@ -132,6 +136,7 @@ func TestImmutable(t *testing.T) {
 	if _, err := repos.DeleteRelease(ctx, owner, repo, r.ID); err != nil {
 		t.Fatal(err)
 	}
+
 	again := f.draft("v1.0.0")
 	f.mustUpload(again, "a", "content")
 	_, err = f.update(again.ID, github.UpdateReleaseRequest{Draft: new(false)})
@@ -156,6 +161,7 @@ func TestUploadRefusals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		req.Header.Set("Authorization", "token write")
 		req.Header.Set("Content-Type", "application/zip")
 		if req.ContentLength = length; length == 0 {
@@ -164,9 +170,12 @@ func TestUploadRefusals(t *testing.T) {
 		if length < 0 {
 			body.end = 10 // sent in chunks
 		}
+
 		status, _, answer := f.do(req)
+
 		return status, answer
 	}
+
 	for _, test := range []struct {
 		length int64
 		status int
@@ -180,6 +189,7 @@ func TestUploadRefusals(t *testing.T) {
 			t.Errorf("uploading %d bytes: %d %s", test.length, status, body)
 		}
 	}
+
 	if assets := f.release(r.ID).Assets; len(assets) != 1 {
 		t.Errorf("refused uploads have left %v", assets)
 	}
@@ -208,6 +218,7 @@ func TestRateLimit(t *testing.T) {
 	if err != nil || resp.Rate.Remaining != 0 || resp.Rate.Used != 4 || resp.Rate.Limit != 4 {
 		t.Errorf("the rate is %v, %v", resp.Rate, err)
 	}
+
 	_, _, err = f.client.Repositories.ListReleases(t.Context(), owner, repo, nil)
 	var limited *github.RateLimitError
 	if !errors.As(err, &limited) || limited.Rate.Reset.Unix() != now.Add(time.Hour).Unix() {
@@ -216,6 +227,7 @@ func TestRateLimit(t *testing.T) {
 	if limits, _, err := f.client.RateLimit.Get(t.Context()); err != nil || limits.GetCore().Remaining != 0 {
 		t.Errorf("the limits are %v, %v", limits, err)
 	}
+
 	now = now.Add(time.Hour)
 	if _, _, err = f.client.Repositories.ListReleases(t.Context(), owner, repo, nil); err != nil {
 		t.Errorf("an hour later: %v", err)

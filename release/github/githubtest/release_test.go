@@ -49,11 +49,13 @@ func TestLife(t *testing.T) {
 	want(t, err, "404 Not Found")
 	_, _, err = repos.GetLatestRelease(ctx, owner, repo)
 	want(t, err, "404 Not Found")
+
 	for token, n := range map[string]int{"": 0, "read": 0, "write": 1} {
 		if list, _, err := f.as(token).Repositories.ListReleases(ctx, owner, repo, nil); err != nil || len(list) != n {
 			t.Errorf("with token %q the list has %d releases, want %d: %v", token, len(list), n, err)
 		}
 	}
+
 	if len(f.History()) != 0 {
 		t.Errorf("the public saw a draft: %v", f.History())
 	}
@@ -68,14 +70,17 @@ func TestLife(t *testing.T) {
 	if want := f.url + "/octo/hello/releases/download/v1.0.0/hello_linux_amd64.tar.gz"; published.Assets[0].GetBrowserDownloadURL() != want {
 		t.Errorf("the asset is at %s, want %s", published.Assets[0].GetBrowserDownloadURL(), want)
 	}
+
 	byTag, _, err := f.as("").Repositories.GetReleaseByTag(ctx, owner, repo, "v1.0.0")
 	if err != nil || cmp.Diff(byTag.ID, r.ID) != "" {
 		t.Errorf("by tag: %v, %v", byTag, err)
 	}
+
 	latest, _, err := f.as("").Repositories.GetLatestRelease(ctx, owner, repo)
 	if err != nil || latest.ID != r.ID {
 		t.Errorf("latest: %v, %v", latest, err)
 	}
+
 	history := f.History()
 	if len(history) != 1 || len(history[0].Release.Assets) != 1 || history[0].Release.Assets[0].Digest != digest || !history[0].Release.Latest {
 		t.Errorf("the public saw %v", history)
@@ -97,17 +102,20 @@ func TestDownloads(t *testing.T) {
 	content := strings.Repeat("static ", 100_000)
 	r := f.create(github.CreateReleaseRequest{TagName: "v1.0.0"})
 	a := f.mustUpload(r, "a.zip", content)
+
 	for _, path := range []string{"/octo/hello/releases/download/v1.0.0/a.zip", "/octo/hello/releases/latest/download/a.zip"} {
 		resp, err := f.http.Get(f.url + path)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		got, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		if err != nil || resp.StatusCode != http.StatusOK || string(got) != content {
 			t.Errorf("downloading %s: %s, %d bytes, %v", path, resp.Status, len(got), err)
 		}
 	}
+
 	repos := f.as("").Repositories
 	body, _, err := repos.DownloadReleaseAsset(t.Context(), owner, repo, a.GetID(), f.http)
 	if err != nil {
@@ -143,6 +151,7 @@ func TestLog(t *testing.T) {
 		{Number: 2, Method: "POST", Path: "/uploads/repos/octo/hello/releases/1/assets", Query: "name=a", Status: 201},
 		{Number: 3, Method: "GET", Path: "/repos/octo/hello/releases/1", Status: 404},
 	}
+
 	if diff := cmp.Diff(wanted, f.Requests()); diff != "" {
 		t.Errorf("the log differs (-want +got):\n%s", diff)
 	}
@@ -157,6 +166,7 @@ func TestDraftLosesTag(t *testing.T) {
 	if err != nil || r.TagName != "v1.0.0" || r.GetBody() != "new" {
 		t.Errorf("with the tag repeated: %v, %v", r, err)
 	}
+
 	r, err = f.update(lost.ID, github.UpdateReleaseRequest{Body: new("new")})
 	if err != nil || !strings.HasPrefix(r.TagName, "untagged-") {
 		t.Errorf("with the tag not repeated: %v, %v", r, err)
@@ -168,6 +178,7 @@ func TestDraftLosesTag(t *testing.T) {
 	if r := f.publish(lost.ID); !strings.HasPrefix(r.TagName, "untagged-") { // esphome/esphome-desktop#81
 		t.Errorf("published as %s", r.TagName)
 	}
+
 	_, _, err = f.client.Git.GetRef(t.Context(), owner, repo, "tags/"+f.release(lost.ID).Tag)
 	want(t, err, "404 Not Found")
 }
@@ -183,6 +194,7 @@ func TestPublishingMakesTag(t *testing.T) {
 	if r := f.publish(r.ID); r.GetHTMLURL() != f.url+"/octo/hello/releases/tag/tools%2Fx%2Fv1.2.3" {
 		t.Errorf("the release's page is %s", r.GetHTMLURL())
 	}
+
 	ref, _, err := f.client.Git.GetRef(t.Context(), owner, repo, "tags/tools/x/v1.2.3")
 	if err != nil || ref.GetObject().GetSHA() != other || ref.GetRef() != "refs/tags/tools/x/v1.2.3" {
 		t.Errorf("the tag is %v, %v", ref, err)
@@ -190,11 +202,13 @@ func TestPublishingMakesTag(t *testing.T) {
 	if r, _, err := f.client.Repositories.GetReleaseByTag(t.Context(), owner, repo, "tools/x/v1.2.3"); err != nil || len(r.Assets) != 1 {
 		t.Errorf("by tag: %v, %v", r, err)
 	}
+
 	for _, tag := range []string{"tools/x/v1.2.3", "tools%2Fx%2Fv1.2.3"} {
 		if status, _, body := f.get("/octo/hello/releases/download/" + tag + "/x.zip"); status != 200 || body != "content" {
 			t.Errorf("downloading from %s: %d %s", tag, status, body)
 		}
 	}
+
 	if commit, _, err := f.client.Repositories.GetCommit(t.Context(), owner, repo, "tools/x/v1.2.3", nil); err != nil || commit.GetSHA() != other {
 		t.Errorf("the commit is %v, %v", commit, err)
 	}
@@ -210,18 +224,22 @@ func TestLatest(t *testing.T) {
 		}
 		return f.create(req).ID
 	}
+
 	wantLatest := func(tag string) {
 		t.Helper()
+
 		r, _, err := f.client.Repositories.GetLatestRelease(t.Context(), owner, repo)
 		if err != nil || r.TagName != tag {
 			t.Errorf("latest is %v (%v), want %s", r, err, tag)
 		}
+
 		for _, r := range f.Releases() {
 			if r.Latest != (r.Tag == tag) {
 				t.Errorf("%s has latest = %t", r.Tag, r.Latest)
 			}
 		}
 	}
+
 	publish("v1.0.0", "false", false)
 	wantLatest("v1.0.0") // cli/cli#6963: "at least one must exist"
 	publish("v2.0.0", "", false)
@@ -239,10 +257,12 @@ func TestLatest(t *testing.T) {
 	if _, err := f.update(old, github.UpdateReleaseRequest{MakeLatest: new("true")}); err != nil {
 		t.Fatal(err)
 	}
+
 	wantLatest("v1.0.1")
 	if _, err := f.update(old, github.UpdateReleaseRequest{Draft: new(true), TagName: new("v1.0.1")}); err != nil {
 		t.Fatal(err)
 	}
+
 	wantLatest("v2.0.0")
 	if history := f.History(); !slices.ContainsFunc(history, func(a githubtest.Appearance) bool { return a.Gone && a.Release.ID == old }) {
 		t.Error("the history does not tell that a release became a draft again")
@@ -254,6 +274,7 @@ func TestAssets(t *testing.T) {
 	f := start(t, githubtest.Options{})
 	ctx, repos := t.Context(), f.client.Repositories
 	r := f.draft("v1.0.0")
+
 	for sent, stored := range map[string]string{
 		"hello_1.0.0_linux_amd64.tar.gz":          "hello_1.0.0_linux_amd64.tar.gz",
 		"hello_1.0.0~rc1_amd64.deb":               "hello_1.0.0.rc1_amd64.deb",          // softprops/action-gh-release#159
@@ -270,6 +291,7 @@ func TestAssets(t *testing.T) {
 			t.Errorf("%q is stored as %q, want %q", sent, a.GetName(), stored)
 		}
 	}
+
 	_, err := f.upload(r, "hello_1.0.0.rc1_amd64.deb", "again")
 	want(t, err, "422 ReleaseAsset name already_exists")
 
@@ -278,11 +300,13 @@ func TestAssets(t *testing.T) {
 	if err != nil || edited.GetName() != "two" || edited.GetLabel() != "Two" {
 		t.Errorf("editing an asset: %v, %v", edited, err)
 	}
+
 	_, _, err = repos.UpdateReleaseAsset(ctx, owner, repo, a.GetID(), github.UpdateReleaseAssetRequest{Name: new("default.config")})
 	want(t, err, "422 ReleaseAsset name already_exists")
 	if _, err := repos.DeleteReleaseAsset(ctx, owner, repo, a.GetID()); err != nil {
 		t.Fatal(err)
 	}
+
 	_, _, err = repos.GetReleaseAsset(ctx, owner, repo, a.GetID())
 	want(t, err, "404 Not Found")
 	if _, found := f.release(r.ID).Asset("two"); found {
@@ -314,6 +338,7 @@ func TestHistory(t *testing.T) {
 	r := f.create(github.CreateReleaseRequest{TagName: "v1.0.0"}) // published at once: the mistake
 	f.mustUpload(r, "a", "content")
 	var seen []string
+
 	for _, h := range f.History() {
 		line := fmt.Sprintf("request %d:", h.Request)
 		for _, a := range h.Release.Assets {
@@ -321,6 +346,7 @@ func TestHistory(t *testing.T) {
 		}
 		seen = append(seen, line)
 	}
+
 	wanted := []string{"request 1:", "request 2: a starter", "request 2: a uploaded"}
 	if diff := cmp.Diff(wanted, seen); diff != "" {
 		t.Errorf("the public saw (-want +got):\n%s", diff)

@@ -47,13 +47,17 @@ func (s *Server) listReleases(c *call) answer {
 			r.hidden--
 			continue
 		}
+
 		seen = append(seen, r)
 	}
+
 	part, links := paginate(c, seen)
 	list := make([]any, 0, len(part))
+
 	for _, r := range part {
 		list = append(list, s.releaseJSON(c, r))
 	}
+
 	return pageOf(list, links)
 }
 
@@ -101,6 +105,7 @@ func (s *Server) createRelease(c *call) answer {
 	if refusal, ok := c.decode(&req); !ok {
 		return refusal
 	}
+
 	now := s.now()
 	id := s.newID()
 	r := &release{slug: slug(id), hidden: s.opts.ListDelay, updated: now}
@@ -116,9 +121,11 @@ func (s *Server) createRelease(c *call) answer {
 	if refusal, ok := s.change(c, r, req, deref(req.Draft)); !ok {
 		return refusal
 	}
+
 	s.releases = append(s.releases, r)
 	a := reply(http.StatusCreated, s.releaseJSON(c, r))
 	a.header.Set("Location", c.site.api+s.path("releases", r.ID))
+
 	return a
 }
 
@@ -128,10 +135,12 @@ func (s *Server) updateRelease(c *call) answer {
 	if r == nil {
 		return c.notFound()
 	}
+
 	var req releaseRequest
 	if refusal, ok := c.decode(&req); !ok {
 		return refusal
 	}
+
 	draft := r.Draft
 	if req.Draft != nil {
 		draft = *req.Draft
@@ -144,6 +153,7 @@ func (s *Server) updateRelease(c *call) answer {
 	if reasons := frozen(r, req); len(reasons) > 0 {
 		return c.invalid(reasons...)
 	}
+
 	next := *r
 	next.updated = s.now()
 	if r.Draft && draft && req.Tag == nil {
@@ -152,7 +162,9 @@ func (s *Server) updateRelease(c *call) answer {
 	if refusal, ok := s.change(c, &next, req, draft); !ok {
 		return refusal
 	}
+
 	*r = next
+
 	return reply(http.StatusOK, s.releaseJSON(c, r))
 }
 
@@ -169,6 +181,7 @@ func frozen(r *release, req releaseRequest) (reasons []fieldError) {
 	if req.Tag != nil && *req.Tag != r.Tag {
 		reasons = append(reasons, custom("tag_name", "tag_name cannot be changed when release is immutable"))
 	}
+
 	return reasons
 }
 
@@ -178,6 +191,7 @@ func (s *Server) change(c *call, r *release, req releaseRequest, draft bool) (an
 	if deref(req.Discussion) != "" { // "Not Found if the discussion category name is invalid": there is none
 		return c.notFound(), false
 	}
+
 	set(&r.Tag, req.Tag)
 	set(&r.Target, req.Target)
 	set(&r.Name, req.Name)
@@ -186,6 +200,7 @@ func (s *Server) change(c *call, r *release, req releaseRequest, draft bool) (an
 	if draft && r.Tag == "" {
 		r.Tag = r.slug
 	}
+
 	var reasons []fieldError
 	if utf8.RuneCountInString(r.Body) > maxBody {
 		reasons = append(reasons, custom("body", fmt.Sprintf("body is too long (maximum is %d characters)", maxBody)))
@@ -199,7 +214,9 @@ func (s *Server) change(c *call, r *release, req releaseRequest, draft bool) (an
 	if len(reasons) > 0 {
 		return c.invalid(reasons...), false
 	}
+
 	s.settle(r, draft, req.MakeLatest)
+
 	return answer{}, true
 }
 
@@ -213,7 +230,9 @@ func (s *Server) deleteRelease(c *call) answer {
 	if r.Immutable {
 		s.burned[r.Tag] = true
 	}
+
 	s.releases = slices.DeleteFunc(s.releases, func(other *release) bool { return other == r })
+
 	return answer{status: http.StatusNoContent}
 }
 

@@ -24,6 +24,7 @@ func (s *Server) getRepository(c *call) answer {
 		"url": self, "html_url": page, "svn_url": page, "clone_url": page + ".git", "mirror_url": nil,
 		"git_url": "git:" + strings.TrimPrefix(page, "http:") + ".git", "ssh_url": "git@" + c.Host + ":" + s.opts.Repo + ".git",
 	}
+
 	for name, path := range map[string]string{
 		"archive": "/{archive_format}{/ref}", "assignees": "/assignees{/user}", "blobs": "/git/blobs{/sha}",
 		"branches": "/branches{/branch}", "collaborators": "/collaborators{/collaborator}", "comments": "/comments{/number}",
@@ -38,6 +39,7 @@ func (s *Server) getRepository(c *call) answer {
 	} {
 		v[name+"_url"] = self + path
 	}
+
 	return reply(http.StatusOK, v)
 }
 
@@ -64,6 +66,7 @@ func (s *Server) getRef(c *call) answer {
 	if !ok || !strings.Contains(ref, "/") { // "heads/<branch name>" or "tags/<tag name>"
 		return c.notFound()
 	}
+
 	return reply(http.StatusOK, map[string]any{
 		"ref":     "refs/" + ref,
 		"node_id": "REF_" + ref,
@@ -79,9 +82,11 @@ func (s *Server) getCommit(c *call) answer {
 	if !ok {
 		return c.fail(http.StatusUnprocessableEntity, "No commit found for SHA: "+ref)
 	}
+
 	self := c.site.api + s.path("commits", sha)
 	git := c.site.api + s.path("git", "commits", sha)
 	person := map[string]any{"name": "Mona Lisa Octocat", "email": "octocat@example.com", "date": founded}
+
 	return reply(http.StatusOK, map[string]any{
 		"sha": sha, "node_id": "C_" + sha, "url": self, "comments_url": self + "/comments",
 		"html_url": c.site.web + "/" + s.opts.Repo + "/commit/" + sha,
@@ -106,5 +111,6 @@ func (s *Server) find(ref string) (string, bool) {
 	if sha, ok := s.tags[ref]; ok {
 		return sha, true
 	}
+
 	return s.resolve(ref)
 }

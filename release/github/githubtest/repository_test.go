@@ -17,24 +17,29 @@ func TestRepository(t *testing.T) {
 	if err != nil || r.GetFullName() != "octo/hello" || r.GetDefaultBranch() != "main" {
 		t.Errorf("the repository is %v, %v", r, err)
 	}
+
 	for ref, sha := range map[string]string{"tags/v1.0.0": other, "heads/main": githubtest.Head} {
 		if got, _, err := f.client.Git.GetRef(ctx, owner, repo, ref); err != nil || got.GetObject().GetSHA() != sha {
 			t.Errorf("%s is %v, want %s: %v", ref, got, sha, err)
 		}
 	}
+
 	for ref, sha := range map[string]string{"v1.0.0": other, "main": githubtest.Head, "tags/v1.0.0": other, other: other} {
 		if got, _, err := f.client.Repositories.GetCommit(ctx, owner, repo, ref, nil); err != nil || got.GetSHA() != sha {
 			t.Errorf("commit %s is %v, want %s: %v", ref, got, sha, err)
 		}
 	}
+
 	_, _, err = f.client.Repositories.GetCommit(ctx, owner, repo, "nowhere", nil)
 	want(t, err, "422 No commit found for SHA: nowhere")
+
 	for path, status := range map[string]int{"/repos/octo/hello": 200, "/repos/octo/hello/releases/tags/v1.0.0": 404} { // cli/cli asks so
 		resp, err := f.http.Head(f.url + path)
 		if err != nil || resp.StatusCode != status {
 			t.Errorf("HEAD %s is %v, want %d: %v", path, resp, status, err)
 		}
 	}
+
 	limits, _, err := f.client.RateLimit.Get(ctx)
 	if err != nil || limits.GetCore().Limit != 5000 {
 		t.Errorf("the limits are %v, %v", limits, err)
@@ -60,6 +65,7 @@ func TestAddresses(t *testing.T) {
 	for _, tag := range []string{"a", "v1.0.0", "a#/v1.0.0", "x/%2e%2e/v1.0.0", "x%2Fy/v1.0.0", "x/y/v1.0.0"} {
 		f.create(github.CreateReleaseRequest{TagName: tag})
 	}
+
 	for path, tag := range map[string]string{
 		"a%23/v1.0.0": "a#/v1.0.0", "a?x=/v1.0.0": "a",
 		"x/%252e%252e/v1.0.0": "x/%2e%2e/v1.0.0", "x/%2e%2e/v1.0.0": "v1.0.0", "x/%2E./v1.0.0": "v1.0.0", "./x/./../v1.0.0": "v1.0.0",
@@ -79,6 +85,7 @@ func TestNotes(t *testing.T) {
 	if want := "**Full Changelog**: " + f.url + "/octo/hello/compare/v1.0.0...v1.1.0"; err != nil || notes.Body != want {
 		t.Errorf("the notes are %v, want %s: %v", notes, want, err)
 	}
+
 	r := f.create(github.CreateReleaseRequest{TagName: "v1.1.0", Body: new("Mine."), GenerateReleaseNotes: new(true)})
 	if r.GetName() != "v1.1.0" || !strings.HasPrefix(r.GetBody(), "Mine.\n\n**Full Changelog**") {
 		t.Errorf("the release is %v", r)
@@ -92,13 +99,16 @@ func TestImmutableSetting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		var setting struct{ Enabled bool }
 		_, err = f.client.Do(req, &setting)
 		if err != nil {
 			return said(err)
 		}
+
 		return fmt.Sprint(setting)
 	}
+
 	for _, test := range []struct {
 		f           *fake
 		token, want string
@@ -114,6 +124,7 @@ func TestImmutableSetting(t *testing.T) {
 			}
 			continue
 		}
+
 		test.f.client = test.f.as(test.token)
 		if got := status(test.f, test.token); got != test.want {
 			t.Errorf("with token %q: %s, want %s", test.token, got, test.want)
@@ -126,37 +137,47 @@ func TestPaging(t *testing.T) {
 	f := start(t, githubtest.Options{})
 	ctx := t.Context()
 	first := f.draft("v0.0.0")
+
 	for i := range 34 {
 		f.mustUpload(first, fmt.Sprintf("asset-%02d", i), "content")
 	}
+
 	for i := range 14 {
 		f.create(github.CreateReleaseRequest{TagName: fmt.Sprintf("v1.%d.0", i)})
 	}
+
 	var tags []string
 	opts := &github.ListOptions{PerPage: 4}
+
 	for {
 		part, resp, err := f.client.Repositories.ListReleases(ctx, owner, repo, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for _, r := range part {
 			tags = append(tags, r.TagName)
 		}
+
 		if resp.NextPage == 0 {
 			break
 		}
 		if resp.LastPage != 4 || opts.Page > 1 && resp.PrevPage != opts.Page-1 {
 			t.Errorf("page %d has the links %v", opts.Page, resp.Header["Link"])
 		}
+
 		opts.Page = resp.NextPage
 	}
+
 	if len(tags) != 15 || tags[0] != "v1.13.0" || tags[14] != "v0.0.0" { // newest first
 		t.Errorf("the releases are %v", tags)
 	}
+
 	assets, resp, err := f.client.Repositories.ListReleaseAssets(ctx, owner, repo, first.ID, nil)
 	if err != nil || len(assets) != 30 || resp.NextPage != 2 { // 30 a page, unless asked
 		t.Errorf("%d assets, next page %d, %v", len(assets), resp.NextPage, err)
 	}
+
 	assets, resp, err = f.client.Repositories.ListReleaseAssets(ctx, owner, repo, first.ID, &github.ListOptions{PerPage: 1000})
 	if err != nil || len(assets) != 34 || resp.NextPage != 0 {
 		t.Errorf("%d assets, next page %d, %v", len(assets), resp.NextPage, err)
@@ -171,6 +192,7 @@ func TestListDelay(t *testing.T) {
 	f := start(t, githubtest.Options{ListDelay: 2})
 	r := f.draft("v1.0.0")
 	var lengths []int
+
 	for range 4 {
 		list, _, err := f.client.Repositories.ListReleases(t.Context(), owner, repo, nil)
 		if err != nil {
@@ -178,6 +200,7 @@ func TestListDelay(t *testing.T) {
 		}
 		lengths = append(lengths, len(list))
 	}
+
 	if fmt.Sprint(lengths) != "[0 0 1 1]" {
 		t.Errorf("the list has %v releases", lengths)
 	}
@@ -193,11 +216,13 @@ func TestEnterprise(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	f.client = client
 	r := f.draft("v1.0.0")
 	if r.URL != f.url+"/api/v3/repos/octo/hello/releases/1" || !strings.HasPrefix(r.UploadURL, f.url+"/api/uploads/repos/octo/hello/releases/1/assets{") {
 		t.Errorf("the release is at %s, uploads go to %s", r.URL, r.UploadURL)
 	}
+
 	f.mustUpload(r, "a", "content")
 	if r := f.publish(r.ID); r.Assets[0].GetBrowserDownloadURL() != f.url+"/octo/hello/releases/download/v1.0.0/a" {
 		t.Errorf("the asset is at %s", r.Assets[0].GetBrowserDownloadURL())
@@ -210,6 +235,7 @@ func TestPages(t *testing.T) {
 	if _, header, _ := f.get("/octo/hello/releases/latest"); header.Get("Location") != f.url+"/octo/hello/releases" {
 		t.Errorf("without releases, latest is at %s", header.Get("Location"))
 	}
+
 	r := f.create(github.CreateReleaseRequest{TagName: "v1.0.0", Name: new("<One>")})
 	f.mustUpload(r, "a.zip", "0123456789")
 	f.mustUpload(f.draft("v2.0.0"), "b.zip", "content")
@@ -220,6 +246,7 @@ func TestPages(t *testing.T) {
 		strings.Contains(page, "/b.zip") {
 		t.Errorf("the page is %d %v\n%s", status, header, page)
 	}
+
 	for path, want := range map[string]string{
 		"/octo/hello/releases/latest":                f.url + "/octo/hello/releases/tag/v1.0.0",
 		"/octo/hello/releases/latest/download/a.zip": f.url + "/octo/hello/releases/download/v1.0.0/a.zip",
@@ -228,6 +255,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s is %d %s", path, status, header.Get("Location"))
 		}
 	}
+
 	for path, want := range map[string]int{
 		"/octo/hello/releases/tag/v1.0.0":            200,
 		"/octo/hello/releases/tag/v2.0.0":            404,
@@ -238,10 +266,12 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s is %d, want %d", path, status, want)
 		}
 	}
+
 	req, err := http.NewRequestWithContext(t.Context(), "GET", f.url+"/octo/hello/releases/download/v1.0.0/a.zip", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Range", "bytes=3-5")
 	if status, _, body := f.do(req); status != http.StatusPartialContent || body != "345" {
 		t.Errorf("a range is %d %q", status, body)

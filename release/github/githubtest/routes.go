@@ -46,9 +46,11 @@ func serve(doc *openapi3.T) []operation {
 		{method: "GET", path: repo + "/releases/{release_id}/assets", handle: (*Server).listAssets},
 		{method: "POST", path: repo + "/releases/{release_id}/assets", host: "/uploads", stream: true, handle: (*Server).uploadAsset},
 	}
+
 	for i := range operations {
 		operations[i].describe(doc)
 	}
+
 	return operations
 }
 
@@ -69,6 +71,7 @@ func (op *operation) describe(doc *openapi3.T) {
 		}
 		return `(?P<` + name + `>` + segment + `)`
 	})
+
 	op.pattern = regexp.MustCompile("^" + pattern + "$")
 }
 
@@ -78,10 +81,12 @@ func (op *operation) match(method, path string) (map[string]string, bool) {
 	if method != op.method && (method != http.MethodHead || op.method != http.MethodGet) {
 		return nil, false
 	}
+
 	found := op.pattern.FindStringSubmatch(path)
 	if found == nil {
 		return nil, false
 	}
+
 	params := map[string]string{}
 	for i, name := range op.pattern.SubexpNames()[1:] {
 		value, err := url.PathUnescape(found[i+1])
@@ -90,5 +95,6 @@ func (op *operation) match(method, path string) (map[string]string, bool) {
 		}
 		params[name] = value
 	}
+
 	return params, true
 }

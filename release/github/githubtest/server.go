@@ -68,6 +68,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			s.active--
 			s.mu.Unlock()
 		}()
+
 		if c.fault == nil && s.overSecondary(c) {
 			c.fault = SecondaryLimit(0)
 		}
@@ -76,6 +77,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.misbehave(out, c, handle)
 		return
 	}
+
 	a := handle(c)
 	s.checkAnswer(c, a)
 	a.write(out, c)
@@ -88,6 +90,7 @@ func (s *Server) begin(r *http.Request) *call {
 
 	s.turn.Lock()
 	defer s.turn.Unlock()
+
 	s.mu.Lock()
 	c.number = len(s.requests) + 1
 	s.requests = append(s.requests, Request{Number: c.number, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery})
@@ -95,6 +98,7 @@ func (s *Server) begin(r *http.Request) *call {
 	if s.opts.Fault != nil {
 		c.fault = s.opts.Fault(c.number, r)
 	}
+
 	return c
 }
 
@@ -105,6 +109,7 @@ func locate(r *http.Request) (site, string) {
 	if r.TLS != nil {
 		root = "https://" + r.Host
 	}
+
 	path := removeDots(r.URL.EscapedPath())
 	for _, prefix := range []string{"/api/v3", "/api/uploads"} {
 		if strings.HasPrefix(path, prefix+"/") {
@@ -112,6 +117,7 @@ func locate(r *http.Request) (site, string) {
 			return enterprise, strings.TrimPrefix(strings.TrimPrefix(path, "/api/v3"), "/api")
 		}
 	}
+
 	return site{web: root, api: root, uploads: root + "/uploads"}, path
 }
 
@@ -128,6 +134,7 @@ func removeDots(escaped string) string {
 			kept = append(kept, segment)
 		}
 	}
+
 	return strings.Join(kept, "/")
 }
 
@@ -139,10 +146,13 @@ func (s *Server) route(c *call) func(*call) answer {
 			return s.operate
 		}
 	}
+
 	if handle := s.web(c); handle != nil {
 		return handle
 	}
+
 	s.complain(c, "request", "there is no such operation in GitHub's description, or it is not served here")
+
 	return (*call).notFound
 }
 
@@ -158,9 +168,11 @@ func (s *Server) operate(c *call) answer {
 	if c.op.stream {
 		return c.op.handle(s, c)
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.observe(c.number)
+
 	return c.op.handle(s, c)
 }
 
@@ -177,6 +189,7 @@ func (c *call) decode(v any) (answer, bool) {
 	if len(body) > 0 && json.Unmarshal(body, v) != nil {
 		return c.fail(http.StatusBadRequest, "Problems parsing JSON"), false
 	}
+
 	return answer{}, true
 }
 
@@ -207,9 +220,11 @@ func (a answer) write(w http.ResponseWriter, c *call) {
 		h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 		c.rate.write(h)
 	}
+
 	for name, values := range a.header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
+
 	if a.file != nil {
 		http.ServeContent(w, c.Request, "", time.Time{}, bytes.NewReader(a.file)) // ranges too
 		return
@@ -217,6 +232,7 @@ func (a answer) write(w http.ResponseWriter, c *call) {
 	if len(a.body) > 0 {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
+
 	w.WriteHeader(a.status)
 	w.Write(a.body) // an error here is the client's leaving
 }

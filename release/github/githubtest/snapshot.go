@@ -65,10 +65,12 @@ type Appearance struct {
 func (s *Server) Releases() []Release {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	all := make([]Release, 0, len(s.releases))
 	for _, r := range s.releases {
 		all = append(all, s.snapshot(r))
 	}
+
 	return all
 }
 
@@ -92,10 +94,12 @@ func (s *Server) Invalid() []string {
 func (s *Server) History() []Appearance {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	all := slices.Clone(s.history)
 	for i := range all {
 		all[i].Release.Assets = slices.Clone(all[i].Release.Assets)
 	}
+
 	return all
 }
 
@@ -103,6 +107,7 @@ func (s *Server) History() []Appearance {
 func (s *Server) MoveTag(tag, commit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	delete(s.tags, tag)
 	if commit != "" {
 		s.tags[tag] = commit
@@ -123,6 +128,7 @@ func (s *Server) snapshot(r *release) Release {
 	for _, a := range r.assets {
 		shot.Assets = append(shot.Assets, a.Asset)
 	}
+
 	return shot
 }
 
@@ -133,6 +139,7 @@ func (s *Server) observe(n int) {
 	for _, a := range s.history {
 		last[a.Release.ID] = a
 	}
+
 	for _, r := range s.releases {
 		before, seen := last[r.ID]
 		delete(last, r.ID)
@@ -147,6 +154,7 @@ func (s *Server) observe(n int) {
 			s.history = append(s.history, Appearance{Request: n, Release: now})
 		}
 	}
+
 	for _, a := range s.history { // what is left in last was deleted; in the order of its first appearance
 		if before, deleted := last[a.Release.ID]; deleted && !before.Gone {
 			delete(last, a.Release.ID)

@@ -37,12 +37,14 @@ func start(t *testing.T, opts githubtest.Options) *fake {
 			t.Errorf("invalid: %s", violation)
 		}
 	})
+
 	return f
 }
 
 // startInvalid is start for tests that send what does not fit.
 func startInvalid(t *testing.T, opts githubtest.Options) *fake {
 	t.Helper()
+
 	opts.Token, opts.ReadToken, opts.AdminToken = "write", "read", "admin"
 	f := &fake{Server: githubtest.New(opts), t: t}
 	srv := httptest.NewServer(f.Server)
@@ -55,6 +57,7 @@ func startInvalid(t *testing.T, opts githubtest.Options) *fake {
 // as returns a client with another token, or with none.
 func (f *fake) as(token string) *github.Client {
 	f.t.Helper()
+
 	base, uploads := f.url+"/", f.url+"/uploads/"
 	options := []github.ClientOptionsFunc{
 		github.WithHTTPClient(f.http), github.WithURLs(&base, &uploads), github.WithDisableRateLimitCheck(),
@@ -62,10 +65,12 @@ func (f *fake) as(token string) *github.Client {
 	if token != "" {
 		options = append(options, github.WithAuthToken(token))
 	}
+
 	client, err := github.NewClient(options...)
 	if err != nil {
 		f.t.Fatal(err)
 	}
+
 	return client
 }
 
@@ -75,6 +80,7 @@ func (f *fake) create(req github.CreateReleaseRequest) *github.RepositoryRelease
 	if err != nil {
 		f.t.Fatalf("creating: %v", err)
 	}
+
 	return r
 }
 
@@ -94,6 +100,7 @@ func (f *fake) publish(id int64) *github.RepositoryRelease {
 	if err != nil {
 		f.t.Fatalf("publishing: %v", err)
 	}
+
 	return r
 }
 
@@ -113,17 +120,20 @@ func (f *fake) mustUpload(r *github.RepositoryRelease, name, content string) *gi
 	if err != nil {
 		f.t.Fatalf("uploading %s: %v", name, err)
 	}
+
 	return a
 }
 
 // release returns the state of a release.
 func (f *fake) release(id int64) githubtest.Release {
 	f.t.Helper()
+
 	for _, r := range f.Releases() {
 		if r.ID == id {
 			return r
 		}
 	}
+
 	f.t.Fatalf("there is no release %d", id)
 	return githubtest.Release{}
 }
@@ -135,11 +145,13 @@ func (f *fake) get(path string) (int, http.Header, string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+
 	return f.do(req)
 }
 
 func (f *fake) do(req *http.Request) (int, http.Header, string) {
 	f.t.Helper()
+
 	noRedirects := *f.http
 	noRedirects.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := noRedirects.Do(req)
@@ -151,6 +163,7 @@ func (f *fake) do(req *http.Request) (int, http.Header, string) {
 	if _, err := body.ReadFrom(resp.Body); err != nil {
 		f.t.Fatal(err)
 	}
+
 	return resp.StatusCode, resp.Header, body.String()
 }
 
@@ -164,10 +177,12 @@ func said(err error) string {
 	if len(e.Errors) == 0 {
 		return fmt.Sprintf("%d %s", e.Response.StatusCode, e.Message)
 	}
+
 	var reasons []string
 	for _, r := range e.Errors {
 		reasons = append(reasons, strings.TrimRight(fmt.Sprintf("%s %s %s %s", r.Resource, r.Field, r.Code, r.Message), " "))
 	}
+
 	return fmt.Sprintf("%d %s", e.Response.StatusCode, strings.Join(reasons, "; "))
 }
 

@@ -21,10 +21,12 @@ func (s *Server) uploadAsset(c *call) answer {
 	if c.fault.concerns(c) && c.fault.Starter {
 		return c.fail(http.StatusBadGateway, "Server Error")
 	}
+
 	got, err := s.receive(c)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client is gone; the starter stays
 	}
+
 	return s.store(c, r, a, got)
 }
 
@@ -33,10 +35,12 @@ func (s *Server) register(c *call) (*release, *asset, answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.observe(c.number)
+
 	r := s.release(c)
 	if r == nil {
 		return nil, nil, c.notFound()
 	}
+
 	reason := func(code, field, message string) answer {
 		return c.invalid(fieldError{Resource: "ReleaseAsset", Code: code, Field: field, Message: message})
 	}
@@ -45,6 +49,7 @@ func (s *Server) register(c *call) (*release, *asset, answer) {
 	if c.fault.concerns(c) {
 		name = cmp.Or(c.fault.Rename, name)
 	}
+
 	switch {
 	case c.ContentLength < 0 || c.ContentLength == 0 && c.Header.Get("Content-Length") == "": // skx/github-action-publish-binaries#19
 		return nil, nil, c.fail(http.StatusBadRequest, "Bad Content-Length: ")
@@ -61,13 +66,16 @@ func (s *Server) register(c *call) (*release, *asset, answer) {
 	case len(r.assets) >= maxAssets: // gardenlinux/gardenlinux#4523
 		return nil, nil, reason("custom", "file_count", fmt.Sprintf("file_count limited to %d assets per release", maxAssets))
 	}
+
 	now := s.now()
 	a := &asset{created: now, updated: now, Asset: Asset{ID: s.newID(), Name: name, Label: c.URL.Query().Get("label"), State: "starter"}}
 	a.ContentType = cmp.Or(c.Header.Get("Content-Type"), "application/octet-stream")
 	if mediaType, _, err := mime.ParseMediaType(a.ContentType); err == nil {
 		a.ContentType = mediaType
 	}
+
 	r.assets = append(slices.Clip(r.assets), a)
+
 	return r, a, answer{}
 }
 
@@ -84,6 +92,7 @@ func (s *Server) receive(c *call) (received, error) {
 	if c.fault.concerns(c) && c.fault.Truncate {
 		got.size /= 2
 	}
+
 	hash := sha256.New()
 	if s.opts.Discard {
 		if _, err := io.CopyN(hash, c.Body, got.size); err != nil {
@@ -98,7 +107,9 @@ func (s *Server) receive(c *call) (received, error) {
 	if _, err := io.Copy(io.Discard, c.Body); err != nil { // the other half
 		return received{}, err
 	}
+
 	got.digest = fmt.Sprintf("sha256:%x", hash.Sum(nil))
+
 	return got, nil
 }
 
@@ -108,13 +119,16 @@ func (s *Server) store(c *call, r *release, a *asset, got received) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.observe(c.number)
+
 	switch {
 	case !slices.Contains(s.releases, r) || !slices.Contains(r.assets, a):
 		return c.notFound()
 	case r.Immutable:
 		return c.fail(http.StatusUnprocessableEntity, "Cannot upload assets to an immutable release.")
 	}
+
 	a.State, a.Size, a.Digest, a.Content = "uploaded", got.size, got.digest, got.content
 	a.updated = s.now()
+
 	return reply(http.StatusCreated, s.assetJSON(c, r, a))
 }

@@ -15,6 +15,7 @@ func (s *Server) web(c *call) func(*call) answer {
 	if c.Method != http.MethodGet && c.Method != http.MethodHead {
 		return nil
 	}
+
 	rest, inside := strings.CutPrefix(c.path, "/"+s.opts.Repo+"/releases")
 	switch {
 	case strings.HasPrefix(c.path, "/storage/"):
@@ -30,6 +31,7 @@ func (s *Server) web(c *call) func(*call) answer {
 	case inside && strings.HasPrefix(rest, "/latest/download/"), inside && strings.HasPrefix(rest, "/download/"):
 		return s.locked(s.getDownload)
 	}
+
 	return nil
 }
 
@@ -52,15 +54,18 @@ func (s *Server) getDownload(c *call) answer {
 		}
 		return redirect(c.site.web + "/" + s.opts.Repo + "/releases/download/" + r.address() + "/" + name)
 	}
+
 	rest, err := url.PathUnescape(strings.TrimPrefix(rest, "/download/"))
 	slash := strings.LastIndex(rest, "/") // a tag may have slashes, a name has none
 	if err != nil || slash < 0 {
 		return c.notFound()
 	}
+
 	r := s.published(rest[:slash])
 	if r == nil {
 		return c.notFound()
 	}
+
 	return s.content(c, r.named(rest[slash+1:]))
 }
 
@@ -80,6 +85,7 @@ func (s *Server) content(c *call, a *asset) answer {
 	if a == nil || a.State != "uploaded" || a.Content == nil {
 		return c.notFound()
 	}
+
 	a.downloads++
 	return answer{status: http.StatusOK, file: a.Content, header: http.Header{
 		"Content-Type":        {"application/octet-stream"},
@@ -136,6 +142,7 @@ func (s *Server) getPage(c *call) answer {
 		Releases  []entry
 		Invalid   []string
 	}{Repo: s.opts.Repo, API: c.site.api, Invalid: s.invalid}
+
 	for _, r := range slices.Backward(s.releases) {
 		e := entry{Release: s.snapshot(r)}
 		for _, a := range r.assets {
@@ -145,11 +152,14 @@ func (s *Server) getPage(c *call) answer {
 			}
 			e.Files = append(e.Files, f)
 		}
+
 		page.Releases = append(page.Releases, e)
 	}
+
 	var out bytes.Buffer
 	if err := pageTemplate.Execute(&out, page); err != nil {
 		return c.fail(http.StatusInternalServerError, err.Error())
 	}
+
 	return answer{status: http.StatusOK, body: out.Bytes(), header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}
 }

@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 		faults[number] = fault
 		return err
 	})
+
 	opts.Fault = func(n int, _ *http.Request) *githubtest.Fault { return faults[n] }
 	flags.Func("tag", "an existing tag, `name=commit`; repeatable", func(v string) error {
 		name, sha, _ := strings.Cut(v, "=")
@@ -69,6 +70,7 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 		opts.Tags[name] = sha
 		return nil
 	})
+
 	err := flags.Parse(args)
 	owner, name, _ := strings.Cut(opts.Repo, "/")
 	if err != nil || flags.NArg() > 0 || owner == "" || name == "" || strings.Contains(name, "/") {
@@ -78,14 +80,17 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 		fmt.Fprintln(stderr, "usage: fakegithub [-addr ADDRESS] [-repo OWNER/NAME] [-token TOKEN] [-tag NAME=COMMIT]... [-fault NUMBER=KIND]... [-minute LENGTH] [-immutable] [-head COMMIT] [-state FILE]")
 		return 2
 	}
+
 	gh := githubtest.New(opts)
 	if err := serve(ctx, *addr, &recorded{Server: gh, file: *state}, stdout); err != nil {
 		fmt.Fprintln(stderr, "fakegithub:", err)
 		return 1
 	}
+
 	for _, violation := range gh.Invalid() {
 		fmt.Fprintln(stderr, "invalid:", violation)
 	}
+
 	return min(len(gh.Invalid()), 1)
 }
 
@@ -111,10 +116,12 @@ func parseFault(v string) (number int, fault *githubtest.Fault, err error) {
 	if f, ok := kinds[kind]; ok {
 		return number, &f, nil
 	}
+
 	status, err := strconv.Atoi(kind)
 	if err != nil || status < 400 || status > 599 {
 		return 0, nil, fmt.Errorf("%q is neither a status from 400 nor one of %s", kind, strings.Join(kindNames(), ", "))
 	}
+
 	return number, &githubtest.Fault{Status: status}, nil
 }
 
@@ -123,16 +130,19 @@ func serve(ctx context.Context, addr string, gh *recorded, stdout io.Writer) err
 	if err := gh.write(); err != nil {
 		return err
 	}
+
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
+
 	fmt.Fprintf(stdout, "http://%s\n", listener.Addr())
 	server := &http.Server{Handler: gh}
 	context.AfterFunc(ctx, func() { server.Close() })
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving: %w", err)
 	}
+
 	return gh.write()
 }
 
@@ -149,6 +159,7 @@ func (r *recorded) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			panic(err)
 		}
 	}
+
 	defer write() // a request may end without an answer
 	r.Server.ServeHTTP(&answering{ResponseWriter: w, before: write}, req)
 }
@@ -173,8 +184,10 @@ func (r *recorded) write() error {
 	if r.file == "" {
 		return nil
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	state, err := json.MarshalIndent(map[string]any{
 		"releases": r.Releases(), "history": r.History(), "requests": r.Requests(), "invalid": r.Invalid(),
 	}, "", "  ")
@@ -187,5 +200,6 @@ func (r *recorded) write() error {
 	if err != nil {
 		return fmt.Errorf("writing the state: %w", err)
 	}
+
 	return nil
 }

@@ -28,31 +28,37 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	url := strings.TrimSpace(line)
 
 	send := func(method, path, body string, status int) {
 		t.Helper()
+
 		req, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		req.Header.Set("Authorization", "Bearer t")
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		resp.Body.Close()
 		if resp.StatusCode != status {
 			t.Errorf("%s %s: %s", method, path, resp.Status)
 		}
 	}
+
 	state := func() (s struct {
 		Releases []struct{ Tag string }
 		Requests []struct{ Status int }
 		Invalid  []string
 	}) {
 		t.Helper()
+
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -60,18 +66,22 @@ func TestRun(t *testing.T) {
 		if err := json.Unmarshal(data, &s); err != nil {
 			t.Fatal(err)
 		}
+
 		return s
 	}
+
 	send("POST", "/repos/octo/hello/releases", `{"tag_name":"v1"}`, 201)
 	send("GET", "/repos/octo/hello/git/ref/tags/v1", "", 200)
 	send("GET", "/", "", 200)
 	if s := state(); len(s.Releases) != 1 || s.Releases[0].Tag != "v1" || len(s.Requests) != 3 || s.Requests[2].Status != 200 || len(s.Invalid) != 0 {
 		t.Errorf("the state is %+v", s)
 	}
+
 	send("GET", "/nowhere", "", 404)
 	if s := state(); len(s.Invalid) != 1 {
 		t.Errorf("the state is %+v", s)
 	}
+
 	stop()
 	if got := <-code; got != 1 || !strings.Contains(stderr.String(), "invalid: request 4, GET /nowhere") {
 		t.Errorf("it ended with %d and %q", got, stderr.String())
@@ -84,6 +94,7 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%v ended with %d, want 2", args, code)
 		}
 	}
+
 	if code := run(t.Context(), []string{"-help"}, time.Now, io.Discard, io.Discard); code != 0 {
 		t.Errorf("-help ended with %d, want 0", code)
 	}
