@@ -94,7 +94,7 @@ func PrimaryLimit(reset time.Time) *Fault {
 }
 
 // concerns says whether the fault changes anything for a request.
-func (f *Fault) concerns(c *call) bool {
+func (f *Fault) applies(c *call) bool {
 	if f == nil {
 		return false
 	}
@@ -104,7 +104,7 @@ func (f *Fault) concerns(c *call) bool {
 }
 
 // misbehave handles a request that has a fault.
-func (s *Server) misbehave(w http.ResponseWriter, c *call, handle func(*call) answer) {
+func (s *Server) serveFault(w http.ResponseWriter, c *call, handle func(*call) answer) {
 	f := c.fault
 	upload := c.op != nil && c.op.stream
 	if upload && f.ResetAfter > 0 {

@@ -71,7 +71,7 @@ func amend(doc *openapi3.T) {
 }
 
 // complain adds to the violations. what is "request" or "answer".
-func (s *Server) complain(c *call, what string, violations ...string) {
+func (s *Server) addInvalid(c *call, what string, violations ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range violations {
@@ -86,13 +86,13 @@ func (s *Server) checkRequest(c *call) {
 	request.Header = c.Header.Clone()
 	if c.op.stream {
 		if c.Header.Get("Content-Type") == "" {
-			s.complain(c, "request", `"Use the required Content-Type header to provide the media type of the asset."`)
+			s.addInvalid(c, "request", `"Use the required Content-Type header to provide the media type of the asset."`)
 		}
 	} else {
 		c.body, _ = io.ReadAll(c.Body) // an error here is the client's leaving
 		request.Body = io.NopCloser(bytes.NewReader(c.body))
 		if mediaType, _, _ := mime.ParseMediaType(c.Header.Get("Content-Type")); len(c.body) > 0 && mediaType != "application/json" {
-			s.complain(c, "request", "body: is not application/json")
+			s.addInvalid(c, "request", "body: is not application/json")
 			request.Header.Set("Content-Type", "application/json") // GitHub reads it all the same
 		}
 	}
@@ -103,19 +103,19 @@ func (s *Server) checkRequest(c *call) {
 	})
 	for _, e := range split(err) {
 		lines := violations(e)
-		s.complain(c, "request", lines...)
+		s.addInvalid(c, "request", lines...)
 		if re, ok := e.(*openapi3filter.RequestError); ok && re.RequestBody != nil {
 			c.malformed = append(c.malformed, lines...)
 		}
 	}
 
-	s.complain(c, "request", c.undescribed()...)
+	s.addInvalid(c, "request", c.undescribedNames()...)
 }
 
-// undescribed names the parameters and properties of a request which the
+// undescribedNames names the parameters and properties of a request which the
 // description does not know. GitHub ignores them, and so does the fake; but
 // whoever sent them expected something of them.
-func (c *call) undescribed() (found []string) {
+func (c *call) undescribedNames() (found []string) {
 	for _, name := range slices.Sorted(maps.Keys(c.URL.Query())) {
 		if c.op.route.Operation.Parameters.GetByInAndName("query", name) == nil {
 			found = append(found, fmt.Sprintf("parameter %q in query: is not described", name))
@@ -156,7 +156,7 @@ func (s *Server) checkAnswer(c *call, a answer) {
 		Options:                &openapi3filter.Options{MultiError: true, IncludeResponseStatus: true},
 	})
 
-	s.complain(c, "answer", violations(err)...)
+	s.addInvalid(c, "answer", violations(err)...)
 }
 
 // split returns the errors that kin-openapi has put together.

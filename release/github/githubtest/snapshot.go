@@ -134,7 +134,7 @@ func (s *Server) snapshot(r *release) Release {
 
 // observe adds to the history what request number n has changed for the public.
 // It is called after everything that may have changed something.
-func (s *Server) observe(n int) {
+func (s *Server) recordHistory(n int) {
 	last := map[int64]Appearance{}
 	for _, a := range s.history {
 		last[a.Release.ID] = a

@@ -66,7 +66,7 @@ func (s *Server) getDownload(c *call) answer {
 		return c.notFound()
 	}
 
-	return s.content(c, r.named(rest[slash+1:]))
+	return s.content(c, r.assetNamed(rest[slash+1:]))
 }
 
 // getStored answers the addresses of storagePath.
