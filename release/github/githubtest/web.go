@@ -9,32 +9,44 @@ import (
 	"strings"
 )
 
-// web returns the handler of an address that is for people and for downloads,
-// or nil. GitHub's description does not speak of them.
+// web returns the handler of a page or a download, or nil. GitHub's description does not
+// contain their addresses.
 func (s *Server) web(c *call) func(*call) answer {
-	if c.Method != http.MethodGet && c.Method != http.MethodHead {
+	if !c.isRead() {
 		return nil
 	}
 
-	rest, inside := strings.CutPrefix(c.path, "/"+s.opts.Repo+"/releases")
+	rest, inReleases := strings.CutPrefix(c.path, s.releasesPath())
 	switch {
 	case strings.HasPrefix(c.path, "/storage/"):
 		return s.locked(s.getStored)
 	case c.path == "/favicon.ico":
 		return (*call).notFound
-	case c.path == "/", inside && rest == "":
+	case c.path == "/":
 		return s.locked(s.getPage)
-	case inside && rest == "/latest":
+	case !inReleases:
+		return nil
+	case rest == "":
+		return s.locked(s.getPage)
+	case rest == "/latest":
 		return s.locked(s.getLatestPage)
-	case inside && strings.HasPrefix(rest, "/tag/"):
+	case strings.HasPrefix(rest, "/tag/"):
 		return s.locked(s.getTagPage)
-	case inside && strings.HasPrefix(rest, "/latest/download/"), inside && strings.HasPrefix(rest, "/download/"):
+	case strings.HasPrefix(rest, "/latest/download/"):
+		return s.locked(s.getLatestDownload)
+	case strings.HasPrefix(rest, "/download/"):
 		return s.locked(s.getDownload)
 	}
 
 	return nil
 }
 
+// releasesPath returns the path of the page that lists the releases.
+func (s *Server) releasesPath() string {
+	return "/" + s.opts.Repo + "/releases"
+}
+
+// locked returns a handler that holds the lock while it calls handle.
 func (s *Server) locked(handle func(*call) answer) func(*call) answer {
 	return func(c *call) answer {
 		s.mu.Lock()
@@ -43,19 +55,21 @@ func (s *Server) locked(handle func(*call) answer) func(*call) answer {
 	}
 }
 
-// getDownload answers GET /{owner}/{repo}/releases/download/{tag}/{name} and
-// .../releases/latest/download/{name}, for published releases.
-func (s *Server) getDownload(c *call) answer {
-	rest := strings.TrimPrefix(c.path, "/"+s.opts.Repo+"/releases")
-	if name, ok := strings.CutPrefix(rest, "/latest/download/"); ok {
-		r := s.latest()
-		if r == nil {
-			return c.notFound()
-		}
-		return redirect(c.site.web + "/" + s.opts.Repo + "/releases/download/" + r.address() + "/" + name)
+// getLatestDownload answers GET /{owner}/{repo}/releases/latest/download/{name}.
+func (s *Server) getLatestDownload(c *call) answer {
+	r := s.latest()
+	if r == nil {
+		return c.notFound()
 	}
 
-	rest, err := url.PathUnescape(strings.TrimPrefix(rest, "/download/"))
+	name := strings.TrimPrefix(c.path, s.releasesPath()+"/latest/download/")
+	return redirect(c.site.web + s.releasesPath() + "/download/" + r.address() + "/" + name)
+}
+
+// getDownload answers GET /{owner}/{repo}/releases/download/{tag}/{name} for published
+// releases.
+func (s *Server) getDownload(c *call) answer {
+	rest, err := url.PathUnescape(strings.TrimPrefix(c.path, s.releasesPath()+"/download/"))
 	slash := strings.LastIndex(rest, "/") // a tag may have slashes, a name has none
 	if err != nil || slash < 0 {
 		return c.notFound()
@@ -81,29 +95,33 @@ func (s *Server) getStored(c *call) answer {
 	return c.notFound()
 }
 
+// content answers with the content of an asset, which may be nil, and counts the download.
 func (s *Server) content(c *call, a *asset) answer {
 	if a == nil || a.State != "uploaded" || a.Content == nil {
 		return c.notFound()
 	}
 
 	a.downloads++
-	return answer{status: http.StatusOK, file: a.Content, header: http.Header{
+	header := http.Header{
 		"Content-Type":        {"application/octet-stream"},
 		"Content-Disposition": {"attachment; filename=" + a.Name},
-	}}
-}
-
-// getLatestPage answers GET /{owner}/{repo}/releases/latest, where scripts look for
-// the tag of the latest release in the address to which they are sent.
-func (s *Server) getLatestPage(c *call) answer {
-	if r := s.latest(); r != nil {
-		return redirect(c.site.web + "/" + s.opts.Repo + "/releases/tag/" + r.address())
 	}
-	return redirect(c.site.web + "/" + s.opts.Repo + "/releases")
+	return answer{status: http.StatusOK, header: header, file: a.Content}
 }
 
+// getLatestPage answers GET /{owner}/{repo}/releases/latest. Scripts read the tag of the
+// latest release from the address to which it redirects.
+func (s *Server) getLatestPage(c *call) answer {
+	page := c.site.web + s.releasesPath()
+	if r := s.latest(); r != nil {
+		page += "/tag/" + r.address()
+	}
+	return redirect(page)
+}
+
+// getTagPage answers GET /{owner}/{repo}/releases/tag/{tag} for published releases.
 func (s *Server) getTagPage(c *call) answer {
-	tag, err := url.PathUnescape(strings.TrimPrefix(c.path, "/"+s.opts.Repo+"/releases/tag/"))
+	tag, err := url.PathUnescape(strings.TrimPrefix(c.path, s.releasesPath()+"/tag/"))
 	if err != nil || s.published(tag) == nil {
 		return c.notFound()
 	}
@@ -127,7 +145,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <ul>{{range .}}<li><code>{{.}}</code>{{end}}</ul>
 {{end}}`))
 
-// getPage answers GET / with all releases, drafts too.
+// getPage answers GET / with a page that shows all releases, including drafts.
 func (s *Server) getPage(c *call) answer {
 	type file struct {
 		Asset
@@ -137,11 +155,15 @@ func (s *Server) getPage(c *call) answer {
 		Release
 		Files []file
 	}
-	page := struct {
-		Repo, API string
-		Releases  []entry
-		Invalid   []string
-	}{Repo: s.opts.Repo, API: c.site.api, Invalid: s.invalid}
+	var page struct {
+		Repo     string
+		API      string
+		Releases []entry
+		Invalid  []string
+	}
+	page.Repo = s.opts.Repo
+	page.API = c.site.api
+	page.Invalid = s.invalid
 
 	for _, r := range slices.Backward(s.releases) {
 		e := entry{Release: s.snapshot(r)}
@@ -161,5 +183,6 @@ func (s *Server) getPage(c *call) answer {
 		return c.fail(http.StatusInternalServerError, err.Error())
 	}
 
-	return answer{status: http.StatusOK, body: out.Bytes(), header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}}
+	header := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+	return answer{status: http.StatusOK, header: header, body: out.Bytes()}
 }
