@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,73 +16,94 @@ import (
 	"time"
 )
 
-// A measure is what one run cost.
+// A measure is the cost of one run. Memory is 0 where it is not known.
 type measure struct {
 	wall   float64 // seconds
-	cpu    float64 // processor seconds, of the process and all its children
-	memory int64   // bytes, the most that all of its processes had at a time; 0 where that is not known
-	own    int64   // bytes, the most that the first process had by itself; 0 where that is not known
-	added  float64 // of cpu, what was not spent by compilers; ours only
+	cpu    float64 // CPU seconds of the process and all its children
+	memory int64   // bytes, the maximum of all its processes together
+	own    int64   // bytes, the maximum of the first process alone
+	added  float64 // CPU seconds outside compilers; for this program only
 }
 
 // measure runs one contestant in a state of its cache.
-func (b *benchmark) measure(ctx context.Context, c contestant, state string, targets []string) (m measure, err error) {
+func (b *benchmark) measure(ctx context.Context, c contestant, state string, targets []string) (measure, error) {
 	if state != "again" {
 		if err := os.RemoveAll(b.out(c)); err != nil {
-			return m, err
+			return measure{}, err
 		}
 	}
 
-	var said bytes.Buffer
 	args, err := c.command(targets, b.out(c))
 	if err != nil {
-		return m, err
+		return measure{}, err
 	}
-
+	var log bytes.Buffer
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = b.source(), &said, &said
-	// What a contestant does to its compilers is its own: nothing of this machine's settings.
-	// GOFLAGS is the go command's default, said aloud: an empty one is that of go env -w,
-	// and without the commit's stamp the loops would compile no main package again.
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains([]string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS"}, name)
-	}), "GOFLAGS=-buildvcs=auto", "GITHUB_TOKEN=", "GITHUB_ACTIONS=")
-	if !b.warm {
-		cmd.Env = append(cmd.Env, "GOCACHE="+b.cache())
-	}
-
+	cmd.Dir = b.source()
+	cmd.Env = b.environ()
+	cmd.Stdout = &log
+	cmd.Stderr = &log
 	ownSession(cmd)
+
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
-		return m, err
+		return measure{}, err
 	}
-
 	stop := watchMemory(cmd.Process.Pid)
 	err = cmd.Wait()
+
+	var m measure
 	m.wall = time.Since(start).Seconds()
 	m.memory, m.own = stop()
 	if err != nil {
-		return m, fmt.Errorf("%w:\n%s", err, said.Bytes())
+		return m, fmt.Errorf("%w:\n%s", err, log.Bytes())
 	}
-
 	m.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+
 	archives, err := filepath.Glob(filepath.Join(b.out(c), "*.tar.gz"))
 	if err != nil {
 		return m, err
 	}
 	if len(archives) != len(targets) {
-		return m, fmt.Errorf("%d archives for %d targets:\n%s", len(archives), len(targets), said.Bytes())
-	}
-	if c.name == ours {
-		m.added, err = b.added(c, m.cpu)
+		return m, fmt.Errorf("%d archives for %d targets:\n%s", len(archives), len(targets), log.Bytes())
 	}
 
-	return m, err
+	if c.name == ours {
+		compilers, err := b.compilerTime(c)
+		if err != nil {
+			return m, err
+		}
+		m.added = m.cpu - compilers
+	}
+
+	return m, nil
 }
 
-// added is the part of our processor time that the go builds did not take, by our report.
-func (b *benchmark) added(c contestant, cpu float64) (float64, error) {
+// environ returns the environment of a contestant.
+func (b *benchmark) environ() []string {
+	// Each contestant sets these for its compilers, or does not. The settings of this
+	// machine must not change that.
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains([]string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS"}, name)
+	})
+
+	// This is the default of the go command. It has to be set, because with an empty
+	// GOFLAGS that of go env -w is used. Without the stamp of the commit, the loops
+	// would not compile main packages for a new version.
+	env = append(env, "GOFLAGS=-buildvcs=auto")
+
+	// Nothing is published, and nothing depends on where this runs.
+	env = append(env, "GITHUB_TOKEN=", "GITHUB_ACTIONS=")
+
+	if !b.warm {
+		env = append(env, "GOCACHE="+b.cache())
+	}
+	return env
+}
+
+// compilerTime returns the CPU seconds of all go builds, according to our report.
+func (b *benchmark) compilerTime(c contestant) (float64, error) {
 	data, err := os.ReadFile(filepath.Join(b.out(c), "report.json"))
 	if err != nil {
 		return 0, err
@@ -94,17 +116,23 @@ func (b *benchmark) added(c contestant, cpu float64) (float64, error) {
 		return 0, fmt.Errorf("reading the report: %w", err)
 	}
 
+	sum := 0.0
 	for _, t := range report.Targets {
-		cpu -= t.Seconds.CPU
+		sum += t.Seconds.CPU
 	}
-
-	return cpu, nil
+	return sum, nil
 }
 
-// print prints the ratios of a comparison: ours over theirs, so that less is better.
+// print prints the ratios of a comparison, ours over theirs: less is better.
 func (b *benchmark) print(w io.Writer, n int, r results) {
+	wall := func(m measure) float64 { return m.wall }
+	cpu := func(m measure) float64 { return m.cpu }
+	memory := func(m measure) float64 { return float64(m.memory) }
+	added := func(m measure) float64 { return m.added / m.cpu }
+
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "\n%d targets\tagainst\ttime\tCPU\tmemory\n", n)
+
 	for _, state := range b.states() {
 		mine := r[state][ours]
 		for _, other := range b.against {
@@ -112,42 +140,44 @@ func (b *benchmark) print(w io.Writer, n int, r results) {
 			if len(theirs) == 0 {
 				continue
 			}
-
 			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", state, other,
-				ratio(mine, theirs, func(m measure) float64 { return m.wall }),
-				ratio(mine, theirs, func(m measure) float64 { return m.cpu }),
-				ratio(mine, theirs, func(m measure) float64 { return float64(m.memory) }))
+				ratio(mine, theirs, wall),
+				ratio(mine, theirs, cpu),
+				ratio(mine, theirs, memory))
 		}
 
-		fmt.Fprintf(tw, "%s\tof it, not compiling\t\t%s\tmost of our own process: %d MB\n", state,
-			spread(mine, func(m measure) float64 { return m.added / m.cpu }), slices.MaxFunc(mine, func(x, y measure) int { return int(x.own - y.own) }).own>>20)
+		most := slices.MaxFunc(mine, func(x, y measure) int { return cmp.Compare(x.own, y.own) })
+		fmt.Fprintf(tw, "%s\tof it, not compiling\t\t%s\tour own process at most: %d MB\n",
+			state, spread(mine, added), most.own>>20)
 	}
 
-	_ = tw.Flush() // as with fmt.Printf: a terminal that is gone
+	_ = tw.Flush() // fails only if the terminal is gone, as fmt.Printf does
 }
 
-// ratio is the median of the rounds' ratios, with the least and the greatest.
-func ratio(mine, theirs []measure, of func(measure) float64) string {
+// ratio returns the median of the rounds' ratios, with the least and the greatest.
+func ratio(mine, theirs []measure, value func(measure) float64) string {
 	ratios := make([]float64, len(mine))
 	for i := range mine {
-		if of(mine[i]) == 0 || of(theirs[i]) == 0 {
+		if value(mine[i]) == 0 || value(theirs[i]) == 0 {
 			return "not known"
 		}
-		ratios[i] = of(mine[i]) / of(theirs[i])
+		ratios[i] = value(mine[i]) / value(theirs[i])
 	}
 
 	return median(ratios)
 }
 
-func spread(mine []measure, of func(measure) float64) string {
+// spread returns the median of the rounds' values, with the least and the greatest.
+func spread(mine []measure, value func(measure) float64) string {
 	values := make([]float64, len(mine))
 	for i := range mine {
-		values[i] = of(mine[i])
+		values[i] = value(mine[i])
 	}
 
 	return median(values)
 }
 
+// median formats the median of values, with the least and the greatest.
 func median(values []float64) string {
 	slices.Sort(values)
 	middle := (values[len(values)/2] + values[(len(values)-1)/2]) / 2

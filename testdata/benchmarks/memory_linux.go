@@ -11,31 +11,39 @@ import (
 	"time"
 )
 
-// ownSession puts a command into a session of its own, by which its children are found,
-// and ended with it.
+// ownSession starts a command in a new session, by which its children are found, and
+// interrupted together with it.
 func ownSession(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 10 * time.Second
 }
 
-// watchMemory looks four times a second at the resident memory of all processes of a
-// session, until stop. Pages that two processes share count twice. Source: proc_pid_stat(5).
-func watchMemory(session int) (stop func() (all, leader int64)) {
-	type most struct{ all, leader int64 }
-	ended, result := make(chan struct{}), make(chan most)
+// watchMemory samples the resident memory of all processes of a session four times a
+// second, until stop is called. stop returns the maximum of all together, and that of the
+// first process alone. Pages that two processes share count twice. Source:
+// proc_pid_stat(5).
+func watchMemory(session int) (stop func() (all, first int64)) {
+	type maximum struct {
+		all   int64
+		first int64
+	}
+	ended := make(chan struct{})
+	result := make(chan maximum)
+
 	go func() {
-		var m most
+		var m maximum
 		tick := time.NewTicker(250 * time.Millisecond)
 		defer tick.Stop()
+
 		for {
 			select {
 			case <-ended:
 				result <- m
 				return
 			case <-tick.C:
-				all, leader := resident(session)
-				m.all, m.leader = max(m.all, all), max(m.leader, leader)
+				m.all = max(m.all, residentMemory(session))
+				m.first = max(m.first, peakMemory(session))
 			}
 		}
 	}()
@@ -43,41 +51,43 @@ func watchMemory(session int) (stop func() (all, leader int64)) {
 	return func() (int64, int64) {
 		close(ended)
 		m := <-result
-		return m.all, m.leader
+		return m.all, m.first
 	}
 }
 
-func resident(session int) (all, leader int64) {
+// residentMemory returns the resident memory of all processes of a session, in bytes.
+func residentMemory(session int) int64 {
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
-		return 0, 0
+		return 0
 	}
 
+	pages := int64(0)
 	for _, file := range files {
-		data, err := os.ReadFile(file) // a process may be gone by now
+		data, err := os.ReadFile(file)
 		if err != nil {
-			continue
+			continue // the process has ended
 		}
 
-		// PID (NAME) STATE PPID PGRP SESSION ... RSS is the 24th field; NAME may have anything in it.
+		// PID (NAME) STATE PPID PGRP SESSION ... The resident set size is the 24th
+		// field. NAME can contain anything, so count from the last parenthesis.
 		fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
 		if len(fields) < 22 || string(fields[3]) != strconv.Itoa(session) {
 			continue
 		}
-
-		pages, err := strconv.ParseInt(string(fields[21]), 10, 64)
+		n, err := strconv.ParseInt(string(fields[21]), 10, 64)
 		if err != nil {
 			continue
 		}
-
-		all += pages * int64(os.Getpagesize())
+		pages += n
 	}
 
-	return all, peak(session)
+	return pages * int64(os.Getpagesize())
 }
 
-// peak is the most memory that a process had so far (proc_pid_status(5)), 0 if it is gone.
-func peak(pid int) int64 {
+// peakMemory returns the most memory that a process had so far, in bytes, or 0 if the
+// process has ended. Source: proc_pid_status(5).
+func peakMemory(pid int) int64 {
 	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0
@@ -88,7 +98,6 @@ func peak(pid int) int64 {
 	if len(words) == 0 {
 		return 0
 	}
-
 	kilobytes, err := strconv.ParseInt(words[0], 10, 64)
 	if err != nil {
 		return 0
