@@ -3,6 +3,7 @@ package actiontest
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,65 +14,69 @@ import (
 	"testing"
 )
 
-// How the action starts, under act: the program it fetches, and the build cache.
+const prebuiltPath = "/org/go-static-release/releases/download/v9.8.7/"
 
-// fetchProgram makes the action a commit that was released. Its source does not even
-// compile, so that the program can only be the one that is fetched.
-func (u *actUser) fetchProgram() {
-	u.t.Helper()
+func prebuiltFile() string { return "go-static-release_9.8.7_linux_" + runtime.GOARCH }
 
-	program := filepath.Join(u.t.TempDir(), "program")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-X github.com/org/go-static-release/release.version=9.8.7", "-o", program, repository)
+// usePrebuilt makes the action a commit that was released. Its source does not compile, so
+// the program can only be the one that is fetched.
+func (p *project) usePrebuilt() {
+	p.t.Helper()
+
+	program := filepath.Join(p.t.TempDir(), "program")
+	build := exec.Command("go", "build", "-trimpath",
+		"-ldflags", "-X github.com/org/go-static-release/release.version=9.8.7",
+		"-o", program, repository)
 	if out, err := build.CombinedOutput(); err != nil {
-		u.t.Fatalf("%v: %s", err, out)
+		p.t.Fatalf("%v: %s", err, out)
+	}
+	prebuilt, err := os.ReadFile(program)
+	if err != nil {
+		p.t.Fatal(err)
 	}
 
-	var err error
-	if u.prebuilt, err = os.ReadFile(program); err != nil {
-		u.t.Fatal(err)
-	}
-
-	u.action = copyAction(u.t)
+	p.prebuilt = prebuilt
+	p.action = copyAction(p.t)
 	for name, content := range map[string]string{
 		"VERSION":    "9.8.7\n",
-		"SHA256SUMS": fmt.Sprintf("%x  %s\n", sha256.Sum256(u.prebuilt), actPrebuiltFile()),
+		"SHA256SUMS": fmt.Sprintf("%x  %s\n", sha256.Sum256(prebuilt), prebuiltFile()),
 		"main.go":    "this is not Go\n",
 	} {
-		if err := os.WriteFile(filepath.Join(u.action, name), []byte(content), 0o644); err != nil {
-			u.t.Fatal(err)
+		if err := os.WriteFile(filepath.Join(p.action, name), []byte(content), 0o644); err != nil {
+			p.t.Fatal(err)
 		}
 	}
 }
 
-const actPrebuiltPath = "/org/go-static-release/releases/download/v9.8.7/"
+func testPrebuilt(t *testing.T, p *project) {
+	p.usePrebuilt()
+	p.writeWorkflow()
+	p.commit("v1.2.3")
+	job := p.push(writeToken)
 
-func actPrebuiltFile() string { return "go-static-release_9.8.7_linux_" + runtime.GOARCH }
+	job.checkSucceeded(t, true)
+	job.checkLog(t,
+		"fetched and checked: http://127.0.0.1:",
+		"no build cache is kept: the job has its own, named by GOCACHE\n",
+	)
+	p.checkComplete(p.gh.Releases()[0])
+	p.checkCaches("")
 
-func actPrebuilt(t *testing.T, u *actUser) {
-	u.fetchProgram()
-	u.write()
-	u.commit("v1.2.3")
-	job := u.push(actToken)
-	job.ended(t, true)
-	job.said(t, "fetched and checked: http://127.0.0.1:", "no build cache is kept: the job has its own, named by GOCACHE\n")
-	u.complete(u.gh.Releases()[0])
-	if report := u.kept("dist", "report.json"); !bytes.Contains(report, []byte(`"program": "9.8.7"`)) {
+	report := p.readKept("dist", "report.json")
+	if !bytes.Contains(report, []byte(`"program": "9.8.7"`)) {
 		t.Errorf("not made by the program that was fetched:\n%s", report)
 	}
-
-	u.cached("")
 }
 
-// actCaches makes an actions/cache that keeps what it is given in the directory $CACHES: act
-// has no cache service that the real one could talk to.
-func actCaches(t *testing.T) string {
-	t.Helper()
-
-	dir := t.TempDir()
-	const inputs = "inputs:\n  path: { required: true }\n  key: { required: true }\n"
-
-	for name, content := range map[string]string{
-		"restore": inputs + `  restore-keys: { default: '' }
+// The actions actions/cache/restore and actions/cache/save for act, which has no cache
+// service. They store caches as directories in $CACHES, and log what they do there.
+const (
+	restoreAction = `name: restore
+description: a stand-in
+inputs:
+  path: { required: true }
+  key: { required: true }
+  restore-keys: { default: '' }
 outputs:
   cache-matched-key: { value: '${{ steps.find.outputs.cache-matched-key }}' }
 runs:
@@ -90,8 +95,14 @@ runs:
         DIR: ${{ inputs.path }}
         KEY: ${{ inputs.key }}
         RESTORE: ${{ inputs.restore-keys }}
-`,
-		"save": inputs + `runs:
+`
+
+	saveAction = `name: save
+description: a stand-in
+inputs:
+  path: { required: true }
+  key: { required: true }
+runs:
   using: composite
   steps:
     - shell: sh
@@ -102,13 +113,23 @@ runs:
       env:
         DIR: ${{ inputs.path }}
         KEY: ${{ inputs.key }}
-`,
+`
+)
+
+// fakeActionsCache returns a directory that replaces actions/cache.
+func fakeActionsCache(t *testing.T) string {
+	t.Helper()
+
+	dir := t.TempDir()
+	for name, action := range map[string]string{
+		"restore": restoreAction,
+		"save":    saveAction,
 	} {
 		path := filepath.Join(dir, name, "action.yml")
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte("name: "+name+"\ndescription: a stand-in\n"+content), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(action), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,26 +137,15 @@ runs:
 	return dir
 }
 
-// event is the payload of the push.
-func (u *actUser) event() string {
-	u.t.Helper()
-	path := filepath.Join(u.t.TempDir(), "event.json")
-	if err := os.WriteFile(path, []byte(`{"repository": {"default_branch": "main"}}`), 0o600); err != nil {
-		u.t.Fatal(err)
-	}
+// checkCaches checks what was done with caches since the last call, such as "restored KEY,
+// saved KEY", where KEY stands for any key.
+func (p *project) checkCaches(want string) {
+	p.t.Helper()
 
-	return path
-}
-
-// cached fails the test unless this was done with caches since it was called last. KEY
-// stands for any key.
-func (u *actUser) cached(want string) {
-	u.t.Helper()
-
-	path := filepath.Join(u.caches, "log")
+	path := filepath.Join(p.caches, "log")
 	data, err := os.ReadFile(path)
-	if err != nil && !os.IsNotExist(err) {
-		u.t.Fatal(err)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		p.t.Fatal(err)
 	}
 
 	var have []string
@@ -146,92 +156,94 @@ func (u *actUser) cached(want string) {
 		}
 		have = append(have, verb+" "+key)
 	}
-
 	if got := strings.Join(have, ", "); got != want {
-		u.t.Errorf("caches: %q, expected %q:\n%s", got, want, data)
+		p.t.Errorf("caches: %q, want %q:\n%s", got, want, data)
 	}
+
 	if err := os.RemoveAll(path); err != nil {
-		u.t.Fatal(err)
+		p.t.Fatal(err)
 	}
 }
 
-// next makes the next commit of the same repository, as a fresh runner gets it.
-func (u *actUser) next(tag string) {
-	u.t.Helper()
+// commitForNewRunner makes another commit and removes the files of earlier jobs, which a
+// new runner does not have.
+func (p *project) commitForNewRunner(tag string) {
+	p.t.Helper()
 
-	for _, dir := range []string{u.keep, filepath.Join(u.dir, "dist")} {
+	for _, dir := range []string{p.keep, filepath.Join(p.dir, "dist")} {
 		entries, err := os.ReadDir(dir)
-		if err != nil && !os.IsNotExist(err) {
-			u.t.Fatal(err)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			p.t.Fatal(err)
 		}
-
 		for _, e := range entries {
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-				u.t.Fatal(err)
+				p.t.Fatal(err)
 			}
 		}
 	}
 
-	u.file("notes.txt", tag)
-	u.commit(tag)
+	p.writeFile("notes.txt", tag)
+	p.commit(tag)
 }
 
-// actCache: main is compiled from nothing and saved; the tag that follows needs no
-// compiler, and saves nothing that only it could read.
-func actCache(t *testing.T, u *actUser) {
-	u.fetchProgram()
-	u.ownCache, u.targets = true, "linux/amd64"
-	u.write()
-	u.commit("")
-	job := u.push(actToken)
-	job.ended(t, true)
-	job.said(t, " to save; 0 B in 0 files removed, which this run did not use\n")
-	u.cached("restored '', saved KEY")
-	kept := u.cacheEntries()
+// A run on the default branch fills the build cache, and the run of the tag that follows
+// uses it. That run does not save a cache, because no other run could read it.
+func testCache(t *testing.T, p *project) {
+	p.usePrebuilt()
+	p.ownCache = true
+	p.targets = "linux/amd64"
+	p.writeWorkflow()
+	p.commit("")
+	job := p.push(writeToken)
+	job.checkSucceeded(t, true)
+	job.checkLog(t, " to save; 0 B in 0 files removed, which this run did not use\n")
+	p.checkCaches("restored '', saved KEY")
+	entries := p.cacheEntries()
 
-	job = u.push(actToken) // main again: it is there
-	job.ended(t, true)
-	u.cached("restored KEY")
+	// The same commit again: its cache exists.
+	job = p.push(writeToken)
+	job.checkSucceeded(t, true)
+	p.checkCaches("restored KEY")
 
-	u.next("v1.2.3")
-	job = u.push(actToken)
-	job.ended(t, true)
-	u.cached("restored KEY")
-	if len(u.gh.Releases()) != 1 {
-		t.Errorf("releases: %+v", u.gh.Releases())
+	p.commitForNewRunner("v1.2.3")
+	job = p.push(writeToken)
+	job.checkSucceeded(t, true)
+	p.checkCaches("restored KEY")
+	if len(p.gh.Releases()) != 1 {
+		t.Errorf("releases: %+v", p.gh.Releases())
 	}
 
-	// Other dependencies: main starts from the nearest there is and saves its own.
-	u.file("go.sum", "example.com/dependency v1.0.0/go.mod h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")
-	u.git("tag", "--delete", "v1.2.3")
-	u.next("")
-	job = u.push(actToken)
-	job.ended(t, true)
-	u.cached("restored KEY, saved KEY")
-	if now := u.cacheEntries(); now < kept+10 {
-		t.Errorf("%d entries in two caches, and %d in the first", now, kept)
+	// With other dependencies the run starts with the nearest cache and saves its own.
+	p.writeFile("go.sum", "example.com/dependency v1.0.0/go.mod h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n")
+	p.git("tag", "--delete", "v1.2.3")
+	p.commitForNewRunner("")
+	job = p.push(writeToken)
+	job.checkSucceeded(t, true)
+	p.checkCaches("restored KEY, saved KEY")
+	if now := p.cacheEntries(); now < entries+10 {
+		t.Errorf("%d entries in two caches, and %d in the first", now, entries)
 	}
 
-	u.write("cache: false")
-	u.next("v1.2.4")
-	job = u.push(actToken)
-	job.ended(t, true)
-	job.said(t, "no build cache is kept: cache is false (input cache)\n")
-	u.cached("")
+	p.writeWorkflow("cache: false")
+	p.commitForNewRunner("v1.2.4")
+	job = p.push(writeToken)
+	job.checkSucceeded(t, true)
+	job.checkLog(t, "no build cache is kept: cache is false (input cache)\n")
+	p.checkCaches("")
 }
 
-// cacheEntries counts the files in all caches that were saved.
-func (u *actUser) cacheEntries() (n int) {
-	u.t.Helper()
+// cacheEntries returns the number of files in all saved caches.
+func (p *project) cacheEntries() (n int) {
+	p.t.Helper()
 
-	err := filepath.WalkDir(u.caches, func(_ string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(p.caches, func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			n++
 		}
 		return err
 	})
 	if err != nil || n < 50 {
-		u.t.Fatalf("%d files in the saved caches, %v", n, err)
+		p.t.Fatalf("%d files in the saved caches, %v", n, err)
 	}
 
 	return n
