@@ -2,6 +2,7 @@ package actiontest
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -18,45 +19,14 @@ import (
 // getScript is the first step of the action, which gets the program.
 const getScript = ".github/action/get"
 
-// A getter is one run of getScript: a shell, the tools it finds, a server, and a go command
-// that says how it was called.
-type getter struct {
-	t       *testing.T
-	shell   []string
-	action  string   // the action's directory
-	temp    string   // RUNNER_TEMP
-	bin     string   // all that is on PATH
-	proxied bool     // something was asked of another server
-	env     []string // the last value of a name wins
-
-	mu    sync.Mutex // held by a request
-	asked []string   // paths
-	serve http.HandlerFunc
-}
-
-// ServeHTTP is GitHub, and the proxy for all that goes to https.
-func (g *getter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-
-	if r.Method == http.MethodConnect {
-		g.proxied = true
-		http.Error(w, "nobody is to leave this machine", http.StatusForbidden)
-		return
-	}
-
-	g.asked = append(g.asked, r.URL.Path)
-	g.serve(w, r)
-}
-
 const (
-	getFile    = "go-static-release_1.2.3_linux_amd64"
-	getFetched = "#!/bin/sh\necho fetched\n"
-	getBuilt   = "#!/bin/sh\necho built\n"
+	getFile         = "go-static-release_1.2.3_linux_amd64"
+	fetchedProgram  = "#!/bin/sh\necho fetched\n"
+	compiledProgram = "#!/bin/sh\necho built\n"
 )
 
-// getGo is a go command that builds getBuilt.
-const getGo = `#!/bin/sh
+// fakeGo is a go command that logs how it was called, and builds compiledProgram.
+const fakeGo = `#!/bin/sh
 if [ "$1" = env ]; then
   echo "host of $2" | tr -d ' '
   exit
@@ -71,63 +41,116 @@ done
 exit "${GO_STATUS:-0}"
 `
 
+// A getter runs getScript in a shell, with the tools on its PATH, fakeGo and a server.
+type getter struct {
+	t       *testing.T
+	shell   []string // command line of the shell
+	action  string   // directory of the action
+	program string   // where getScript leaves the program
+	temp    string   // RUNNER_TEMP
+	bin     string   // the only directory on PATH
+	env     []string // added to the environment; the last value of a name wins
+
+	mu      sync.Mutex // held during a request
+	serve   http.HandlerFunc
+	asked   []string // paths of the requests to the server
+	proxied bool     // there was a request to another server
+}
+
 func newGetter(t *testing.T, shell string) *getter {
 	t.Helper()
 
-	g := &getter{t: t, shell: strings.Fields(shell), temp: t.TempDir(), bin: t.TempDir(), action: filepath.Join(t.TempDir(), "act ion")}
+	temp := t.TempDir()
+	g := &getter{
+		t:       t,
+		shell:   strings.Fields(shell),
+		action:  filepath.Join(t.TempDir(), "act ion"),
+		program: filepath.Join(temp, "go-static-release.exe"),
+		temp:    temp,
+		bin:     t.TempDir(),
+		serve:   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, fetchedProgram) },
+	}
 	if _, err := exec.LookPath(g.shell[0]); err != nil {
 		t.Skipf("THE FIRST STEP OF THE ACTION IS NOT TESTED WITH %s, which is not on PATH", shell)
 	}
 
-	g.serve = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, getFetched) }
-	for _, tool := range []string{"cat", "chmod", "curl", "cut", "mktemp", "mv", "rm", "sed", "sha256sum", "shasum", "tr"} {
-		g.tool(tool)
+	for _, tool := range []string{
+		"cat", "chmod", "curl", "cut", "mktemp", "mv", "rm", "sed", "sha256sum", "shasum", "tr",
+	} {
+		g.addTool(tool)
 	}
+	g.writeFile(filepath.Join(g.bin, "go"), fakeGo, 0o755)
 
-	g.file(filepath.Join(g.bin, "go"), getGo, 0o755)
 	script, err := os.ReadFile(filepath.Join(repository, filepath.FromSlash(getScript)))
 	if err != nil {
 		t.Fatal(err)
 	}
-
-	g.file(filepath.Join(g.action, filepath.FromSlash(getScript)), string(script), 0o755)
-	g.release(getFetched)
+	g.writeFile(g.script(), string(script), 0o755)
+	g.writeRelease()
 
 	return g
 }
 
-// tool puts a command on PATH: the shell's own, if it has commands in it.
-func (g *getter) tool(name string) {
+// script returns the path of getScript in the action.
+func (g *getter) script() string {
+	return filepath.Join(g.action, filepath.FromSlash(getScript))
+}
+
+// ServeHTTP is GitHub, and the proxy for requests to all other servers, which it refuses.
+func (g *getter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	if r.Method == http.MethodConnect {
+		g.proxied = true
+		http.Error(w, "no other servers in a test", http.StatusForbidden)
+		return
+	}
+
+	g.asked = append(g.asked, r.URL.Path)
+	g.serve(w, r)
+}
+
+// addTool puts a command on PATH: that of busybox if busybox is the shell.
+func (g *getter) addTool(name string) {
 	g.t.Helper()
 
-	path, err := exec.LookPath(name)
+	command := name
 	if g.shell[0] == "busybox" && name != "curl" && name != "shasum" {
-		path, err = exec.LookPath("busybox")
+		command = "busybox"
 	}
+	path, err := exec.LookPath(command)
 	if err != nil {
-		return // macOS has one of sha256sum and shasum
+		return // macOS has only one of sha256sum and shasum
 	}
 	if err := os.Symlink(path, filepath.Join(g.bin, name)); err != nil {
 		g.t.Fatal(err)
 	}
 }
 
-// without takes commands off PATH.
-func (g *getter) without(tools ...string) {
+// hasTool reports whether a command is on PATH.
+func (g *getter) hasTool(name string) bool {
+	_, err := os.Stat(filepath.Join(g.bin, name))
+	return err == nil
+}
+
+// removeTools takes commands off PATH. It skips the test if busybox is the shell and
+// contains the first of them.
+func (g *getter) removeTools(names ...string) {
 	g.t.Helper()
 
-	if g.shell[0] == "busybox" && !slices.Contains([]string{"curl", "go"}, tools[0]) {
-		g.t.Skip("busybox has it in itself")
+	if g.shell[0] == "busybox" && names[0] != "curl" && names[0] != "go" {
+		g.t.Skip("busybox contains it")
 	}
-
-	for _, tool := range tools {
-		if err := os.Remove(filepath.Join(g.bin, tool)); err != nil && !os.IsNotExist(err) {
+	for _, name := range names {
+		err := os.Remove(filepath.Join(g.bin, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			g.t.Fatal(err)
 		}
 	}
 }
 
-func (g *getter) file(path, content string, mode fs.FileMode) {
+func (g *getter) writeFile(path, content string, mode fs.FileMode) {
 	g.t.Helper()
 
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -138,90 +161,157 @@ func (g *getter) file(path, content string, mode fs.FileMode) {
 	}
 }
 
-// release makes the action one whose program has this content.
-func (g *getter) release(content string) {
+// readAction reads a file of the action.
+func (g *getter) readAction(name string) string {
 	g.t.Helper()
-	other := strings.Repeat("0", 64)
-	g.file(filepath.Join(g.action, "VERSION"), "1.2.3\n", 0o644)
-	g.file(filepath.Join(g.action, "SHA256SUMS"), fmt.Sprintf("%s  go-static-release_1.2.3_darwin_amd64\n%x  %s\n%s  %s.exe\n",
-		other, sha256.Sum256([]byte(content)), getFile, other, getFile), 0o644)
+
+	data, err := os.ReadFile(filepath.Join(g.action, name))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return string(data)
 }
 
-// run runs the step and returns what it said, with how the go command was called.
-func (g *getter) run(status int) (said, called string) {
+// writeAction writes a file of the action.
+func (g *getter) writeAction(name, content string) {
+	g.t.Helper()
+	g.writeFile(filepath.Join(g.action, name), content, 0o644)
+}
+
+// writeRelease makes the action a released commit, whose program is fetchedProgram.
+func (g *getter) writeRelease() {
+	g.t.Helper()
+
+	other := strings.Repeat("0", 64)
+	sums := other + "  go-static-release_1.2.3_darwin_amd64\n"
+	sums += fmt.Sprintf("%x  %s\n", sha256.Sum256([]byte(fetchedProgram)), getFile)
+	sums += other + "  " + getFile + ".exe\n"
+	g.writeAction("VERSION", "1.2.3\n")
+	g.writeAction("SHA256SUMS", sums)
+}
+
+// A getRun is the result of one run of getScript.
+type getRun struct {
+	output string
+	goLog  string // how the go command was called; "" if it was not
+}
+
+// run runs getScript, which must exit with status.
+func (g *getter) run(status int) getRun {
 	g.t.Helper()
 
 	log := filepath.Join(g.t.TempDir(), "called")
 	server := httptest.NewServer(g)
-	cmd := exec.Command(g.shell[0], append(g.shell[1:], filepath.Join(g.action, filepath.FromSlash(getScript)))...)
+	cmd := exec.Command(g.shell[0], append(g.shell[1:], g.script())...)
 	cmd.Env = append([]string{
-		"PATH=" + g.bin, "RUNNER_TEMP=" + g.temp, "GITHUB_ACTION_PATH=" + g.action, "GITHUB_SERVER_URL=" + server.URL,
-		"RUNNER_OS=Linux", "RUNNER_ARCH=X64", "https_proxy=" + server.URL, "GO_CALLED=" + log,
-		"GOOS=js", "GOARCH=wasm", "GOFLAGS=-mod=vendor", "GOTOOLCHAIN=local", "GO111MODULE=off", "GOAMD64=v4", "GOEXPERIMENT=none", "GOFIPS140=latest", "CC=none",
-	}, g.env...)
+		"PATH=" + g.bin,
+		"RUNNER_TEMP=" + g.temp,
+		"RUNNER_OS=Linux",
+		"RUNNER_ARCH=X64",
+		"GITHUB_ACTION_PATH=" + g.action,
+		"GITHUB_SERVER_URL=" + server.URL,
+		"https_proxy=" + server.URL,
+		"GO_CALLED=" + log,
 
+		// Settings of the user's job, which must not reach the build.
+		"GOOS=js",
+		"GOARCH=wasm",
+		"GOFLAGS=-mod=vendor",
+		"GOTOOLCHAIN=local",
+		"GO111MODULE=off",
+		"GOAMD64=v4",
+		"GOEXPERIMENT=none",
+		"GOFIPS140=latest",
+		"CC=none",
+	}, g.env...)
 	out, err := cmd.CombinedOutput()
 	server.Close() // waits for the last request
+
 	if got := cmd.ProcessState.ExitCode(); got != status {
-		g.t.Fatalf("exit status %d (%v), expected %d:\n%s", got, err, status, out)
+		g.t.Fatalf("exit status %d (%v), want %d:\n%s", got, err, status, out)
+	}
+	left, err := filepath.Glob(filepath.Join(g.temp, "go-static-release.??????"))
+	if err != nil || len(left) > 0 {
+		g.t.Errorf("temporary files are left: %q, %v", left, err)
 	}
 
-	data, err := os.ReadFile(log)
-	if err != nil && !os.IsNotExist(err) {
+	goLog, err := os.ReadFile(log)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		g.t.Fatal(err)
 	}
-	if left, err := filepath.Glob(filepath.Join(g.temp, "go-static-release.??????")); err != nil || len(left) > 0 {
-		g.t.Errorf("left: %q, %v", left, err)
-	}
-
-	return string(out), string(data)
+	return getRun{output: string(out), goLog: string(goLog)}
 }
 
-// fetched runs the step, which must leave the fetched program, and no compiler run.
-func (g *getter) fetched() (said string) {
+// wantFetched runs getScript, which must fetch the program without warnings and without
+// calling a compiler.
+func (g *getter) wantFetched() getRun {
 	g.t.Helper()
 
-	said, called := g.run(0)
-	g.t.Log(said)
-	g.has(getFetched)
-	if called != "" || strings.Contains(said, "::") {
-		g.t.Errorf("go was called, or a warning given: %q\n%s", called, said)
+	run := g.run(0)
+	g.t.Log(run.output)
+	g.checkProgram(fetchedProgram)
+	if run.goLog != "" {
+		g.t.Errorf("go was called: %s", run.goLog)
+	}
+	if strings.Contains(run.output, "::") {
+		g.t.Errorf("there is a warning:\n%s", run.output)
 	}
 
-	return said
+	fi, err := os.Stat(g.program)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if fi.Mode().Perm() != 0o755 {
+		g.t.Errorf("the program has the mode %v", fi.Mode())
+	}
+
+	return run
 }
 
-// built runs the step, which must build the program from source, and say so if there
-// is a program that could not be had.
-func (g *getter) built(warnings ...string) {
+// wantBuilt runs getScript, which must build the program from source, and print exactly
+// these warnings.
+func (g *getter) wantBuilt(warnings ...string) {
 	g.t.Helper()
 
-	said, called := g.run(0)
-	g.has(getBuilt)
-	if want := "go build -trimpath -buildvcs=false -ldflags -s -w"; !strings.HasPrefix(called, want) || !strings.Contains(called, "\nsaved settings: off;    ; modules from hostofGOPROXY\n") || !strings.Contains(called, "\non -mod=readonly off auto 0 hostofGOHOSTOS hostofGOHOSTARCH in "+g.action) {
-		g.t.Errorf("go was called so: %s", called)
+	run := g.run(0)
+	g.checkProgram(compiledProgram)
+	if !strings.HasPrefix(run.goLog, "go build -trimpath -buildvcs=false -ldflags -s -w") {
+		g.t.Errorf("go was called so: %s", run.goLog)
 	}
-
-	for _, w := range warnings {
-		if !strings.Contains(said, "::warning title=go-static-release::"+w) {
-			g.t.Errorf("no warning %q:\n%s", w, said)
+	for _, want := range []string{
+		"\nsaved settings: off;    ; modules from hostofGOPROXY\n",
+		"\non -mod=readonly off auto 0 hostofGOHOSTOS hostofGOHOSTARCH in " + g.action,
+	} {
+		if !strings.Contains(run.goLog, want) {
+			g.t.Errorf("go was called without %q: %s", want, run.goLog)
 		}
 	}
 
-	if n := strings.Count(said, "::warning"); n != len(warnings) {
-		g.t.Errorf("%d warnings, expected %d:\n%s", n, len(warnings), said)
+	for _, warning := range warnings {
+		if !strings.Contains(run.output, "::warning title=go-static-release::"+warning) {
+			g.t.Errorf("no warning %q:\n%s", warning, run.output)
+		}
+	}
+	if n := strings.Count(run.output, "::warning"); n != len(warnings) {
+		g.t.Errorf("%d warnings, want %d:\n%s", n, len(warnings), run.output)
 	}
 }
 
-func (g *getter) has(content string) {
+// checkProgram checks the content of the program that getScript has left.
+func (g *getter) checkProgram(want string) {
 	g.t.Helper()
 
-	path := filepath.Join(g.temp, "go-static-release.exe")
-	data, err := os.ReadFile(path)
-	if err != nil || string(data) != content {
-		g.t.Fatalf("the program is %q, %v, expected %q", data, err, content)
+	data, err := os.ReadFile(g.program)
+	if err != nil || string(data) != want {
+		g.t.Fatalf("the program is %q, %v, want %q", data, err, want)
 	}
-	if fi, err := os.Stat(path); content == getFetched && (err != nil || fi.Mode().Perm() != 0o755) {
-		g.t.Errorf("the program has the mode %v, %v", fi.Mode(), err)
+}
+
+// checkAsked checks the paths of the requests to the server.
+func (g *getter) checkAsked(want ...string) {
+	g.t.Helper()
+
+	if !slices.Equal(g.asked, want) {
+		g.t.Errorf("requests for %q, want %q", g.asked, want)
 	}
 }
