@@ -54,7 +54,6 @@ func (s *Server) listReleases(c *call) answer {
 
 	part, links := paginate(c, listed)
 	list := make([]any, 0, len(part))
-
 	for _, r := range part {
 		list = append(list, s.releaseJSON(c, r))
 	}
@@ -113,8 +112,18 @@ func (s *Server) createRelease(c *call) answer {
 
 	now := s.now()
 	id := s.newID()
-	r := &release{slug: slug(id), listDelay: s.opts.ListDelay, updated: now}
-	r.Release = Release{ID: id, Target: "main", Draft: true, Created: now}
+	r := &release{
+		Release: Release{
+			ID:      id,
+			Target:  "main",
+			Draft:   true,
+			Created: now,
+		},
+		updated:   now,
+		slug:      slug(id),
+		listDelay: s.opts.ListDelay,
+	}
+
 	if deref(req.Notes) {
 		notes := s.notes(c, deref(req.Tag), "")
 		r.Name = deref(req.Tag)
@@ -126,14 +135,15 @@ func (s *Server) createRelease(c *call) answer {
 			req.Body = &joined
 		}
 	}
+
 	if refusal, ok := s.apply(c, r, req, deref(req.Draft)); !ok {
 		return refusal
 	}
 
 	s.releases = append(s.releases, r)
+
 	a := reply(http.StatusCreated, s.releaseJSON(c, r))
 	a.header.Set("Location", c.site.api+s.path("releases", r.ID))
-
 	return a
 }
 
@@ -163,6 +173,7 @@ func (s *Server) updateRelease(c *call) answer {
 		return c.invalid(reasons...)
 	}
 
+	// Change a copy, because the request may still be refused.
 	next := *r
 	next.updated = s.now()
 	if r.Draft && draft && req.Tag == nil {
@@ -173,7 +184,6 @@ func (s *Server) updateRelease(c *call) answer {
 	}
 
 	*r = next
-
 	return reply(http.StatusOK, s.releaseJSON(c, r))
 }
 
@@ -185,6 +195,7 @@ func immutableRefusals(r *release, req releaseRequest) (reasons []fieldError) {
 	if !r.Immutable {
 		return nil
 	}
+
 	if deref(req.Draft) {
 		reasons = append(reasons, custom("state", "state cannot be changed when release is immutable"))
 	}
@@ -244,7 +255,6 @@ func (s *Server) deleteRelease(c *call) answer {
 	}
 
 	s.releases = slices.DeleteFunc(s.releases, func(other *release) bool { return other == r })
-
 	return answer{status: http.StatusNoContent}
 }
 

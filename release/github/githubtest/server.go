@@ -72,6 +72,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 		s.addInFlight(1)
 		defer s.addInFlight(-1)
+
 		if c.fault == nil && s.overSecondaryLimit(c) {
 			c.fault = SecondaryLimit(0)
 		}

@@ -131,17 +131,33 @@ func (s *Server) getTagPage(c *call) answer {
 var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <meta charset="utf-8">
 <title>{{.Repo}}: releases</title>
-<style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}code,pre{font-size:.85em}td{padding-right:1.5em}</style>
+<style>
+body { font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em }
+code, pre { font-size: .85em }
+td { padding-right: 1.5em }
+</style>
 <h1>{{.Repo}}</h1>
 <p>A fake GitHub. The API is at <code>{{.API}}</code>.</p>
-{{range .Releases}}<h2>{{or .Name .Tag}}</h2>
-<p>{{.Tag}}{{if .Draft}}, a draft{{end}}{{if .Prerelease}}, prerelease{{end}}{{if .Latest}}, latest{{end}}{{if .Immutable}}, immutable{{end}}</p>
-{{with .Body}}<pre>{{.}}</pre>
-{{end}}<table>
-{{range .Files}}<tr><td>{{if .Path}}<a href="{{.Path}}">{{.Name}}</a>{{else}}{{.Name}}{{end}}<td>{{.Size}}<td>{{.State}}<td><code>{{.Digest}}</code>
+{{range .Releases}}
+<h2>{{or .Name .Tag}}</h2>
+<p>{{.Tag}}
+{{- if .Draft}}, a draft{{end}}
+{{- if .Prerelease}}, prerelease{{end}}
+{{- if .Latest}}, latest{{end}}
+{{- if .Immutable}}, immutable{{end}}</p>
+{{with .Body}}<pre>{{.}}</pre>{{end}}
+<table>
+{{range .Files}}<tr>
+<td>{{if .Path}}<a href="{{.Path}}">{{.Name}}</a>{{else}}{{.Name}}{{end}}
+<td>{{.Size}}
+<td>{{.State}}
+<td><code>{{.Digest}}</code>
 {{end}}</table>
-{{else}}<p>No releases.</p>
-{{end}}{{with .Invalid}}<h2>Not valid</h2>
+{{else}}
+<p>No releases.</p>
+{{end}}
+{{with .Invalid}}
+<h2>Not valid</h2>
 <ul>{{range .}}<li><code>{{.}}</code>{{end}}</ul>
 {{end}}`))
 
