@@ -111,7 +111,7 @@ func (g *getter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.serve(w, r)
 }
 
-// addTool puts a command on PATH: that of busybox if busybox is the shell.
+// addTool puts a command on PATH. If busybox is the shell, it is busybox's command.
 func (g *getter) addTool(name string) {
 	g.t.Helper()
 

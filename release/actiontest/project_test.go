@@ -39,7 +39,7 @@ type project struct {
 	keep   string // directory for files of a job that outlive it
 
 	targets  string // lines of the input targets
-	ownCache bool   // leave GOCACHE unset, so that the action has a build cache of its own
+	ownCache bool   // leave GOCACHE unset: the action then has a build cache of its own
 	prebuilt []byte // the program attached to the action's own release; nil for none
 }
 

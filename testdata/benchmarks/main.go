@@ -103,7 +103,8 @@ func parse(args []string) (*benchmark, error) {
 	b := &benchmark{}
 	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	flags.StringVar(&b.project, "project", "filippo.io/age@v1.3.1",
-		"what to release: a module at a version, a directory, or a built-in project: small (three programs) or large (one of 50 MB)")
+		"what to release: a module at a version, a directory, or a built-in project: "+
+			"small (three programs) or large (one of 50 MB)")
 	flags.StringVar(&b.pattern, "packages", "",
 		"which programs to release (default: those that go-static-release selects)")
 	flags.IntVar(&b.rounds, "rounds", 3,

@@ -88,8 +88,8 @@ func (b *benchmark) environ() []string {
 		return slices.Contains([]string{"GOGC", "GOMEMLIMIT", "GOMAXPROCS"}, name)
 	})
 
-	// This is the default of the go command. It has to be set, because with an empty
-	// GOFLAGS that of go env -w is used. Without the stamp of the commit, the loops
+	// This is the default of the go command. It has to be set, because an empty GOFLAGS
+	// means the one that go env -w has saved. Without the stamp of the commit, the loops
 	// would not compile main packages for a new version.
 	env = append(env, "GOFLAGS=-buildvcs=auto")
 

@@ -20,8 +20,8 @@ func ownSession(cmd *exec.Cmd) {
 }
 
 // watchMemory samples the resident memory of all processes of a session four times a
-// second, until stop is called. stop returns the maximum of all together, and that of the
-// first process alone. Pages that two processes share count twice. Source:
+// second, until stop is called. stop returns the maximum of all together, and the maximum
+// of the first process alone. Pages that two processes share count twice. Source:
 // proc_pid_stat(5).
 func watchMemory(session int) (stop func() (all, first int64)) {
 	type maximum struct {

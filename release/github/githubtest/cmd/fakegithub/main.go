@@ -60,7 +60,9 @@ func run(ctx context.Context, args []string, now func() time.Time, stdout, stder
 	flags.StringVar(&opts.Head, "head", "", "`commit` of the branch main")
 	flags.BoolVar(&opts.Immutable, "immutable", false, "make published releases immutable")
 	flags.DurationVar(&opts.Minute, "minute", 0, "enforce the secondary limits, with minutes of this `length`")
-	flags.Func("fault", "let a request fail, `number=kind`; repeatable; kind is a status or one of "+faultNames(), func(v string) error {
+
+	faultUsage := "let a request fail, `number=kind`; repeatable; kind is a status or one of " + faultNames()
+	flags.Func("fault", faultUsage, func(v string) error {
 		number, fault, err := parseFault(v)
 		faults[number] = fault
 		return err
