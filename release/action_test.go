@@ -3,7 +3,6 @@ package release
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -135,49 +134,6 @@ func TestActionHandsOverEveryInput(t *testing.T) {
 	slices.Sort(key)
 	if diff := cmp.Diff([]string{"CACHE", "CC", "CGO", "DIRECTORY", "GCFLAGS", "PACKAGES", "TAG", "TAGS", "TARGETS"}, key); diff != "" {
 		t.Errorf("environment of the step that finds the cache (-want +have):\n%s", diff)
-	}
-}
-
-// A policy that asks for full commits holds for what an action uses, too: one tag in here,
-// and such organisations cannot use it.
-func TestActionUsesFullCommits(t *testing.T) {
-	pinned := regexp.MustCompile(`^actions/[a-z/-]+@[0-9a-f]{40}$`)
-	for _, step := range readAction(t).Runs.Steps {
-		if step.Uses != "" && !pinned.MatchString(step.Uses) {
-			t.Errorf("not an action of GitHub's at a full commit: %s", step.Uses)
-		}
-		if cache, _, ok := strings.Cut(step.Uses, "@"); ok && !strings.HasSuffix(actionsCache, strings.TrimPrefix(step.Uses, cache)) {
-			t.Errorf("%s is another commit than that of %s", step.Uses, actionsCache)
-		}
-	}
-}
-
-// The workflows use the toolchain that the committed digests come from.
-func TestWorkflowsUseTheToolchain(t *testing.T) {
-	script, err := os.ReadFile("../.ci/prebuilt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	toolchain := regexp.MustCompile(`(?m)^toolchain=go(\S+)$`).FindSubmatch(script)
-	workflows, err := filepath.Glob("../.github/workflows/*.yml")
-	if err != nil || len(workflows) == 0 || toolchain == nil {
-		t.Fatal(workflows, err, toolchain)
-	}
-	found := 0
-	for _, path := range workflows {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, v := range regexp.MustCompile(`go-version: *([^ }\n]+)`).FindAllSubmatch(data, -1) {
-			found++
-			if got := strings.Trim(string(v[1]), `'"`); got != string(toolchain[1]) {
-				t.Errorf("%s: go-version %s, want %s", path, got, toolchain[1])
-			}
-		}
-	}
-	if found == 0 {
-		t.Error("no workflow names a go-version")
 	}
 }
 

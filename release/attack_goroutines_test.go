@@ -14,7 +14,7 @@ import (
 func TestGoroutinesCatch(t *testing.T) {
 	found := 0
 	sources(t, func(name string, set *token.FileSet, file *ast.File) {
-		if name == "main.go" || strings.HasPrefix(name, "release/benchmarks/") || strings.HasPrefix(name, "release/github/githubtest/") {
+		if name == "main.go" || strings.HasPrefix(name, "testdata/benchmarks/") || strings.HasPrefix(name, "release/github/githubtest/") {
 			return // a signal handler of a few lines, and programs of their own
 		}
 

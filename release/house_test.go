@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,9 +60,10 @@ var mayImport = map[string][]string{
 	},
 	"release/term": {"release/quote", "release/report"},
 
+	"release/actiontest":                       {},
 	"release/github/githubtest":                {},
 	"release/github/githubtest/cmd/fakegithub": {"release/github/githubtest"},
-	"release/benchmarks":                       {},
+	"testdata/benchmarks":                      {},
 }
 
 // What must not be reached from a package, directly or not, because it would make a
@@ -79,7 +81,8 @@ type listedPackage struct {
 
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...")
+	// The go command skips testdata, so its package is named.
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...", "./testdata/benchmarks")
 	cmd.Dir = ".."
 	out, err := cmd.Output()
 	if err != nil {
@@ -131,7 +134,7 @@ func goFiles(t *testing.T, f func(name, path string)) {
 			return err
 		}
 		name := filepath.ToSlash(strings.TrimPrefix(path, ".."+string(filepath.Separator)))
-		if d.IsDir() && (d.Name() == "testdata" || name == "dist" || strings.HasPrefix(d.Name(), ".") && d.Name() != "..") {
+		if d.IsDir() && skipsDirectory(name) {
 			return filepath.SkipDir
 		}
 		if !d.IsDir() && strings.HasSuffix(name, ".go") {
@@ -142,6 +145,17 @@ func goFiles(t *testing.T, f func(name, path string)) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// skipsDirectory reports whether a directory holds no Go files of the project. The only
+// package in testdata is the benchmarks.
+func skipsDirectory(name string) bool {
+	if name == ".." || name == "testdata" || name == "testdata/benchmarks" {
+		return false
+	}
+
+	base := path.Base(name)
+	return name == "dist" || base == "testdata" || strings.HasPrefix(base, ".") || path.Dir(name) == "testdata"
 }
 
 // sources calls f for every Go file that is no test.
@@ -170,7 +184,7 @@ func TestNoGlobalState(t *testing.T) {
 	files := 0
 	sources(t, func(name string, set *token.FileSet, file *ast.File) {
 		files++
-		isMain := name == "main.go" || strings.HasPrefix(name, "release/github/githubtest/cmd/") || strings.HasPrefix(name, "release/benchmarks/")
+		isMain := name == "main.go" || strings.HasPrefix(name, "release/github/githubtest/cmd/") || strings.HasPrefix(name, "testdata/benchmarks/")
 		for _, decl := range file.Decls {
 			fn, ok := decl.(*ast.FuncDecl)
 			if !ok {

@@ -269,8 +269,9 @@ func (p *program) handOver(r *run) error {
 	return errors.Join(err, printErr)
 }
 
-// version is that of a prebuilt program, set by the linker (.ci/prebuilt): its digest is
-// part of the commit, so that it cannot be stamped with that.
+// version is the version of a prebuilt program. .github/action/prebuilt sets it with the
+// linker: the commit contains the program's digest, so the program cannot be stamped with
+// the commit.
 var version string
 
 // programVersion is the version of this program: as it was released, else as Go stamped it.

@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// An asset is an Asset with what is not for the eyes of tests.
+// An asset is an Asset with the state that tests do not see.
 type asset struct {
 	Asset
-	created, updated time.Time
-	downloads        int
+	created   time.Time
+	updated   time.Time
+	downloads int
 }
 
-// The limits of a release: "Up to 1000 release assets may be associated with a
+// Limits of a release: "Up to 1000 release assets may be associated with a
 // single release", "Each file included in a release must be under 2 GiB"
-// (github/docs, about releases); the exact size is in the error itself (cli/cli#10182).
+// (github/docs, about releases). The exact size is in GitHub's error (cli/cli#10182).
 const (
 	maxAssets    = 1000
 	maxAssetSize = 1 << 31
@@ -30,20 +31,23 @@ func (s *Server) listAssets(c *call) answer {
 	if r == nil {
 		return c.notFound()
 	}
+
 	part, links := paginate(c, r.assets)
 	list := make([]any, 0, len(part))
 	for _, a := range part {
 		list = append(list, s.assetJSON(c, r, a))
 	}
+
 	return pageOf(list, links)
 }
 
-// asset returns the asset that the path names, and its release, if the sender
-// may see it.
+// asset returns the asset whose ID is in the path, and its release. Both are nil if
+// there is none or the sender may not see it.
 func (s *Server) asset(c *call) (*release, *asset) {
+	id := c.id("asset_id")
 	for _, r := range s.releases {
 		for _, a := range r.assets {
-			if a.ID == c.id("asset_id") && s.visible(c, r) {
+			if a.ID == id && s.visible(c, r) {
 				return r, a
 			}
 		}
@@ -51,8 +55,8 @@ func (s *Server) asset(c *call) (*release, *asset) {
 	return nil, nil
 }
 
-// getAsset answers GET .../releases/assets/{asset_id}: what is known about it, or
-// with "Accept: application/octet-stream" where its content is.
+// getAsset answers GET .../releases/assets/{asset_id} with the description of the asset
+// or, for "Accept: application/octet-stream", with a redirect to its content.
 func (s *Server) getAsset(c *call) answer {
 	r, a := s.asset(c)
 	switch {
@@ -63,11 +67,12 @@ func (s *Server) getAsset(c *call) answer {
 	case a.State != "uploaded":
 		return c.notFound()
 	}
+
 	return redirect(c.site.web + storagePath(a))
 }
 
-// storagePath is the address of an asset's content for whoever was told it, like
-// the signed addresses to which GitHub redirects.
+// storagePath returns the path of an asset's content. It needs no token, like the signed
+// addresses to which GitHub redirects.
 func storagePath(a *asset) string {
 	signature := sha256.Sum256(fmt.Appendf(nil, "asset %d %s", a.ID, a.Digest))
 	return fmt.Sprintf("/storage/%d/%x", a.ID, signature[:16])
@@ -79,22 +84,26 @@ func (s *Server) updateAsset(c *call) answer {
 	if a == nil {
 		return c.notFound()
 	}
+
 	var req struct{ Name, Label *string }
 	if refusal, ok := c.decode(&req); !ok {
 		return refusal
 	}
 	if r.Immutable {
-		return c.invalid(fieldError{Resource: "ReleaseAsset", Code: "custom", Message: "Cannot update asset of an immutable release"})
+		return c.invalid(assetError("custom", "", "Cannot update asset of an immutable release"))
 	}
+
 	if req.Name != nil {
 		name := rename(*req.Name)
-		if other := r.named(name); other != nil && other != a {
-			return c.invalid(fieldError{Resource: "ReleaseAsset", Code: "already_exists", Field: "name"})
+		if other := r.assetNamed(name); other != nil && other != a {
+			return c.invalid(assetError("already_exists", "name", ""))
 		}
 		a.Name = name
 	}
+
 	set(&a.Label, req.Label)
 	a.updated = s.now()
+
 	return reply(http.StatusOK, s.assetJSON(c, r, a))
 }
 
@@ -105,14 +114,20 @@ func (s *Server) deleteAsset(c *call) answer {
 		return c.notFound()
 	}
 	if r.Immutable { // uutils/coreutils#13839
-		return c.invalid(fieldError{Resource: "ReleaseAsset", Code: "custom", Message: "Cannot delete asset from an immutable release"})
+		return c.invalid(assetError("custom", "", "Cannot delete asset from an immutable release"))
 	}
+
 	r.assets = slices.DeleteFunc(slices.Clone(r.assets), func(other *asset) bool { return other == a })
 	return answer{status: http.StatusNoContent}
 }
 
-// named returns the asset of that name, or nil.
-func (r *release) named(name string) *asset {
+// assetError returns a reason about an asset.
+func assetError(code, field, message string) fieldError {
+	return fieldError{Resource: "ReleaseAsset", Code: code, Field: field, Message: message}
+}
+
+// assetNamed returns the asset of that name, or nil.
+func (r *release) assetNamed(name string) *asset {
 	for _, a := range r.assets {
 		if a.Name == name {
 			return a
@@ -121,23 +136,26 @@ func (r *release) named(name string) *asset {
 	return nil
 }
 
-// rename does to an asset's name what GitHub does: "GitHub renames asset
-// filenames that have special characters, non-alphanumeric characters, and
-// leading or trailing periods." Runs of what is not a letter, a digit or one of
-// -_+@ become one period (softprops/action-gh-release#159,
-// actions/upload-release-asset#57, electron/forge#1761), and what then begins
-// with a period is called default (softprops/action-gh-release#741).
+// rename returns the name under which GitHub stores an asset: "GitHub renames asset
+// filenames that have special characters, non-alphanumeric characters, and leading or
+// trailing periods." A run of characters other than letters, digits and -_+@ becomes one
+// period (softprops/action-gh-release#159, actions/upload-release-asset#57,
+// electron/forge#1761). A name that begins with a period, or of which that leaves only one
+// part, gets the prefix "default." (softprops/action-gh-release#741).
 func rename(name string) string {
-	parts := strings.FieldsFunc(name, func(r rune) bool {
+	special := func(r rune) bool {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
 			return false
 		}
 		return !strings.ContainsRune("-_+@", r)
-	})
+	}
+	parts := strings.FieldsFunc(name, special)
+
 	renamed := strings.Join(parts, ".")
 	if strings.HasPrefix(name, ".") || renamed != name && len(parts) < 2 {
 		return strings.TrimSuffix("default."+renamed, ".")
 	}
+
 	return renamed
 }

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// A fieldError is one reason for a 422, in GitHub's form.
+// A fieldError is one reason for a 422, as GitHub encodes it.
 type fieldError struct {
 	Resource string `json:"resource,omitempty"`
 	Code     string `json:"code"`
@@ -13,10 +13,13 @@ type fieldError struct {
 	Message  string `json:"message,omitempty"`
 }
 
-// fail makes an error in GitHub's form. The host of uploads has a form of its own,
-// with a request_id and without a status (octokit/octokit.js#721).
+// fail returns an error as GitHub encodes it. Errors of the host for uploads have a
+// request_id and no status (octokit/octokit.js#721).
 func (c *call) fail(status int, message string, reasons ...fieldError) answer {
-	body := map[string]any{"message": message, "documentation_url": c.documentation()}
+	body := map[string]any{
+		"message":           message,
+		"documentation_url": c.documentation(),
+	}
 	if len(reasons) > 0 {
 		body["errors"] = reasons
 	}
@@ -25,10 +28,11 @@ func (c *call) fail(status int, message string, reasons ...fieldError) answer {
 	} else {
 		body["status"] = strconv.Itoa(status)
 	}
+
 	return reply(status, body)
 }
 
-// documentation is the page of GitHub's documentation about the operation.
+// documentation returns the page of GitHub's documentation about the operation.
 func (c *call) documentation() string {
 	if c.op == nil || c.op.host != "" || c.op.route.Operation.ExternalDocs == nil {
 		return "https://docs.github.com/rest"
@@ -40,12 +44,12 @@ func (c *call) notFound() answer {
 	return c.fail(http.StatusNotFound, "Not Found")
 }
 
-// invalid is the answer to a request that is well formed but cannot be.
+// invalid returns the answer to a request that is well formed but not possible.
 func (c *call) invalid(reasons ...fieldError) answer {
 	return c.fail(http.StatusUnprocessableEntity, "Validation Failed", reasons...)
 }
 
-// forbidden is the answer to a workflow's token that lacks a permission.
+// forbidden returns the answer to a workflow's token that lacks a permission.
 func (c *call) forbidden(permission string) answer {
 	a := c.fail(http.StatusForbidden, "Resource not accessible by integration")
 	a.header.Set("X-Accepted-GitHub-Permissions", permission)

@@ -10,114 +10,151 @@ import (
 	"time"
 )
 
-// A Fault is one thing that goes wrong with one request. It has two sides: what
-// becomes of the request, and what the client hears. Without AfterDone, Starter,
-// Truncate, Rename, Alter and ResetAfter the request has no effect. Without Reset,
-// ResetAfter, Alter and Hang the client hears Status, 502 if it is zero.
+// A Fault is what goes wrong with one request. Some fields say what the request does,
+// others what the client is answered.
+//
+// A request has an effect only if AfterDone, Starter, Truncate, Rename, Alter or
+// ResetAfter is set. Unless Reset, ResetAfter, Alter or Hang is set, the client is
+// answered with Status, or with 502 if it is zero.
 type Fault struct {
-	// AfterDone carries the request out, completely. "It worked, but you were not told."
+	// AfterDone performs the request completely before it fails.
 	AfterDone bool
 
-	// Starter carries out only the beginning of an upload: an asset with the state
-	// "starter" stays behind. "When an upstream failure occurs, you will receive a
-	// 502 Bad Gateway status. This may leave an empty asset with a state of
-	// starter." (description of repos/upload-release-asset). Only for uploads:
-	// other requests are not concerned.
+	// Starter performs only the beginning of an upload, which leaves an asset in the
+	// state "starter". "When an upstream failure occurs, you will receive a 502 Bad
+	// Gateway status. This may leave an empty asset with a state of starter."
+	// (description of repos/upload-release-asset). A Fault with Starter has no effect
+	// on other requests.
 	Starter bool
 
 	// Truncate stores the first half of an upload and, unless another field says
-	// otherwise, answers 201 as if that were all. Only for uploads.
+	// otherwise, answers 201 as if that were all. A Fault with Truncate has no effect
+	// on other requests.
 	Truncate bool
 
-	// Rename stores an upload under this name, as GitHub does with names that it does not
-	// like. It goes with the fields that say what the client hears. Only for uploads.
+	// Rename stores an upload under this name, as GitHub does with names that have
+	// special characters. It can be combined with the fields for the answer. A Fault
+	// with Rename has no effect on other requests.
 	Rename string
 
-	// Alter changes the true answer to a request that was carried out.
+	// Alter changes the answer to a request that was performed.
 	Alter func(*Answer)
 
-	// Status is what the client is answered, with Header added. Body replaces
-	// GitHub's wording.
+	// Status is the status of the answer.
 	Status int
+
+	// Header is added to the headers of the answer.
 	Header http.Header
-	Body   string
+
+	// Body replaces GitHub's body.
+	Body string
 
 	// Reset closes the connection instead of answering.
 	Reset bool
 
-	// ResetAfter closes the connection after so many bytes: of the request's body
-	// for an upload (which leaves a starter: remixz/publish-release#34), of the
-	// answer's body for everything else (which is carried out).
+	// ResetAfter closes the connection after that many bytes. For an upload these
+	// are bytes of the request's body, and a starter is left
+	// (remixz/publish-release#34). Any other request is performed, and the bytes are
+	// those of the answer's body.
 	ResetAfter int64
 
-	// Hang answers nothing until the client goes away.
+	// Hang does not answer until the client is gone.
 	Hang bool
 }
 
-// An Answer is what a client hears, for [Fault] to change. Its Content-Length is set by
-// the server.
+// An Answer is an answer that [Fault.Alter] can change. The server sets its
+// Content-Length.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// SecondaryLimit is the answer of a secondary rate limit. Retry-After is left
-// out if it is zero, as GitHub does at times ("If the retry-after response
-// header is present, ...", docs.github.com, rate limits for the REST API). Note
-// that go-github then takes X-RateLimit-Reset for it, which belongs to the primary
-// limit and may be most of an hour away, or with a clock in [Options] in the past.
+const rateLimitDocs = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api"
+
+// SecondaryLimit returns the answer of a secondary rate limit.
+//
+// The header Retry-After is left out if retryAfter is zero, as GitHub does at times ("If
+// the retry-after response header is present, ...", docs.github.com, rate limits for the
+// REST API). go-github then uses X-RateLimit-Reset, which belongs to the primary limit.
+// That time may be most of an hour away, or in the past if [Options] has a clock.
 func SecondaryLimit(retryAfter time.Duration) *Fault {
-	body, _ := json.Marshal(map[string]string{ // strings cannot fail
-		"message":           "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
-		"documentation_url": "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits",
-		"status":            "403",
-	})
-	f := &Fault{Status: http.StatusForbidden, Body: string(body), Header: http.Header{}}
+	f := limitFault(
+		"You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+		rateLimitDocs+"#about-secondary-rate-limits",
+	)
 	if retryAfter > 0 {
 		f.Header.Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	}
 	return f
 }
 
-// PrimaryLimit is the answer when all requests of the hour are used, with the
-// time from which there will be more.
+// PrimaryLimit returns the answer to a request over the primary rate limit, which counts
+// from zero again at reset.
 func PrimaryLimit(reset time.Time) *Fault {
-	f := &Fault{Status: http.StatusForbidden, Header: http.Header{}}
-	f.Body = `{"message":"API rate limit exceeded for installation ID 1.","documentation_url":` +
-		`"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api","status":"403"}`
+	f := limitFault("API rate limit exceeded for installation ID 1.", rateLimitDocs)
 	f.Header.Set("X-RateLimit-Remaining", "0")
 	f.Header.Set("X-RateLimit-Reset", strconv.FormatInt(reset.Unix(), 10))
 	return f
 }
 
-// concerns says whether the fault changes anything for a request.
-func (f *Fault) concerns(c *call) bool {
+func limitFault(message, documentation string) *Fault {
+	// Strings can always be encoded.
+	body, _ := json.Marshal(map[string]string{
+		"message":           message,
+		"documentation_url": documentation,
+		"status":            "403",
+	})
+
+	return &Fault{
+		Status: http.StatusForbidden,
+		Header: http.Header{},
+		Body:   string(body),
+	}
+}
+
+// applies reports whether the fault has an effect on a request.
+func (f *Fault) applies(c *call) bool {
 	if f == nil {
 		return false
 	}
-	upload := c.op != nil && c.op.stream
-	return upload || !f.Starter && !f.Truncate && f.Rename == ""
+
+	return c.isUpload() || !f.onlyUploads()
 }
 
-// misbehave handles a request that has a fault.
-func (s *Server) misbehave(w http.ResponseWriter, c *call, handle func(*call) answer) {
+// onlyUploads reports whether the fault has no effect on other requests than uploads.
+func (f *Fault) onlyUploads() bool {
+	return f.Starter || f.Truncate || f.Rename != ""
+}
+
+// performs reports whether a request with the fault is performed, at least in part.
+func (f *Fault) performs() bool {
+	return f.AfterDone || f.onlyUploads() || f.Alter != nil || f.ResetAfter > 0
+}
+
+func (c *call) isUpload() bool {
+	return c.op != nil && c.op.stream
+}
+
+// serveFault handles a request that has a fault.
+func (s *Server) serveFault(w http.ResponseWriter, c *call, handle func(*call) answer) {
 	f := c.fault
-	upload := c.op != nil && c.op.stream
-	if upload && f.ResetAfter > 0 {
+	if c.isUpload() && f.ResetAfter > 0 {
 		c.Body = &cutBody{ReadCloser: c.Body, left: f.ResetAfter}
 	}
+
 	var a answer
-	if f.AfterDone || f.Starter || f.Truncate || f.Rename != "" || f.Alter != nil || f.ResetAfter > 0 {
+	if f.performs() {
 		a = handle(c)
 	}
+
 	switch {
 	case f.Hang:
-		// net/http notices that a client is gone only once its body has been read.
+		// net/http notices that a client is gone only after its body was read.
 		io.Copy(io.Discard, c.Body)
 		<-c.Context().Done()
 		panic(http.ErrAbortHandler)
-	case f.Reset, f.ResetAfter > 0 && upload:
+	case f.Reset, f.ResetAfter > 0 && c.isUpload():
 		panic(http.ErrAbortHandler)
 	case f.ResetAfter > 0:
 		a.write(&cutWriter{ResponseWriter: w, left: f.ResetAfter}, c)
@@ -133,20 +170,25 @@ func (s *Server) misbehave(w http.ResponseWriter, c *call, handle func(*call) an
 	}
 }
 
-// alter returns the answer as the client hears it.
+// alter returns the answer after Alter has changed it.
 func (f *Fault) alter(a answer) answer {
-	heard := Answer{Status: a.status, Header: a.header.Clone(), Body: bytes.Clone(a.body)}
-	if heard.Header == nil {
-		heard.Header = http.Header{}
+	altered := Answer{
+		Status: a.status,
+		Header: a.header.Clone(),
+		Body:   bytes.Clone(a.body),
+	}
+	if altered.Header == nil {
+		altered.Header = http.Header{}
 	}
 	if a.file != nil {
-		heard.Body = bytes.Clone(a.file)
+		altered.Body = bytes.Clone(a.file)
 	}
-	f.Alter(&heard)
-	return answer{status: heard.Status, header: heard.Header, body: heard.Body}
+
+	f.Alter(&altered)
+	return answer{status: altered.Status, header: altered.Header, body: altered.Body}
 }
 
-// answer is what the client is told instead of the truth.
+// answer returns the answer that the fault gives instead of the true one.
 func (f *Fault) answer(c *call) answer {
 	status := cmp.Or(f.Status, http.StatusBadGateway)
 	var a answer
@@ -161,31 +203,34 @@ func (f *Fault) answer(c *call) answer {
 	default:
 		a = c.fail(status, http.StatusText(status))
 	}
+
 	for name, values := range f.Header {
 		a.header[http.CanonicalHeaderKey(name)] = values
 	}
+
 	return a
 }
 
-// A cutBody breaks off while a request's body is being read.
+// A cutBody is the body of a request that breaks off.
 type cutBody struct {
 	io.ReadCloser
-	left int64
+	left int64 // bytes until it breaks off
 }
 
 func (b *cutBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, io.ErrUnexpectedEOF
 	}
+
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	return n, err
 }
 
-// A cutWriter breaks off while an answer's body is being written.
+// A cutWriter writes an answer whose body breaks off.
 type cutWriter struct {
 	http.ResponseWriter
-	left int64
+	left int64 // bytes until it breaks off
 }
 
 func (w *cutWriter) Write(p []byte) (int, error) {
@@ -193,6 +238,7 @@ func (w *cutWriter) Write(p []byte) (int, error) {
 		w.left -= int64(len(p))
 		return w.ResponseWriter.Write(p)
 	}
+
 	io.Copy(w.ResponseWriter, bytes.NewReader(p[:w.left]))
 	http.NewResponseController(w.ResponseWriter).Flush()
 	panic(http.ErrAbortHandler)

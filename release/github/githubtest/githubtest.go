@@ -1,58 +1,64 @@
-// Package githubtest is a fake GitHub for tests: the Releases API as an
-// [http.Handler], with state, faults that can be switched on for any request,
-// and GitHub's own OpenAPI description as the judge of everything that is said.
+// Package githubtest provides a fake GitHub for tests: the Releases API as an
+// [http.Handler]. It keeps state, can make any request fail, and checks every
+// request and every answer against GitHub's own OpenAPI description.
 //
-//	gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
+//	gh := githubtest.New(githubtest.Options{
+//		Token: "t",
+//		Tags:  map[string]string{"v1.0.0": githubtest.Head},
+//	})
 //	srv := httptest.NewServer(gh)
 //	defer srv.Close()
-//	client, err := github.NewClient(github.WithAuthToken("t"), github.WithURLs(&base, &uploads)) // srv.URL+"/", srv.URL+"/uploads/"
+//
+//	base := srv.URL + "/"
+//	uploads := srv.URL + "/uploads/"
+//	client, err := github.NewClient(github.WithAuthToken("t"), github.WithURLs(&base, &uploads))
 //
 // # The contract
 //
-// A client that works here works against GitHub, as far as that can be known
-// without GitHub. Every request and every answer is held against the description
-// that GitHub publishes (openapi/releases.json says which version); whatever
-// does not fit is kept in [Server.Invalid], which a test should find empty.
-// [Server.History] keeps every state that the public could have seen, so that a
-// test can say "a public release was never incomplete" about a whole run.
+// A client that works here works with GitHub, as far as that can be known
+// without GitHub. openapi/releases.json says which version of the description is
+// used. Every violation is kept in [Server.Invalid], which a test should find
+// empty. [Server.History] keeps every state that the public could have seen, so
+// a test can check that a public release was never incomplete during a run.
 //
-// Addresses exist in both forms. As on github.com, where uploads have a host of
-// their own: the API at the root of the server, uploads under /uploads. As on
+// The server has the addresses of github.com, where uploads have a host of their
+// own: the API is at the root, uploads are under /uploads. It also has those of
 // GitHub Enterprise Server: /api/v3 and /api/uploads. Downloads and a page for
-// people are where GitHub has them, /OWNER/REPO/releases/...
+// people are where GitHub has them, under /OWNER/REPO/releases.
 //
 // # Sources
 //
-// The description, where it speaks. Where it is silent, threads in which people
-// show what GitHub answered; they are cited as owner/repo#number next to the
-// code. Wordings of errors are from there too.
+// The fake follows the description. Where the description is silent, it follows
+// threads in which people show what GitHub answered; they are cited as
+// owner/repo#number next to the code. Error messages come from there too.
 //
 // # Known differences from GitHub
 //
-//   - Less: one repository, no GraphQL, no ETags, no other endpoints, no search
-//     for the commits between two tags in generated notes.
-//   - created_at of a release is the time of its creation; GitHub says it is the
-//     date of the commit.
-//   - Of the secondary rate limits those for content and for requests at a time are
-//     enforced, if Options.Minute says so; for the others use [SecondaryLimit].
+//   - There is one repository. There is no GraphQL, there are no ETags and no
+//     other endpoints. Generated notes do not list the commits between two tags.
+//   - created_at of a release is the time of its creation. GitHub documents it as
+//     the date of the commit.
+//   - Two secondary rate limits are enforced, and only if Options.Minute is set:
+//     those for content and for concurrent requests. For others use
+//     [SecondaryLimit].
 //   - Letters with diacritics in an asset's name become "."; GitHub transliterates
-//     some of them. That + and @ survive is what cli/cli assumes; a log of 2018
-//     (travis-ci/dpl#821) shows them replaced.
+//     some of them. The characters + and @ are kept, as cli/cli assumes, although a
+//     log of 2018 (travis-ci/dpl#821) shows them replaced.
 //   - An upload that breaks off always leaves an asset in state "starter", and an
-//     upload in progress is visible as one. GitHub does so sometimes.
+//     upload in progress is visible as one. On GitHub this happens sometimes.
 //   - A PATCH that leaves a release a draft and does not repeat tag_name always
-//     loses the tag (tag_name becomes untagged-...). On GitHub it does for many:
-//     jdx/communique#241, CherryHQ/cherry-studio#19902, release-drafter/release-drafter#367,
-//     and cli/cli always repeats it for that reason.
+//     loses the tag (tag_name becomes untagged-...). On GitHub this happens to many:
+//     jdx/communique#241, CherryHQ/cherry-studio#19902,
+//     release-drafter/release-drafter#367. cli/cli repeats tag_name for that reason.
 //   - Assets are downloaded from this server; GitHub redirects to another host.
-//   - The repository's "permissions" are left out: what an installation token
-//     sees there is not documented.
+//   - The repository has no "permissions": what an installation token sees there
+//     is not documented.
 //
-// The description itself is corrected in a few places where GitHub demonstrably
-// does otherwise; see amend in openapi.go.
+// The description itself is corrected where GitHub demonstrably behaves
+// differently; see amend in openapi.go.
 //
-// kin-openapi is a large dependency. Nothing but tests and this package's own
-// command may import this package.
+// kin-openapi is a large dependency. Only tests and this package's own command
+// may import this package.
 package githubtest
 
 import (
@@ -67,27 +73,37 @@ import (
 // Head is the commit of the default branch, "main", unless [Options] says otherwise.
 const Head = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 
-// Options says what the fake GitHub is like when it starts.
+// Options configures a fake GitHub.
 type Options struct {
 	// Repo is the repository, "owner/name". The default is "octo/hello".
 	Repo string
 
-	// Token may do what GITHUB_TOKEN may with "contents: write"; ReadToken what it
-	// may with "contents: read"; AdminToken is a personal token which also has
-	// "administration: read". No token at all reads what is public. Any other
-	// token is 401.
-	Token, ReadToken, AdminToken string
+	// Token has the permissions of a GITHUB_TOKEN with "contents: write". A request
+	// without any token can read what is public; an unknown token is answered
+	// with 401.
+	Token string
 
-	// Head is the commit of the default branch, Tags the tags that exist and
-	// their commits, Commits the commits that exist besides. All are full SHA-1 names.
-	Head    string
-	Tags    map[string]string
+	// ReadToken has the permissions of a GITHUB_TOKEN with "contents: read".
+	ReadToken string
+
+	// AdminToken is a personal token that can write contents and also has
+	// "administration: read".
+	AdminToken string
+
+	// Head is the commit of the default branch, a full SHA-1 name like all commits
+	// here.
+	Head string
+
+	// Tags maps the existing tags to their commits.
+	Tags map[string]string
+
+	// Commits lists commits that exist in addition to those of Head and Tags.
 	Commits []string
 
 	// Immutable makes every release immutable from the moment it is published.
 	Immutable bool
 
-	// Archived is a repository that only shows what it has.
+	// Archived makes the repository read-only.
 	Archived bool
 
 	// ListDelay is how many times a new release is missing from the list of
@@ -98,70 +114,82 @@ type Options struct {
 	// RateLimit is how many requests are allowed in an hour. The default is 5000.
 	RateLimit int
 
-	// Minute is how long a minute of the secondary limits takes, and 60 of it an hour; 0
-	// leaves them out. "No more than 80 content-generating requests per minute and no
-	// more than 500 content-generating requests per hour", "no more than 100 concurrent
-	// requests" (docs.github.com, rate limits for the REST API). What is over them is
-	// answered as by [SecondaryLimit], and counted by [Server.Limited].
+	// Minute enables the secondary limits. It is the length of a minute; an hour
+	// has 60 of them. "No more than 80 content-generating requests per minute and
+	// no more than 500 content-generating requests per hour", "no more than 100
+	// concurrent requests" (docs.github.com, rate limits for the REST API). A
+	// request over a limit is answered as by [SecondaryLimit] and counted by
+	// [Server.Limited].
 	Minute time.Duration
 
-	// Discard forgets the content of assets and keeps their size and digest.
+	// Discard drops the content of assets and keeps only their size and digest.
 	// Such assets cannot be downloaded.
 	Discard bool
 
-	// Now is the clock. The default starts at 2026-01-02T03:04:05Z and moves on
-	// by one second each time it is looked at. Calls are never concurrent.
+	// Now is the clock. The default starts at 2026-01-02T03:04:05Z and advances
+	// by one second with each call. Calls are never concurrent.
 	Now func() time.Time
 
-	// Fault decides what goes wrong with request number n, counted from 1, before
-	// it is handled. nil is no fault. Calls are in the order of n and never
-	// concurrent; the body of r must not be read. A request that net/http
+	// Fault returns what goes wrong with request number n, counted from 1, before
+	// it is handled; nil means that nothing does. Calls are in the order of n and
+	// never concurrent. Fault must not read the body of r. A request that net/http
 	// repeats by itself (a GET on a connection that was reset) has a new number.
 	Fault func(n int, r *http.Request) *Fault
 }
 
-// A Server is a GitHub with one repository. It is safe for concurrent use.
+// A Server is a fake GitHub with one repository. It is safe for concurrent use.
 type Server struct {
 	opts       Options
 	operations []operation
 
-	turn sync.Mutex // numbers requests and asks for faults, in order; taken before mu
+	turn sync.Mutex // held while a request gets its number and its fault; taken before mu
 
-	mu       sync.Mutex // guards what follows
-	lastID   int64
-	releases []*release // in order of creation
-	tags     map[string]string
-	burned   map[string]bool // tags of immutable releases, never to be used again
-	latestID int64           // the release that was made latest explicitly, or 0
-	used     int             // requests in the present hour
-	reset    time.Time       // when that ends
-	created  []time.Time     // when the requests of the last hour came that create content
-	active   int             // requests at work
-	limited  int             // requests over a secondary limit
+	mu         sync.Mutex // guards the fields below
+	lastID     int64
+	releases   []*release        // in order of creation
+	tags       map[string]string // tag to commit
+	burnedTags map[string]bool   // tags of deleted immutable releases, which cannot be reused
+	latestID   int64             // the release that was made latest explicitly, or 0
+
+	rateUsed     int         // requests counted in the current hour
+	rateReset    time.Time   // end of the current hour
+	contentTimes []time.Time // when requests came that create content
+	inFlight     int         // requests being handled
+	limited      int         // requests over a secondary limit
+
 	requests []Request
 	invalid  []string
 	history  []Appearance
 }
 
-// New returns a GitHub without releases. It panics if opts.Repo is not "owner/name".
+// New returns a server without releases. It panics if opts.Repo is not "owner/name".
 func New(opts Options) *Server {
 	opts.Repo = cmp.Or(opts.Repo, "octo/hello")
 	opts.Head = cmp.Or(opts.Head, Head)
 	opts.RateLimit = cmp.Or(opts.RateLimit, 5000)
-	if owner, name, ok := strings.Cut(opts.Repo, "/"); !ok || owner == "" || name == "" || strings.Contains(name, "/") {
-		panic("githubtest: repository " + opts.Repo + " is not owner/name")
-	}
 	if opts.Now == nil {
 		opts.Now = ticker(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	}
+
+	owner, name, _ := strings.Cut(opts.Repo, "/")
+	if owner == "" || name == "" || strings.Contains(name, "/") {
+		panic("githubtest: repository " + opts.Repo + " is not owner/name")
+	}
+
 	tags := maps.Clone(opts.Tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}
-	return &Server{opts: opts, operations: serve(description()), tags: tags, burned: map[string]bool{}}
+
+	return &Server{
+		opts:       opts,
+		operations: servedOperations(description()),
+		tags:       tags,
+		burnedTags: map[string]bool{},
+	}
 }
 
-// ticker returns a clock that moves on by a second each time it is looked at.
+// ticker returns a clock that advances by one second with each call.
 func ticker(start time.Time) func() time.Time {
 	ticks := -1
 	return func() time.Time {
@@ -170,7 +198,7 @@ func ticker(start time.Time) func() time.Time {
 	}
 }
 
-// now looks at the clock. GitHub knows no parts of seconds.
+// now returns the time in whole seconds, as GitHub does.
 func (s *Server) now() time.Time {
 	return s.opts.Now().UTC().Truncate(time.Second)
 }
@@ -180,7 +208,7 @@ func (s *Server) newID() int64 {
 	return s.lastID
 }
 
-// owner is the first half of the repository's name.
+// owner returns the owner of the repository.
 func (s *Server) owner() string {
 	owner, _, _ := strings.Cut(s.opts.Repo, "/")
 	return owner

@@ -10,22 +10,25 @@ import (
 	"time"
 )
 
-// path is the path of something in the repository, below the address of the API.
+// path returns the path of something in the repository, below the base address of the
+// API.
 func (s *Server) path(segments ...any) string {
 	path := "/repos/" + s.opts.Repo
 	for _, segment := range segments {
 		path += "/" + fmt.Sprint(segment)
 	}
+
 	return path
 }
 
-// releaseJSON is a release as GitHub writes it.
+// releaseJSON returns a release as GitHub encodes it.
 func (s *Server) releaseJSON(c *call, r *release) map[string]any {
 	self := c.site.api + s.path("releases", r.ID)
 	assets := make([]any, 0, len(r.assets))
 	for _, a := range r.assets {
 		assets = append(assets, s.assetJSON(c, r, a))
 	}
+
 	v := map[string]any{
 		"id":               r.ID,
 		"node_id":          nodeID("RE", r.ID),
@@ -48,15 +51,17 @@ func (s *Server) releaseJSON(c *call, r *release) map[string]any {
 		"author":           bot(c),
 		"assets":           assets,
 	}
+
 	if !r.Draft {
 		v["published_at"] = timestamp(r.Published)
 		v["tarball_url"] = c.site.api + s.path("tarball", r.address())
 		v["zipball_url"] = c.site.api + s.path("zipball", r.address())
 	}
+
 	return v
 }
 
-// assetJSON is an asset as GitHub writes it.
+// assetJSON returns an asset as GitHub encodes it.
 func (s *Server) assetJSON(c *call, r *release, a *asset) map[string]any {
 	return map[string]any{
 		"id":                   a.ID,
@@ -76,8 +81,8 @@ func (s *Server) assetJSON(c *call, r *release, a *asset) map[string]any {
 	}
 }
 
-// address is what stands for a release in the addresses of its page and its
-// files. That of a draft is for the time being (softprops/action-gh-release#14).
+// address returns the path segment for a release in the addresses of its page and its
+// files. The one of a draft is temporary (softprops/action-gh-release#14).
 func (r *release) address() string {
 	if r.Draft {
 		return r.slug
@@ -85,41 +90,52 @@ func (r *release) address() string {
 	return url.PathEscape(r.Tag)
 }
 
+// downloadPath returns the path at which a browser downloads an asset.
 func (s *Server) downloadPath(r *release, a *asset) string {
 	return "/" + s.opts.Repo + "/releases/download/" + r.address() + "/" + url.PathEscape(a.Name)
 }
 
-// bot is the user in whose name a workflow's token acts.
+// bot returns the user that acts with a workflow's token.
 func bot(c *call) map[string]any {
 	v := user(c, "github-actions[bot]", 41898282)
-	v["type"], v["html_url"] = "Bot", c.site.web+"/apps/github-actions"
+	v["type"] = "Bot"
+	v["html_url"] = c.site.web + "/apps/github-actions"
 	return v
 }
 
-// user is a "simple user".
+// user returns a user in the form that the description calls "simple user".
 func user(c *call, login string, id int64) map[string]any {
 	self := c.site.api + "/users/" + url.PathEscape(login)
-	v := map[string]any{
-		"login": login, "id": id, "node_id": nodeID("U", id), "type": "User", "site_admin": false, "gravatar_id": "",
-		"url": self, "html_url": c.site.web + "/" + login, "avatar_url": c.site.web + "/avatars/" + strconv.FormatInt(id, 10),
+	return map[string]any{
+		"login":               login,
+		"id":                  id,
+		"node_id":             nodeID("U", id),
+		"type":                "User",
+		"site_admin":          false,
+		"gravatar_id":         "",
+		"avatar_url":          c.site.web + "/avatars/" + strconv.FormatInt(id, 10),
+		"html_url":            c.site.web + "/" + login,
+		"url":                 self,
+		"events_url":          self + "/events{/privacy}",
+		"followers_url":       self + "/followers",
+		"following_url":       self + "/following{/other_user}",
+		"gists_url":           self + "/gists{/gist_id}",
+		"organizations_url":   self + "/orgs",
+		"received_events_url": self + "/received_events",
+		"repos_url":           self + "/repos",
+		"starred_url":         self + "/starred{/owner}{/repo}",
+		"subscriptions_url":   self + "/subscriptions",
 	}
-	for name, suffix := range map[string]string{
-		"followers": "", "following": "{/other_user}", "gists": "{/gist_id}", "starred": "{/owner}{/repo}",
-		"subscriptions": "", "repos": "", "events": "{/privacy}", "received_events": "",
-	} {
-		v[name+"_url"] = self + "/" + name + suffix
-	}
-	v["organizations_url"] = self + "/orgs"
-	return v
 }
 
+// nodeID returns an ID in the form of GitHub's GraphQL API.
 func nodeID(kind string, id int64) string {
 	return kind + "_" + base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(id, 10)))
 }
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// nullable is null for the empty string.
+// nullable returns nil for the empty string, which becomes null in JSON.
 func nullable(s string) any {
 	if s == "" {
 		return nil
@@ -127,18 +143,20 @@ func nullable(s string) any {
 	return s
 }
 
-// paginate returns the part of a list that the request asks for, and the Link
-// header ("Using pagination in the REST API": 30 a page, at most 100).
+// paginate returns the page of a list that the request asks for, and its Link header.
+// Source: "Using pagination in the REST API": 30 a page, at most 100.
 func paginate[T any](c *call, all []T) ([]T, string) {
 	query := c.URL.Query()
-	number := func(name string, standard, most int) int {
+	number := func(name string, byDefault, limit int) int {
 		n, err := strconv.Atoi(query.Get(name))
 		if err != nil || n < 1 {
-			return standard
+			return byDefault
 		}
-		return min(n, most)
+		return min(n, limit)
 	}
-	size, page := number("per_page", 30, 100), number("page", 1, 1<<20)
+
+	size := number("per_page", 30, 100)
+	page := number("page", 1, 1<<20)
 	last := max(1, (len(all)+size-1)/size)
 
 	var links []string
@@ -156,11 +174,13 @@ func paginate[T any](c *call, all []T) ([]T, string) {
 	if page > 1 {
 		link("first", 1)
 	}
-	from := min((page-1)*size, len(all))
-	return all[from:min(from+size, len(all))], strings.Join(links, ", ")
+
+	start := min((page-1)*size, len(all))
+	end := min(start+size, len(all))
+	return all[start:end], strings.Join(links, ", ")
 }
 
-// pageOf answers with a part of a list.
+// pageOf returns the answer with one page of a list.
 func pageOf(list []any, links string) answer {
 	a := reply(http.StatusOK, list)
 	if links != "" {

@@ -16,7 +16,12 @@ import (
 func TestAccess(t *testing.T) {
 	f := start(t, githubtest.Options{})
 	r := f.draft("v1.0.0")
-	for _, test := range []struct{ token, read, write string }{
+
+	for _, test := range []struct {
+		token string
+		read  string // the answer to a request that reads
+		write string // the answer to a request that writes
+	}{
 		{"", "<nil>", "401 Requires authentication"},
 		{"read", "<nil>", "403 Resource not accessible by integration"}, // softprops/action-gh-release#232
 		{"write", "<nil>", "<nil>"},
@@ -24,120 +29,233 @@ func TestAccess(t *testing.T) {
 		{"stolen", "401 Bad credentials", "401 Bad credentials"},
 	} {
 		f.client = f.as(test.token)
-		_, _, err := f.client.Repositories.ListReleases(t.Context(), owner, repo, nil)
+		repos := f.client.Repositories
+
+		_, _, err := repos.ListReleases(t.Context(), owner, repo, nil)
 		want(t, err, test.read)
-		_, resp, err := f.client.Repositories.CreateRelease(t.Context(), owner, repo, github.CreateReleaseRequest{TagName: "v" + test.token, Draft: new(true)})
+
+		req := createRequest{TagName: "v" + test.token, Draft: new(true)}
+		_, resp, err := repos.CreateRelease(t.Context(), owner, repo, req)
 		want(t, err, test.write)
-		if needs := resp.Header.Get("X-Accepted-GitHub-Permissions"); (resp.StatusCode == http.StatusForbidden) != (needs == "contents=write") {
-			t.Errorf("with token %q the permission asked for is %q", test.token, needs)
+		wantPermission := ""
+		if resp.StatusCode == http.StatusForbidden {
+			wantPermission = "contents=write"
 		}
+		if got := resp.Header.Get("X-Accepted-GitHub-Permissions"); got != wantPermission {
+			t.Errorf("with token %q the permission is %q, want %q", test.token, got, wantPermission)
+		}
+
 		_, err = f.upload(r, "asset-"+test.token, "content")
 		want(t, err, test.write)
 	}
-	f.client = f.as("write")
-	_, _, err := f.client.Repositories.ListReleases(t.Context(), owner, "other", nil)
+
+	// Other repositories do not exist.
+	repos := f.as("write").Repositories
+	_, _, err := repos.ListReleases(t.Context(), owner, "other", nil)
 	want(t, err, "404 Not Found")
-	_, _, err = f.client.Repositories.CreateRelease(t.Context(), "another", repo, github.CreateReleaseRequest{TagName: "v1"})
+	_, _, err = repos.CreateRelease(t.Context(), "another", repo, createRequest{TagName: "v1"})
 	want(t, err, "404 Not Found")
 }
 
-// TestReleaseRefusals checks every reason for which a release cannot be made or changed.
-func TestReleaseRefusals(t *testing.T) {
-	const alreadyExists = "422 Release tag_name already_exists"
-	const invalidTarget = "422 Release target_commitish invalid"
-	const notLatest = "422 Release  custom Latest release cannot be draft or prerelease."
+// Answers to requests that are not possible.
+const (
+	alreadyExists = "422 Release tag_name already_exists"
+	invalidTarget = "422 Release target_commitish invalid"
+	notLatest     = "422 Release  custom Latest release cannot be draft or prerelease."
+	longBody      = "422 Release body custom body is too long (maximum is 125000 characters)"
+	badTag        = "422 Release tag_name custom tag_name is not a valid tag; " +
+		"Release tag_name custom tag_name is not well-formed; " +
+		"Release  custom Published releases must have a valid tag"
+	burnedTag = "422 Release tag_name custom tag_name was used by an immutable release; " +
+		"Release  custom Published releases must have a valid tag"
+)
+
+// TestCreateRefusals checks every reason for which a release cannot be created.
+func TestCreateRefusals(t *testing.T) {
 	f := start(t, githubtest.Options{Tags: map[string]string{"v0.1.0": other}})
-	public := f.create(github.CreateReleaseRequest{TagName: "v1.0.0"})
-	draft := f.draft("v1.0.0") // drafts may share a tag, with each other and with what is published
+	f.create(createRequest{TagName: "v1.0.0"})
+	f.draft("v1.0.0") // drafts may share a tag with each other and with a published release
 	f.draft("v1.0.0")
 
-	for name, test := range map[string]struct {
-		req  github.CreateReleaseRequest
+	for _, test := range []struct {
+		name string
+		req  createRequest
 		want string
 	}{
-		"second of a tag":    {github.CreateReleaseRequest{TagName: "v1.0.0"}, alreadyExists}, // softprops/action-gh-release#445
-		"target is a tag":    {github.CreateReleaseRequest{TagName: "v0.1.0", TargetCommitish: new("v0.1.0"), Draft: new(true)}, invalidTarget},
-		"target is a ref":    {github.CreateReleaseRequest{TagName: "v2", TargetCommitish: new("refs/heads/main")}, invalidTarget},
-		"target is short":    {github.CreateReleaseRequest{TagName: "v2", TargetCommitish: new(other[:7])}, invalidTarget},
-		"target is unknown":  {github.CreateReleaseRequest{TagName: "v2", TargetCommitish: new(strings.Repeat("0", 40))}, invalidTarget},
-		"prerelease, latest": {github.CreateReleaseRequest{TagName: "v2", Prerelease: new(true), MakeLatest: new("true")}, notLatest},
-		"long body":          {github.CreateReleaseRequest{TagName: "v2", Body: new(strings.Repeat("ä", 125_001))}, "422 Release body custom body is too long (maximum is 125000 characters)"},
-		"no discussions":     {github.CreateReleaseRequest{TagName: "v2", DiscussionCategoryName: new("News")}, "404 Not Found"},
-		"bad tag": {github.CreateReleaseRequest{TagName: "v 2"}, "422 Release tag_name custom tag_name is not a valid tag; " +
-			"Release tag_name custom tag_name is not well-formed; Release  custom Published releases must have a valid tag"},
+		{
+			"second of a tag", // softprops/action-gh-release#445
+			createRequest{TagName: "v1.0.0"},
+			alreadyExists,
+		},
+		{
+			"target is a tag",
+			createRequest{TagName: "v0.1.0", TargetCommitish: new("v0.1.0"), Draft: new(true)},
+			invalidTarget,
+		},
+		{
+			"target is a ref",
+			createRequest{TagName: "v2", TargetCommitish: new("refs/heads/main")},
+			invalidTarget,
+		},
+		{
+			"target is short",
+			createRequest{TagName: "v2", TargetCommitish: new(other[:7])},
+			invalidTarget,
+		},
+		{
+			"target is unknown",
+			createRequest{TagName: "v2", TargetCommitish: new(strings.Repeat("0", 40))},
+			invalidTarget,
+		},
+		{
+			"prerelease, latest",
+			createRequest{TagName: "v2", Prerelease: new(true), MakeLatest: new("true")},
+			notLatest,
+		},
+		{
+			"long body",
+			createRequest{TagName: "v2", Body: new(strings.Repeat("ä", 125_001))},
+			longBody,
+		},
+		{
+			"no discussions",
+			createRequest{TagName: "v2", DiscussionCategoryName: new("News")},
+			"404 Not Found",
+		},
+		{
+			"bad tag",
+			createRequest{TagName: "v 2"},
+			badTag,
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, _, err := f.client.Repositories.CreateRelease(t.Context(), owner, repo, test.req)
+		t.Run(test.name, func(t *testing.T) {
+			_, err := f.tryCreate(test.req)
 			want(t, err, test.want)
 		})
 	}
 	if n := len(f.Releases()); n != 3 {
 		t.Errorf("there are %d releases, want 3", n)
 	}
-	if r := f.create(github.CreateReleaseRequest{TagName: "v2", Body: new(strings.Repeat("ä", 125_000))}); r.Draft {
+
+	r := f.create(createRequest{TagName: "v2", Body: new(strings.Repeat("ä", 125_000))})
+	if r.Draft {
 		t.Error("a release with the longest body is a draft")
 	}
-
-	_, err := f.update(draft.ID, github.UpdateReleaseRequest{Draft: new(false)}) // manufosela/karajan-code#774
-	want(t, err, alreadyExists)
-	_, err = f.update(draft.ID, github.UpdateReleaseRequest{TagName: new("v1.0.0"), MakeLatest: new("true")}) // openclaw/openclaw#139297
-	want(t, err, notLatest)
-	_, err = f.update(draft.ID, github.UpdateReleaseRequest{TagName: new("v3"), Draft: new(false), Prerelease: new(true), MakeLatest: new("true")})
-	want(t, err, notLatest)
-	_, err = f.update(draft.ID, github.UpdateReleaseRequest{TagName: new("v1.0.0"), TargetCommitish: new("")}) // concourse/github-release-resource#144
-	want(t, err, invalidTarget)
-	if r := f.release(draft.ID); !r.Draft || r.Tag != "v1.0.0" || r.Target != "main" {
-		t.Errorf("refused requests have changed the draft to %+v", r)
-	}
-	_, err = f.update(99, github.UpdateReleaseRequest{})
-	want(t, err, "404 Not Found")
-	_, err = f.client.Repositories.DeleteRelease(t.Context(), owner, repo, 99)
-	want(t, err, "404 Not Found")
-	_, err = f.update(public.ID, github.UpdateReleaseRequest{TagName: new("v2")})
-	want(t, err, alreadyExists)
 }
 
-// TestImmutable checks what cannot be done to an immutable release, and what can.
+// TestUpdateRefusals checks every reason for which a release cannot be changed.
+func TestUpdateRefusals(t *testing.T) {
+	f := start(t, githubtest.Options{Tags: map[string]string{"v0.1.0": other}})
+	public := f.create(createRequest{TagName: "v1.0.0"})
+	f.create(createRequest{TagName: "v2"})
+	draft := f.draft("v1.0.0")
+
+	for _, test := range []struct {
+		name string
+		id   int64
+		req  updateRequest
+		want string
+	}{
+		{
+			"second of a tag", // manufosela/karajan-code#774
+			draft.ID,
+			updateRequest{Draft: new(false)},
+			alreadyExists,
+		},
+		{
+			"draft, latest", // openclaw/openclaw#139297
+			draft.ID,
+			updateRequest{TagName: new("v1.0.0"), MakeLatest: new("true")},
+			notLatest,
+		},
+		{
+			"prerelease, latest",
+			draft.ID,
+			updateRequest{
+				TagName:    new("v3"),
+				Draft:      new(false),
+				Prerelease: new(true),
+				MakeLatest: new("true"),
+			},
+			notLatest,
+		},
+		{
+			"empty target", // concourse/github-release-resource#144
+			draft.ID,
+			updateRequest{TagName: new("v1.0.0"), TargetCommitish: new("")},
+			invalidTarget,
+		},
+		{
+			"tag of another release",
+			public.ID,
+			updateRequest{TagName: new("v2")},
+			alreadyExists,
+		},
+		{
+			"no release",
+			99,
+			updateRequest{},
+			"404 Not Found",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := f.update(test.id, test.req)
+			want(t, err, test.want)
+		})
+	}
+	want(t, f.deleteRelease(99), "404 Not Found")
+
+	r := f.release(draft.ID)
+	if !r.Draft || r.Tag != "v1.0.0" || r.Target != "main" {
+		t.Errorf("refused requests have changed the draft to %+v", r)
+	}
+}
+
+// TestImmutable checks what an immutable release does not allow, and what it allows.
 func TestImmutable(t *testing.T) {
 	f := start(t, githubtest.Options{Immutable: true})
-	ctx, repos := t.Context(), f.client.Repositories
-	r := f.draft("v1.0.0")
-	a := f.mustUpload(r, "a", "content")
-	if r.GetImmutable() {
+	draft := f.draft("v1.0.0")
+	asset := f.mustUpload(draft, "a", "content")
+	if draft.GetImmutable() {
 		t.Error("a draft is immutable")
 	}
-	if r := f.publish(r.ID); !r.GetImmutable() {
+	r := f.publish(draft.ID)
+	if !r.GetImmutable() {
 		t.Error("a published release is not immutable")
 	}
 
 	_, err := f.upload(r, "b", "content") // softprops/action-gh-release#653
 	want(t, err, "422 Cannot upload assets to an immutable release.")
-	_, err = repos.DeleteReleaseAsset(ctx, owner, repo, a.GetID()) // uutils/coreutils#13839
+	err = f.deleteAsset(asset.GetID()) // uutils/coreutils#13839
 	want(t, err, "422 ReleaseAsset  custom Cannot delete asset from an immutable release")
-	_, _, err = repos.UpdateReleaseAsset(ctx, owner, repo, a.GetID(), github.UpdateReleaseAssetRequest{Name: new("b")})
+	err = f.renameAsset(asset.GetID(), "b")
 	want(t, err, "422 ReleaseAsset  custom Cannot update asset of an immutable release")
-	_, err = f.update(r.ID, github.UpdateReleaseRequest{Draft: new(true)}) // cameronrye/openzim-mcp#215
+	_, err = f.update(r.ID, updateRequest{Draft: new(true)}) // cameronrye/openzim-mcp#215
 	want(t, err, "422 Release state custom state cannot be changed when release is immutable")
-	_, err = f.update(r.ID, github.UpdateReleaseRequest{TagName: new("v1.0.1")})
+	_, err = f.update(r.ID, updateRequest{TagName: new("v1.0.1")})
 	want(t, err, "422 Release tag_name custom tag_name cannot be changed when release is immutable")
 
-	edited, err := f.update(r.ID, github.UpdateReleaseRequest{ // github/docs#45718
-		TagName: new("v1.0.0"), Name: new("One"), Body: new("notes"), Prerelease: new(true), MakeLatest: new("false"),
+	edited, err := f.update(r.ID, updateRequest{ // github/docs#45718
+		TagName:    new("v1.0.0"),
+		Name:       new("One"),
+		Body:       new("notes"),
+		Prerelease: new(true),
+		MakeLatest: new("false"),
 	})
 	if err != nil || edited.GetName() != "One" || !edited.Prerelease || !edited.GetImmutable() {
 		t.Errorf("editing: %v, %v", edited, err)
 	}
 
-	// Deleting is allowed; but nothing can ever be published under that tag again.
-	if _, err := repos.DeleteRelease(ctx, owner, repo, r.ID); err != nil {
+	// The release can be deleted, but its tag can never be published again.
+	if err := f.deleteRelease(r.ID); err != nil {
 		t.Fatal(err)
 	}
 	again := f.draft("v1.0.0")
 	f.mustUpload(again, "a", "content")
-	_, err = f.update(again.ID, github.UpdateReleaseRequest{Draft: new(false)})
-	want(t, err, "422 Release tag_name custom tag_name was used by an immutable release; Release  custom Published releases must have a valid tag")
-	_, _, err = repos.CreateRelease(ctx, owner, repo, github.CreateReleaseRequest{TagName: "v1.0.0"})
-	want(t, err, "422 Release tag_name custom tag_name was used by an immutable release; Release  custom Published releases must have a valid tag")
+	_, err = f.update(again.ID, updateRequest{Draft: new(false)})
+	want(t, err, burnedTag)
+	_, err = f.tryCreate(createRequest{TagName: "v1.0.0"})
+	want(t, err, burnedTag)
 }
 
 // TestUploadRefusals checks every reason for which an asset is not stored.
@@ -145,30 +263,15 @@ func TestUploadRefusals(t *testing.T) {
 	f := start(t, githubtest.Options{})
 	r := f.draft("v1.0.0")
 	f.mustUpload(r, "a b", "content")
-	_, err := f.upload(r, "a.b", "other")
+
+	_, err := f.upload(r, "a.b", "other") // "a b" is stored under this name
 	want(t, err, "422 ReleaseAsset name already_exists")
-	_, err = f.upload(&github.RepositoryRelease{UploadURL: strings.Replace(r.UploadURL, "/1/", "/99/", 1)}, "c", "content")
+	nowhere := &github.RepositoryRelease{UploadURL: strings.Replace(r.UploadURL, "/1/", "/99/", 1)}
+	_, err = f.upload(nowhere, "c", "content")
 	want(t, err, "404 Not Found")
 
-	send := func(name string, length int64) (int, string) {
-		body := &endless{}
-		req, err := http.NewRequestWithContext(t.Context(), "POST", f.url+"/uploads/repos/octo/hello/releases/1/assets?name="+name, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "token write")
-		req.Header.Set("Content-Type", "application/zip")
-		if req.ContentLength = length; length == 0 {
-			req.Body = http.NoBody
-		}
-		if length < 0 {
-			body.end = 10 // sent in chunks
-		}
-		status, _, answer := f.do(req)
-		return status, answer
-	}
 	for _, test := range []struct {
-		length int64
+		length int64 // -1 for a body in chunks
 		status int
 		want   string
 	}{
@@ -176,48 +279,86 @@ func TestUploadRefusals(t *testing.T) {
 		{0, 422, "size must be greater than or equal to 1"},               // svenstaro/upload-release-action#94
 		{1<<31 + 1, 422, "size must be less than or equal to 2147483648"}, // cli/cli#10182
 	} {
-		if status, body := send("c", test.length); status != test.status || !strings.Contains(body, test.want) {
-			t.Errorf("uploading %d bytes: %d %s", test.length, status, body)
+		resp := uploadLength(f, test.length)
+		if resp.status != test.status || !strings.Contains(resp.body, test.want) {
+			t.Errorf("uploading %d bytes: %d %s", test.length, resp.status, resp.body)
 		}
 	}
+
 	if assets := f.release(r.ID).Assets; len(assets) != 1 {
 		t.Errorf("refused uploads have left %v", assets)
 	}
 }
 
-// An endless is a body that goes on, until its end if it has one.
-type endless struct{ end int }
+// uploadLength sends an upload to release 1 with a Content-Length, or in chunks if length is
+// -1.
+func uploadLength(f *fake, length int64) response {
+	f.t.Helper()
 
-func (e *endless) Read(p []byte) (int, error) {
-	if e.end > 0 {
-		if e.end--; e.end == 0 {
-			return 0, io.EOF
-		}
-		return copy(p, "x"), nil
+	body := &slowBody{}
+	url := f.url + "/uploads/repos/octo/hello/releases/1/assets?name=c"
+	req, err := http.NewRequestWithContext(f.t.Context(), "POST", url, body)
+	if err != nil {
+		f.t.Fatal(err)
 	}
-	return len(p), nil
+	req.Header.Set("Authorization", "token write")
+	req.Header.Set("Content-Type", "application/zip")
+
+	req.ContentLength = length
+	switch {
+	case length == 0:
+		req.Body = http.NoBody
+	case length < 0:
+		body.end = 10
+	}
+
+	return f.do(req)
+}
+
+// A slowBody ends after end-1 bytes, or never if end is 0.
+type slowBody struct{ end int }
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	if b.end == 0 {
+		return len(p), nil
+	}
+
+	b.end--
+	if b.end == 0 {
+		return 0, io.EOF
+	}
+	return copy(p, "x"), nil
 }
 
 // TestRateLimit uses up the requests of an hour.
 func TestRateLimit(t *testing.T) {
 	now := time.Now()
-	f := start(t, githubtest.Options{RateLimit: 4, Now: func() time.Time { return now }})
+	clock := func() time.Time { return now }
+	f := start(t, githubtest.Options{RateLimit: 4, Now: clock})
+	list := func() (github.Rate, error) {
+		_, resp, err := f.client.Repositories.ListReleases(t.Context(), owner, repo, nil)
+		return resp.Rate, err
+	}
+
 	r := f.draft("v1.0.0")
 	f.mustUpload(r, "a", "content") // counts twice
-	_, resp, err := f.client.Repositories.ListReleases(t.Context(), owner, repo, nil)
-	if err != nil || resp.Rate.Remaining != 0 || resp.Rate.Used != 4 || resp.Rate.Limit != 4 {
-		t.Errorf("the rate is %v, %v", resp.Rate, err)
+	rate, err := list()
+	if err != nil || rate.Remaining != 0 || rate.Used != 4 || rate.Limit != 4 {
+		t.Errorf("the rate is %v, %v", rate, err)
 	}
-	_, _, err = f.client.Repositories.ListReleases(t.Context(), owner, repo, nil)
+
+	_, err = list()
 	var limited *github.RateLimitError
 	if !errors.As(err, &limited) || limited.Rate.Reset.Unix() != now.Add(time.Hour).Unix() {
 		t.Errorf("over the limit: %v", err)
 	}
-	if limits, _, err := f.client.RateLimit.Get(t.Context()); err != nil || limits.GetCore().Remaining != 0 {
+	limits, _, err := f.client.RateLimit.Get(t.Context())
+	if err != nil || limits.GetCore().Remaining != 0 {
 		t.Errorf("the limits are %v, %v", limits, err)
 	}
+
 	now = now.Add(time.Hour)
-	if _, _, err = f.client.Repositories.ListReleases(t.Context(), owner, repo, nil); err != nil {
+	if _, err := list(); err != nil {
 		t.Errorf("an hour later: %v", err)
 	}
 }

@@ -9,18 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// A release is a Release with what is not for the eyes of tests. The assets of
-// its Release are not used.
+// A release is a Release with the state that tests do not see. The field Assets of its
+// Release is not used.
 type release struct {
 	Release
-	updated time.Time
-	slug    string // stands for the tag in the addresses of a draft: "untagged-" and hex digits
-	demoted bool   // make_latest was "false"
-	hidden  int    // how many times the list is still to leave it out
-	assets  []*asset
+	updated   time.Time
+	slug      string // replaces the tag in the addresses of a draft: "untagged-" and hex digits
+	notLatest bool   // make_latest was "false"
+	listDelay int    // how many more times the list leaves it out
+	assets    []*asset
 }
 
-// maxBody is the limit of a release's body, in characters (softprops/action-gh-release#374).
+// maxBody is the greatest length of a release's body, in characters
+// (softprops/action-gh-release#374).
 const maxBody = 125_000
 
 // A releaseRequest is the body of a request to create or update a release.
@@ -38,34 +39,40 @@ type releaseRequest struct {
 
 // listReleases answers GET .../releases: newest first, drafts only for writers.
 func (s *Server) listReleases(c *call) answer {
-	var seen []*release
+	var listed []*release
 	for _, r := range slices.Backward(s.releases) {
 		if !s.visible(c, r) {
 			continue
 		}
-		if r.hidden > 0 {
-			r.hidden--
+		if r.listDelay > 0 {
+			r.listDelay--
 			continue
 		}
-		seen = append(seen, r)
+
+		listed = append(listed, r)
 	}
-	part, links := paginate(c, seen)
+
+	part, links := paginate(c, listed)
 	list := make([]any, 0, len(part))
 	for _, r := range part {
 		list = append(list, s.releaseJSON(c, r))
 	}
+
 	return pageOf(list, links)
 }
 
-// visible: "Only users with push access will receive listings for draft releases."
+// visible reports whether the sender may see the release: "Only users with push access
+// will receive listings for draft releases."
 func (s *Server) visible(c *call, r *release) bool {
 	return !r.Draft || s.access(c) >= writer
 }
 
-// release returns the release that the path names by its number, if the sender may see it.
+// release returns the release whose ID is in the path, or nil if there is none or the
+// sender may not see it.
 func (s *Server) release(c *call) *release {
+	id := c.id("release_id")
 	for _, r := range s.releases {
-		if r.ID == c.id("release_id") && s.visible(c, r) {
+		if r.ID == id && s.visible(c, r) {
 			return r
 		}
 	}
@@ -88,6 +95,7 @@ func (s *Server) getByTag(c *call) answer {
 	return s.show(c, s.published(c.params["tag"]))
 }
 
+// show answers with a release, which may be nil.
 func (s *Server) show(c *call, r *release) answer {
 	if r == nil {
 		return c.notFound()
@@ -101,22 +109,39 @@ func (s *Server) createRelease(c *call) answer {
 	if refusal, ok := c.decode(&req); !ok {
 		return refusal
 	}
+
 	now := s.now()
 	id := s.newID()
-	r := &release{slug: slug(id), hidden: s.opts.ListDelay, updated: now}
-	r.Release = Release{ID: id, Target: "main", Draft: true, Created: now}
+	r := &release{
+		Release: Release{
+			ID:      id,
+			Target:  "main",
+			Draft:   true,
+			Created: now,
+		},
+		updated:   now,
+		slug:      slug(id),
+		listDelay: s.opts.ListDelay,
+	}
+
 	if deref(req.Notes) {
 		notes := s.notes(c, deref(req.Tag), "")
-		r.Name, r.Body = deref(req.Tag), notes
-		if b := deref(req.Body); b != "" { // "the body will be pre-pended to the automatically generated notes"
-			joined := b + "\n\n" + notes
+		r.Name = deref(req.Tag)
+		r.Body = notes
+
+		// "the body will be pre-pended to the automatically generated notes"
+		if body := deref(req.Body); body != "" {
+			joined := body + "\n\n" + notes
 			req.Body = &joined
 		}
 	}
-	if refusal, ok := s.change(c, r, req, deref(req.Draft)); !ok {
+
+	if refusal, ok := s.apply(c, r, req, deref(req.Draft)); !ok {
 		return refusal
 	}
+
 	s.releases = append(s.releases, r)
+
 	a := reply(http.StatusCreated, s.releaseJSON(c, r))
 	a.header.Set("Location", c.site.api+s.path("releases", r.ID))
 	return a
@@ -128,56 +153,67 @@ func (s *Server) updateRelease(c *call) answer {
 	if r == nil {
 		return c.notFound()
 	}
+
 	var req releaseRequest
 	if refusal, ok := c.decode(&req); !ok {
 		return refusal
 	}
+
 	draft := r.Draft
 	if req.Draft != nil {
 		draft = *req.Draft
 	}
-	// make_latest on what stays a draft is refused for an existing release, but
-	// not when one is created (openclaw/openclaw#139297).
+
+	// GitHub refuses make_latest when it updates a release that stays a draft, but not
+	// when it creates a draft (openclaw/openclaw#139297).
 	if deref(req.MakeLatest) == "true" && draft {
 		return c.invalid(cannotBeLatest)
 	}
-	if reasons := frozen(r, req); len(reasons) > 0 {
+	if reasons := immutableRefusals(r, req); len(reasons) > 0 {
 		return c.invalid(reasons...)
 	}
+
+	// Change a copy, because the request may still be refused.
 	next := *r
 	next.updated = s.now()
 	if r.Draft && draft && req.Tag == nil {
-		next.Tag = r.slug // see the package's known differences
+		next.Tag = r.slug // see the known differences in the package documentation
 	}
-	if refusal, ok := s.change(c, &next, req, draft); !ok {
+	if refusal, ok := s.apply(c, &next, req, draft); !ok {
 		return refusal
 	}
+
 	*r = next
 	return reply(http.StatusOK, s.releaseJSON(c, r))
 }
 
-// frozen says what of a request an immutable release does not allow. Its title,
-// notes, prerelease and make_latest can be changed (github/docs#45718); the
-// wording for "draft" is from cameronrye/openzim-mcp#215, for the tag by analogy.
-func frozen(r *release, req releaseRequest) (reasons []fieldError) {
+// immutableRefusals returns the parts of a request that an immutable release does not
+// allow. Its title, notes, prerelease and make_latest can be changed
+// (github/docs#45718). The message for "draft" is from cameronrye/openzim-mcp#215, the
+// message for the tag is written by analogy.
+func immutableRefusals(r *release, req releaseRequest) (reasons []fieldError) {
 	if !r.Immutable {
 		return nil
 	}
+
 	if deref(req.Draft) {
 		reasons = append(reasons, custom("state", "state cannot be changed when release is immutable"))
 	}
 	if req.Tag != nil && *req.Tag != r.Tag {
 		reasons = append(reasons, custom("tag_name", "tag_name cannot be changed when release is immutable"))
 	}
+
 	return reasons
 }
 
-// change applies a request to a release that nobody else has yet, and publishes
-// it or makes it a draft. If it tells a refusal, nothing else has changed.
-func (s *Server) change(c *call, r *release, req releaseRequest, draft bool) (answer, bool) {
-	if deref(req.Discussion) != "" { // "Not Found if the discussion category name is invalid": there is none
+// apply applies a request to a release that is not yet shared, and publishes it or makes
+// it a draft. If it returns a refusal and false, the state of the server is unchanged.
+func (s *Server) apply(c *call, r *release, req releaseRequest, draft bool) (answer, bool) {
+	// "Not Found if the discussion category name is invalid": there are no categories.
+	if deref(req.Discussion) != "" {
 		return c.notFound(), false
 	}
+
 	set(&r.Tag, req.Tag)
 	set(&r.Target, req.Target)
 	set(&r.Name, req.Name)
@@ -186,48 +222,54 @@ func (s *Server) change(c *call, r *release, req releaseRequest, draft bool) (an
 	if draft && r.Tag == "" {
 		r.Tag = r.slug
 	}
+
 	var reasons []fieldError
 	if utf8.RuneCountInString(r.Body) > maxBody {
-		reasons = append(reasons, custom("body", fmt.Sprintf("body is too long (maximum is %d characters)", maxBody)))
+		message := fmt.Sprintf("body is too long (maximum is %d characters)", maxBody)
+		reasons = append(reasons, custom("body", message))
 	}
-	if _, ok := s.resolve(r.Target); !ok {
+	if _, ok := s.targetCommit(r.Target); !ok {
 		reasons = append(reasons, fieldError{Resource: "Release", Code: "invalid", Field: "target_commitish"})
 	}
 	if !draft {
-		reasons = append(reasons, s.unpublishable(r, req.MakeLatest)...)
+		reasons = append(reasons, s.publishRefusals(r, req.MakeLatest)...)
 	}
 	if len(reasons) > 0 {
 		return c.invalid(reasons...), false
 	}
-	s.settle(r, draft, req.MakeLatest)
+
+	s.setDraft(r, draft, req.MakeLatest)
 	return answer{}, true
 }
 
-// deleteRelease answers DELETE .../releases/{release_id}. The tag stays; that of
-// an immutable release can never be used again (github/docs, immutable releases).
+// deleteRelease answers DELETE .../releases/{release_id}. The tag stays. The tag of an
+// immutable release can never be used for a release again (github/docs, immutable
+// releases).
 func (s *Server) deleteRelease(c *call) answer {
 	r := s.release(c)
 	if r == nil {
 		return c.notFound()
 	}
 	if r.Immutable {
-		s.burned[r.Tag] = true
+		s.burnedTags[r.Tag] = true
 	}
+
 	s.releases = slices.DeleteFunc(s.releases, func(other *release) bool { return other == r })
 	return answer{status: http.StatusNoContent}
 }
 
-// slug makes the name that stands for the tag of a draft.
+// slug returns the name that replaces the tag of a draft.
 func slug(id int64) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "release %d", id))
 	return fmt.Sprintf("untagged-%x", sum[:10])
 }
 
-// custom is a reason in words, about a release.
+// custom returns a reason about a release that consists of a message.
 func custom(field, message string) fieldError {
 	return fieldError{Resource: "Release", Code: "custom", Field: field, Message: message}
 }
 
+// deref returns *p, or the zero value if p is nil.
 func deref[T any](p *T) (v T) {
 	if p != nil {
 		v = *p
@@ -235,6 +277,7 @@ func deref[T any](p *T) (v T) {
 	return v
 }
 
+// set assigns *value to *field, unless value is nil.
 func set[T any](field, value *T) {
 	if value != nil {
 		*field = *value

@@ -13,18 +13,18 @@ import (
 // An operation is one method of one path of the API.
 type operation struct {
 	method string
-	path   string // as GitHub's description spells it
-	host   string // "/uploads" for what GitHub serves on the host of uploads
+	path   string // as in GitHub's description
+	host   string // "/uploads" for operations on the host for uploads, else ""
 	handle func(*Server, *call) answer
 	stream bool // the body is not JSON and may be large; handle takes the lock itself
 
-	pattern *regexp.Regexp
-	route   *routers.Route
+	pattern *regexp.Regexp // matches the path, with a group for each parameter
+	route   *routers.Route // the description of the operation
 }
 
-// serve returns all operations, in the order in which they are tried.
-// openapi/trim.mjs lists the same.
-func serve(doc *openapi3.T) []operation {
+// servedOperations returns all operations, in the order in which a request is matched
+// against them. openapi/trim.mjs lists the same operations.
+func servedOperations(doc *openapi3.T) []operation {
 	const repo = "/repos/{owner}/{repo}"
 	operations := []operation{
 		{method: "GET", path: "/rate_limit", handle: (*Server).getRateLimit},
@@ -44,44 +44,64 @@ func serve(doc *openapi3.T) []operation {
 		{method: "PATCH", path: repo + "/releases/{release_id}", handle: (*Server).updateRelease},
 		{method: "DELETE", path: repo + "/releases/{release_id}", handle: (*Server).deleteRelease},
 		{method: "GET", path: repo + "/releases/{release_id}/assets", handle: (*Server).listAssets},
-		{method: "POST", path: repo + "/releases/{release_id}/assets", host: "/uploads", stream: true, handle: (*Server).uploadAsset},
+		{
+			method: "POST",
+			path:   repo + "/releases/{release_id}/assets",
+			host:   "/uploads",
+			stream: true,
+			handle: (*Server).uploadAsset,
+		},
 	}
+
 	for i := range operations {
 		operations[i].describe(doc)
 	}
+
 	return operations
 }
 
-// braces is a parameter in a path, after regexp.QuoteMeta.
-var braces = regexp.MustCompile(`\\\{\w+\\\}`)
+// pathParameter matches a parameter in a path that regexp.QuoteMeta has escaped.
+var pathParameter = regexp.MustCompile(`\\\{\w+\\\}`)
 
-// describe connects an operation with its description.
+// describe sets the operation's description and pattern.
 func (op *operation) describe(doc *openapi3.T) {
 	item := doc.Paths.Value(op.path)
 	described := item.GetOperation(op.method)
-	op.route = &routers.Route{Spec: doc, Path: op.path, PathItem: item, Method: op.method, Operation: described}
+	op.route = &routers.Route{
+		Spec:      doc,
+		Path:      op.path,
+		PathItem:  item,
+		Method:    op.method,
+		Operation: described,
+	}
 
-	pattern := braces.ReplaceAllStringFunc(regexp.QuoteMeta(op.host+op.path), func(braced string) string {
+	group := func(braced string) string {
 		name := strings.Trim(braced, `\{}`)
-		segment := `[^/]+`
-		if p := described.Parameters.GetByInAndName("path", name); p != nil && p.Extensions["x-multi-segment"] == true {
-			segment = `.+` // a tag or another ref, which may have slashes
+		parameter := described.Parameters.GetByInAndName("path", name)
+		if parameter != nil && parameter.Extensions["x-multi-segment"] == true {
+			return `(?P<` + name + `>.+)` // a tag or another ref, which may have slashes
 		}
-		return `(?P<` + name + `>` + segment + `)`
-	})
+		return `(?P<` + name + `>[^/]+)`
+	}
+	pattern := pathParameter.ReplaceAllStringFunc(regexp.QuoteMeta(op.host+op.path), group)
 	op.pattern = regexp.MustCompile("^" + pattern + "$")
 }
 
-// match returns the parameters in an escaped path, if it is the operation's.
-// Like GitHub it answers HEAD where it answers GET.
+// match returns the parameters in an escaped path, and reports whether the request is
+// for the operation. As on GitHub, an operation with GET is there for HEAD too.
 func (op *operation) match(method, path string) (map[string]string, bool) {
-	if method != op.method && (method != http.MethodHead || op.method != http.MethodGet) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if method != op.method {
 		return nil, false
 	}
+
 	found := op.pattern.FindStringSubmatch(path)
 	if found == nil {
 		return nil, false
 	}
+
 	params := map[string]string{}
 	for i, name := range op.pattern.SubexpNames()[1:] {
 		value, err := url.PathUnescape(found[i+1])
@@ -90,5 +110,6 @@ func (op *operation) match(method, path string) (map[string]string, bool) {
 		}
 		params[name] = value
 	}
+
 	return params, true
 }

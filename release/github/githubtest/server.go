@@ -19,17 +19,21 @@ type call struct {
 	site      site
 	path      string            // escaped, without the prefix of the site
 	op        *operation        // nil outside the API
-	params    map[string]string // of the path, not escaped
+	params    map[string]string // parameters in the path, unescaped
 	body      []byte            // nil for uploads, which are streamed
-	malformed []string          // what the description has against the body
+	malformed []string          // violations of the description by the body
 	rate      rate
 }
 
-// A site is the three addresses of a GitHub, without a slash at the end.
-type site struct{ web, api, uploads string }
+// A site holds the base addresses of a GitHub, without a trailing slash.
+type site struct {
+	web     string
+	api     string
+	uploads string
+}
 
-// An answer is what a handler wants to be said; it is validated and written in
-// one place. It has a body, a file, or neither.
+// An answer is the response of a handler, before it is checked and written. It has
+// a body, a file, or neither.
 type answer struct {
 	status int
 	header http.Header
@@ -37,117 +41,147 @@ type answer struct {
 	file   []byte
 }
 
-// reply makes an answer in JSON.
+// reply returns an answer with a JSON body.
 func reply(status int, v any) answer {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("githubtest: encoding an answer: %v", err)) // v is made of maps, strings and numbers
+		// Impossible: v is made of maps, slices, strings and numbers.
+		panic(fmt.Sprintf("githubtest: encoding an answer: %v", err))
 	}
-	return answer{status: status, body: body, header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}}
+
+	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	return answer{status: status, header: header, body: body}
 }
 
-// redirect makes an answer which sends the client elsewhere.
+// redirect returns an answer that redirects to location.
 func redirect(location string) answer {
-	return answer{status: http.StatusFound, header: http.Header{"Location": {location}}}
+	header := http.Header{"Location": {location}}
+	return answer{status: http.StatusFound, header: header}
 }
 
 // ServeHTTP handles one request. It panics with [http.ErrAbortHandler], as
-// net/http provides for, where a [Fault] wants the connection closed.
+// net/http provides for, when a [Fault] closes the connection.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := s.begin(r)
-	out := &recorder{ResponseWriter: w, server: s, number: c.number}
+	out := &statusLogger{ResponseWriter: w, server: s, number: c.number}
 	handle := s.route(c)
+
 	if c.op != nil {
-		s.spend(c)
+		s.countRequest(c)
 		s.checkRequest(c)
-		s.mu.Lock()
-		s.active++
-		s.mu.Unlock()
-		defer func() {
-			s.mu.Lock()
-			s.active--
-			s.mu.Unlock()
-		}()
-		if c.fault == nil && s.overSecondary(c) {
+
+		s.addInFlight(1)
+		defer s.addInFlight(-1)
+
+		if c.fault == nil && s.overSecondaryLimit(c) {
 			c.fault = SecondaryLimit(0)
 		}
 	}
-	if c.fault.concerns(c) {
-		s.misbehave(out, c, handle)
+
+	if c.fault.applies(c) {
+		s.serveFault(out, c, handle)
 		return
 	}
+
 	a := handle(c)
 	s.checkAnswer(c, a)
 	a.write(out, c)
 }
 
-// begin numbers and logs a request, and decides its fault.
+func (s *Server) addInFlight(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight += n
+}
+
+// begin numbers and logs a request, and asks for its fault.
 func (s *Server) begin(r *http.Request) *call {
 	c := &call{Request: r}
 	c.site, c.path = locate(r)
 
 	s.turn.Lock()
 	defer s.turn.Unlock()
+
 	s.mu.Lock()
 	c.number = len(s.requests) + 1
-	s.requests = append(s.requests, Request{Number: c.number, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery})
+	s.requests = append(s.requests, Request{
+		Number: c.number,
+		Method: r.Method,
+		Path:   r.URL.Path,
+		Query:  r.URL.RawQuery,
+	})
 	s.mu.Unlock()
+
 	if s.opts.Fault != nil {
 		c.fault = s.opts.Fault(c.number, r)
 	}
+
 	return c
 }
 
-// locate finds out which form of addresses the client uses, and the path below
-// it. Paths of uploads keep one prefix, /uploads.
+// locate returns the addresses that the client uses, those of github.com or those of
+// GitHub Enterprise Server, and the path below them. The path of an upload begins
+// with /uploads in both cases.
 func locate(r *http.Request) (site, string) {
 	root := "http://" + r.Host
 	if r.TLS != nil {
 		root = "https://" + r.Host
 	}
+
 	path := removeDots(r.URL.EscapedPath())
-	for _, prefix := range []string{"/api/v3", "/api/uploads"} {
-		if strings.HasPrefix(path, prefix+"/") {
-			enterprise := site{web: root, api: root + "/api/v3", uploads: root + "/api/uploads"}
-			return enterprise, strings.TrimPrefix(strings.TrimPrefix(path, "/api/v3"), "/api")
-		}
+	dotCom := site{web: root, api: root, uploads: root + "/uploads"}
+	enterprise := site{web: root, api: root + "/api/v3", uploads: root + "/api/uploads"}
+
+	switch {
+	case strings.HasPrefix(path, "/api/v3/"):
+		return enterprise, strings.TrimPrefix(path, "/api/v3")
+	case strings.HasPrefix(path, "/api/uploads/"):
+		return enterprise, strings.TrimPrefix(path, "/api")
 	}
-	return site{web: root, api: root, uploads: root + "/uploads"}, path
+
+	return dotCom, path
 }
 
-// removeDots returns a path as servers understand it, where "." and ".." lead elsewhere,
-// written as "%2e" too (RFC 3986, 5.2.4 and 6.2.2.2).
+// removeDots resolves the segments "." and ".." of a path, also where a dot is written
+// as "%2e", as servers do (RFC 3986, 5.2.4 and 6.2.2.2).
 func removeDots(escaped string) string {
 	var kept []string
 	for segment := range strings.SplitSeq(escaped, "/") {
 		switch strings.ReplaceAll(strings.ToLower(segment), "%2e", ".") {
 		case ".":
+			// Names the same directory.
 		case "..":
 			kept = kept[:max(1, len(kept)-1)]
 		default:
 			kept = append(kept, segment)
 		}
 	}
+
 	return strings.Join(kept, "/")
 }
 
-// route finds the handler of a request.
+// route returns the handler of a request. For an operation of the API it also sets
+// c.op and c.params.
 func (s *Server) route(c *call) func(*call) answer {
 	for i := range s.operations {
-		if params, ok := s.operations[i].match(c.Method, c.path); ok {
-			c.op, c.params = &s.operations[i], params
+		params, ok := s.operations[i].match(c.Method, c.path)
+		if ok {
+			c.op = &s.operations[i]
+			c.params = params
 			return s.operate
 		}
 	}
+
 	if handle := s.web(c); handle != nil {
 		return handle
 	}
-	s.complain(c, "request", "there is no such operation in GitHub's description, or it is not served here")
+
+	s.addInvalid(c, "request", "there is no such operation in GitHub's description, or it is not served here")
 	return (*call).notFound
 }
 
-// operate carries out an operation of the API. All but uploads, which take their
-// time, hold the lock while they do.
+// operate performs an operation of the API. It holds the lock during all operations
+// but uploads, which take long.
 func (s *Server) operate(c *call) answer {
 	if c.op.stream {
 		defer c.drain()
@@ -158,14 +192,16 @@ func (s *Server) operate(c *call) answer {
 	if c.op.stream {
 		return c.op.handle(s, c)
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.observe(c.number)
+	defer s.recordHistory(c.number)
+
 	return c.op.handle(s, c)
 }
 
-// decode reads the JSON body of a request. It tells what GitHub would say if
-// that is not possible.
+// decode unmarshals the JSON body of a request. If it cannot, it returns GitHub's
+// answer to such a request and false.
 func (c *call) decode(v any) (answer, bool) {
 	body := bytes.TrimSpace(c.body)
 	if len(body) > 0 && !json.Valid(body) {
@@ -177,19 +213,20 @@ func (c *call) decode(v any) (answer, bool) {
 	if len(body) > 0 && json.Unmarshal(body, v) != nil {
 		return c.fail(http.StatusBadRequest, "Problems parsing JSON"), false
 	}
+
 	return answer{}, true
 }
 
-// drain reads the rest of a body, so that a client which is still sending it
-// hears the answer. GitHub's load balancers do the same; but not for a body that
-// is over the limit anyway.
+// drain reads the rest of the body, because a client that is still sending it would
+// miss the answer. GitHub's load balancers do the same, but not for a body that is
+// over the size limit.
 func (c *call) drain() {
 	if c.ContentLength <= maxAssetSize {
-		io.Copy(io.Discard, c.Body) // an error here is the client's leaving
+		io.Copy(io.Discard, c.Body) // fails only if the client is gone
 	}
 }
 
-// id returns a numeric parameter of the path, or 0.
+// id returns a numeric parameter of the path, or 0 if it is not a number.
 func (c *call) id(name string) int64 {
 	id, err := strconv.ParseInt(c.params[name], 10, 64)
 	if err != nil {
@@ -198,7 +235,7 @@ func (c *call) id(name string) int64 {
 	return id
 }
 
-// write says a to the client.
+// write sends the answer to the client.
 func (a answer) write(w http.ResponseWriter, c *call) {
 	h := w.Header()
 	h.Set("Server", "github.com")
@@ -207,38 +244,44 @@ func (a answer) write(w http.ResponseWriter, c *call) {
 		h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 		c.rate.write(h)
 	}
+
 	for name, values := range a.header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
+
 	if a.file != nil {
-		http.ServeContent(w, c.Request, "", time.Time{}, bytes.NewReader(a.file)) // ranges too
+		http.ServeContent(w, c.Request, "", time.Time{}, bytes.NewReader(a.file)) // handles ranges
 		return
 	}
+
 	if len(a.body) > 0 {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
+
 	w.WriteHeader(a.status)
-	w.Write(a.body) // an error here is the client's leaving
+	w.Write(a.body) // fails only if the client is gone
 }
 
+// requestID returns an ID in GitHub's form that differs for each request.
 func (c *call) requestID() string {
 	return fmt.Sprintf("FA4E:%04X:%06X", c.number, uint32(c.number)*2654435761>>8)
 }
 
-// A recorder logs the status before it is sent: whoever was answered finds it in
-// the log.
-type recorder struct {
+// A statusLogger logs the status of an answer before it is sent, so a client that has
+// the answer also finds it in the log.
+type statusLogger struct {
 	http.ResponseWriter
 	server *Server
 	number int
 }
 
-func (r *recorder) WriteHeader(status int) {
-	r.server.mu.Lock()
-	r.server.requests[r.number-1].Status = status
-	r.server.mu.Unlock()
-	r.ResponseWriter.WriteHeader(status)
+func (l *statusLogger) WriteHeader(status int) {
+	l.server.mu.Lock()
+	l.server.requests[l.number-1].Status = status
+	l.server.mu.Unlock()
+
+	l.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap is for http.ResponseController.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+// Unwrap is called by [http.ResponseController].
+func (l *statusLogger) Unwrap() http.ResponseWriter { return l.ResponseWriter }

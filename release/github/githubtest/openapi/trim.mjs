@@ -1,14 +1,14 @@
-// Cuts GitHub's own OpenAPI description down to the operations that the fake
-// GitHub of this package serves, with every component they reach.
+// Reduces GitHub's own OpenAPI description to the operations that the fake GitHub of this
+// package serves, with all components that they refer to.
 //
-// To refresh it, or to add an operation (the Go table in routes.go must say the
-// same as the list below; a test compares them):
+// To update the description, or to add an operation (the table in routes.go must list the
+// same operations; a test compares them):
 //
 //	npm pack @octokit/openapi@VERSION && tar -xzf octokit-openapi-VERSION.tgz
 //	node trim.mjs package > releases.json
 //
-// The output is stable: names are sorted, one path or component to a line, so
-// that a refresh shows what GitHub changed as an ordinary diff.
+// Names are sorted and each path or component is on a line of its own, so the diff of an
+// update shows what GitHub changed.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -32,13 +32,14 @@ const folder = process.argv[2];
 const npm = JSON.parse(readFileSync(join(folder, "package.json")));
 const full = JSON.parse(readFileSync(join(folder, "generated/api.github.com.json")));
 
-// Left out: examples, the servers (the fake is the server), and all extensions
-// but the one that says that a path parameter may contain slashes.
+// Examples, servers and all extensions are dropped, except the extension for a path
+// parameter that may contain slashes.
 const dropped = (key) =>
   ["example", "examples", "servers", "tags"].includes(key) ||
   (key.startsWith("x-") && key !== "x-multi-segment");
 
-// A schema's property may be called "tags" or "example": only keywords are dropped.
+// clean returns a value without the dropped keywords. A schema's property may be called
+// "tags" or "example" and is kept: names is true for the names of properties.
 function clean(value, names = false) {
   if (Array.isArray(value)) return value.map((v) => clean(v));
   if (value === null || typeof value !== "object") return value;
@@ -46,6 +47,7 @@ function clean(value, names = false) {
   return Object.fromEntries(keys.map((key) => [key, clean(value[key], !names && key === "properties")]));
 }
 
+// reach adds the components that a value refers to, directly or not.
 const components = {};
 function reach(value) {
   if (value === null || typeof value !== "object") return;

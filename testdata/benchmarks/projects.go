@@ -1,16 +1,15 @@
 package main
 
 import (
-	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
 
-// Projects of our own, which need no network.
+// Built-in projects, which need no network.
 const (
-	small = "small" // three programs, as small as programs are that somebody releases
-	large = "large" // one program of 50 MB, which no compressor makes smaller: for our own memory
+	small = "small" // three programs, about as small as released programs get
+	large = "large" // one program of 50 MB of noise, for the memory of our own process
 )
 
 var smallFiles = map[string]string{
@@ -71,7 +70,7 @@ func main() {
 `,
 }
 
-// largeFiles are made when they are asked for: so much noise takes its time.
+// largeFiles returns the files of the project large.
 func largeFiles() map[string]string {
 	return map[string]string{
 		"go.mod": "module example.com/large\n\ngo 1.24\n",
@@ -93,17 +92,22 @@ func main() { fmt.Println(version, len(data)) }
 	}
 }
 
-// noise is the same for everyone.
+// noise returns bytes that cannot be compressed, the same in every run.
 func noise(size int) string {
 	data := make([]byte, size)
 	rand.NewChaCha8([32]byte{}).Read(data) // never fails
 	return string(data)
 }
 
-func writeFiles(dir string, files map[string]string) (err error) {
+func writeFiles(dir string, files map[string]string) error {
 	for name, text := range files {
 		path := filepath.Join(dir, filepath.FromSlash(name))
-		err = errors.Join(err, os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
