@@ -37,7 +37,7 @@ const tokenDefault = "${{ github.token }}"
 
 func wantRows() (rows []row) {
 	for _, s := range config.Settings {
-		def := s.Def
+		def := s.Default
 		if s.Name == "token" {
 			def = tokenDefault
 		}
@@ -48,10 +48,10 @@ func wantRows() (rows []row) {
 
 // automatic says in action.yml what an empty default means.
 func automatic(s config.Setting) string {
-	if s.Auto == "" || s.Name == "token" {
+	if s.Default != "" || s.Name == "token" {
 		return ""
 	}
-	return " (default: " + s.Auto + ")"
+	return " (default: " + s.DefaultText + ")"
 }
 
 func readAction(t *testing.T) actionFile {
@@ -78,7 +78,7 @@ func TestActionInputsAreTheSettings(t *testing.T) {
 		have = append(have, row{a.Inputs.Content[i].Value, in.Default, in.Description})
 	}
 	if diff := cmp.Diff(wantRows(), have); diff != "" {
-		t.Errorf("action.yml differs from the settings (-settings +action.yml):\n%s\nthe inputs should read:\n%s", diff, inputsYAML())
+		t.Errorf("action.yml differs from the settings (-settings +action.yml); run: go run ./docs/gen\n%s", diff)
 	}
 	if a.Name != config.ActionName {
 		t.Errorf("name: %s, expected %s", a.Name, config.ActionName)
@@ -92,23 +92,13 @@ func TestActionDescriptionIsShort(t *testing.T) {
 	}
 }
 
-func inputsYAML() string {
-	var b strings.Builder
-	for _, r := range wantRows() {
-		fmt.Fprintf(&b, "  %s:\n    description: %s\n    default: %s\n", r.Name, quoteYAML(r.Help), quoteYAML(r.Default))
-	}
-	return b.String()
-}
-
-func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
 // Inputs of a composite action are not in the environment by themselves
 // (actions/runner#665): each must be handed over by name.
 func TestActionHandsOverEveryInput(t *testing.T) {
 	a := readAction(t)
 	want := map[string]string{}
 	for _, s := range config.Settings {
-		want["INPUT_"+strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))] = "${{ inputs." + s.Name + " }}"
+		want[s.Variable()] = "${{ inputs." + s.Name + " }}"
 	}
 	have := map[string]string{}
 	var key []string // what decides where the cache is, and what it is called
@@ -129,11 +119,11 @@ func TestActionHandsOverEveryInput(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
-		t.Errorf("environment of the step (-want +have):\n%s", diff)
+		t.Errorf("environment of the step (-want +have); run: go run ./docs/gen\n%s", diff)
 	}
 	slices.Sort(key)
 	if diff := cmp.Diff([]string{"CACHE", "CC", "CGO", "DIRECTORY", "GCFLAGS", "PACKAGES", "TAG", "TAGS", "TARGETS"}, key); diff != "" {
-		t.Errorf("environment of the step that finds the cache (-want +have):\n%s", diff)
+		t.Errorf("environment of the step that finds the cache (-want +have); run: go run ./docs/gen\n%s", diff)
 	}
 }
 
@@ -165,39 +155,44 @@ func TestActionOutputsAreTheProgram(t *testing.T) {
 	}
 }
 
-func TestReadmeHasTheSettings(t *testing.T) {
-	data, err := os.ReadFile("../README.md")
+// README.md lists some settings, and docs/settings.md has all of them.
+func TestDocumentationHasTheSettings(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var have []string
-	for _, line := range strings.Split(string(data), "\n") {
-		if regexp.MustCompile("^\\| `[a-z-]+` \\| .* \\| .* \\|$").MatchString(line) {
-			have = append(have, line)
-		}
+	page, err := os.ReadFile("../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
 	}
-	var want []string
-	for _, s := range config.Settings {
-		def := s.Defaults()
-		if s.Auto == "" {
-			def = "`" + def + "`"
-		}
-		want = append(want, strings.ReplaceAll(fmt.Sprintf("| `%s` | %s | %s |", s.Name, def, s.Help), "!PATTERN", "`!PATTERN`"))
-	}
-	if diff := cmp.Diff(want, have); diff != "" {
-		t.Errorf("README.md differs from the settings (-settings +README):\n%s\nthe rows should read:\n%s", diff, strings.Join(want, "\n"))
-	}
-}
 
-func TestHelpFitsTheTerminal(t *testing.T) {
-	for _, line := range strings.Split(helpText(), "\n") {
-		if len(line) > helpWidth {
-			t.Errorf("%d columns: %s", len(line), line)
+	shownDefault := func(s config.Setting) string {
+		if s.Default != "" {
+			return "`" + s.Default + "`"
+		}
+		return s.DefaultText
+	}
+	escape := func(text string) string { return strings.ReplaceAll(text, "*", `\*`) }
+
+	rows := regexp.MustCompile("(?m)^\\| \\[`([a-z-]+)`\\].* \\|$").FindAllStringSubmatch(string(readme), -1)
+	if len(rows) < 8 {
+		t.Errorf("README.md lists %d settings", len(rows))
+	}
+	for _, have := range rows {
+		s, ok := config.Find(have[1])
+		want := fmt.Sprintf("| [`%s`](docs/settings.md#%s) | %s | %s |", s.Name, s.Name, shownDefault(s), escape(s.Help))
+		if !ok || have[0] != want {
+			t.Errorf("README.md differs from the settings; run: go run ./docs/gen\n got %s\nwant %s", have[0], want)
 		}
 	}
+
 	for _, s := range config.Settings {
-		if s.Name != "command" && !strings.Contains(helpText(), "--"+s.Name+"\n") {
-			t.Errorf("--%s is not in the help", s.Name)
+		_, entry, ok := strings.Cut(string(page), "\n### `"+s.Name+"`\n")
+		entry, _, _ = strings.Cut(entry, "\n#")
+		help := strings.ToUpper(s.Help[:1]) + s.Help[1:] + "."
+		if !ok || !strings.HasPrefix(entry, "\n"+escape(help)+"\n") ||
+			!strings.Contains(entry, s.Doc) || !strings.Contains(entry, "* Default: "+shownDefault(s)) {
+			t.Errorf("docs/settings.md differs from the setting %s; run: go run ./docs/gen\n%s", s.Name, entry)
 		}
 	}
 }

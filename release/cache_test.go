@@ -82,7 +82,7 @@ func TestCacheKeyCommand(t *testing.T) {
 		{"GOCACHEPROG=keeper --fast", "no build cache is kept: the go command keeps what it compiles elsewhere, with GOCACHEPROG\n"},
 		{"GOENV=" + saved, "no build cache is kept: the go command keeps what it compiles elsewhere, with GOCACHEPROG\n"},
 		{"RUNNER_TEMP=", "no build cache is kept: RUNNER_TEMP is not set\n"},
-		{"INPUT_ARCHIVE=rar", "no build cache is kept: the settings are wrong\n"},
+		{"INPUT_ARCHIVE=rar", "no build cache is kept: the settings are invalid\n"},
 		{"INPUT_DIRECTORY=missing", "no build cache is kept: directory missing does not exist\n"},
 	} {
 		if got := w.cacheKey(test.env); len(got) > 0 {

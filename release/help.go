@@ -2,82 +2,164 @@ package release
 
 import (
 	"fmt"
+	"io"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/org/go-static-release/release/config"
 )
 
-const helpWidth = 80
+// settingsURL is where settings are described at length.
+const settingsURL = "https://github.com/org/go-static-release/blob/main/docs/settings.md"
 
-// helpText is what --help prints.
-func helpText() string {
+// An example is a command line, and what it does.
+type example struct{ command, what string }
+
+// examples returns the examples of a command for its help.
+func examples(all ...example) string {
+	width := 0
+	for _, e := range all {
+		width = max(width, len(e.command))
+	}
+
+	var lines []string
+	for _, e := range all {
+		lines = append(lines, fmt.Sprintf("  %-*s  %s", width, e.command, e.what))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// help writes the help of a command. Cobra calls it for --help.
+func (p *program) help(cmd *cobra.Command, _ []string) {
+	_, p.helpErr = io.WriteString(p.out, helpText(cmd))
+}
+
+// helpText returns the help of a command: what it does, its flags in groups with one line
+// each, and examples.
+func helpText(cmd *cobra.Command) string {
 	var b strings.Builder
-	b.WriteString(`go-static-release turns a Go repository into a release: every main package, for
-every platform, compiled in parallel, proved to need nothing installed, packed
-the same way every time, and published only when every byte on the server has
-been checked.
 
-usage: go-static-release [command] [flags]
-
-commands:
-`)
-	for _, c := range commandHelp {
-		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.help)
+	long := cmd.Long
+	if long == "" {
+		long = cmd.Short
 	}
-	b.WriteString("\nsettings, as flags; in a workflow they are the inputs of the action:\n")
-	for _, s := range config.Settings {
-		if s.Name == "command" {
-			continue
-		}
-		fmt.Fprintf(&b, "  --%s\n", s.Name)
-		text := s.Help
-		if d := s.Defaults(); d != "" {
-			text += " (default: " + d + ")"
-		}
-		b.WriteString(wrap(text, "        "))
+	fmt.Fprintf(&b, "%s\n\nUsage:\n  %s\n", strings.TrimSpace(long), cmd.UseLine())
+	if cmd.HasAvailableSubCommands() {
+		writeCommands(&b, cmd)
 	}
-	b.WriteString(`
-flags of the command line alone:
-  --json         print the plan for machines
-  --no-workflow  ignore the workflow in .github/workflows that uses this action
-  --version      print the version of this program
+	writeFlags(&b, cmd)
+	if cmd.HasExample() {
+		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
+	}
 
-`)
-	b.WriteString(wrap(workflowHelp(), ""))
-	b.WriteString(`
-examples:
-  go-static-release                             a dry run into dist/
-  go-static-release plan --targets 'linux/*'    what that would do
-  go-static-release --targets all --archive binary
-  go-static-release verify /usr/bin             what these programs need to run
-  go-static-release verify ghcr.io/owner/image:tag
+	if !cmd.HasParent() {
+		fmt.Fprintf(&b, `
+Exit status: 0 done, 1 a build, check or upload failed, 2 invalid settings, nothing was
+started.
 
-exit status: 0 done, 1 something fell short, 2 the request was wrong
-`)
+Run "%s COMMAND --help" for the flags of a command.
+`, cmd.Name())
+	}
 	return b.String()
 }
 
-// workflowHelp returns the help on what the workflow of a repository may set on a laptop.
-func workflowHelp() string {
-	names := config.FlagOnly()
-	last := len(names) - 1
-	return `On a laptop, the "with:" block of the workflow that uses this action is the configuration. ` +
-		"The workflow may be somebody else's, so it chooses what is built, " +
-		"but neither what runs on this machine nor where files are written: " +
-		strings.Join(names[:last], ", ") + " and " + names[last] + " count only as flags, " +
-		"and so do compiler and linker flags that could run a program or write a file, and paths outside the repository."
+// isVisible reports whether the help lists a command. Cobra does not count help itself.
+func isVisible(cmd *cobra.Command) bool { return cmd.IsAvailableCommand() || cmd.Name() == "help" }
+
+// writeCommands writes the commands below cmd, by group.
+func writeCommands(b *strings.Builder, cmd *cobra.Command) {
+	groups := cmd.Groups()
+	if len(groups) == 0 {
+		groups = []*cobra.Group{{Title: "Commands"}}
+	}
+
+	for _, g := range groups {
+		fmt.Fprintf(b, "\n%s:\n", g.Title)
+		for _, sub := range cmd.Commands() {
+			if isVisible(sub) && sub.GroupID == g.ID {
+				fmt.Fprintf(b, "  %-10s  %s\n", sub.Name(), sub.Short)
+			}
+		}
+	}
 }
 
-// wrap breaks text into indented lines of at most helpWidth columns.
-func wrap(text, indent string) string {
-	var b strings.Builder
-	line := indent
-	for _, word := range strings.Fields(text) {
-		if len(line)+1+len(word) > helpWidth && line != indent {
-			b.WriteString(strings.TrimRight(line, " ") + "\n")
-			line = indent
+// otherFlags is the heading of flags without a group.
+const otherFlags = "Other"
+
+// writeFlags writes the flags of a command, by group. The root leaves those to its commands.
+func writeFlags(b *strings.Builder, cmd *cobra.Command) {
+	groups := map[string][]*pflag.Flag{}
+	width := 0
+	visit := func(flag *pflag.Flag) {
+		if flag.Hidden {
+			return
 		}
-		line += word + " "
+		group := annotation(flag, groupAnnotation)
+		if group == "" {
+			group = otherFlags
+		}
+		groups[group] = append(groups[group], flag)
+		width = max(width, len(flagTerm(flag)))
 	}
-	return b.String() + strings.TrimRight(line, " ") + "\n"
+
+	if cmd.HasParent() {
+		cmd.NonInheritedFlags().VisitAll(visit)
+		cmd.InheritedFlags().VisitAll(visit)
+	} else {
+		cmd.PersistentFlags().VisitAll(visit)
+	}
+
+	for _, group := range slices.Concat(config.Groups, []string{otherFlags}) {
+		flags := groups[group]
+		if len(flags) == 0 {
+			continue
+		}
+
+		slices.SortStableFunc(flags, inTableOrder)
+		fmt.Fprintf(b, "\n%s:\n", group)
+		for _, flag := range flags {
+			fmt.Fprintf(b, "  %-*s  %s\n", width, flagTerm(flag), flagText(flag))
+		}
+	}
+
+	if cmd.HasParent() && len(groups[config.RunGroup]) > 0 {
+		fmt.Fprintf(b, "\nAll settings at length: %s\n", settingsURL)
+	}
+}
+
+// inTableOrder compares flags by the order of the settings; flags that are no settings come
+// last, in alphabetical order.
+func inTableOrder(a, b *pflag.Flag) int { return tableIndex(a) - tableIndex(b) }
+
+func tableIndex(flag *pflag.Flag) int {
+	i := slices.Index(config.Names(), flag.Name)
+	if i < 0 {
+		return len(config.Settings)
+	}
+	return i
+}
+
+// flagTerm returns the flag as one types it.
+func flagTerm(flag *pflag.Flag) string {
+	term := "--" + flag.Name
+	if flag.Shorthand != "" {
+		term = "-" + flag.Shorthand + ", " + term
+	}
+	if argument := annotation(flag, argumentAnnotation); argument != "" {
+		term += " " + argument
+	}
+	return term
+}
+
+// flagText returns what a flag does, and its default. That a switch is off is not said.
+func flagText(flag *pflag.Flag) string {
+	text := flag.Usage
+	def := annotation(flag, defaultAnnotation)
+	if def != "" && def != "none" && def != "false" {
+		text += " (default: " + def + ")"
+	}
+	return text
 }

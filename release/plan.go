@@ -351,7 +351,7 @@ func (p *Plan) readExtra(ctx context.Context, c *config.Config) error {
 
 func defaultOf(name string) string {
 	i := slices.IndexFunc(config.Settings, func(s config.Setting) bool { return s.Name == name })
-	return config.Settings[i].Def
+	return config.Settings[i].Default
 }
 
 // JSON returns the plan for machines. Its schema changes with report.Schema.

@@ -36,44 +36,6 @@ type verification struct {
 	attached map[string]string // SHA-256 of files that are not proved, by name
 }
 
-// verify proves what lies at the paths, whoever built it. It is the ldd that runs
-// nothing and works on the files of every system.
-func (p *program) verify(ctx context.Context, c *config.Config, opts options) error {
-	v := &verification{p: p, c: c, out: p.out, json: opts.json}
-	paths := opts.paths
-	if len(paths) == 0 {
-		paths = []string{c.Dist}
-	}
-	var errs []error
-	for _, path := range paths {
-		errs = append(errs, v.path(ctx, path))
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("cancelled: %w", context.Cause(ctx))
-	}
-	err := errors.Join(errs...)
-	if v.nowhere && v.total == 0 {
-		return &requestError{err}
-	}
-	if v.json {
-		err = errors.Join(err, v.endJSON())
-	}
-	p.say("%s, %d not static", report.Count(v.total, "executable"), v.bad)
-	switch {
-	case err != nil:
-		return err
-	case v.total == 0:
-		var names []string
-		for _, path := range paths {
-			names = append(names, inspect.Printable(path))
-		}
-		return fmt.Errorf("no executable in %s", strings.Join(names, " "))
-	case v.bad > 0:
-		return fmt.Errorf("%d of %s: %w", v.bad, report.Count(v.total, "executable"), errReported)
-	}
-	return nil
-}
-
 // verifyPublished proves what everybody can download now, at the end of a release. What
 // was attached as it is, is compared and not proved: this program did not make it.
 func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag string, files []report.File) error {

@@ -1,3 +1,5 @@
+// Package config reads the settings of one run: flags, inputs of the action, and the
+// repository's own workflow, which is the configuration on a laptop.
 package config
 
 import (
@@ -7,89 +9,150 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
-	"github.com/org/go-static-release/release/actions"
-
+	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/release/actions"
 )
 
-func Names() []string {
-	names := make([]string, len(Settings))
-	for i, s := range Settings {
-		names[i] = s.Name
-	}
-	return names
+// A Config is every setting of one run. It is filled once, before anything is done, and
+// only read afterwards.
+type Config struct {
+	Command     string
+	Directory   string
+	Packages    []string
+	Targets     []string
+	Name        string
+	Tag         string
+	Tags        string
+	LDFlags     string
+	GCFlags     string
+	Cgo         string
+	CC          []build.GivenCompiler
+	Generated   []string
+	Static      string
+	SmokeTest   []string // words
+	Archives    []string
+	ArchiveName string
+	Files       []string
+	Attach      []string
+	Checksums   []string
+	Token       string
+	ReleaseName string
+	Notes       string
+	NotesFile   string
+	Draft       bool
+	Prerelease  *bool // nil: as the version says
+	MakeLatest  *bool // nil: as the versions say
+	Overwrite   bool
+	Verify      bool
+	DryRun      *bool // nil: as the surroundings say
+	FailFast    bool
+	Cache       bool
+	Parallelism int // 0: as many as there are processors
+	Dist        string
+	Timeout     time.Duration
+
+	// From says where the value of a setting was set. It has no entry for a default.
+	From map[string]string
 }
 
-// Read fills a Config: flags win over inputs, inputs over the workflow, the
-// workflow over defaults. All mistakes are reported, each with the place it was made.
-func Read(flags map[string]string, noWorkflow bool, runner *actions.Runner) (*Config, []string, error) {
-	c := &Config{From: map[string]string{}}
+// A setValue is the text of a setting together with the place where it was set.
+type setValue struct {
+	text string
+	from string
+}
+
+// Read returns the settings. Flags win over inputs, inputs over the workflow, and the
+// workflow over defaults. The error holds all mistakes, each with its place; the Config is
+// then filled with what is right. The notices are for the user.
+func Read(flags map[string]string, noWorkflow bool, runner *actions.Runner) (c *Config, notices []string, err error) {
+	c = &Config{From: map[string]string{}}
 	var errs []error
-	var notices []string
-	values := map[string]given{}
+
+	var values map[string]setValue
 	if !runner.Active() && !noWorkflow {
-		fromWorkflow, notes, err := workflowValues(flags)
-		if err != nil {
-			errs = append(errs, err)
-		}
-		maps.Copy(values, fromWorkflow)
-		notices = notes
+		values, notices, err = workflowValues(flags)
+		errs = append(errs, err)
 	}
+
 	for _, s := range Settings {
-		if v := runner.Input(s.Name); v != "" {
-			values[s.Name] = given{v, "input " + s.Name}
+		v := values[s.Name]
+		if input := runner.Input(s.Name); input != "" {
+			v = setValue{text: input, from: "input " + s.Name}
 		}
-		if v, ok := flags[s.Name]; ok {
-			from := "--" + s.Name
-			if s.Name == "command" {
-				from = "command line"
-			}
-			values[s.Name] = given{v, from}
+		if flag, ok := flags[s.Name]; ok {
+			v = setValue{text: flag, from: flagName(s)}
 		}
-		value := s.Def
-		if v := values[s.Name]; v.value != "" && v.value != s.Def { // action.yml gives every default as an input
-			value, c.From[s.Name] = v.value, v.from
-		}
-		if value == "" {
-			continue
-		}
-		if err := s.set(c, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", c.Where(s.Name), err))
-			if s.Def != "" { // go on as if it had not been given, to find other mistakes too
-				_ = s.set(c, s.Def) // a default is right
-			}
-		}
+		errs = append(errs, s.apply(c, v))
 	}
-	if c.Notes != "" && c.NotesFile != "" {
-		errs = append(errs, fmt.Errorf("%s and %s: one text of the release is enough", c.Where("notes"), c.Where("notes-file")))
-	}
-	if len(c.CC) > 0 && c.Cgo == "off" {
-		errs = append(errs, problem.With(problem.Set("cgo", "static"), fmt.Errorf("%s: no C compiler is used, because cgo is off", c.Where("cc"))))
-	}
-	if c.NotesFile != "" && len(errs) == 0 {
-		text, err := ReadNotes(c.NotesFile, c.Dist)
+
+	errs = append(errs, c.checkCombinations())
+
+	if c.NotesFile != "" && errors.Join(errs...) == nil {
+		c.Notes, err = ReadNotes(c.NotesFile, c.Dist)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.Where("notes-file"), err))
 		}
-		c.Notes = text
 	}
+
 	return c, notices, errors.Join(errs...)
 }
 
-// settingOf finds a setting by its name.
-func settingOf(name string) (Setting, bool) {
-	i := slices.IndexFunc(Settings, func(s Setting) bool { return s.Name == name })
-	if i < 0 {
-		return Setting{}, false
+// flagName returns what a user typed to set a setting.
+func flagName(s Setting) string {
+	if s.Name == "command" {
+		return "command line"
 	}
-	return Settings[i], true
+	return "--" + s.Name
+}
+
+// apply sets the setting in c to a value, or to its default.
+func (s Setting) apply(c *Config, v setValue) error {
+	// action.yml hands over every default as an input, which is not worth a mention.
+	text := s.Default
+	if v.text != "" && v.text != s.Default {
+		text = v.text
+		c.From[s.Name] = v.from
+	}
+	if text == "" {
+		return nil
+	}
+
+	err := s.set(c, text)
+	if err == nil {
+		return nil
+	}
+
+	// Go on with the default, to find other mistakes too.
+	if s.Default != "" {
+		_ = s.set(c, s.Default) // a default is right
+	}
+	return fmt.Errorf("%s: %w", c.Where(s.Name), err)
+}
+
+// checkCombinations finds settings that exclude one another.
+func (c *Config) checkCombinations() error {
+	var errs []error
+
+	if c.Notes != "" && c.NotesFile != "" {
+		errs = append(errs,
+			fmt.Errorf("%s and %s: one text of the release is enough", c.Where("notes"), c.Where("notes-file")))
+	}
+
+	if len(c.CC) > 0 && c.Cgo == "off" {
+		err := fmt.Errorf("%s: no C compiler is used, because cgo is off", c.Where("cc"))
+		errs = append(errs, problem.With(problem.Set("cgo", "static"), err))
+	}
+
+	return errors.Join(errs...)
 }
 
 // workflowValues returns the values that the repository's workflow sets, with absolute
 // paths. It leaves out a setting that counts on a laptop only as a flag, with a note unless
-// the flag is given.
-func workflowValues(flags map[string]string) (values map[string]given, notes []string, err error) {
+// the user gave the flag.
+func workflowValues(flags map[string]string) (values map[string]setValue, notes []string, err error) {
 	directory := flags["directory"]
 	if directory == "" {
 		directory = "."
@@ -99,47 +162,88 @@ func workflowValues(flags map[string]string) (values map[string]given, notes []s
 		return nil, nil, err
 	}
 
-	values = map[string]given{}
+	values = map[string]setValue{}
 	notes = workflow.notes
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(workflow.values)) {
 		v := workflow.values[name]
-		s, known := settingOf(name)
-		_, flag := flags[name]
+
+		s, known := Find(name)
 		if !known {
-			err := fmt.Errorf("%s: unknown input %q", v.from, name)
-			if near := problem.Nearest(name, Names()); near != "" {
-				err = problem.With(problem.Guess(near), err)
-			}
-			errs = append(errs, err)
-			continue
-		}
-		isDefault := v.value == s.Def || s.path && path.Clean(v.value) == s.Def
-		if v.value == "" || isDefault || flag {
+			errs = append(errs, unknownInput(name, v))
 			continue
 		}
 
-		if why := s.workflow(workflow.root, v.value); why != "" {
+		isDefault := v.text == s.Default || s.isPath && path.Clean(v.text) == s.Default
+		_, isFlag := flags[name]
+		if v.text == "" || isDefault || isFlag {
+			continue
+		}
+
+		if why := s.onLaptop(workflow.root, v.text); why != "" {
 			notes = append(notes, ignoredNote(s, workflow.root, v, why))
 			continue
 		}
-		if s.path {
-			v.value = inRepository(workflow.root, v.value)
+
+		if s.isPath {
+			v.text = inRepository(workflow.root, v.text)
 		}
 		values[name] = v
 	}
+
 	return values, notes, errors.Join(errs...)
 }
 
-// Mode decides whether this run publishes, and says why.
+func unknownInput(name string, v setValue) error {
+	err := fmt.Errorf("%s: unknown input %q", v.from, name)
+
+	near := problem.Nearest(name, Names())
+	if near == "" {
+		return err
+	}
+	return problem.With(problem.Guess(near), err)
+}
+
+// Where says where the value of a setting came from, for messages.
+func (c *Config) Where(name string) string {
+	if from, ok := c.From[name]; ok {
+		return from
+	}
+	return name + " (default)"
+}
+
+// Spec returns the part of the settings that package build knows.
+func (c *Config) Spec(environ []string) *build.Spec {
+	return &build.Spec{
+		Dir:       c.Directory,
+		Packages:  c.Packages,
+		Targets:   c.Targets,
+		Name:      c.Name,
+		Tag:       c.Tag,
+		Tags:      c.Tags,
+		LDFlags:   c.LDFlags,
+		GCFlags:   c.GCFlags,
+		Cgo:       c.Cgo == "static",
+		CC:        c.CC,
+		Generated: c.Generated,
+		Dist:      c.Dist,
+		Environ:   environ,
+		Secrets:   []string{c.Token},
+		Jobs:      c.Parallelism,
+	}
+}
+
+// TagRef begins the name of a tag's ref.
+const TagRef = "refs/tags/"
+
+// Mode decides whether this run publishes, and says why. The ref is the one that the
+// workflow runs for, "" if there is none.
 func (c *Config) Mode(runner *actions.Runner, ref string) (publish bool, why string, err error) {
+	if c.DryRun != nil {
+		return c.explicitMode()
+	}
+
 	switch {
-	case c.DryRun != nil && *c.DryRun:
-		return false, fmt.Sprintf("dry-run is true (%s)", c.Where("dry-run")), nil
-	case c.DryRun != nil && c.Token == "":
-		return false, "", problem.With(problem.Run("export GITHUB_TOKEN=..."), fmt.Errorf("%s: publishing needs a token", c.Where("dry-run")))
-	case c.DryRun != nil:
-		return true, fmt.Sprintf("dry-run is false (%s)", c.Where("dry-run")), nil
 	case !runner.Active():
 		return false, "not in a workflow", nil
 	case ref == "":
@@ -152,4 +256,15 @@ func (c *Config) Mode(runner *actions.Runner, ref string) (publish bool, why str
 	return true, ref + " in a workflow with a token", nil
 }
 
-const TagRef = "refs/tags/"
+// explicitMode is Mode for a run with the setting dry-run.
+func (c *Config) explicitMode() (publish bool, why string, err error) {
+	if *c.DryRun {
+		return false, fmt.Sprintf("dry-run is true (%s)", c.Where("dry-run")), nil
+	}
+
+	if c.Token == "" {
+		err := fmt.Errorf("%s: publishing needs a token", c.Where("dry-run"))
+		return false, "", problem.With(problem.Run("export GITHUB_TOKEN=..."), err)
+	}
+	return true, fmt.Sprintf("dry-run is false (%s)", c.Where("dry-run")), nil
+}

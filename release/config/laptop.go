@@ -213,9 +213,9 @@ func flagWords(value string) (words []string, ok bool) {
 
 // ignoredNote returns the note that a setting of the workflow is ignored, why, and what to
 // type to use it.
-func ignoredNote(s Setting, root string, v given, why string) string {
-	value := v.value
-	if s.path {
+func ignoredNote(s Setting, root string, v setValue, why string) string {
+	value := v.text
+	if s.isPath {
 		value = inRepository(root, value)
 	}
 
@@ -238,7 +238,7 @@ func ignoredNote(s Setting, root string, v given, why string) string {
 // whatever their value.
 func FlagOnly() (names []string) {
 	for _, s := range Settings {
-		why := s.workflow("", "")
+		why := s.onLaptop("", "")
 		if why != "" && why != meaningless {
 			names = append(names, s.Name)
 		}

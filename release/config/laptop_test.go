@@ -54,11 +54,11 @@ func TestEverySettingDecidesAboutWorkflows(t *testing.T) {
 	}
 	for _, s := range Settings {
 		test, ok := counts[s.Name]
-		if s.workflow == nil || !ok {
+		if s.onLaptop == nil || !ok {
 			t.Errorf("nobody has decided what %s of a workflow may do on a laptop", s.Name)
 			continue
 		}
-		if why := s.workflow(root, test.value); (why == "") != test.want {
+		if why := s.onLaptop(root, test.value); (why == "") != test.want {
 			t.Errorf("%s: %s: %q", s.Name, test.value, why)
 		}
 	}
@@ -184,7 +184,7 @@ func TestHarmlessFlags(t *testing.T) {
 
 // A line to paste means what it says to a shell, and nothing to a terminal.
 func TestIgnoredNote(t *testing.T) {
-	cc, _ := settingOf("cc")
+	cc, _ := Find("cc")
 	for value, want := range map[string]string{
 		"linux/amd64=musl-gcc":         "; to use it: --cc linux/amd64=musl-gcc",
 		"linux/*=zig cc":               "; to use it: --cc 'linux/*=zig cc'",
@@ -196,7 +196,7 @@ func TestIgnoredNote(t *testing.T) {
 		"a\xffb":                       "; to use it, give --cc yourself",
 		"linux/amd64=" + strings.Repeat("x", 600): "; to use it, give --cc yourself",
 	} {
-		got := ignoredNote(cc, "", given{value, "FILE:1"}, "it is so")
+		got := ignoredNote(cc, "", setValue{value, "FILE:1"}, "it is so")
 		if got != "FILE:1: cc is ignored on this machine, because it is so"+want {
 			t.Errorf("%q: %s", value, got)
 		}

@@ -20,12 +20,6 @@ import (
 	"github.com/org/go-static-release/release/inspect"
 )
 
-// A given is a value of a setting together with the place where it was given.
-type given struct {
-	value string
-	from  string
-}
-
 // ActionName is the repository name of this action. A fork keeps it.
 const ActionName = "go-static-release"
 
@@ -36,7 +30,7 @@ const workflowDir = ".github/workflows"
 // workflow uses.
 type step struct {
 	at      string // "FILE:LINE"
-	values  map[string]given
+	values  map[string]setValue
 	skipped []string // names of inputs that are expressions
 }
 
@@ -59,7 +53,7 @@ const (
 // A workflowConfig is the configuration that the workflows of a repository hold.
 type workflowConfig struct {
 	root   string // of the repository
-	values map[string]given
+	values map[string]setValue
 	notes  []string
 }
 
@@ -281,7 +275,7 @@ func (r *workflowReader) readSteps(doc *document, list *yaml.Node) error {
 func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) error {
 	use := step{
 		at:     fmt.Sprintf("%s:%d", doc.name, line),
-		values: map[string]given{},
+		values: map[string]setValue{},
 	}
 
 	inputs, err := doc.fields(with, "with")
@@ -307,9 +301,9 @@ func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) erro
 		case expression && !isRunnerOnly(name):
 			use.skipped = append(use.skipped, name)
 		case !isRunnerOnly(name):
-			use.values[name] = given{
-				value: value,
-				from:  fmt.Sprintf("%s:%d", doc.name, in.line),
+			use.values[name] = setValue{
+				text: value,
+				from: fmt.Sprintf("%s:%d", doc.name, in.line),
 			}
 		}
 	}
@@ -320,8 +314,8 @@ func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) erro
 
 // isRunnerOnly reports whether a setting means nothing on a laptop.
 func isRunnerOnly(name string) bool {
-	s, ok := settingOf(name)
-	return ok && s.workflow("", "") == meaningless
+	s, ok := Find(name)
+	return ok && s.onLaptop("", "") == meaningless
 }
 
 // isThisAction reports whether `uses:` names this action: OWNER/go-static-release@REF, or
@@ -387,13 +381,13 @@ func (r *workflowReader) readLocal(dir string) (ours bool, err error) {
 	return false, nil
 }
 
-// sameValues reports whether two steps give the same values, wherever they are given.
-func sameValues(a, b map[string]given) bool {
+// sameValues reports whether two steps set the same values, wherever they set them.
+func sameValues(a, b map[string]setValue) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for name, v := range a {
-		if b[name].value != v.value {
+		if b[name].text != v.text {
 			return false
 		}
 	}

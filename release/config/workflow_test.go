@@ -34,7 +34,7 @@ func writeWorkflows(t testing.TB, files map[string]string) (dir string) {
 func (c workflowConfig) summary() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(c.values)) {
-		parts = append(parts, fmt.Sprintf("%s=%s", name, c.values[name].value))
+		parts = append(parts, fmt.Sprintf("%s=%s", name, c.values[name].text))
 	}
 	return strings.Join(append(parts, c.notes...), "; ")
 }
@@ -195,8 +195,8 @@ func FuzzReadWorkflow(f *testing.F) {
 		}
 		for _, s := range r.steps {
 			for name, v := range s.values {
-				if isRunnerOnly(name) || strings.Contains(v.value, "${{") {
-					t.Errorf("%s: %q", name, v.value)
+				if isRunnerOnly(name) || strings.Contains(v.text, "${{") {
+					t.Errorf("%s: %q", name, v.text)
 				}
 			}
 		}

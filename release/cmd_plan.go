@@ -1,0 +1,74 @@
+package release
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/quote"
+	"github.com/org/go-static-release/release/report"
+)
+
+// planCommand returns the command plan.
+func (p *program) planCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     config.Plan,
+		GroupID: mainCommands,
+		Short:   "decide everything and print it",
+		Long: `Decide everything that a release would do, and print it. Nothing is compiled or sent.
+
+It accepts the flags of "release" that decide something before a compiler starts.`,
+		Example: examples(
+			example{"go-static-release plan", "what a release would do"},
+			example{"go-static-release plan --targets 'linux/* !linux/386'", "which targets these patterns select"},
+			example{"go-static-release plan --json", "the same for machines"},
+		),
+		Args: p.noArgs,
+		RunE: p.withSettings(p.plan),
+	}
+	p.addFlags(cmd)
+	return cmd
+}
+
+func (p *program) plan(ctx context.Context, c *config.Config, _ []string) error {
+	plan, err := p.decide(ctx, c)
+	if err != nil {
+		return err
+	}
+
+	text := plan.Text(p.runner.Active())
+	if p.line.json {
+		data, err := plan.JSON(report.Schema)
+		if err != nil {
+			return err
+		}
+		text = string(quote.JSON(data))
+	}
+
+	_, err = io.WriteString(p.out, text)
+	return err
+}
+
+// decide settles whether to publish, and makes the plan.
+func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, error) {
+	publish, why, err := c.Mode(p.runner, p.event.Ref)
+	if err != nil {
+		return nil, &requestError{err}
+	}
+
+	commit := ""
+	if p.event.Ref == config.TagRef+c.Tag {
+		commit = p.event.SHA
+	}
+
+	plan, err := newPlan(ctx, c, p.environ, publish, why, commit)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, &requestError{err}
+	}
+	return plan, nil
+}

@@ -1,0 +1,182 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/release/output"
+	"github.com/org/go-static-release/release/pack"
+)
+
+// words splits a list at spaces, commas and newlines.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool {
+		return strings.ContainsRune(", \n\t\r", r)
+	})
+}
+
+func text(field func(*Config) *string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*field(c) = v
+		return nil
+	}
+}
+
+func list(field func(*Config) *[]string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*field(c) = words(v)
+		if len(*field(c)) == 0 {
+			return fmt.Errorf("%q is an empty list", v)
+		}
+		return nil
+	}
+}
+
+func boolean(field func(*Config) *bool) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		b, err := parseBool(v)
+		*field(c) = b
+		return err
+	}
+}
+
+// optional is boolean for a field that stays nil if the setting is empty.
+func optional(field func(*Config) **bool) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		b, err := parseBool(v)
+		if err != nil {
+			return err
+		}
+		*field(c) = &b
+		return nil
+	}
+}
+
+func parseBool(v string) (bool, error) {
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, fmt.Errorf("%q is neither true nor false", v)
+	}
+	return b, nil
+}
+
+// oneOf is text for a field that has only these values.
+func oneOf(field func(*Config) *string, known []string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if !slices.Contains(known, v) {
+			return notOneOf(v, known)
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+// someOf is list for a field that has only these words, each at most once.
+func someOf(field func(*Config) *[]string, known []string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		err := list(field)(c, v)
+		if err != nil {
+			return err
+		}
+
+		all := *field(c)
+		for i, word := range all {
+			if !slices.Contains(known, word) {
+				return notOneOf(word, known)
+			}
+			if slices.Contains(all[:i], word) {
+				return fmt.Errorf("%s twice", word)
+			}
+		}
+		return nil
+	}
+}
+
+func notOneOf(v string, known []string) error {
+	return fmt.Errorf("%q is not one of: %s", v, strings.Join(known, ", "))
+}
+
+func setCommand(c *Config, v string) error {
+	if v == CacheKey {
+		c.Command = v
+		return nil
+	}
+	return oneOf(func(c *Config) *string { return &c.Command }, Commands)(c, v)
+}
+
+func setTag(c *Config, v string) error {
+	c.Tag = strings.TrimPrefix(v, TagRef)
+	return nil
+}
+
+func setTags(c *Config, v string) error {
+	c.Tags = strings.Join(words(v), ",")
+	return nil
+}
+
+func setSmokeTest(c *Config, v string) error {
+	c.SmokeTest = strings.Fields(v)
+	return nil
+}
+
+// archiveFormats returns what can be made of the programs of a target.
+func archiveFormats() []string { return append(pack.Formats(), pack.Binary) }
+
+// checksumAlgorithms returns the digests that can be listed.
+func checksumAlgorithms() []string {
+	var names []string
+	for name := range output.ListNames {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// compilerStart is the word that begins a compiler: TARGET=COMMAND.
+var compilerStart = regexp.MustCompile(`^([^-=/]+/[^=]+)=(.+)$`)
+
+// setCC reads C compilers. A command has spaces in it, so the next compiler begins at the
+// next word that names a target.
+func setCC(c *Config, v string) error {
+	c.CC = nil
+	for _, word := range strings.Fields(v) {
+		if strings.ContainsAny(word, `"'`) {
+			return fmt.Errorf("%s: quotes are not understood; put the compiler on the PATH", word)
+		}
+
+		m := compilerStart.FindStringSubmatch(word)
+		last := len(c.CC) - 1
+		switch {
+		case m != nil:
+			c.CC = append(c.CC, build.GivenCompiler{Targets: m[1], CC: m[2]})
+		case last < 0:
+			return fmt.Errorf("%q does not begin with a target, as in linux/amd64=musl-gcc", word)
+		default:
+			c.CC[last].CC += " " + word
+		}
+	}
+	return nil
+}
+
+func setParallelism(c *Config, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is not a number of at least 1", v)
+	}
+	c.Parallelism = n
+	return nil
+}
+
+func setTimeout(c *Config, v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("%q is not a duration such as 90s, 30m or 2h", v)
+	}
+	c.Timeout = d
+	return nil
+}

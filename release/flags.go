@@ -1,0 +1,291 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/release/config"
+)
+
+// A commandLine is what the flags of a command line say.
+type commandLine struct {
+	settings map[string]string // by name; a flag that was not given has no entry
+
+	json       bool
+	noWorkflow bool
+	version    bool
+
+	started   bool  // the command line is right, and its command was called
+	swallowed error // a flag that was taken for the value of the flag before it
+}
+
+// An option is a flag that is no setting: it has no input and means nothing in a workflow.
+type option struct {
+	name     string
+	value    *bool
+	help     string
+	commands []string
+}
+
+// options returns the flags that are no settings.
+func (l *commandLine) options() []option {
+	return []option{
+		{
+			name:     "json",
+			value:    &l.json,
+			help:     "print JSON for machines",
+			commands: []string{config.Plan, config.Verify},
+		},
+		{
+			name:     "no-workflow",
+			value:    &l.noWorkflow,
+			help:     "ignore the workflow of the repository that uses this action",
+			commands: []string{config.Release, config.Plan, config.Verify},
+		},
+	}
+}
+
+// Annotations of flags, for the help.
+const (
+	groupAnnotation    = "group"
+	argumentAnnotation = "argument"
+	defaultAnnotation  = "default"
+)
+
+// addFlags registers the flags of a command. The root has the flags of all commands, because
+// they may stand before the command; those that are not flags of release are hidden there.
+func (p *program) addFlags(cmd *cobra.Command) {
+	isRoot := cmd.Name() == config.ActionName
+	flags := cmd.Flags()
+
+	// add finishes a flag that belongs to some commands, if it was made.
+	add := func(commands []string, define func() *pflag.Flag) {
+		switch {
+		case slices.Contains(commands, cmd.Name()):
+			define()
+		case isRoot && len(commands) > 0:
+			define().Hidden = !slices.Contains(commands, config.Release)
+		}
+	}
+
+	for _, s := range config.Settings {
+		add(s.Commands, func() *pflag.Flag { return p.defineSetting(flags, s) })
+	}
+	for _, o := range p.line.options() {
+		add(o.commands, func() *pflag.Flag {
+			flags.BoolVar(o.value, o.name, false, o.help)
+			flag := flags.Lookup(o.name)
+			annotate(flag, groupAnnotation, config.RunGroup)
+			return flag
+		})
+	}
+
+	if isRoot {
+		cmd.PersistentFlags().BoolP("help", "h", false, "print this help")
+		cmd.PersistentFlags().BoolVar(&p.line.version, "version", false, "print the version of this program")
+	}
+}
+
+// defineSetting registers the flag of a setting.
+func (p *program) defineSetting(flags *pflag.FlagSet, s config.Setting) *pflag.Flag {
+	value := &settingValue{setting: s, line: &p.line}
+	flag := flags.VarPF(value, s.Name, "", s.Help)
+	if s.Kind == config.Switch {
+		flag.NoOptDefVal = "true"
+	}
+
+	annotate(flag, groupAnnotation, s.Group)
+	annotate(flag, argumentAnnotation, s.Argument)
+	annotate(flag, defaultAnnotation, s.ShownDefault())
+	return flag
+}
+
+func annotate(flag *pflag.Flag, name, value string) {
+	if flag.Annotations == nil {
+		flag.Annotations = map[string][]string{}
+	}
+	flag.Annotations[name] = []string{value}
+}
+
+// annotation returns what annotate stored, or "".
+func annotation(flag *pflag.Flag, name string) string {
+	values := flag.Annotations[name]
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// A settingValue is the flag of a setting. It records the text of the value, which package
+// config reads.
+type settingValue struct {
+	setting config.Setting
+	line    *commandLine
+}
+
+func (v *settingValue) String() string {
+	if v.line == nil {
+		return "" // pflag calls String on a zero value
+	}
+	return v.line.settings[v.setting.Name]
+}
+
+// Type returns a name of the type. Cobra completes a flag of a slice more than once.
+func (v *settingValue) Type() string {
+	switch v.setting.Kind {
+	case config.List:
+		return "stringSlice"
+	case config.Switch:
+		return "bool"
+	}
+	return "text"
+}
+
+// Set records a value. The values of a list add up.
+func (v *settingValue) Set(text string) error {
+	name := v.setting.Name
+	before, repeated := v.line.settings[name]
+	if v.setting.Kind == config.List && repeated {
+		v.line.settings[name] = before + "\n" + text
+	} else {
+		v.line.settings[name] = text
+	}
+
+	flag, isFlag := strings.CutPrefix(text, "--")
+	if !isFlag {
+		flag, isFlag = strings.CutPrefix(text, "-")
+	}
+	if isFlag && v.line.commandsWith(flag) != nil {
+		v.line.swallowed = fmt.Errorf("--%s has the value %s", name, text)
+	}
+	return nil
+}
+
+// commandsWith returns the commands that have a flag, nil if there is no such flag.
+func (l *commandLine) commandsWith(flag string) []string {
+	if s, ok := config.Find(flag); ok {
+		return s.Commands
+	}
+	for _, o := range l.options() {
+		if o.name == flag {
+			return o.commands
+		}
+	}
+	return nil
+}
+
+// checkSwallowed is called with an argument that may be the value of a flag that was taken
+// for the value of the flag before it, as in --tags --targets linux/amd64.
+func (p *program) checkSwallowed(cmd *cobra.Command, argument string) error {
+	if p.line.swallowed == nil {
+		return nil
+	}
+	return problem.With(flagsRemedy(cmd), fmt.Errorf("%w, and %q is left", p.line.swallowed, argument))
+}
+
+// checkBefore accepts only flags before a command.
+func (p *program) checkBefore(cmd *cobra.Command) error {
+	args := cmd.Root().Flags().Args()
+	if len(args) == 0 {
+		return nil
+	}
+	if err := p.checkSwallowed(cmd, args[0]); err != nil {
+		return err
+	}
+
+	err := fmt.Errorf("unexpected argument %q before the command %s", args[0], cmd.Name())
+	return problem.With(flagsRemedy(cmd), err)
+}
+
+// checkFlags makes sure that the flags before a command belong to it.
+func checkFlags(cmd *cobra.Command) error {
+	line := &commandLine{}
+	var err error
+	cmd.Root().Flags().Visit(func(flag *pflag.Flag) {
+		commands := line.commandsWith(flag.Name)
+		if err == nil && commands != nil && !slices.Contains(commands, cmd.Name()) {
+			err = foreignFlag(cmd, flag, commands)
+		}
+	})
+	return err
+}
+
+// foreignFlag returns the error for a flag of other commands.
+func foreignFlag(cmd *cobra.Command, flag *pflag.Flag, commands []string) error {
+	var visible []string
+	for _, name := range commands {
+		if slices.Contains(config.Commands, name) {
+			visible = append(visible, name)
+		}
+	}
+
+	what := "the command " + visible[0]
+	if last := len(visible) - 1; last > 0 {
+		what = "the commands " + strings.Join(visible[:last], ", ") + " and " + visible[last]
+	}
+
+	remedy := flagsRemedy(cmd)
+	if flag.NoOptDefVal != "" {
+		remedy = problem.Run(cmd.Root().Name() + " " + visible[0] + " --" + flag.Name)
+	}
+	return problem.With(remedy, fmt.Errorf("--%s is for %s", flag.Name, what))
+}
+
+// explainCommandLine returns the error of a wrong command line in our words, with a remedy.
+func explainCommandLine(cmd *cobra.Command, err error) error {
+	var explained *problem.Problem
+	if errors.As(err, &explained) {
+		return err
+	}
+
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) {
+		return unknownFlag(cmd, unknown)
+	}
+
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) && invalid.GetFlag().Value.Type() == "bool" {
+		if _, parseErr := strconv.ParseBool(invalid.GetValue()); parseErr != nil {
+			err = fmt.Errorf("--%s: %q is neither true nor false", invalid.GetFlag().Name, invalid.GetValue())
+		}
+	}
+	return problem.With(flagsRemedy(cmd), err)
+}
+
+// unknownFlag returns the error for a flag that the command does not have.
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	name := unknown.GetSpecifiedName()
+	dashes := "--"
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		name, _, _ = strings.Cut(letters, "=")
+		dashes = "-"
+	}
+
+	// The root has the flags of all commands.
+	elsewhere := cmd.Root().Flags().Lookup(name)
+	if elsewhere != nil && dashes == "--" {
+		line := &commandLine{}
+		return foreignFlag(cmd, elsewhere, line.commandsWith(name))
+	}
+
+	err := fmt.Errorf("unknown flag %s%s", dashes, name)
+
+	var names []string
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if !flag.Hidden || !cmd.HasParent() {
+			names = append(names, flag.Name)
+		}
+	})
+	near := problem.Nearest(name, names)
+	if near == "" {
+		return problem.With(flagsRemedy(cmd), err)
+	}
+	return problem.With(problem.Guess("--"+near), err)
+}
