@@ -164,7 +164,7 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 	// file that this run has attached is no list, whatever its name.
 	var rest []string
 	for _, name := range names {
-		list, isList := pack.NamesList(name, isFile)
+		list, isList := pack.ParseListName(name, isFile)
 		if _, attached := v.attached[name]; !isList || attached {
 			rest = append(rest, name)
 			continue

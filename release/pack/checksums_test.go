@@ -44,40 +44,40 @@ func TestParseChecksums(t *testing.T) {
 		{signed("Hash: SHA512\n", sum256+"  a\n"+sum256+"  b\n", ""), "", "", "[{4 sha256 SUM a} {5 sha256 SUM b}]"},
 		{signed("", "- # -----\n- "+sum256+"  a\n\n", "\n"), "", "", "[{4 sha256 SUM a}]"},
 
-		{signed("Hash: SHA512\n", sum256+"  a\n", sum256+"  b\n"), "", "", "line 9: it is behind the signed message"},
-		{sum256 + "  b\n" + signed("", sum256+"  a\n", ""), "", "", "line 2: it is neither"},
-		{signed("Comment: x\n", sum256+"  a\n", ""), "", "", "line 2: a signed message has no such header"},
-		{signed("", "-"+sum256+"  a\n", ""), "", "", "line 3: a signed message has no such line"},
-		{strings.TrimSuffix(signed("", sum256+"  a\n", ""), "-----END PGP SIGNATURE-----\n"), "", "", "line 1: it begins a signed message, which has no end"},
-		{"-----BEGIN PGP SIGNED MESSAGE-----\n" + sum256 + "  a\n", "", "", "line 1: it begins a signed message, which has no end"},
-		{signed("", "", ""), "", "", "it lists nothing"},
-		{"# nothing\n", "", "", "it lists nothing"},
-		{sum256 + " a\n" + sum256 + "  b\n", "", "", "line 1: it is neither"},
-		{sum256 + "  a\n" + sum256 + " b\n", "", "", "line 2: it is neither"},
-		{`\` + sum256 + ` a\nb` + "\n", "", "", "line 1: it is neither"},
-		{sum256 + "\ta\n", "", "", "line 1: it is neither"},
-		{sum256 + "  \n", "", "", "line 1: it is neither"},
-		{sum256 + "\n", "", "", "line 1: it is neither"},
-		{sum256 + "  a\n" + sum256, "", "a", "line 2: it is neither"},
-		{" " + sum256 + "  a\n", "", "", "line 1: it is neither"},
-		{"SHA256 (a) = " + sum256 + " \n", "", "", "line 1: it is neither"},
-		{"<!DOCTYPE html>\n", "", "", "line 1: it is neither"},
-		{sum256[1:] + "  a\n", "", "", "line 1: no digest has 63 digits"},
-		{sum256 + "  a\n" + sum256[1:] + "  b\n", "sha256", "", "line 2: the digest has 63 digits; sha256 has 64"},
-		{sum512 + "  a\n", "sha256", "", "line 1: the digest has 128 digits; sha256 has 64"},
-		{"SHA512 (a) = " + sum256 + "\n", "", "", "line 1: the digest has 64 digits; sha512 has 128"},
-		{"SHA512 (a) = " + sum512 + "\n", "sha256", "", "line 1: it is a sha512 digest in a sha256 list"},
+		{signed("Hash: SHA512\n", sum256+"  a\n", sum256+"  b\n"), "", "", "line 9: unsigned text after the signed message"},
+		{sum256 + "  b\n" + signed("", sum256+"  a\n", ""), "", "", "line 2: expected \"DIGEST  NAME\""},
+		{signed("Comment: x\n", sum256+"  a\n", ""), "", "", "line 2: unexpected header in a signed message"},
+		{signed("", "-"+sum256+"  a\n", ""), "", "", "line 3: unescaped dash in a signed message"},
+		{strings.TrimSuffix(signed("", sum256+"  a\n", ""), "-----END PGP SIGNATURE-----\n"), "", "", "line 1: the signed message that begins here has no end"},
+		{"-----BEGIN PGP SIGNED MESSAGE-----\n" + sum256 + "  a\n", "", "", "line 1: the signed message that begins here has no end"},
+		{signed("", "", ""), "", "", "the list has no entries"},
+		{"# nothing\n", "", "", "the list has no entries"},
+		{sum256 + " a\n" + sum256 + "  b\n", "", "", "line 1: expected \"DIGEST  NAME\""},
+		{sum256 + "  a\n" + sum256 + " b\n", "", "", "line 2: expected \"DIGEST  NAME\""},
+		{`\` + sum256 + ` a\nb` + "\n", "", "", "line 1: expected \"DIGEST  NAME\""},
+		{sum256 + "\ta\n", "", "", "line 1: expected \"DIGEST  NAME\""},
+		{sum256 + "  \n", "", "", "line 1: expected \"DIGEST  NAME\""},
+		{sum256 + "\n", "", "", "line 1: expected \"DIGEST  NAME\""},
+		{sum256 + "  a\n" + sum256, "", "a", "line 2: expected \"DIGEST  NAME\""},
+		{" " + sum256 + "  a\n", "", "", "line 1: expected \"DIGEST  NAME\""},
+		{"SHA256 (a) = " + sum256 + " \n", "", "", "line 1: expected \"DIGEST  NAME\""},
+		{"<!DOCTYPE html>\n", "", "", "line 1: expected \"DIGEST  NAME\""},
+		{sum256[1:] + "  a\n", "", "", "line 1: no known algorithm has digests of 63 digits"},
+		{sum256 + "  a\n" + sum256[1:] + "  b\n", "sha256", "", "line 2: digest of 63 digits; sha256 has 64"},
+		{sum512 + "  a\n", "sha256", "", "line 1: digest of 128 digits; sha256 has 64"},
+		{"SHA512 (a) = " + sum256 + "\n", "", "", "line 1: digest of 64 digits; sha512 has 128"},
+		{"SHA512 (a) = " + sum512 + "\n", "sha256", "", "line 1: sha512 digest in a sha256 list"},
 		{"SHA3 (a) = " + sum512 + "\n", "", "", `line 1: unknown algorithm "SHA3"`},
-		{`\` + sum256 + `  a\tb` + "\n", "", "", `line 1: the name "a\\tb" has a backslash that escapes nothing`},
-		{`\` + sum256 + `  a\` + "\n", "", "", `line 1: the name "a\\" has a backslash that escapes nothing`},
-		{sum256 + "  a\r\n" + sum256 + "  b\n", "", "", "line 2 does not end as the lines before it do"},
-		{sum256 + "  a\n" + sum256 + "  b\r\n", "", "", "line 2 does not end as the lines before it do"},
-		{"\ufeff" + sum256 + "  a\n", "", "", "line 1 begins with a byte order mark, which no checksum tool accepts"},
-		{"\xff\xfe0\x00", "", "", "line 1: it is UTF-16, which no checksum tool accepts"},
-		{sum256 + "  a\n" + sum256 + "  b\x00\n", "", "", "line 2 is not text"},
-		{sum256 + "  \xff\n", "", "", "line 1 is not text"},
-		{"", "", "", "line 1: it is empty"},
-		{"\r\n\n", "", "", "line 1: it is empty"},
+		{`\` + sum256 + `  a\tb` + "\n", "", "", `line 1: invalid escape in the name "a\\tb"`},
+		{`\` + sum256 + `  a\` + "\n", "", "", `line 1: invalid escape in the name "a\\"`},
+		{sum256 + "  a\r\n" + sum256 + "  b\n", "", "", "line 2: the line ending differs from that of the lines before it"},
+		{sum256 + "  a\n" + sum256 + "  b\r\n", "", "", "line 2: the line ending differs from that of the lines before it"},
+		{"\ufeff" + sum256 + "  a\n", "", "", "line 1: byte order mark, which no checksum tool accepts"},
+		{"\xff\xfe0\x00", "", "", "line 1: UTF-16 text, which no checksum tool accepts"},
+		{sum256 + "  a\n" + sum256 + "  b\x00\n", "", "", "line 2: not text"},
+		{sum256 + "  \xff\n", "", "", "line 1: not text"},
+		{"", "", "", "the list is empty"},
+		{"\r\n\n", "", "", "the list is empty"},
 	} {
 		list, err := pack.ParseChecksums([]byte(c.list), c.algorithm, c.only)
 		got := strings.ReplaceAll(fmt.Sprint(list), sum256, "SUM")
@@ -137,7 +137,7 @@ func TestParseChecksumsOfTools(t *testing.T) {
 	}
 }
 
-func TestNamesList(t *testing.T) {
+func TestParseListName(t *testing.T) {
 	isFile := func(name string) bool {
 		return name == "tool.tar.gz" || name == "checksums.txt" || name == "Tool"
 	}
@@ -150,7 +150,7 @@ func TestNamesList(t *testing.T) {
 		"tool.tar.gz.sha256": "{sha256 tool.tar.gz}", "tool.tar.gz.SHA512": "{sha512 tool.tar.gz}", "tool.tar.gz.sha256sum": "{sha256 tool.tar.gz}",
 		"tool.tar.gz.sha256.txt": "{sha256 tool.tar.gz}", "checksums.txt.sha256": "{sha256 checksums.txt}", "Tool.md5": "{md5 Tool}", "gone.sha256": "{sha256 }",
 	} {
-		if list, ok := pack.NamesList(name, isFile); !ok || fmt.Sprint(list) != want {
+		if list, ok := pack.ParseListName(name, isFile); !ok || fmt.Sprint(list) != want {
 			t.Errorf("%s: got %v, %v, expected %s", name, list, ok, want)
 		}
 	}
@@ -158,7 +158,7 @@ func TestNamesList(t *testing.T) {
 		"", ".", "tool", "tool.tar.gz", "checksum_1.2.3_linux_amd64", "checksums.txt.sig", "checksums.txt.asc", "go.sum", "sha256sum_linux_amd64.tar.gz",
 		"README.txt", "LICENSE", "tool_sha256", "tool.sum", "\xff\xfe", "İ.txt", "checksum.exe",
 	} {
-		if list, ok := pack.NamesList(name, isFile); ok {
+		if list, ok := pack.ParseListName(name, isFile); ok {
 			t.Errorf("%q is taken for a list: %v", name, list)
 		}
 	}
@@ -170,7 +170,7 @@ func FuzzParseChecksums(f *testing.F) {
 	f.Add([]byte(`\`+sum256+`  a\\b\n`+"\n"), "checksums.txt")
 	f.Add([]byte(sum256), "tool.sha256")
 	f.Fuzz(func(t *testing.T, data []byte, name string) {
-		named, _ := pack.NamesList(name, func(s string) bool { return len(s)%2 == 0 })
+		named, _ := pack.ParseListName(name, func(s string) bool { return len(s)%2 == 0 })
 		list, err := pack.ParseChecksums(data, named.Algorithm, named.Only)
 		if err != nil {
 			return

@@ -42,7 +42,7 @@ func contents(t *testing.T) map[string][]byte {
 func deflated(t *testing.T, c *Compressors, data []byte, piece int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	d := &deflater{w: &b, c: c}
+	d := &deflater{w: &b, compressors: c}
 	for rest := data; len(rest) > 0; {
 		n := min(piece, len(rest))
 		if _, err := d.Write(rest[:n]); err != nil {
@@ -81,7 +81,7 @@ func TestDeflateSameBytes(t *testing.T) {
 func TestGzipRoundTrip(t *testing.T) {
 	for name, data := range contents(t) {
 		var b bytes.Buffer
-		g := &gzipper{deflater: deflater{w: &b, c: NewCompressors(2)}}
+		g := &gzipper{deflater: deflater{w: &b, compressors: NewCompressors(2)}}
 		if _, err := g.Write(data); err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestDeflateWindow(t *testing.T) {
 // and one.
 func TestDeflateMemory(t *testing.T) {
 	c := NewCompressors(2)
-	d := &deflater{w: io.Discard, c: c}
+	d := &deflater{w: io.Discard, compressors: c}
 	data := contents(t)["noise"][:blockSize]
 	for range 20 {
 		if _, err := d.Write(data); err != nil {
@@ -155,7 +155,7 @@ func TestDeflateDiskFull(t *testing.T) {
 	data := contents(t)["noise"]
 	c := NewCompressors(2)
 	for _, left := range []int{0, 9, 100, blockSize, blockSize + 12} {
-		g := &gzipper{deflater: deflater{w: &full{left}, c: c}}
+		g := &gzipper{deflater: deflater{w: &full{left}, compressors: c}}
 		_, err := g.Write(data)
 		if err == nil {
 			err = g.Close()

@@ -253,7 +253,10 @@ func BenchmarkArchive(b *testing.B) {
 	for _, level := range []int{gzip.DefaultCompression, gzip.BestCompression} {
 		writers[fmt.Sprintf("tar.gz_of_the_standard_library_%d", level)] = func(w io.Writer) error {
 			z, err := gzip.NewWriterLevel(w, level)
-			return a.tarInto(z, err)
+			if err != nil {
+				return err
+			}
+			return a.writeTar(z)
 		}
 	}
 	for _, format := range Formats() {
