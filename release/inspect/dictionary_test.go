@@ -92,7 +92,7 @@ func TestXZDictionaries(t *testing.T) {
 				bytes.NewReader(test.data),
 				iotest.OneByteReader(bytes.NewReader(test.data)),
 			} {
-				_, err := io.Copy(io.Discard, &dictionaryLimit{r: source})
+				_, err := io.Copy(io.Discard, &dictionaryLimiter{r: source})
 				if refused := errors.Is(err, errLimit); refused != test.refused || !refused && err != nil {
 					t.Errorf("%v", err)
 				}

@@ -27,7 +27,7 @@ var broken = append([]byte("\x7fELF"), make([]byte, 60)...)
 func TestDirectoryOrder(t *testing.T) {
 	dir := t.TempDir()
 	var many []member
-	for i := range 40 * foundAhead {
+	for i := range 40 * maxWaitingFound {
 		many = append(many, member{fmt.Sprintf("m%d", i), broken})
 	}
 	write := func(name string, data []byte) {
@@ -122,9 +122,9 @@ func TestProbe(t *testing.T) {
 	}
 	var first bytes.Buffer // an empty member that ends where the probe does
 	w := gzip.NewWriter(&first)
-	w.Extra = make([]byte, probeSize-len(empty)-2)
+	w.Extra = make([]byte, gzipProbeSize-len(empty)-2)
 	check(t, w.Close())
-	if first.Len() != probeSize {
+	if first.Len() != gzipProbeSize {
 		t.Fatalf("a member of %d bytes", first.Len())
 	}
 	cases["probe, program"] = append(first.Bytes(), through(t, broken, gz)...)
@@ -136,12 +136,12 @@ func TestProbe(t *testing.T) {
 			}
 			part := bytes.NewReader(data[:end])
 			in := newInspection(t.Context(), func(f Found) error { return errors.New("found " + f.Path) })
-			if !in.probe.nothingCompressed(part) {
+			if !in.probe.isIrrelevantGzip(part) {
 				continue
 			}
 			nothing[name] += end / len(data) // as a whole
 			// That the rest is missing is not seen: only what there is at the beginning.
-			if err := in.unpack("x", part, part.Size()); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			if err := in.inspectCompressed("x", part, part.Size()); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("%s up to %d: nothing, and then %v", name, end, err)
 			}
 		}
@@ -166,7 +166,7 @@ func TestProbeZip(t *testing.T) {
 			}
 			for _, m := range zr.File {
 				cases++
-				if !p.nothingZipped(m) {
+				if !p.isIrrelevantMember(m) {
 					continue
 				}
 				nothing++

@@ -28,8 +28,8 @@ func mutated(data, change []byte) []byte {
 }
 
 // fuzzed looks at data with one reader, and with all that its content calls for. It fails if
-// an error does not say where, or if it takes too long.
-func fuzzed(t *testing.T, data []byte, readers ...container) (marks []string, err error) {
+// an error does not say where, or if it registry too slow.
+func fuzzed(t *testing.T, data []byte, readers ...containerReader) (marks []string, err error) {
 	t.Helper()
 	in := newInspection(t.Context(), func(f Found) error {
 		marks = append(marks, markOf(f.File))
@@ -42,7 +42,7 @@ func fuzzed(t *testing.T, data []byte, readers ...container) (marks []string, er
 		errs = append(errs, read(in, "x", bytes.NewReader(data), int64(len(data))))
 	}
 	errs = append(errs, Reader(t.Context(), "x", bytes.NewReader(data), int64(len(data)), in.visit))
-	err = in.budget.with(errors.Join(errs...))
+	err = in.budget.join(errors.Join(errs...))
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("it took %s", took)
 	}
@@ -86,14 +86,14 @@ func FuzzContainers(f *testing.F) {
 // tarModel is what an unpacker writes that reads headers in the simplest way. Some skip the
 // content that a directory or a link says it has; others do not.
 func tarModel(data []byte, skips bool) (written [][]byte) {
-	for len(data) >= tarBlock && hasTarChecksum(data[:tarBlock]) {
+	for len(data) >= tarBlockSize && hasTarChecksum(data[:tarBlockSize]) {
 		field := strings.TrimRight(strings.TrimLeft(string(data[124:136]), " "), "\x00 ")
 		size, err := strconv.ParseInt(field, 8, 32)
 		if err != nil || size < 0 {
 			return written
 		}
 		typeflag := data[156]
-		data = data[tarBlock:]
+		data = data[tarBlockSize:]
 		if strings.IndexByte("123456", typeflag) >= 0 {
 			if !skips || typeflag == '1' {
 				continue
@@ -126,9 +126,9 @@ func FuzzTar(f *testing.F) {
 			data = extended
 		}
 		data = mutated(data, change)
-		for at := 0; at+tarBlock <= len(data); at += tarBlock { // most changes would only make a checksum wrong
-			if hasTarMagic(data[at : at+tarBlock]) {
-				copy(data[at:], resummed(data[at:at+tarBlock]))
+		for at := 0; at+tarBlockSize <= len(data); at += tarBlockSize { // most changes would only make a checksum wrong
+			if hasTarMagic(data[at : at+tarBlockSize]) {
+				copy(data[at:], resummed(data[at:at+tarBlockSize]))
 			}
 		}
 		marks, err := fuzzed(t, data, readPlainTar)
@@ -151,7 +151,7 @@ func FuzzTar(f *testing.F) {
 // zipModel is what an unpacker writes that reads a zip archive from start to end.
 func zipModel(data []byte) (written [][]byte) {
 	le := binary.LittleEndian
-	for len(data) >= zipLocalLen && string(data[:4]) == zipLocal {
+	for len(data) >= zipLocalLen && string(data[:4]) == zipLocalMagic {
 		start := zipLocalLen + int(le.Uint16(data[26:])) + int(le.Uint16(data[28:]))
 		size := int(le.Uint32(data[18:]))
 		flags, method := le.Uint16(data[6:]), le.Uint16(data[8:])
@@ -171,7 +171,7 @@ func FuzzZip(f *testing.F) {
 		craftZip(nil, zipEntry{name: "a", content: marked("a")}, zipEntry{name: "t", content: craftZip(nil, zipEntry{name: "b", content: marked("b")})}, zipEntry{name: "c", content: marked("c")}),
 		craftZip(nil, zipEntry{name: "a", content: marked("a")}, zipEntry{name: "b", content: marked("b"), hidden: true}, zipEntry{name: "c", content: marked("c")}),
 		craftZip([]byte("#!/bin/sh\n"), zipEntry{name: "a", content: marked("a")}, zipEntry{name: "d/", attributes: 0x10}),
-		slices.Concat(marked("program"), craftZip(nil, zipEntry{name: "a", content: marked("a"), flags: zipSizesBehind, behind: sizesBehind(marked("a"), marked("a"))})),
+		slices.Concat(marked("program"), craftZip(nil, zipEntry{name: "a", content: marked("a"), flags: zipHasDescriptor, behind: sizesBehind(marked("a"), marked("a"))})),
 	}
 	for i := range sources {
 		f.Add([]byte{}, uint8(i))
@@ -229,7 +229,7 @@ func FuzzAr(f *testing.F) {
 }
 
 func FuzzRPM(f *testing.F) {
-	payload := slices.Concat(cpioMember("a", 0o100755, 1, marked("a")), cpioMember("d", 0o040755, 1, nil), cpioMember("b", 0o100644, 2, marked("b")), cpioMember(lastCPIO, 0, 1, nil))
+	payload := slices.Concat(cpioMember("a", 0o100755, 1, marked("a")), cpioMember("d", 0o040755, 1, nil), cpioMember("b", 0o100644, 2, marked("b")), cpioMember(cpioEnd, 0, 1, nil))
 	f.Add([]byte{})
 	f.Add([]byte{14, 0, '4'})
 	f.Add([]byte{61, 0, '1'})
@@ -239,7 +239,7 @@ func FuzzRPM(f *testing.F) {
 		marks, err := fuzzed(t, rpmOf(payload), readRPM)
 
 		var written [][]byte
-		for rest := payload; len(rest) >= 110 && string(rest[:6]) == newCPIO; {
+		for rest := payload; len(rest) >= 110 && string(rest[:6]) == cpioMagic; {
 			size, err := strconv.ParseUint(string(rest[54:62]), 16, 32)
 			nameSize, nameErr := strconv.ParseUint(string(rest[94:102]), 16, 16)
 			if err != nil || nameErr != nil {
@@ -250,7 +250,7 @@ func FuzzRPM(f *testing.F) {
 				break
 			}
 			name, _, _ := bytes.Cut(rest[110:begin], []byte{0})
-			if string(name) == lastCPIO {
+			if string(name) == cpioEnd {
 				break
 			}
 			written = append(written, rest[begin:begin+int(size)])

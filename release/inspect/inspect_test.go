@@ -120,7 +120,7 @@ func arOf(members []member) []byte {
 func rpmOf(payload []byte) []byte {
 	b := bytes.NewBuffer(append([]byte(rpmMagic), make([]byte, 92)...))
 	for _, store := range []uint32{13, 8} { // the first is padded
-		head := binary.BigEndian.AppendUint32([]byte(hdrMagic+"\x00\x00\x00\x00"), 1)
+		head := binary.BigEndian.AppendUint32([]byte(rpmHeaderMagic+"\x00\x00\x00\x00"), 1)
 		b.Write(binary.BigEndian.AppendUint32(head, store))
 		b.Write(make([]byte, 16+store))
 		for store == 13 && b.Len()%8 != 0 {
@@ -132,12 +132,12 @@ func rpmOf(payload []byte) []byte {
 
 func cpioOf(members []member) []byte {
 	var b bytes.Buffer
-	for i, m := range append(members, member{name: lastCPIO}) {
+	for i, m := range append(members, member{name: cpioEnd}) {
 		mode := 0o100755
-		if m.name == lastCPIO {
+		if m.name == cpioEnd {
 			mode = 0
 		}
-		fmt.Fprintf(&b, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", newCPIO, i, mode, 0, 0, 1, 0, len(m.data), 0, 0, 0, 0, len(m.name)+1, 0)
+		fmt.Fprintf(&b, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", cpioMagic, i, mode, 0, 0, 1, 0, len(m.data), 0, 0, 0, 0, len(m.name)+1, 0)
 		b.WriteString(m.name + "\x00")
 		for b.Len()%4 != 0 {
 			b.WriteByte(0)

@@ -100,7 +100,7 @@ func TestLongNames(t *testing.T) {
 			return z, nil
 		})
 	}
-	if _, err := look(t, write(t, "x.tar.gz", pax(strings.Repeat("n", maxName), 1))); err == nil || !strings.Contains(err.Error(), "a name of 4097 bytes") {
+	if _, err := look(t, write(t, "x.tar.gz", pax(strings.Repeat("n", maxName), 1))); err == nil || !strings.Contains(err.Error(), "member name of 4097 bytes is too long") {
 		t.Errorf("%.100v", err)
 	}
 	data := pax(strings.Repeat("n", 4000), 10000)
@@ -130,7 +130,7 @@ func TestZipDirectoryIsLimited(t *testing.T) {
 		check(t, err)
 	}
 	check(t, w.Close())
-	if found, err := look(t, write(t, "x.zip", b.Bytes())); err == nil || !strings.Contains(err.Error(), "more members than can be inspected") {
+	if found, err := look(t, write(t, "x.zip", b.Bytes())); err == nil || !strings.Contains(err.Error(), "too many members") {
 		t.Errorf("%q, %.100v", found, err)
 	}
 }
@@ -154,7 +154,7 @@ func TestTotalIsLimited(t *testing.T) {
 			in.budget.left += int64(3 * len(nested)) // the outer one itself, twice, and what is kept of it
 		}
 		read := containersByContent(data[:headSize])[0]
-		if err := in.budget.with(read(in, name, bytes.NewReader(data), int64(len(data)))); !errors.Is(err, errLimit) {
+		if err := in.budget.join(read(in, name, bytes.NewReader(data), int64(len(data)))); !errors.Is(err, errLimit) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -162,16 +162,16 @@ func TestTotalIsLimited(t *testing.T) {
 
 // An index can name blobs without end, and a platform can have any name.
 func TestBlobsAreLimited(t *testing.T) {
-	im := &images{in: newInspection(t.Context(), nil), seen: map[shownBlob]bool{}}
+	im := newImageReader(newInspection(t.Context(), nil), "x", nil)
 	for i := range maxBlobs {
-		if known, err := im.known("", descriptor{Digest: fmt.Sprintf("sha256:%064x", i)}); known || err != nil {
+		if known, err := im.markSeen("", descriptor{Digest: fmt.Sprintf("sha256:%064x", i)}); known || err != nil {
 			t.Fatal(i, known, err)
 		}
 	}
-	if _, err := im.known("", descriptor{Digest: fmt.Sprintf("sha256:%064x", maxBlobs)}); err == nil {
+	if _, err := im.markSeen("", descriptor{Digest: fmt.Sprintf("sha256:%064x", maxBlobs)}); err == nil {
 		t.Error("one more is no error")
 	}
-	if _, err := im.known("", descriptor{Digest: strings.Repeat("x", 1<<20)}); err == nil || len(err.Error()) > 2*maxLabel {
+	if _, err := im.markSeen("", descriptor{Digest: strings.Repeat("x", 1<<20)}); err == nil || len(err.Error()) > 2*maxLabel {
 		t.Errorf("%.100v", err)
 	}
 	if name := (platform{OS: strings.Repeat("é", 1<<20)}).label(""); len(name) > maxLabel+3 {
@@ -185,7 +185,7 @@ func TestTemporaryFile(t *testing.T) {
 	for _, name := range []string{"TMPDIR", "TMP"} { // Unix, Windows
 		t.Setenv(name, dir)
 	}
-	large := make([]byte, memoryPart+100)
+	large := make([]byte, maxMemory+100)
 	copy(large, "\x7fELF")
 	outside := t.TempDir()
 	path := filepath.Join(outside, "x.gz")
@@ -241,7 +241,7 @@ func TestPrintable(t *testing.T) {
 // A registry can say anything about an error.
 func TestForeignError(t *testing.T) {
 	inner := errors.New("no\nstatic  x")
-	if err := at("x", foreign{inner}); !errors.Is(err, inner) || strings.Contains(err.Error(), "\n") {
+	if err := errorAt("x", foreignError{inner}); !errors.Is(err, inner) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%q", err)
 	}
 }

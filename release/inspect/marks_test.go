@@ -102,7 +102,7 @@ func TestDecodeOnce(t *testing.T) {
 		`[{"Layers": 1}, {"Layers": 2, "layers": 1}]`:                      "layers",
 	} {
 		var to any
-		err := decodeOnce([]byte(text), &to)
+		err := decodeUnambiguous([]byte(text), &to)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", want))) {
 			t.Errorf("%s: %v", text, err)
 		}

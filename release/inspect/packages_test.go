@@ -45,7 +45,7 @@ func TestDebViews(t *testing.T) {
 		{"files that are not as their name says", arOf([]member{version, control, {"data.tar.xz", gzipped(tarWith("p", "data"))}}), "data"},
 		{"names with a slash", renamed(renamed(arOf([]member{version, control, data}), "data.tar.gz", "data.tar.gz/"), "debian-binary", "debian-binary/"), "data"},
 		{"two archives of files", arOf([]member{version, control, data, {"data.tar", tarWith("q", "second")}}), "data second"},
-		{"no files", arOf([]member{version, control}), "no data.tar"},
+		{"no files", arOf([]member{version, control}), "without data.tar"},
 		{"the files are a program", arOf([]member{version, control, {"data.tar", marked("data")}}), "data"},
 		{"the files are text", arOf([]member{version, control, {"data.tar", []byte("text")}}), "unexpected EOF"},
 		{"members of odd length", arOf([]member{version, {"odd", append(marked("odd"), 0)}, control, data}), "odd data"},
@@ -60,14 +60,14 @@ func TestDebViews(t *testing.T) {
 		{"a long name before the content", arOf([]member{{"#1/12", bsd}}), "bsd"},
 		{"a name like a long one", arOf([]member{{"#1/12", marked("p")}}), "p"},
 		{"the table of a linker", arOf([]member{{"/", []byte("\x00\x00\x01\xeb\x00\x00")}, {"//", []byte("name/\n")}, {"p/", marked("p")}}), "p"},
-		{"a negative size", bytes.Replace(arOf([]member{{"p", marked("p")}}), []byte("1024      `"), []byte("-1        `"), 1), "not the header of a member"},
+		{"a negative size", bytes.Replace(arOf([]member{{"p", marked("p")}}), []byte("1024      `"), []byte("-1        `"), 1), "not a member header"},
 	}
 	compare(t, "deb", ".a", ar)
 }
 
 // cpioMember is a member in the new ASCII format.
 func cpioMember(name string, mode, links int, content []byte) []byte {
-	b := fmt.Appendf(nil, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", newCPIO, 7, mode, 0, 0, links, 0, len(content), 0, 0, 0, 0, len(name)+1, 0)
+	b := fmt.Appendf(nil, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", cpioMagic, 7, mode, 0, 0, links, 0, len(content), 0, 0, 0, 0, len(name)+1, 0)
 	b = append(b, name+"\x00"...)
 	b = append(b, make([]byte, (4-len(b)%4)%4)...)
 	b = append(b, content...)
@@ -77,7 +77,7 @@ func cpioMember(name string, mode, links int, content []byte) []byte {
 // What rpm makes of a member depends on its own header: the mode in the payload is not it.
 func TestRPMViews(t *testing.T) {
 	good := marked("good")
-	last := cpioMember(lastCPIO, 0, 1, nil)
+	last := cpioMember(cpioEnd, 0, 1, nil)
 	payload := func(parts ...[]byte) []byte { return slices.Concat(slices.Concat(parts...), last) }
 	var cases []crafted
 	add := func(name string, payload []byte, want string) {
@@ -89,9 +89,9 @@ func TestRPMViews(t *testing.T) {
 	add("a link", payload(cpioMember("l", 0o120777, 1, []byte("target")), cpioMember("p", 0o100755, 1, good)), "good")
 	add("hard links", payload(cpioMember("a", 0o100755, 2, nil), cpioMember("b", 0o100755, 2, good)), "good")
 	add("hard links with content each", payload(cpioMember("a", 0o100755, 2, marked("first")), cpioMember("b", 0o100755, 2, good)), "first good")
-	add("the end with content", slices.Concat(cpioMember("p", 0o100755, 1, good), cpioMember(lastCPIO, 0o100755, 1, marked("last"))), "good")
+	add("the end with content", slices.Concat(cpioMember("p", 0o100755, 1, good), cpioMember(cpioEnd, 0o100755, 1, marked("last"))), "good")
 	noEnd := bytes.Replace(cpioMember("TRAILER!!!x", 0o100755, 1, good), []byte("0000000c00000000TRAILER!!!x\x00"), []byte("0000000b00000000TRAILER!!!x\x00"), 1)
-	add("a name without an end", payload(noEnd), "it is not terminated")
+	add("a name without an end", payload(noEnd), "not terminated by a zero byte")
 	add("a name with an end in it", payload(cpioMember("TRAILER!!!\x00x", 0o100755, 1, good)), "good")
 	add("no end", cpioMember("p", 0o100755, 1, good), "reading cpio header")
 	plain := payload(cpioMember("p", 0o100755, 1, good))

@@ -34,32 +34,32 @@ func polyglots(t *testing.T) []crafted {
 	inTar := slices.Concat(tarMember("in-tar", '0', marked("tar")), tarEnd)
 	zipped := craftZip(nil, zipEntry{name: "in-zip", content: marked("zip")})
 	program := marked("program")
-	tarProgram := slices.Concat(overTar(program, tarBlock), inTar)
+	tarProgram := slices.Concat(overTar(program, tarBlockSize), inTar)
 
 	gzipTar := func() []byte {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
-		w.Extra = make([]byte, tarBlock-12+len(inTar)) // the field begins behind 12 bytes
+		w.Extra = make([]byte, tarBlockSize-12+len(inTar)) // the field begins behind 12 bytes
 		_, err := w.Write(marked("gzip"))
 		check(t, err)
 		check(t, w.Close())
 		data := overTar(b.Bytes(), 0)
-		copy(data[tarBlock:], inTar)
+		copy(data[tarBlockSize:], inTar)
 		return data
 	}
 
 	zipTar := func() []byte {
-		extra := make([]byte, tarBlock-zipLocalLen-1+len(inTar))
+		extra := make([]byte, tarBlockSize-zipLocalLen-1+len(inTar))
 		binary.LittleEndian.PutUint16(extra, 0xcafe)
 		binary.LittleEndian.PutUint16(extra[2:], uint16(len(extra)-4))
 		data := overTar(craftZip(nil, zipEntry{name: "p", content: marked("zip"), extra: extra}), 0)
-		copy(data[tarBlock:], inTar)
+		copy(data[tarBlockSize:], inTar)
 		return data
 	}
 
 	arTar := func() []byte {
-		data := overTar(arOf([]member{{"room", make([]byte, tarBlock-68+len(inTar))}, {"p", marked("ar")}}), 0)
-		copy(data[tarBlock:], inTar)
+		data := overTar(arOf([]member{{"room", make([]byte, tarBlockSize-68+len(inTar))}, {"p", marked("ar")}}), 0)
+		copy(data[tarBlockSize:], inTar)
 		return data
 	}
 
@@ -67,24 +67,24 @@ func polyglots(t *testing.T) []crafted {
 		// The signature has no entries and 12336 bytes, which are octal digits to tar.
 		store := make([]byte, 0x3030)
 		copy(store, "0000")
-		head := slices.Concat([]byte(rpmMagic), make([]byte, 92), []byte(hdrMagic), make([]byte, 8), []byte{0, 0, '0', '0'}, store)
-		header := append([]byte(hdrMagic), make([]byte, 12)...)
+		head := slices.Concat([]byte(rpmMagic), make([]byte, 92), []byte(rpmHeaderMagic), make([]byte, 8), []byte{0, 0, '0', '0'}, store)
+		header := append([]byte(rpmHeaderMagic), make([]byte, 12)...)
 		payload := through(t, cpioOf([]member{{"p", marked("rpm")}}), gz)
 		data := overTar(slices.Concat(head, header, payload), 0)
-		copy(data[tarBlock:], inTar)
+		copy(data[tarBlockSize:], inTar)
 		return data
 	}
 
 	zstdTar := func() []byte {
-		frame := binary.LittleEndian.AppendUint32([]byte("\x50\x2a\x4d\x18"), uint32(tarBlock-8+len(inTar)))
-		data := overTar(slices.Concat(frame, make([]byte, tarBlock-8+len(inTar)), through(t, marked("zstd"), zst)), 0)
-		copy(data[tarBlock:], inTar)
+		frame := binary.LittleEndian.AppendUint32([]byte("\x50\x2a\x4d\x18"), uint32(tarBlockSize-8+len(inTar)))
+		data := overTar(slices.Concat(frame, make([]byte, tarBlockSize-8+len(inTar)), through(t, marked("zstd"), zst)), 0)
+		copy(data[tarBlockSize:], inTar)
 		return data
 	}
 
 	magicOnly := slices.Clone(program)
 	copy(magicOnly[257:], "ustar")
-	mz := make([]byte, tarBlock)
+	mz := make([]byte, tarBlockSize)
 	copy(mz, "MZ.txt")
 	deb := arOf([]member{{"debian-binary", []byte("2.0\n")}, {"data.tar", inTar}})
 	rpm := rpmOf(through(t, cpioOf([]member{{"p", marked("rpm")}}), gz))
@@ -106,7 +106,7 @@ func polyglots(t *testing.T) []crafted {
 		{"zstd and a tar archive", zstdTar(), "zstd tar"},
 		{"an ar and a tar archive", arTar(), "ar tar"},
 		{"an RPM package and a tar archive", rpmTar(), "rpm tar"},
-		{"a Debian package and a zip archive", slices.Concat(deb, zipped), "not the header of a member"},
+		{"a Debian package and a zip archive", slices.Concat(deb, zipped), "not a member header"},
 		{"an RPM package and a zip archive", slices.Concat(rpm, zipped), "gzip: invalid header"},
 		{"gzip and a zip archive", slices.Concat(through(t, program, gz), zipped), "gzip: invalid header"},
 		{"xz and a zip archive", slices.Concat(through(t, program, xzw), zipped), "xz: "},
@@ -151,7 +151,7 @@ func TestPolyglots(t *testing.T) {
 		// An archive that is stored at the end of another one may be found from there too.
 		isRight := func(got []string, err error) bool {
 			if err != nil {
-				return strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), errBehind.Error()) && strings.Contains(c.want, "zip")
+				return strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), errAppendedZip.Error()) && strings.Contains(c.want, "zip")
 			}
 			return sameMarks(got, c.want)
 		}
@@ -218,7 +218,7 @@ func TestZipBehindText(t *testing.T) {
 		"x.gz":     through(t, slices.Concat(text, zipped), gz),
 		"x.rpm":    rpmOf(through(t, cpioOf([]member{{"in", slices.Concat(text, zipped)}}), gz)),
 	} {
-		if marks, err := marksOf(t, write(t, name, data)); err == nil || !strings.Contains(err.Error(), "cannot be looked at there") {
+		if marks, err := marksOf(t, write(t, name, data)); err == nil || !strings.Contains(err.Error(), "cannot be inspected here") {
 			t.Errorf("%s: %q, %v", name, marks, err)
 		}
 	}

@@ -61,7 +61,7 @@ func newFaultyRegistry(t *testing.T) *faultyRegistry {
 func (f *faultyRegistry) pull(t *testing.T) ([]string, error) {
 	t.Helper()
 	var found []string
-	p := patience{wait: 300 * time.Millisecond, minimum: 1 << 20}
+	p := patience{wait: 300 * time.Millisecond, minRate: 1 << 20}
 	err := imageWith(t.Context(), p, f.reference, "test", func(e Found) error {
 		found = append(found, strings.TrimPrefix(e.Path, f.reference))
 		return nil
@@ -123,13 +123,13 @@ func TestRegistryFaults(t *testing.T) {
 		"redirects to longer addresses": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, r.URL.Path+"?"+r.URL.RawQuery+long, http.StatusFound)
 		}, "10"},
-		"hangs": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "takes too long"},
+		"hangs": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "registry too slow"},
 		"hangs after the headers": {func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusOK)
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
-		}, "takes too long"},
-		"drips": {drip, "takes too long"},
+		}, "registry too slow"},
+		"drips": {drip, "registry too slow"},
 		"pours": {pour, ""},
 		"announces too little": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "3")
@@ -173,7 +173,7 @@ func TestRegistryFaults(t *testing.T) {
 			if err != nil && (!strings.Contains(err.Error(), fault.want) || !strings.Contains(err.Error(), host)) {
 				t.Errorf("%s %s: %.300q", kind.name, name, err)
 			}
-			if err != nil && len(err.Error()) > 2*maxForeign {
+			if err != nil && len(err.Error()) > 2*maxForeignError {
 				t.Errorf("%s %s: an error of %d bytes", kind.name, name, len(err.Error()))
 			}
 		}

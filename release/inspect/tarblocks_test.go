@@ -12,7 +12,7 @@ import (
 
 // tarHeader is the header of a member, of which change may change anything.
 func tarHeader(name string, typeflag byte, size int, change func(block []byte)) []byte {
-	block := make([]byte, tarBlock)
+	block := make([]byte, tarBlockSize)
 	copy(block, name)
 	copy(block[100:], "0000755\x000000000\x000000000\x00")
 	copy(block[124:], fmt.Sprintf("%011o\x00", size))
@@ -34,7 +34,7 @@ func blocksOf(content []byte) []byte {
 	return append(slices.Clone(content), make([]byte, padded(int64(len(content)))-int64(len(content)))...)
 }
 
-var tarEnd = make([]byte, 2*tarBlock)
+var tarEnd = make([]byte, 2*tarBlockSize)
 
 // paxMember is an extended header.
 func paxMember(typeflag byte, records ...string) []byte {
@@ -62,36 +62,36 @@ func TestTarViews(t *testing.T) {
 		add(fmt.Sprintf("type %q", typeflag), plain(tarMember("p", typeflag, good)), "good")
 	}
 	add("type V with content", plain(tarMember("p", 'V', good)), "good")
-	add("type V before a header", plain(tarMember("v", 'V', nested)), "content of another one")
+	add("type V before a header", plain(tarMember("v", 'V', nested)), "content of another member")
 	for _, typeflag := range []byte("23456") {
 		add(fmt.Sprintf("type %q with content", typeflag), plain(tarMember("n", typeflag, good), file("p", good)), "invalid tar header")
 		add(fmt.Sprintf("type %q with a header for content", typeflag), plain(tarMember("n", typeflag, nested), file("p", good)), "hidden good")
 		// What one takes for the content of the first file is a header to the other.
-		covered := slices.Concat(tarHeader("n", typeflag, tarBlock, nil), tarHeader("text", '0', len(nested), nil), nested)
-		add(fmt.Sprintf("type %q whose size covers a header", typeflag), plain(covered), "content of another one")
+		covered := slices.Concat(tarHeader("n", typeflag, tarBlockSize, nil), tarHeader("text", '0', len(nested), nil), nested)
+		add(fmt.Sprintf("type %q whose size covers a header", typeflag), plain(covered), "content of another member")
 		add(fmt.Sprintf("type %q with a size and no content", typeflag), plain(tarHeader("n", typeflag, 5000, nil), file("p", good)), "good")
 	}
 	add("a hard link with content", plain(tarMember("n", '1', nested), file("p", good)), "hidden good")
-	add("a hard link with content, extended", plain(paxMember('x', "comment=x"), tarHeader("n", '1', tarBlock, nil), tarHeader("text", '0', len(nested), nil), nested), "content of another one")
-	add("a directory with a size in an extended header", plain(paxMember('x', "size=512"), tarHeader("n", '5', 0, nil), tarHeader("text", '0', len(nested), nil), nested), "content of another one")
+	add("a hard link with content, extended", plain(paxMember('x', "comment=x"), tarHeader("n", '1', tarBlockSize, nil), tarHeader("text", '0', len(nested), nil), nested), "content of another member")
+	add("a directory with a size in an extended header", plain(paxMember('x', "size=512"), tarHeader("n", '5', 0, nil), tarHeader("text", '0', len(nested), nil), nested), "content of another member")
 
 	add("a slash at the end", plain(tarMember("p/", '0', good)), "good")
 	add("a slash at the end of an old name", plain(tarMember("p/", 0, good)), "invalid tar header")
-	add("a slash at the end, before a header", plain(tarMember("d/", '0', nested)), "content of another one")
-	add("a slash at the end of an extended name", plain(paxMember('x', "path=d/"), tarMember("d", '0', nested)), "content of another one")
-	add("a slash at the end of a name that is not the last word", plain(paxMember('x', "path=d"), tarMember("d/", '0', nested)), "content of another one")
-	add("a slash at the end of a long name", plain(tarMember("././@LongLink", 'L', []byte("d/\x00")), tarMember("d", '0', nested)), "content of another one")
+	add("a slash at the end, before a header", plain(tarMember("d/", '0', nested)), "content of another member")
+	add("a slash at the end of an extended name", plain(paxMember('x', "path=d/"), tarMember("d", '0', nested)), "content of another member")
+	add("a slash at the end of a name that is not the last word", plain(paxMember('x', "path=d"), tarMember("d/", '0', nested)), "content of another member")
+	add("a slash at the end of a long name", plain(tarMember("././@LongLink", 'L', []byte("d/\x00")), tarMember("d", '0', nested)), "content of another member")
 	add("a tar archive under a long name", plain(tarMember("././@LongLink", 'L', []byte(strings.Repeat("d/", 60)+"p\x00")), tarMember(strings.Repeat("d/", 50), '0', plain(nested))), "hidden")
 
-	inText := tarMember("text", '0', slices.Concat(make([]byte, tarBlock), nested))
+	inText := tarMember("text", '0', slices.Concat(make([]byte, tarBlockSize), nested))
 	add("an extended size", plain(paxMember('x', "size=512"), inText), "hidden")
-	add("an extended size that swallows a member", plain(paxMember('x', fmt.Sprint("size=", tarBlock+len(nested))), tarHeader("text", '0', tarBlock, nil), make([]byte, tarBlock), nested), "content of another one")
+	add("an extended size that swallows a member", plain(paxMember('x', fmt.Sprint("size=", tarBlockSize+len(nested))), tarHeader("text", '0', tarBlockSize, nil), make([]byte, tarBlockSize), nested), "content of another member")
 	add("an extended size for all", plain(paxMember('g', "size=512"), file("p", good)), "for all members")
 	add("a comment for all", plain(paxMember('g', "comment=abc"), file("p", good)), "good")
 	add("two extended headers", plain(paxMember('x', "size=512"), paxMember('x', "comment=x"), inText), "two extended headers")
 	add("an extended size with a sign", plain(paxMember('x', "size=+1024"), file("p", good)), `the size of a member is "+1024"`)
 	add("an extended size of nothing", plain(paxMember('x', "size="), file("p", good)), `the size of a member is ""`)
-	add("sizes for Solaris", plain(paxMember('X', "size=512"), inText), "type 'X'")
+	add("sizes for Solaris", plain(paxMember('X', "size=512"), inText), "unsupported member type 'X'")
 
 	sized := func(field string) []byte {
 		return slices.Concat(tarHeader("p", '0', 0, func(b []byte) { copy(b[124:136], field) }), blocksOf(good))
@@ -108,8 +108,8 @@ func TestTarViews(t *testing.T) {
 	add("base 64", plain(sized("+AAAAAAAAQA\x00")), "which unpackers read differently")
 
 	add("behind the end", plain(file("p", good), tarEnd, nested), "good hidden")
-	add("far behind the end", plain(file("p", good), make([]byte, 40*tarBlock), nested), "good hidden")
-	add("behind one block of zeros", plain(file("p", good), make([]byte, tarBlock), nested), "invalid tar header")
+	add("far behind the end", plain(file("p", good), make([]byte, 40*tarBlockSize), nested), "good hidden")
+	add("behind one block of zeros", plain(file("p", good), make([]byte, tarBlockSize), nested), "invalid tar header")
 	add("padding behind the end", plain(file("p", good), tarEnd, bytes.Repeat([]byte("padding "), 1000)), "good")
 
 	sparse := func(version string) []byte {

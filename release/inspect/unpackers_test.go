@@ -67,7 +67,7 @@ func markOf(f *static.File) string {
 }
 
 // An unpacker is a command of the shell that unpacks $1 into the directory where it is
-// started, or a program in Python that does so: starting that for every file takes too long.
+// started, or a program in Python that does so: starting that for every file registry too slow.
 type unpacker struct {
 	tool    string
 	command string

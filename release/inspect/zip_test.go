@@ -52,8 +52,8 @@ func craftZip(before []byte, entries ...zipEntry) []byte {
 		le.PutUint16(fields[22:], uint16(len(e.name)))
 		le.PutUint16(fields[24:], uint16(len(e.extra)))
 
-		header := slices.Concat([]byte(zipLocal), fields, []byte(e.name), e.extra)
-		if e.flags&zipSizesBehind != 0 {
+		header := slices.Concat([]byte(zipLocalMagic), fields, []byte(e.name), e.extra)
+		if e.flags&zipHasDescriptor != 0 {
 			clear(header[14:26])
 		}
 		if e.local != nil {
@@ -67,7 +67,7 @@ func craftZip(before []byte, entries ...zipEntry) []byte {
 		}
 
 		count++
-		record := slices.Concat([]byte(zipDirectory), []byte{20, 3}, fields, make([]byte, 14), []byte(e.name))
+		record := slices.Concat([]byte(zipDirectoryMagic), []byte{20, 3}, fields, make([]byte, 14), []byte(e.name))
 		le.PutUint16(record[30:], 0) // no extra field
 		le.PutUint32(record[38:], e.attributes)
 		le.PutUint32(record[42:], uint32(start))
@@ -88,7 +88,7 @@ func craftZip(before []byte, entries ...zipEntry) []byte {
 // sizesBehind is the record behind a member.
 func sizesBehind(content, packed []byte) []byte {
 	le := binary.LittleEndian
-	record := le.AppendUint32([]byte(zipDataEnd), crc32.ChecksumIEEE(content))
+	record := le.AppendUint32([]byte(zipDescriptorMagic), crc32.ChecksumIEEE(content))
 	record = le.AppendUint32(record, uint32(len(packed)))
 	return le.AppendUint32(record, uint32(len(content)))
 }
@@ -99,7 +99,7 @@ func TestZipViews(t *testing.T) {
 	good, hidden := marked("good"), marked("hidden")
 	deflated := func(data []byte) []byte {
 		z := zipOf(t, []member{{"x", data}})
-		return z[zipLocalLen+1 : bytes.Index(z, []byte(zipDataEnd))]
+		return z[zipLocalLen+1 : bytes.Index(z, []byte(zipDescriptorMagic))]
 	}
 	file := zipEntry{name: "good", content: good}
 	secret := zipEntry{name: "hidden", content: hidden}
@@ -122,29 +122,29 @@ func TestZipViews(t *testing.T) {
 	add("a directory by its name, deflated", with(func(e *zipEntry) { e.name = "d/"; e.method = 8; e.packed = deflated(good) }), "good")
 	add("a real directory", craftZip(nil, zipEntry{name: "d/", attributes: 0x10}, file), "good")
 	add("a directory of nothing, deflated", craftZip(nil, zipEntry{name: "d/", method: 8, packed: []byte{3, 0}}, file), "good")
-	add("encrypted", with(func(e *zipEntry) { e.flags = 1 }), "it is encrypted")
-	add("encrypted by its header", with(func(e *zipEntry) { e.local = func(b []byte) { b[6] = 1 } }), "it is encrypted")
-	add("encrypted by the directory", with(func(e *zipEntry) { e.record = func(b []byte) { b[8] = 0x41 } }), "it is encrypted")
+	add("encrypted", with(func(e *zipEntry) { e.flags = 1 }), "encrypted content cannot be inspected")
+	add("encrypted by its header", with(func(e *zipEntry) { e.local = func(b []byte) { b[6] = 1 } }), "encrypted content cannot be inspected")
+	add("encrypted by the directory", with(func(e *zipEntry) { e.record = func(b []byte) { b[8] = 0x41 } }), "encrypted content cannot be inspected")
 	add("an unknown method", with(func(e *zipEntry) { e.method = 99 }), "unsupported compression")
 
-	add("another method in the header", with(func(e *zipEntry) { e.local = func(b []byte) { b[8] = 8 } }), "its header says compression method 8")
-	add("another size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { le.PutUint32(b[18:], 10) } }), "its header says")
+	add("another method in the header", with(func(e *zipEntry) { e.local = func(b []byte) { b[8] = 8 } }), "its header gives compression method 8")
+	add("another size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { le.PutUint32(b[18:], 10) } }), "its header gives")
 	add("only one size in the header, as macOS writes it", with(func(e *zipEntry) {
-		e.flags = zipSizesBehind
+		e.flags = zipHasDescriptor
 		e.behind = sizesBehind(good, good)
 		e.local = func(b []byte) { le.PutUint32(b[22:], uint32(len(good))) }
 	}), "good")
 	add("another size in the header and one behind", with(func(e *zipEntry) {
-		e.flags = zipSizesBehind
+		e.flags = zipHasDescriptor
 		e.behind = sizesBehind(good, good)
 		e.local = func(b []byte) { le.PutUint32(b[22:], 10) }
-	}), "its header says")
+	}), "its header gives")
 	add("what bsdtar takes for a header, and 7-Zip does not", craftZip(nil, func() zipEntry {
 		e := file
-		e.behind = append([]byte(zipLocal), bytes.Repeat([]byte{0xff}, zipLocalLen)...)
+		e.behind = append([]byte(zipLocalMagic), bytes.Repeat([]byte{0xff}, zipLocalLen)...)
 		return e
-	}()), "that is not in the directory")
-	add("no size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { clear(b[18:26]) } }), "its header says")
+	}()), "is not in the directory")
+	add("no size in the header", with(func(e *zipEntry) { e.local = func(b []byte) { clear(b[18:26]) } }), "its header gives")
 	add("the size of a large file in the header", with(func(e *zipEntry) {
 		e.extra = []byte{1, 0, 16, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0}
 		e.local = func(b []byte) { le.PutUint64(b[18:], 1<<64-1) }
@@ -152,9 +152,9 @@ func TestZipViews(t *testing.T) {
 	add("another size of a large file in the header", with(func(e *zipEntry) {
 		e.extra = []byte{1, 0, 16, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0}
 		e.local = func(b []byte) { le.PutUint64(b[18:], 1<<64-1) }
-	}), "its header says")
+	}), "its header gives")
 	add("sizes behind", with(func(e *zipEntry) {
-		e.flags = zipSizesBehind
+		e.flags = zipHasDescriptor
 		e.method = 8
 		e.packed = deflated(good)
 		e.behind = sizesBehind(good, e.packed)
@@ -167,18 +167,18 @@ func TestZipViews(t *testing.T) {
 	add("between members", craftZip(nil, zipEntry{name: "t", content: []byte("text"), behind: slices.Concat([]byte("gap"), inner[:len(inner)-90])}, file), "not in the directory")
 	add("padding between members", craftZip(nil, zipEntry{name: "t", content: []byte("text"), behind: make([]byte, 5000)}, file), "good")
 	packed := append(deflated(make([]byte, 100)), inner...)
-	add("behind what is compressed", craftZip(nil, zipEntry{name: "t", content: make([]byte, 100), packed: packed, method: 8, flags: zipSizesBehind}, file), "its content ends before its size")
+	add("behind what is compressed", craftZip(nil, zipEntry{name: "t", content: make([]byte, 100), packed: packed, method: 8, flags: zipHasDescriptor}, file), "its compressed data ends before")
 	early := slices.Concat(make([]byte, 100), sizesBehind(make([]byte, 100), make([]byte, 100)), inner)
-	add("behind an early end", craftZip(nil, zipEntry{name: "t", content: early, flags: zipSizesBehind, behind: sizesBehind(early, early)}, file), "it may end at")
-	add("a stored archive with its sizes behind", craftZip(nil, zipEntry{name: "x.zip", content: inner, flags: zipSizesBehind, behind: sizesBehind(inner, inner)}), "hidden")
+	add("behind an early end", craftZip(nil, zipEntry{name: "t", content: early, flags: zipHasDescriptor, behind: sizesBehind(early, early)}, file), "its content ends early")
+	add("a stored archive with its sizes behind", craftZip(nil, zipEntry{name: "x.zip", content: inner, flags: zipHasDescriptor, behind: sizesBehind(inner, inner)}), "hidden")
 
-	add("overlapping members", craftZip(nil, file, zipEntry{name: "t", content: []byte("text"), record: func(b []byte) { le.PutUint32(b[42:], 0) }}), "its header says")
-	add("the same member twice", craftZip(nil, file, zipEntry{name: "good", content: good, record: func(b []byte) { le.PutUint32(b[42:], 0) }}), "overlap")
-	add("beyond the directory", with(func(e *zipEntry) { e.local = func(b []byte) { le.PutUint16(b[28:], 2000) } }), "reaches into the directory")
+	add("overlapping members", craftZip(nil, file, zipEntry{name: "t", content: []byte("text"), record: func(b []byte) { le.PutUint32(b[42:], 0) }}), "its header gives")
+	add("the same member twice", craftZip(nil, file, zipEntry{name: "good", content: good, record: func(b []byte) { le.PutUint32(b[42:], 0) }}), "members of the zip archive overlap")
+	add("beyond the directory", with(func(e *zipEntry) { e.local = func(b []byte) { le.PutUint16(b[28:], 2000) } }), "overlaps the directory")
 	add("another checksum", with(func(e *zipEntry) { e.record = func(b []byte) { b[16] ^= 1 } }), "checksum error")
 	add("no checksum", with(func(e *zipEntry) { e.record = func(b []byte) { clear(b[16:20]) } }), "checksum error")
 
-	directory := func(data []byte) int { return bytes.LastIndex(data, []byte(zipDirectory)) }
+	directory := func(data []byte) int { return bytes.LastIndex(data, []byte(zipDirectoryMagic)) }
 	archive := craftZip(nil, file)
 	commented := func(data, comment []byte) []byte {
 		data = slices.Clone(data)
@@ -193,24 +193,24 @@ func TestZipViews(t *testing.T) {
 	add("something before that is counted", craftZip([]byte("junk"), file), "good")
 	add("something and a member before", slices.Concat([]byte("junk"), inner[:directory(inner)], archive), "not in the directory")
 	add("something and a member before that is not in the directory", craftZip([]byte("junk"), zipEntry{name: "hidden", content: hidden, hidden: true}, file), "not in the directory")
-	add("the magic before", slices.Concat([]byte("junk"), []byte(zipLocal), bytes.Repeat([]byte{0xcc}, 30), archive), "good")
+	add("the magic before", slices.Concat([]byte("junk"), []byte(zipLocalMagic), bytes.Repeat([]byte{0xcc}, 30), archive), "good")
 	add("two archives", slices.Concat(inner, archive), "not in the directory")
 	// The directory that the offset leads to is not the one before the end.
 	two := slices.Concat(inner, archive)
-	le.PutUint32(two[len(two)-6:], uint32(bytes.Index(two, []byte(zipDirectory))))
+	le.PutUint32(two[len(two)-6:], uint32(bytes.Index(two, []byte(zipDirectoryMagic))))
 	add("two directories", two, "two directories")
 
 	// The record for large archives, that Python believes where it is not needed.
 	large := func(data []byte, offset int, needed bool) []byte {
 		end := slices.Clone(data[len(data)-zipEndLen:])
 		size := le.Uint32(end[12:])
-		record := append([]byte(zip64End), make([]byte, zip64EndLen-4)...)
+		record := append([]byte(zip64EndMagic), make([]byte, zip64EndLen-4)...)
 		le.PutUint64(record[4:], zip64EndLen-12)
 		le.PutUint64(record[24:], 1)
 		le.PutUint64(record[32:], 1)
 		le.PutUint64(record[40:], uint64(size))
 		le.PutUint64(record[48:], uint64(offset))
-		locator := append([]byte(zip64Locator), make([]byte, zipLocatorLen-4)...)
+		locator := append([]byte(zip64LocatorMagic), make([]byte, zip64LocatorLen-4)...)
 		le.PutUint64(locator[8:], uint64(len(data)-zipEndLen))
 		le.PutUint32(locator[16:], 1)
 		if needed {
@@ -226,10 +226,10 @@ func TestZipViews(t *testing.T) {
 	add("a record for large archives that leads elsewhere", large(both, directory(inner), false), "two directories")
 	add("the same directory with other places", func() []byte {
 		data := large(archive, directory(archive), false)
-		le.PutUint64(data[len(data)-zipEndLen-zipLocatorLen-8:], uint64(directory(archive)-1))
+		le.PutUint64(data[len(data)-zipEndLen-zip64LocatorLen-8:], uint64(directory(archive)-1))
 		return data
 	}(), "two directories")
-	add("many ends", slices.Concat(bytes.Repeat(inner, maxZipEnds+2), archive), "more ends of a zip archive")
+	add("many ends", slices.Concat(bytes.Repeat(inner, maxZipEnds+2), archive), "too many end records")
 	compare(t, "zip", ".zip", cases)
 }
 
