@@ -75,7 +75,8 @@ func (p *probe) isIrrelevantGzip(f io.ReaderAt) bool {
 // isIrrelevantMember reports whether a deflated member of a zip archive has irrelevant
 // content.
 func (p *probe) isIrrelevantMember(member *zip.File) bool {
-	if member.Method != zip.Deflate || member.UncompressedSize64 < 4 { // small members are read as usual, which checks their size
+	// Members too small for an executable are read as usual, which checks their size.
+	if member.Method != zip.Deflate || member.UncompressedSize64 < 4 {
 		return false
 	}
 

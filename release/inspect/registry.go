@@ -88,7 +88,9 @@ func imageWith(ctx context.Context, p patience, reference, userAgent string, vis
 }
 
 // openRemote opens a blob as the registry stores it.
-func openRemote(ctx context.Context, puller *remote.Puller, repository name.Repository, d descriptor) (io.ReadCloser, error) {
+func openRemote(
+	ctx context.Context, puller *remote.Puller, repository name.Repository, d descriptor,
+) (io.ReadCloser, error) {
 	digest := repository.Digest(d.Digest)
 
 	if d.isDocument() {

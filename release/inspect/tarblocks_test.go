@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// tarHeader is the header of a member, of which change may change anything.
+// tarHeader returns the header of a member after applying change to it.
 func tarHeader(name string, typeflag byte, size int, change func(block []byte)) []byte {
 	block := make([]byte, tarBlockSize)
 	copy(block, name)
@@ -29,14 +29,14 @@ func tarMember(name string, typeflag byte, content []byte) []byte {
 	return slices.Concat(tarHeader(name, typeflag, len(content), nil), blocksOf(content))
 }
 
-// blocksOf pads content.
+// blocksOf returns content padded to whole blocks.
 func blocksOf(content []byte) []byte {
 	return append(slices.Clone(content), make([]byte, padded(int64(len(content)))-int64(len(content)))...)
 }
 
 var tarEnd = make([]byte, 2*tarBlockSize)
 
-// paxMember is an extended header.
+// paxMember returns an extended header.
 func paxMember(typeflag byte, records ...string) []byte {
 	var content []byte
 	for _, record := range records {
@@ -46,10 +46,12 @@ func paxMember(typeflag byte, records ...string) []byte {
 		}
 		content = fmt.Appendf(content, "%d %s\n", length, record)
 	}
+
 	return tarMember("PaxHeaders/x", typeflag, content)
 }
 
-// Unpackers disagree about where members of a tar archive begin and which are files.
+// Unpackers disagree about where the members of a tar archive begin and which of them are
+// files.
 func TestTarViews(t *testing.T) {
 	good, hidden := marked("good"), marked("hidden")
 	file := func(name string, content []byte) []byte { return tarMember(name, '0', content) }
@@ -63,34 +65,87 @@ func TestTarViews(t *testing.T) {
 	}
 	add("type V with content", plain(tarMember("p", 'V', good)), "good")
 	add("type V before a header", plain(tarMember("v", 'V', nested)), "content of another member")
+
 	for _, typeflag := range []byte("23456") {
-		add(fmt.Sprintf("type %q with content", typeflag), plain(tarMember("n", typeflag, good), file("p", good)), "invalid tar header")
-		add(fmt.Sprintf("type %q with a header for content", typeflag), plain(tarMember("n", typeflag, nested), file("p", good)), "hidden good")
+		add(fmt.Sprintf("type %q with content", typeflag),
+			plain(tarMember("n", typeflag, good), file("p", good)),
+			"invalid tar header")
+		add(fmt.Sprintf("type %q with a header for content", typeflag),
+			plain(tarMember("n", typeflag, nested), file("p", good)),
+			"hidden good")
+
 		// What one takes for the content of the first file is a header to the other.
-		covered := slices.Concat(tarHeader("n", typeflag, tarBlockSize, nil), tarHeader("text", '0', len(nested), nil), nested)
-		add(fmt.Sprintf("type %q whose size covers a header", typeflag), plain(covered), "content of another member")
-		add(fmt.Sprintf("type %q with a size and no content", typeflag), plain(tarHeader("n", typeflag, 5000, nil), file("p", good)), "good")
+		covered := slices.Concat(
+			tarHeader("n", typeflag, tarBlockSize, nil),
+			tarHeader("text", '0', len(nested), nil),
+			nested,
+		)
+		add(fmt.Sprintf("type %q whose size covers a header", typeflag),
+			plain(covered),
+			"content of another member")
+		add(fmt.Sprintf("type %q with a size and no content", typeflag),
+			plain(tarHeader("n", typeflag, 5000, nil), file("p", good)),
+			"good")
 	}
+
 	add("a hard link with content", plain(tarMember("n", '1', nested), file("p", good)), "hidden good")
-	add("a hard link with content, extended", plain(paxMember('x', "comment=x"), tarHeader("n", '1', tarBlockSize, nil), tarHeader("text", '0', len(nested), nil), nested), "content of another member")
-	add("a directory with a size in an extended header", plain(paxMember('x', "size=512"), tarHeader("n", '5', 0, nil), tarHeader("text", '0', len(nested), nil), nested), "content of another member")
+	add("a hard link with content, extended",
+		plain(
+			paxMember('x', "comment=x"),
+			tarHeader("n", '1', tarBlockSize, nil),
+			tarHeader("text", '0', len(nested), nil),
+			nested,
+		),
+		"content of another member")
+	add("a directory with a size in an extended header",
+		plain(
+			paxMember('x', "size=512"),
+			tarHeader("n", '5', 0, nil),
+			tarHeader("text", '0', len(nested), nil),
+			nested,
+		),
+		"content of another member")
 
 	add("a slash at the end", plain(tarMember("p/", '0', good)), "good")
 	add("a slash at the end of an old name", plain(tarMember("p/", 0, good)), "invalid tar header")
 	add("a slash at the end, before a header", plain(tarMember("d/", '0', nested)), "content of another member")
-	add("a slash at the end of an extended name", plain(paxMember('x', "path=d/"), tarMember("d", '0', nested)), "content of another member")
-	add("a slash at the end of a name that is not the last word", plain(paxMember('x', "path=d"), tarMember("d/", '0', nested)), "content of another member")
-	add("a slash at the end of a long name", plain(tarMember("././@LongLink", 'L', []byte("d/\x00")), tarMember("d", '0', nested)), "content of another member")
-	add("a tar archive under a long name", plain(tarMember("././@LongLink", 'L', []byte(strings.Repeat("d/", 60)+"p\x00")), tarMember(strings.Repeat("d/", 50), '0', plain(nested))), "hidden")
+	add("a slash at the end of an extended name",
+		plain(paxMember('x', "path=d/"), tarMember("d", '0', nested)),
+		"content of another member")
+	add("a slash at the end of a name that is not the last word",
+		plain(paxMember('x', "path=d"), tarMember("d/", '0', nested)),
+		"content of another member")
+	add("a slash at the end of a long name",
+		plain(tarMember("././@LongLink", 'L', []byte("d/\x00")), tarMember("d", '0', nested)),
+		"content of another member")
+	add("a tar archive under a long name",
+		plain(
+			tarMember("././@LongLink", 'L', []byte(strings.Repeat("d/", 60)+"p\x00")),
+			tarMember(strings.Repeat("d/", 50), '0', plain(nested)),
+		),
+		"hidden")
 
 	inText := tarMember("text", '0', slices.Concat(make([]byte, tarBlockSize), nested))
 	add("an extended size", plain(paxMember('x', "size=512"), inText), "hidden")
-	add("an extended size that swallows a member", plain(paxMember('x', fmt.Sprint("size=", tarBlockSize+len(nested))), tarHeader("text", '0', tarBlockSize, nil), make([]byte, tarBlockSize), nested), "content of another member")
+	add("an extended size that swallows a member",
+		plain(
+			paxMember('x', fmt.Sprint("size=", tarBlockSize+len(nested))),
+			tarHeader("text", '0', tarBlockSize, nil),
+			make([]byte, tarBlockSize),
+			nested,
+		),
+		"content of another member")
 	add("an extended size for all", plain(paxMember('g', "size=512"), file("p", good)), "for all members")
 	add("a comment for all", plain(paxMember('g', "comment=abc"), file("p", good)), "good")
-	add("two extended headers", plain(paxMember('x', "size=512"), paxMember('x', "comment=x"), inText), "two extended headers")
-	add("an extended size with a sign", plain(paxMember('x', "size=+1024"), file("p", good)), `the size of a member is "+1024"`)
-	add("an extended size of nothing", plain(paxMember('x', "size="), file("p", good)), `the size of a member is ""`)
+	add("two extended headers",
+		plain(paxMember('x', "size=512"), paxMember('x', "comment=x"), inText),
+		"two extended headers")
+	add("an extended size with a sign",
+		plain(paxMember('x', "size=+1024"), file("p", good)),
+		`the size of a member is "+1024"`)
+	add("an extended size of nothing",
+		plain(paxMember('x', "size="), file("p", good)),
+		`the size of a member is ""`)
 	add("sizes for Solaris", plain(paxMember('X', "size=512"), inText), "unsupported member type 'X'")
 
 	sized := func(field string) []byte {
@@ -103,17 +158,33 @@ func TestTarViews(t *testing.T) {
 	add("a binary size", plain(sized(string(binaryField))), "good")
 	binaryField[1] = 1
 	add("a binary size of 72 bits", plain(sized(string(binaryField))), "the size of a member is")
-	add("zeros before a size", plain(sized("\x00\x00\x00\x00\x00\x00\x002000\x00")), "which unpackers read differently")
+	add("zeros before a size",
+		plain(sized("\x00\x00\x00\x00\x00\x00\x002000\x00")),
+		"which unpackers read differently")
 	add("a tab before a size", plain(sized("\t0000002000\x00")), "which unpackers read differently")
 	add("base 64", plain(sized("+AAAAAAAAQA\x00")), "which unpackers read differently")
 
 	add("behind the end", plain(file("p", good), tarEnd, nested), "good hidden")
 	add("far behind the end", plain(file("p", good), make([]byte, 40*tarBlockSize), nested), "good hidden")
-	add("behind one block of zeros", plain(file("p", good), make([]byte, tarBlockSize), nested), "invalid tar header")
-	add("padding behind the end", plain(file("p", good), tarEnd, bytes.Repeat([]byte("padding "), 1000)), "good")
+	add("behind one block of zeros",
+		plain(file("p", good), make([]byte, tarBlockSize), nested),
+		"invalid tar header")
+	add("padding behind the end",
+		plain(file("p", good), tarEnd, bytes.Repeat([]byte("padding "), 1000)),
+		"good")
 
 	sparse := func(version string) []byte {
-		return plain(paxMember('x', "GNU.sparse.major=0", "GNU.sparse.minor="+version, "GNU.sparse.size=2048", "GNU.sparse.numblocks=1", "GNU.sparse.map=1024,1024"), tarMember("p", '0', good))
+		return plain(
+			paxMember(
+				'x',
+				"GNU.sparse.major=0",
+				"GNU.sparse.minor="+version,
+				"GNU.sparse.size=2048",
+				"GNU.sparse.numblocks=1",
+				"GNU.sparse.map=1024,1024",
+			),
+			tarMember("p", '0', good),
+		)
 	}
 	add("holes before a program", sparse("1"), "stored with holes")
 	compare(t, "tar", ".tar", cases)
@@ -133,7 +204,7 @@ func TestTarViews(t *testing.T) {
 	}
 }
 
-// Archives that real programs write are whole, whatever their format.
+// Archives of every format that archive/tar writes are accepted.
 func TestTarFormats(t *testing.T) {
 	for _, format := range []tar.Format{tar.FormatUSTAR, tar.FormatPAX, tar.FormatGNU} {
 		var b bytes.Buffer
@@ -142,14 +213,31 @@ func TestTarFormats(t *testing.T) {
 		if format != tar.FormatUSTAR {
 			name = strings.Repeat("directory/", 20) + "p"
 		}
+
 		for i := range 3 {
-			check(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: fmt.Sprint("d", i, "/"), Format: format}))
-			check(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprint(i, name), Size: 1024, Mode: 0o755, Format: format}))
+			check(t, w.WriteHeader(&tar.Header{
+				Typeflag: tar.TypeDir,
+				Name:     fmt.Sprint("d", i, "/"),
+				Format:   format,
+			}))
+			check(t, w.WriteHeader(&tar.Header{
+				Typeflag: tar.TypeReg,
+				Name:     fmt.Sprint(i, name),
+				Size:     1024,
+				Mode:     0o755,
+				Format:   format,
+			}))
 			_, err := w.Write(marked("p"))
 			check(t, err)
-			check(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeLink, Name: fmt.Sprint("l", i), Linkname: name, Format: format}))
+			check(t, w.WriteHeader(&tar.Header{
+				Typeflag: tar.TypeLink,
+				Name:     fmt.Sprint("l", i),
+				Linkname: name,
+				Format:   format,
+			}))
 		}
 		check(t, w.Close())
+
 		if marks, err := marksOf(t, write(t, "x.tar", b.Bytes())); err != nil || len(marks) != 3 {
 			t.Errorf("%s: %q, %v", format, marks, err)
 		}

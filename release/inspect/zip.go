@@ -433,7 +433,8 @@ func locateMember(file *zip.File, view *zipView, end zipEnd) (zipMember, error) 
 		uncompressed = file.UncompressedSize64
 	}
 	if compressed != file.CompressedSize64 || uncompressed != file.UncompressedSize64 {
-		return zipMember{}, fmt.Errorf("its header gives %d bytes (%d compressed), but the directory gives %d (%d compressed)",
+		return zipMember{}, fmt.Errorf(
+			"its header gives %d bytes (%d compressed), but the directory gives %d (%d compressed)",
 			uncompressed, compressed, file.UncompressedSize64, file.CompressedSize64)
 	}
 	return m, nil
