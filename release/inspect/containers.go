@@ -60,8 +60,8 @@ var tarSuffixes = []string{".gz", ".xz", ".zst", ".bz2"}
 // longestExtension is the length of the longest key of containerExtensions.
 const longestExtension = len(".nupkg")
 
-// extension returns the extension of a name in lower case, or "" if it is longer than that of
-// any container.
+// extension returns the extension of a name in lower case, or "" if no container has an
+// extension of that length.
 func extension(name string) string {
 	dot := strings.LastIndexByte(name, '.')
 	if dot < 0 || len(name)-dot > longestExtension {
@@ -83,8 +83,8 @@ func isTarName(name string) bool {
 	}
 }
 
-// containerByName returns the reader for a container with this name, or nil if the name is
-// not that of a container.
+// containerByName returns the reader for a container with this name, or nil if containers do
+// not have such names.
 func containerByName(name string) containerReader {
 	if isTarName(name) {
 		return readTar

@@ -65,7 +65,7 @@ func TestMarksOfImages(t *testing.T) {
 			"text/plain",
 			v1.Descriptor{},
 		},
-		"a zip archive behind a script": {
+		"a zip archive after a script": {
 			"#!/bin/sh\n" + string(craftZip(nil, zipEntry{name: "p", content: marked("layer")})),
 			"text/plain",
 			v1.Descriptor{},

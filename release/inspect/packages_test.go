@@ -274,7 +274,7 @@ func TestCompressedViews(t *testing.T) {
 		cases = append(cases,
 			crafted{name, pack(good), "good"},
 			crafted{name + ", two halves", append(pack(good[:half]), pack(good[half:])...), "good"},
-			crafted{name + " behind an empty one", append(pack(nil), pack(good)...), "good"},
+			crafted{name + " after an empty one", append(pack(nil), pack(good)...), "good"},
 			crafted{name + ", two tar archives", append(slices.Clone(archive), archive...), "good good"},
 			crafted{
 				name + ", a tar archive in halves",
@@ -284,7 +284,7 @@ func TestCompressedViews(t *testing.T) {
 				),
 				"good second",
 			},
-			crafted{name + ", junk behind", append(pack(good), "junk that is long enough"...), "inspecting"},
+			crafted{name + ", junk after", append(pack(good), "junk that is long enough"...), "inspecting"},
 			crafted{name + " in " + name, pack(pack(good)), "good"},
 		)
 	}

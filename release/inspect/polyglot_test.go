@@ -118,7 +118,7 @@ func polyglots(t *testing.T) []crafted {
 		},
 		{"a program with the magic of a tar archive", magicOnly, "program"},
 		{
-			"a program behind frames that zstd skips",
+			"a program after frames that zstd skips",
 			slices.Concat([]byte("\x51\x2a\x4d\x18\x03\x00\x00\x00abc"), through(t, program, zst)),
 			"program",
 		},
@@ -261,7 +261,7 @@ func TestPolyglotLayers(t *testing.T) {
 }
 
 // A zip archive after content that is not stored is an error.
-func TestZipBehindText(t *testing.T) {
+func TestAppendedZip(t *testing.T) {
 	zipped := craftZip(nil, zipEntry{name: "in-zip", content: marked("zip")})
 	text := bytes.Repeat([]byte("text "), 50000)
 	for name, data := range map[string][]byte{

@@ -222,8 +222,8 @@ func (e *eofReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// inspectTarMembers inspects the members of a tar archive up to its end marker. number is the
-// number of the first member, and next is the one after that of the last member.
+// inspectTarMembers inspects the members of a tar archive up to its end marker. Members are
+// counted from number, and next is the number to continue with.
 func (in inspection) inspectTarMembers(
 	path string, r io.Reader, number int, p pass,
 ) (next int, result passResult, err error) {

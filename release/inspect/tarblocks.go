@@ -81,7 +81,7 @@ func (t *tarChecker) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// check checks the bytes p, which follow those of the last call.
+// check checks the next bytes of the archive.
 func (t *tarChecker) check(p []byte) {
 	for len(p) > 0 && !t.atEnd && t.err == nil {
 		// Skip content that no unpacker takes for a header, which is most of an archive.

@@ -164,12 +164,12 @@ func TestTarViews(t *testing.T) {
 	add("a tab before a size", plain(sized("\t0000002000\x00")), "which unpackers read differently")
 	add("base 64", plain(sized("+AAAAAAAAQA\x00")), "which unpackers read differently")
 
-	add("behind the end", plain(file("p", good), tarEnd, nested), "good hidden")
-	add("far behind the end", plain(file("p", good), make([]byte, 40*tarBlockSize), nested), "good hidden")
-	add("behind one block of zeros",
+	add("after the end", plain(file("p", good), tarEnd, nested), "good hidden")
+	add("far after the end", plain(file("p", good), make([]byte, 40*tarBlockSize), nested), "good hidden")
+	add("after one block of zeros",
 		plain(file("p", good), make([]byte, tarBlockSize), nested),
 		"invalid tar header")
-	add("padding behind the end",
+	add("padding after the end",
 		plain(file("p", good), tarEnd, bytes.Repeat([]byte("padding "), 1000)),
 		"good")
 

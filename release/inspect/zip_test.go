@@ -163,7 +163,7 @@ func TestZipViews(t *testing.T) {
 		e.after = dataDescriptor(good, good)
 		e.changeHeader = func(b []byte) { le.PutUint32(b[22:], uint32(len(good))) }
 	}), "good")
-	add("another size in the header and one behind", with(func(e *zipEntry) {
+	add("another size in the header and one after", with(func(e *zipEntry) {
 		e.flags = zipHasDescriptor
 		e.after = dataDescriptor(good, good)
 		e.changeHeader = func(b []byte) { le.PutUint32(b[22:], 10) }
@@ -184,7 +184,7 @@ func TestZipViews(t *testing.T) {
 		e.extra = []byte{1, 0, 16, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0}
 		e.changeHeader = func(b []byte) { le.PutUint64(b[18:], 1<<64-1) }
 	}), "its header gives")
-	add("sizes behind", with(func(e *zipEntry) {
+	add("sizes after", with(func(e *zipEntry) {
 		e.flags = zipHasDescriptor
 		e.method = 8
 		e.packed = deflated(good)
@@ -215,20 +215,20 @@ func TestZipViews(t *testing.T) {
 		craftZip(nil, zipEntry{name: "t", content: []byte("text"), after: make([]byte, 5000)}, file),
 		"good")
 	packed := append(deflated(make([]byte, 100)), inner...)
-	add("behind what is compressed",
+	add("after what is compressed",
 		craftZip(nil,
 			zipEntry{name: "t", content: make([]byte, 100), packed: packed, method: 8, flags: zipHasDescriptor},
 			file,
 		),
 		"its compressed data ends before")
 	early := slices.Concat(make([]byte, 100), dataDescriptor(make([]byte, 100), make([]byte, 100)), inner)
-	add("behind an early end",
+	add("after an early end",
 		craftZip(nil,
 			zipEntry{name: "t", content: early, flags: zipHasDescriptor, after: dataDescriptor(early, early)},
 			file,
 		),
 		"its content ends early")
-	add("a stored archive with its sizes behind",
+	add("a stored archive with its sizes after",
 		craftZip(nil, zipEntry{
 			name:    "x.zip",
 			content: inner,
@@ -272,7 +272,7 @@ func TestZipViews(t *testing.T) {
 	add("a comment", commented(archive, []byte("comment")), "good")
 	add("an archive in the comment", commented(archive, inner), "not in the directory")
 	add("a comment longer than the file", commented(archive, []byte("comment"))[:len(archive)+3], "good")
-	add("something behind", append(slices.Clone(archive), "junk"...), "good")
+	add("something after", append(slices.Clone(archive), "junk"...), "good")
 	add("something before", append([]byte("junk"), archive...), "good")
 	add("something before that is counted", craftZip([]byte("junk"), file), "good")
 	add("something and a member before",

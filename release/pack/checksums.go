@@ -154,7 +154,7 @@ func splitLines(text string) ([]numberedLine, error) {
 		line, hasReturn := strings.CutSuffix(part, "\r")
 		isUnfinished := i == len(parts)-1 && !strings.HasSuffix(text, "\n") && !hasReturn
 		if hasReturn != wantReturn && !isUnfinished {
-			return nil, fmt.Errorf("line %d: the line ending differs from that of the lines before it", i+1)
+			return nil, fmt.Errorf("line %d: the line ending differs from the lines before", i+1)
 		}
 		lines = append(lines, numberedLine{i + 1, line})
 	}
