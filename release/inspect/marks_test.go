@@ -98,10 +98,8 @@ func TestProgramAsConfiguration(t *testing.T) {
 	layer := layerOfType(string(marked("config")), "x")
 	digest, err := layer.Digest()
 	check(t, err)
-	manifest := fmt.Sprintf(
-		`{"schemaVersion": 2, "config": {"mediaType": "application/vnd.example", "digest": %q, "size": 1024}, "layers": []}`,
-		digest,
-	)
+	config := fmt.Sprintf(`{"mediaType": "application/vnd.example", "digest": %q, "size": 1024}`, digest)
+	manifest := `{"schemaVersion": 2, "config": ` + config + `, "layers": []}`
 
 	document := layerOfType(manifest, "x")
 	documentDigest, err := document.Digest()

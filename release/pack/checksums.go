@@ -87,9 +87,8 @@ var (
 // "#" are ignored. The list may be in a message that gpg has signed in clear text; the
 // signature is not verified.
 //
-// Digits may be in upper case. Either all lines end in a line feed, or all in a carriage
-// return and a line feed, which may be missing from the last line. Everything else is an
-// error that gives the number of the line.
+// Digits may be in upper case. Lines end in a line feed, or all of them in a carriage return
+// and a line feed. The end of the last line may be missing. Everything else is an error.
 //
 // algorithm is the algorithm that the name of the list indicates, or "". only is the file
 // that the list is named after, or ""; such a list may consist of the digest alone.
