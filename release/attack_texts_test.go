@@ -136,14 +136,14 @@ func TestAttackChecksumLists(t *testing.T) {
 		{"wrong, signed", map[string]string{"SHA256SUMS": clearSigned(wrong + "  tool\n")}, "tool has SHA-256"},
 		{"one blank and two", map[string]string{"checksums.txt": sum + " tool\n" + sum + "  tool\n"}, "checksum list checksums.txt: line 1: "},
 		{"a tab", map[string]string{"checksums.txt": sum + "\ttool\n"}, "checksum list checksums.txt: line 1: "},
-		{"a byte order mark", map[string]string{"checksums.txt": "\ufeff" + sum + "  tool\n"}, "line 1 begins with a byte order mark"},
-		{"UTF-16", map[string]string{"checksums.txt": wide(sum + "  tool\n")}, "it is UTF-16"},
-		{"63 digits", map[string]string{"checksums.txt": sum[1:] + "  tool\n"}, "line 1: no digest has 63 digits"},
+		{"a byte order mark", map[string]string{"checksums.txt": "\ufeff" + sum + "  tool\n"}, "line 1: byte order mark"},
+		{"UTF-16", map[string]string{"checksums.txt": wide(sum + "  tool\n")}, "line 1: UTF-16 text"},
+		{"63 digits", map[string]string{"checksums.txt": sum[1:] + "  tool\n"}, "line 1: no known algorithm has digests of 63 digits"},
 		{"a page", map[string]string{"checksums.txt": "<html>\n" + sum + "  tool\n"}, "line 1: "},
-		{"empty", map[string]string{"checksums.txt": "\n"}, "line 1: it is empty"},
+		{"empty", map[string]string{"checksums.txt": "\n"}, "the list is empty"},
 		{"a second line", map[string]string{"checksums.txt": sum + "  tool\n; " + wrong + "  tool\n"}, "line 2: "},
 		{"a comment for a file", map[string]string{"checksums.txt": sum + "  tool\n# " + wrong + "  other\n", "other": program}, "other is not in the checksum list checksums.txt"},
-		{"behind what is signed", map[string]string{"SHA256SUMS": clearSigned(sum+"  tool\n") + wrong + "  tool\n"}, "line 9: it is behind the signed message"},
+		{"behind what is signed", map[string]string{"SHA256SUMS": clearSigned(sum+"  tool\n") + wrong + "  tool\n"}, "line 9: unsigned text after the signed message"},
 		{"a file that is not there", map[string]string{"checksums.txt": sum + "  tool\n" + sum + "  gone\n"}, `lists "gone", which is not there`},
 		{"not listed", map[string]string{"checksums.txt": sum + "  tool\n", "other": program}, "other is not in the checksum list checksums.txt"},
 		{"wrong in a list of its own", map[string]string{"checksums.txt": sum + "  tool\n", "other": program, "other.sha256": wrong}, "other has SHA-256 " + sum + ", and line 1 of other.sha256 says " + wrong},
@@ -265,7 +265,7 @@ func TestAttackDistLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(w.dist+"/checksums.txt", "")
-	verify(1, "line 1: it is empty")
+	verify(1, "the list is empty")
 }
 
 // Nothing is written, or read, where a link in dist leads, nor where dist itself does.

@@ -131,7 +131,7 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 	// file that this run has attached is no list, whatever its name.
 	var rest []string
 	for _, name := range names {
-		list, isList := output.NamesList(name, isFile)
+		list, isList := output.ParseListName(name, isFile)
 		if _, attached := v.attached[name]; !isList || attached {
 			rest = append(rest, name)
 			continue

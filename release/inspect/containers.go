@@ -17,13 +17,14 @@ import (
 	"github.com/org/go-static-release/build/static"
 )
 
-// A container reads a file that holds others.
-type container func(in inspection, path string, f io.ReaderAt, size int64) error
+// A containerReader inspects the members of a file that holds other files.
+type containerReader func(in inspection, path string, f io.ReaderAt, size int64) error
 
-const headSize = 512 // bytes that tell a container: a header of tar
+// headSize is the number of bytes that identify a container: a tar header, the longest.
+const headSize = 512
 
-// containerNames are the extensions by which a file of a directory is known as a container.
-var containerNames = map[string]container{
+// containerExtensions maps the extensions of containers in a directory to their readers.
+var containerExtensions = map[string]containerReader{
 	// tar, plain and compressed
 	".apk":   readTar,
 	".crate": readTar,
@@ -46,21 +47,21 @@ var containerNames = map[string]container{
 	".ipk": readAr,
 	".rpm": readRPM,
 
-	// one compressed file
+	// a single compressed file
 	".bz2": readCompressed,
 	".gz":  readCompressed,
 	".xz":  readCompressed,
 	".zst": readCompressed,
 }
 
-// tarNames are the extensions of compressed tar archives that have two.
-var tarNames = []string{".gz", ".xz", ".zst", ".bz2"}
+// tarSuffixes are the extensions that may follow ".tar".
+var tarSuffixes = []string{".gz", ".xz", ".zst", ".bz2"}
 
-// longestExtension is the length of the longest key of containerNames.
+// longestExtension is the length of the longest key of containerExtensions.
 const longestExtension = len(".nupkg")
 
-// extension returns the extension of a name in lower case, "" if no container has one of
-// that length.
+// extension returns the extension of a name in lower case, or "" if no container has an
+// extension of that length.
 func extension(name string) string {
 	dot := strings.LastIndexByte(name, '.')
 	if dot < 0 || len(name)-dot > longestExtension {
@@ -69,7 +70,7 @@ func extension(name string) string {
 	return strings.ToLower(name[dot:])
 }
 
-// isTarName knows a tar archive by the end of its name.
+// isTarName reports whether a name has the extension of a tar archive.
 func isTarName(name string) bool {
 	switch ext := extension(name); ext {
 	case "":
@@ -77,33 +78,37 @@ func isTarName(name string) bool {
 	case ".tar", ".tgz", ".txz", ".tzst", ".tbz2", ".tbz", ".apk", ".gem", ".crate":
 		return true
 	default:
-		return slices.Contains(tarNames, ext) && extension(name[:len(name)-len(ext)]) == ".tar"
+		stem := name[:len(name)-len(ext)]
+		return slices.Contains(tarSuffixes, ext) && extension(stem) == ".tar"
 	}
 }
 
-// containerByName knows an archive or a package by the end of its name, nil if it is none.
-func containerByName(name string) container {
+// containerByName returns the reader for a container with this name, or nil if containers do
+// not have such names.
+func containerByName(name string) containerReader {
 	if isTarName(name) {
 		return readTar
 	}
-	return containerNames[extension(name)]
+	return containerExtensions[extension(name)]
 }
 
-// containersByContent recognizes containers by their first bytes. There is more than one if
-// a tar archive begins with a name that is the beginning of something else: unpackers try
-// formats in different orders.
-func containersByContent(head []byte) []container {
-	var readings []container
+// containersByContent returns the readers for the containers that can begin with head. There
+// are several if the first name in a tar archive is also the magic of another format.
+// Unpackers do not agree on which format to try first.
+func containersByContent(head []byte) []containerReader {
+	var readers []containerReader
 	if read := containerByMagic(head); read != nil {
-		readings = append(readings, read)
+		readers = append(readers, read)
 	}
-	if alsoTar(head) {
-		readings = append(readings, readPlainTar)
+	if isTar(head) {
+		readers = append(readers, readPlainTar)
 	}
-	return readings
+	return readers
 }
 
-func containerByMagic(head []byte) container {
+// containerByMagic is containersByContent for containers other than tar archives, of which a
+// file can begin with one at most.
+func containerByMagic(head []byte) containerReader {
 	switch {
 	case beginsAsZip(head):
 		return readZip
@@ -117,25 +122,33 @@ func containerByMagic(head []byte) container {
 	return nil
 }
 
-// alsoTar reports whether a file is a tar archive, whatever else it is. With the magic but
-// not the checksum of a header it is a broken tar archive, unless it is something else: no
-// unpacker takes it for a tar archive then.
-func alsoTar(head []byte) bool {
-	return hasTarChecksum(head) || hasTarMagic(head) && !static.Known(head) && containerByMagic(head) == nil
+// isTar reports whether a file that begins with head is a tar archive, whatever else it is.
+// With the magic but without the checksum of a tar header, it is a broken tar archive if it is
+// nothing else. No unpacker takes it for a tar archive if it is something else.
+func isTar(head []byte) bool {
+	return hasTarChecksum(head) || hasTarMagic(head) && !isOtherFormat(head)
 }
 
-// onlyTar reports whether a file begins as a tar archive and as nothing else.
-func onlyTar(head []byte) bool {
-	return alsoTar(head) && !static.Known(head) && containerByMagic(head) == nil
+// isOnlyTar reports whether a file that begins with head is a tar archive and nothing else.
+func isOnlyTar(head []byte) bool {
+	return isTar(head) && !isOtherFormat(head)
 }
 
-// readings returns every container that a file with the first bytes head can be read as:
-// those that it begins as, and a zip archive, which unpackers look for at the end of a file.
-func (in inspection) readings(head []byte, r io.ReaderAt, size int64) ([]container, error) {
-	readings := containersByContent(head)
+// isOtherFormat reports whether a file that begins with head is an executable, or a container
+// other than a tar archive.
+func isOtherFormat(head []byte) bool {
+	return static.Known(head) || containerByMagic(head) != nil
+}
+
+// containerReaders returns the readers for all containers that a file can be. These are the
+// containers that can begin with head, and a zip archive, which unpackers look for at the end
+// of a file.
+func (in inspection) containerReaders(head []byte, r io.ReaderAt, size int64) ([]containerReader, error) {
+	readers := containersByContent(head)
 	if beginsAsZip(head) {
-		return readings, nil
+		return readers, nil
 	}
+
 	ends, err := in.zipEnds(r, size)
 	if err != nil {
 		return nil, err
@@ -144,9 +157,9 @@ func (in inspection) readings(head []byte, r io.ReaderAt, size int64) ([]contain
 		ends = slices.DeleteFunc(ends, func(end zipEnd) bool { return end.isTarMember(r) })
 	}
 	if len(ends) > 0 {
-		readings = append(readings, readZip)
+		readers = append(readers, readZip)
 	}
-	return readings, nil
+	return readers, nil
 }
 
 // hasTarMagic reports whether head has the magic of a POSIX or GNU tar header.
@@ -154,8 +167,8 @@ func hasTarMagic(head []byte) bool {
 	return len(head) >= 262 && string(head[257:262]) == "ustar"
 }
 
-// hasTarChecksum reports whether head has the checksum of a tar header. Headers of the
-// seventh edition of Unix have no magic, and no unpacker accepts a header without it.
+// hasTarChecksum reports whether head has a valid tar header checksum. Headers of Version 7
+// Unix have no magic, but no unpacker accepts a header without a valid checksum.
 func hasTarChecksum(head []byte) bool {
 	if len(head) < headSize {
 		return false
@@ -165,10 +178,11 @@ func hasTarChecksum(head []byte) bool {
 		return false
 	}
 
-	sum, signed := int64(0), int64(0) // the historic ones disagree on bytes above 0x7f (archive/tar)
+	// Historic programs sum up signed bytes (archive/tar).
+	var sum, signed int64
 	for i, b := range head[:headSize] {
 		if 148 <= i && i < 156 {
-			b = ' '
+			b = ' ' // the checksum itself
 		}
 		sum += int64(b)
 		signed += int64(int8(b))
@@ -176,29 +190,38 @@ func hasTarChecksum(head []byte) bool {
 	return want == sum || want == signed
 }
 
-// decompressors by the first bytes of what they read.
+// An openFunc returns a reader of the decompressed content of r.
+type openFunc func(r io.Reader) (io.Reader, error)
+
+// decompressors lists the compression formats by their magic.
 var decompressors = []struct {
 	magic string
-	open  func(io.Reader) (io.Reader, error)
+	open  openFunc
 }{
-	{"\x1f\x8b", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }}, // several in a row are one: so is apk
+	{"\x1f\x8b", openGzip},
 	{"\xfd7zXZ\x00", openXZ},
 	{"\x28\xb5\x2f\xfd", openZstd},
-	{"BZh", func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }},
+	{"BZh", openBzip2},
 }
+
+// openGzip also reads several gzip files in a row, which is what an Alpine package is.
+func openGzip(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }
+
+func openBzip2(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
 
 func openZstd(r io.Reader) (io.Reader, error) {
 	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxDictionary))
 }
 
-// decompressor returns the reader for a file with these first bytes, or nil if the file is
-// not compressed.
-func decompressor(head []byte) func(io.Reader) (io.Reader, error) {
+// decompressor returns the decompressor for a file that begins with head, or nil if the file
+// is not compressed.
+func decompressor(head []byte) openFunc {
 	for _, d := range decompressors {
 		if bytes.HasPrefix(head, []byte(d.magic)) {
 			return d.open
 		}
 	}
+
 	// A zstd file may begin with skippable frames (RFC 8878, 3.1.2).
 	if len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" {
 		return openZstd
@@ -208,35 +231,42 @@ func decompressor(head []byte) func(io.Reader) (io.Reader, error) {
 
 func isCompressed(head []byte) bool { return decompressor(head) != nil }
 
-// plain reports whether r, which decompress returned, was not compressed.
-func plain(r io.Reader) bool {
-	_, ok := r.(*bufio.Reader)
-	return ok
-}
-
-// decompress reads through the compression that r begins with, if there is one.
+// decompress returns a reader of the decompressed content of r. If r is not compressed, it
+// returns a *bufio.Reader of r.
 func decompress(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
 	head, err := b.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+
 	if open := decompressor(head); open != nil {
 		return open(b)
 	}
 	return b, nil
 }
 
-const lzmaHeader = 13 // bytes: properties, size of the dictionary, size of what it unpacks to
+// wasUncompressed reports whether r, which was returned by decompress, reads content that was
+// not compressed.
+func wasUncompressed(r io.Reader) bool {
+	_, ok := r.(*bufio.Reader)
+	return ok
+}
 
-// decompressPayload is decompress for a part of a package, which may also have the format
-// that lzma wrote before xz. Its first bytes are too common to recognize it elsewhere.
+// lzmaHeaderLen is the number of bytes of the properties, the size of the dictionary and the
+// size of the content.
+const lzmaHeaderLen = 13
+
+// decompressPayload is decompress for a part of a package, which may also be in the format
+// that lzma wrote before xz. Elsewhere that format cannot be recognized, because its first
+// bytes are too common.
 func decompressPayload(r io.Reader) (io.Reader, error) {
 	b := bufio.NewReader(r)
-	head, err := b.Peek(lzmaHeader)
+	head, err := b.Peek(lzmaHeaderLen)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+
 	if lzma.ValidHeader(head) && head[0] == 0x5d {
 		return openLZMA(b)
 	}

@@ -13,88 +13,97 @@ import (
 )
 
 const (
-	maxDictionary   = 256 << 20 // bytes of one dictionary; xz -9 and zstd --ultra take 64 and 128 MiB
-	maxDictionaries = maxTotal  // bytes of those of all blocks, which xz makes a third of the content
+	maxDictionary   = 256 << 20 // bytes of a dictionary; xz -9 uses 64 MiB, zstd --ultra 128 MiB
+	maxDictionaries = maxTotal  // bytes of the dictionaries of all blocks of a file
 
-	xzBlockHeader = 1024 // bytes of the longest header of a block
-	xzSizes       = 18   // bytes of the two sizes that may come before the filter in it
+	xzMaxHeaderLen = 1024 // bytes of the longest block header
+	xzMaxSizesLen  = 18   // bytes of the two optional sizes before the filters in a block header
 )
 
-// openXZ opens an xz stream of which no block asks for more memory than maxDictionary.
+// openXZ opens an xz stream. Reading it fails if a block needs more memory than maxDictionary.
 //
-// github.com/ulikunitz/xz allocates the dictionary that the header of a block names, up to
-// 4 GiB, and its DictCap is a lower limit in xz. Other Go libraries wrap it, are ports of
-// xz-embedded without maintenance, or need cgo. So the headers are found here before it
-// reads them.
+// github.com/ulikunitz/xz allocates the dictionary named by a block header, up to 4 GiB, and
+// its DictCap is a lower limit for xz. Other Go libraries wrap it, are unmaintained ports of
+// xz-embedded, or need cgo. So the headers are checked here before the library reads them.
 func openXZ(r io.Reader) (io.Reader, error) {
-	return xz.NewReader(bufio.NewReaderSize(&dictionaryLimit{r: r}, 32<<10))
+	return xz.NewReader(bufio.NewReaderSize(&dictionaryLimiter{r: r}, 32<<10))
 }
 
-// openLZMA opens a stream in the format that lzma had before there was xz.
+// openLZMA opens a stream in the format that lzma wrote before xz.
 func openLZMA(r io.Reader) (io.Reader, error) {
 	return lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(r)
 }
 
-// A dictionaryLimit passes an xz stream on, and fails in front of the end of a header that
-// names too large a dictionary.
+// A dictionaryLimiter passes an xz stream through. It fails before the end of a block header
+// that names too large a dictionary.
 //
-// It looks for headers everywhere instead of following the stream from block to block: the
-// library goes on where compressed data ended, which may be before the end of its chunk,
-// and a crafted stream could hide a header from a reader that goes by lengths. A header has
-// a checksum, so that nothing else is taken for one.
-type dictionaryLimit struct {
+// It searches for headers everywhere instead of following the stream from block to block. The
+// library continues where compressed data ended, which may be before the end of its chunk, so
+// a crafted stream could hide a header from a reader that follows the lengths. Other data is
+// not mistaken for a header, because headers have a checksum.
+type dictionaryLimiter struct {
 	r     io.Reader
-	seen  []byte // the end of what was passed on, and what was read last
+	seen  []byte // the end of what was passed through before, followed by the latest bytes
 	total int64  // bytes of all dictionaries
 }
 
-func (d *dictionaryLimit) Read(p []byte) (int, error) {
+func (d *dictionaryLimiter) Read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
 
 	d.seen = append(d.seen, p[:n]...)
 	if err := d.check(len(d.seen) - n); err != nil {
 		return 0, err
 	}
-	kept := min(len(d.seen), xzBlockHeader-1)
-	d.seen = append(d.seen[:0], d.seen[len(d.seen)-kept:]...)
+
+	// Keep the longest possible beginning of a header.
+	keep := min(len(d.seen), xzMaxHeaderLen-1)
+	d.seen = append(d.seen[:0], d.seen[len(d.seen)-keep:]...)
 
 	return n, err
 }
 
-// check counts the dictionaries of the headers that end behind old, an offset in seen.
-func (d *dictionaryLimit) check(old int) error {
+// check checks the dictionaries of all headers that end after old, an offset in seen.
+func (d *dictionaryLimiter) check(old int) error {
+	lzma2 := []byte{0x21, 0x01} // the filter LZMA2, with one byte of properties
+
 	for from := 0; ; {
-		i := bytes.Index(d.seen[from:], []byte{0x21, 0x01}) // the filter LZMA2, with properties of one byte
+		i := bytes.Index(d.seen[from:], lzma2)
 		if i < 0 {
 			return nil
 		}
 		filter := from + i
 		from = filter + 1
 
-		end, ok := d.header(filter)
+		end, ok := d.headerEnd(filter)
 		if !ok || end <= old {
 			continue
 		}
 		size, err := lzma.DecodeDictCap(d.seen[filter+2])
 		if err != nil {
-			continue // the library refuses it
+			continue // the library rejects it
 		}
+
 		d.total += size
 		if size > maxDictionary || d.total > maxDictionaries {
-			return fmt.Errorf("a dictionary of %d bytes in xz: %w", size, errLimit)
+			return fmt.Errorf("xz dictionary of %d bytes: %w", size, errLimit)
 		}
 	}
 }
 
-// header reports whether a filter is in the header of a block (The .xz File Format, 3.1),
-// all of which was seen, and where that ends.
-func (d *dictionaryLimit) header(filter int) (end int, ok bool) {
-	for start := filter - 2; start >= 0 && start >= filter-2-xzSizes; start-- {
-		const oneFilter = 0x3f // the bits of the flags that say that there are more, or are reserved
-		if d.seen[start] == 0 || d.seen[start+1]&oneFilter != 0 {
+// headerEnd reports whether the filter at an offset in seen belongs to a block header that has
+// been seen completely (The .xz File Format, 3.1). If so, it returns the end of the header.
+func (d *dictionaryLimiter) headerEnd(filter int) (end int, ok bool) {
+	const moreFilters = 0x3f // flags that are set if there are other filters, or that are reserved
+
+	first := max(filter-2-xzMaxSizesLen, 0)
+	for start := filter - 2; start >= first; start-- {
+		length := int(d.seen[start])
+		flags := d.seen[start+1]
+		if length == 0 || flags&moreFilters != 0 {
 			continue
 		}
-		end := start + (int(d.seen[start])+1)*4
+
+		end := start + (length+1)*4
 		if end > len(d.seen) || end-4 < filter+3 {
 			continue
 		}

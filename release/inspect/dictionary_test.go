@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,15 +20,15 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// xzStream is the beginning of an xz stream without checksums of its content.
+// xzStream returns the header of an xz stream without checksums.
 func xzStream() []byte {
 	flags := []byte{0, 0}
 	head := append([]byte("\xfd7zXZ\x00"), flags...)
 	return binary.LittleEndian.AppendUint32(head, crc32.ChecksumIEEE(flags))
 }
 
-// xzHeader is the header of a block with a dictionary of the given code. Behind the filter
-// it has as many zeros as make its size.
+// xzHeader returns a block header of the given size, with a dictionary size given as a code. The
+// filter is preceded by sizes and followed by zeros.
 func xzHeader(code byte, size int, sizes ...byte) []byte {
 	head := []byte{byte(size/4 - 1), 0}
 	if len(sizes) > 0 {
@@ -39,7 +40,7 @@ func xzHeader(code byte, size int, sizes ...byte) []byte {
 	return binary.LittleEndian.AppendUint32(head, crc32.ChecksumIEEE(head))
 }
 
-// The codes of dictionaries (The .xz File Format, 5.3.1).
+// Codes of dictionary sizes (The .xz File Format, 5.3.1).
 const (
 	dict4KiB   = 0
 	dict8MiB   = 22
@@ -50,22 +51,24 @@ const (
 
 func TestXZDictionaries(t *testing.T) {
 	chunk := []byte("\x01\x00\x03abcd") // four bytes that are not compressed, after a reset
-	block := slicesJoin(chunk, []byte{0})
+	block := slices.Concat(chunk, []byte{0})
 
-	// The content of a chunk ends before the chunk: the library goes on there. What follows
-	// is part of the chunk to whoever goes by its length.
+	// The content of this chunk ends before the chunk, and the library continues there. To a
+	// reader that follows the length of the chunk, a header after that point is hidden.
 	var short bytes.Buffer
 	w, err := xz.NewWriter(&short)
 	check(t, err)
 	_, err = w.Write([]byte(strings.Repeat("a", 100)))
 	check(t, err)
 	check(t, w.Close())
+
+	const headersLen = 12 + 12 // of the stream and the block
 	hidden := bytes.Clone(short.Bytes())
-	i := bytes.IndexByte(hidden[12+12:], 0xe0) // the first chunk, behind the headers of stream and block
+	i := bytes.IndexByte(hidden[headersLen:], 0xe0)
 	if i < 0 {
 		t.Fatal("no chunk")
 	}
-	chunkAt := 12 + 12 + i
+	chunkAt := headersLen + i
 	length := int(binary.BigEndian.Uint16(hidden[chunkAt+3:])) + 1
 	binary.BigEndian.PutUint16(hidden[chunkAt+3:], 0xffff)
 	hidden = hidden[:chunkAt+6+length]
@@ -75,29 +78,51 @@ func TestXZDictionaries(t *testing.T) {
 		data    []byte
 		refused bool
 	}{
-		{"small", slicesJoin(xzStream(), xzHeader(dict4KiB, 12), block), false},
-		{"the limit", slicesJoin(xzStream(), xzHeader(dict256MiB, 12), block), false},
-		{"more", slicesJoin(xzStream(), xzHeader(dict384MiB, 12), block), true},
-		{"most", slicesJoin(xzStream(), xzHeader(dict4GiB, 12), block), true},
-		{"a size before it", slicesJoin(xzStream(), xzHeader(dict4GiB, 16, 0x84, 0x80, 0x80, 0x00), block), true},
-		{"the longest header", slicesJoin(xzStream(), xzHeader(dict4GiB, 1024), block), true},
-		{"the second block", slicesJoin(xzStream(), xzHeader(dict8MiB, 12), xzHeader(dict4GiB, 12), block), true},
-		{"behind a chunk that ends early", slicesJoin(hidden, []byte{0}, xzHeader(dict4GiB, 12), block), true},
-		{"a wrong checksum", slicesJoin(xzStream(), corrupt(xzHeader(dict4GiB, 12)), block), false},
-		{"many blocks", slicesJoin(xzStream(), bytes.Repeat(slicesJoin(xzHeader(dict256MiB, 12), make([]byte, 4)), 256)), false},
-		{"all blocks", slicesJoin(xzStream(), bytes.Repeat(slicesJoin(xzHeader(dict256MiB, 12), make([]byte, 4)), 257)), true},
+		{"small", slices.Concat(xzStream(), xzHeader(dict4KiB, 12), block), false},
+		{"the limit", slices.Concat(xzStream(), xzHeader(dict256MiB, 12), block), false},
+		{"more", slices.Concat(xzStream(), xzHeader(dict384MiB, 12), block), true},
+		{"most", slices.Concat(xzStream(), xzHeader(dict4GiB, 12), block), true},
+		{
+			"a size before it",
+			slices.Concat(xzStream(), xzHeader(dict4GiB, 16, 0x84, 0x80, 0x80, 0x00), block),
+			true,
+		},
+		{"the longest header", slices.Concat(xzStream(), xzHeader(dict4GiB, 1024), block), true},
+		{
+			"the second block",
+			slices.Concat(xzStream(), xzHeader(dict8MiB, 12), xzHeader(dict4GiB, 12), block),
+			true,
+		},
+		{"after a chunk that ends early", slices.Concat(hidden, []byte{0}, xzHeader(dict4GiB, 12), block), true},
+		{"a wrong checksum", slices.Concat(xzStream(), corrupt(xzHeader(dict4GiB, 12)), block), false},
+		{
+			"many blocks",
+			slices.Concat(xzStream(), bytes.Repeat(slices.Concat(xzHeader(dict256MiB, 12), make([]byte, 4)), 256)),
+			false,
+		},
+		{
+			"all blocks",
+			slices.Concat(xzStream(), bytes.Repeat(slices.Concat(xzHeader(dict256MiB, 12), make([]byte, 4)), 257)),
+			true,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, source := range []io.Reader{
 				bytes.NewReader(test.data),
 				iotest.OneByteReader(bytes.NewReader(test.data)),
 			} {
-				_, err := io.Copy(io.Discard, &dictionaryLimit{r: source})
-				if refused := errors.Is(err, errLimit); refused != test.refused || !refused && err != nil {
+				_, err := io.Copy(io.Discard, &dictionaryLimiter{r: source})
+				isRight := err == nil
+				if test.refused {
+					isRight = errors.Is(err, errLimit)
+				}
+				if !isRight {
 					t.Errorf("%v", err)
 				}
 			}
-			if !test.refused || test.name == "all blocks" { // which takes seconds
+
+			isSlow := test.name == "all blocks"
+			if !test.refused || isSlow {
 				return
 			}
 			if _, err := look(t, write(t, "x.xz", test.data)); !errors.Is(err, errLimit) {
@@ -112,9 +137,7 @@ func corrupt(data []byte) []byte {
 	return data
 }
 
-func slicesJoin(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-
-// What real compressors write is read, whatever the reads of it are.
+// A stream written by a compressor is passed through, whatever the sizes of the reads.
 func TestXZIsPassedOn(t *testing.T) {
 	program := []byte(strings.Repeat("static ", 100000))
 	var packed bytes.Buffer
@@ -138,7 +161,7 @@ func TestXZIsPassedOn(t *testing.T) {
 	}
 }
 
-// The format that lzma had before xz names its dictionary in its header.
+// The dictionary size in the header of the old lzma format is limited, too.
 func TestLZMADictionary(t *testing.T) {
 	header := []byte{0x5d, 0, 0, 0, 0x20} // 512 MiB
 	for range 8 {
@@ -146,12 +169,12 @@ func TestLZMADictionary(t *testing.T) {
 	}
 	packed := append(header, make([]byte, 32)...)
 	_, err := decompressPayload(bytes.NewReader(packed))
-	if err == nil || !strings.Contains(err.Error(), "dictionary") {
+	if !says(err, "dictionary") {
 		t.Errorf("%v", err)
 	}
 }
 
-// Memory does not follow the dictionary that xz names, even where all of it is filled.
+// A file with too large a dictionary is refused before memory is allocated for it.
 func TestXZMemory(t *testing.T) {
 	tool, err := exec.LookPath("xz")
 	if err != nil {
@@ -181,6 +204,7 @@ func TestXZMemory(t *testing.T) {
 			}
 		}
 	}()
+
 	_, err = look(t, path)
 	close(stop)
 	if !errors.Is(err, errLimit) {

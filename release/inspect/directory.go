@@ -14,90 +14,120 @@ import (
 )
 
 const (
-	batchSize   = 64 // files that one goroutine looks at in a row
-	maxReaders  = 8  // goroutines that look at files: each may hold a large member in memory
-	foundAhead  = 16 // executables of a batch that may wait for their turn
-	batchesMore = 4  // batches for each reader that may wait for their turn
+	batchSize = 64 // consecutive files that one goroutine inspects
+
+	// maxReaders limits the goroutines that inspect files, because each of them may hold a
+	// large member in memory.
+	maxReaders = 8
+
+	maxWaitingFound   = 16 // executables per batch that may wait to be visited
+	maxWaitingBatches = 4  // batches per reader that may wait to be visited
 )
 
-// A batch is some files of a directory in a row.
+// A batch is a number of consecutive files of a directory.
 type batch struct {
 	files []listedFile
-	found chan Found // closed when all have been looked at; then errs may be read
-	errs  []error
+	found chan Found // closed after all files were inspected
+	errs  []error    // may be read once found is closed
 }
 
+func newBatch() *batch {
+	return &batch{
+		files: make([]listedFile, 0, batchSize),
+		found: make(chan Found, maxWaitingFound),
+	}
+}
+
+// A listedFile is a file found in a directory.
 type listedFile struct {
-	path, shown string
-	err         error // why it cannot be looked at
+	path  string
+	shown string // the path as the caller knows it
+	err   error  // why the file cannot be inspected
 }
 
-// directory looks at everything below root, which is shown as path. Files are read by
-// several goroutines and visited by this one, in the order of names. What is ahead of
-// its turn waits in buffers of fixed size, and its readers with it.
-func (in inspection) directory(root, path string) error {
+// inspectDirectory inspects everything below root, which the caller knows as path.
+//
+// Several goroutines read files, and this one visits the executables in the order of names.
+// Executables that are found before their turn wait in buffers of a fixed size. When these
+// are full, the readers wait as well.
+func (in inspection) inspectDirectory(root, path string) error {
 	ctx, cancel := context.WithCancelCause(in.ctx)
 	readers := min(runtime.GOMAXPROCS(0), maxReaders)
 	work := make(chan *batch)
-	ordered := make(chan *batch, batchesMore*readers)
+	ordered := make(chan *batch, maxWaitingBatches*readers)
+
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel(nil)
+
 	var walkErr error
 	wg.Go(func() {
+		defer close(ordered)
+		defer close(work)
 		walkErr = crash.Catch(func() error {
 			return walk(ctx, root, path, func(b *batch) error {
-				if err := send(ctx, work, b); err != nil { // first: what is in ordered has a reader, which closes it
+				// The batch must have a reader before it is in ordered: the reader closes
+				// the channel on which the visiting loop waits.
+				if err := send(ctx, work, b); err != nil {
 					return err
 				}
 				return send(ctx, ordered, b)
 			})
 		})
-		close(work)
-		close(ordered)
 	})
+
 	for range readers {
 		wg.Go(func() {
 			p := &probe{}
 			for b := range work {
-				err := crash.Catch(func() error { b.read(ctx, p); return nil })
-				b.end(err)
+				err := crash.Catch(func() error {
+					b.inspect(ctx, p)
+					return nil
+				})
 				if err != nil {
-					p = &probe{} // nobody knows what is in it
+					b.errs = append(b.errs, err)
+					p = &probe{} // the state of the old one is unknown
 				}
+				close(b.found)
 			}
 		})
 	}
+
 	var errs []error
 	for b := range ordered {
 		for f := range b.found {
 			if err := in.visit(f); err != nil {
-				return errors.Join(append(errs, fmt.Errorf("%w: %w", errVisit, err))...)
+				errs = append(errs, fmt.Errorf("%w: %w", errVisit, err))
+				return errors.Join(errs...)
 			}
 		}
 		errs = append(errs, b.errs...)
 	}
-	if in.ctx.Err() != nil { // the walk may have been over
+
+	if in.ctx.Err() != nil { // the walk may have ended before that
 		walkErr = context.Cause(in.ctx)
 	}
 	return errors.Join(append(errs, walkErr)...)
 }
 
-// read looks at the files of a batch until ctx is done.
-func (b *batch) read(ctx context.Context, p *probe) {
-	in := inspection{ctx: ctx, probe: p, visit: func(f Found) error {
+// inspect inspects the files of the batch until ctx is done.
+func (b *batch) inspect(ctx context.Context, p *probe) {
+	visit := func(f Found) error {
 		select {
 		case b.found <- f:
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-	}}
+	}
+	in := inspection{ctx: ctx, probe: p, visit: visit}
+
 	for _, f := range b.files {
 		err := f.err
 		if err == nil {
-			err = in.listed(f.path, f.shown)
+			err = in.inspectListed(f.path, f.shown)
 		}
+
 		if ctx.Err() != nil {
 			return
 		}
@@ -107,14 +137,7 @@ func (b *batch) read(ctx context.Context, p *probe) {
 	}
 }
 
-// end says that all files of a batch have been looked at, or why not.
-func (b *batch) end(err error) {
-	if err != nil {
-		b.errs = append(b.errs, err)
-	}
-	close(b.found)
-}
-
+// send sends b to the channel, unless ctx is done first.
 func send(ctx context.Context, to chan<- *batch, b *batch) error {
 	select {
 	case to <- b:
@@ -124,25 +147,26 @@ func send(ctx context.Context, to chan<- *batch, b *batch) error {
 	}
 }
 
-// walk makes batches of the files below root, in the order of names.
+// walk calls send for batches of the files below root, in the order of names.
 func walk(ctx context.Context, root, path string, send func(*batch) error) error {
-	newBatch := func() *batch {
-		return &batch{files: make([]listedFile, 0, batchSize), found: make(chan Found, foundAhead)}
-	}
 	b := newBatch()
+
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			err = onDisk(err) // the rest can still be looked at
-		case !d.Type().IsRegular(): // links are looked at where they point, if that is here
+			err = diskError(err) // does not end the walk
+		case !d.Type().IsRegular(): // a link is skipped, because its target is inspected if it is below root
 			return nil
 		}
-		b.files = append(b.files, listedFile{name, filepath.Join(path, strings.TrimPrefix(name, root)), err})
+
+		shown := filepath.Join(path, strings.TrimPrefix(name, root))
+		b.files = append(b.files, listedFile{path: name, shown: shown, err: err})
 		if len(b.files) < batchSize {
 			return nil
 		}
+
 		full := b
 		b = newBatch()
 		return send(full)
@@ -150,5 +174,6 @@ func walk(ctx context.Context, root, path string, send func(*batch) error) error
 	if err != nil {
 		return err
 	}
+
 	return send(b)
 }

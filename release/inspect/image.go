@@ -16,11 +16,14 @@ import (
 )
 
 const (
-	maxDocument = 4 << 20 // bytes of a manifest: what registries have to take (distribution-spec, "Pushing Manifests")
-	maxDepth    = 4       // of an index in an index
+	// maxDocument limits an index, manifest or configuration, in bytes. Registries have to
+	// accept manifests of this size (distribution-spec, "Pushing Manifests").
+	maxDocument = 4 << 20
+
+	maxDepth = 4 // levels of indexes inside the outermost one
 )
 
-// A descriptor names a blob (image-spec, descriptor.md).
+// A descriptor identifies a blob (image-spec, descriptor.md).
 type descriptor struct {
 	MediaType string   `json:"mediaType"`
 	Digest    string   `json:"digest"`
@@ -29,7 +32,7 @@ type descriptor struct {
 
 	Annotations map[string]string `json:"annotations"`
 
-	anySize bool // where only the digest is known
+	sizeUnknown bool // Size is not set
 }
 
 type platform struct {
@@ -39,192 +42,240 @@ type platform struct {
 }
 
 // A document is an image index or an image manifest (image-spec, image-index.md and
-// manifest.md; those of Docker have the same fields).
+// manifest.md). Docker's formats have the same fields.
 type document struct {
 	Manifests []descriptor `json:"manifests"`
 	Config    descriptor   `json:"config"`
 	Layers    []descriptor `json:"layers"`
 }
 
-// images reads the images of one place. Whatever several platforms or tags have in
-// common, and are shown for under one name, is looked at once.
+// An imageReader inspects the images in one place, such as a layout. A blob that several
+// platforms or tags have in common is inspected once for each label it is shown with.
 //
-// Every layer is read for itself: a file that a later layer replaces or deletes is
-// looked at too, since it is shipped all the same.
-type images struct {
+// Every layer is inspected by itself. Files that a later layer replaces or deletes are
+// inspected as well, because they are shipped.
+type imageReader struct {
 	in   inspection
 	path string
 	open func(descriptor) (io.ReadCloser, error)
-	seen map[shownBlob]bool
+	seen map[seenBlob]bool
 }
 
-// A shownBlob is what is looked at once: a blob under the name of an image.
-type shownBlob struct{ name, digest string }
+// A seenBlob is a blob that was inspected, and the label of the image it was shown with.
+type seenBlob struct {
+	label  string
+	digest string
+}
 
-// read looks at all images that raw leads to, the content of what d describes.
-func (im *images) read(raw []byte, d descriptor, depth int) error {
-	var doc document
-	err := decodeOnce(raw, &doc)
-	switch {
-	case err != nil:
-	case doc.Manifests != nil && doc.Layers != nil: // CVE-2021-41190: readers would disagree about what it is
-		err = errors.New("both an index and a manifest")
-	case doc.Manifests == nil && doc.Layers == nil:
-		err = errors.New("neither an index nor a manifest of an image")
-	case depth > maxDepth:
-		err = errors.New("too many indexes in one another")
+func newImageReader(in inspection, path string, open func(descriptor) (io.ReadCloser, error)) *imageReader {
+	return &imageReader{
+		in:   in,
+		path: path,
+		open: open,
+		seen: map[seenBlob]bool{},
+	}
+}
+
+// inspectDocument inspects all images that a document leads to. raw is the content of the
+// document, and d describes it.
+func (im *imageReader) inspectDocument(raw []byte, d descriptor, depth int) error {
+	doc, err := parseDocument(raw)
+	if err == nil && depth > maxDepth {
+		err = errors.New("indexes nested too deeply")
 	}
 	if err != nil {
-		return at(im.path, fmt.Errorf("reading %s: %w", cmp.Or(d.Digest, indexFile), err))
+		return errorAt(im.path, fmt.Errorf("reading %s: %w", cmp.Or(d.Digest, indexFile), err))
 	}
+
 	if doc.Layers != nil {
-		return im.image(doc, d)
+		return im.inspectImage(doc, d)
 	}
-	for _, child := range doc.Manifests {
-		known, err := im.known("", child)
-		if known {
-			continue
-		}
-		var content []byte
-		if err == nil {
-			content, err = im.document(child)
-		}
-		if err == nil {
-			err = im.read(content, child, depth+1)
-		}
-		if err = im.in.note(err); err != nil {
+
+	for _, manifest := range doc.Manifests {
+		err := im.inspectManifest(manifest, depth+1)
+		if err := im.in.record(err); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// parseDocument parses an index or a manifest. The result has either manifests or layers.
+func parseDocument(raw []byte) (document, error) {
+	var doc document
+	if err := decodeUnambiguous(raw, &doc); err != nil {
+		return document{}, err
+	}
+
+	isIndex := doc.Manifests != nil
+	isManifest := doc.Layers != nil
+	switch {
+	case isIndex && isManifest: // clients disagree about which of them it is (CVE-2021-41190)
+		return document{}, errors.New("both an index and a manifest")
+	case !isIndex && !isManifest:
+		return document{}, errors.New("neither an index nor a manifest of an image")
+	}
+
+	return doc, nil
+}
+
+// inspectManifest inspects an entry of an index, unless that has been done.
+func (im *imageReader) inspectManifest(d descriptor, depth int) error {
+	wasSeen, err := im.markSeen("", d)
+	if wasSeen || err != nil {
+		return err
+	}
+
+	raw, err := im.readDocument(d)
+	if err != nil {
+		return err
+	}
+	return im.inspectDocument(raw, d, depth)
 }
 
 // emptyDocument is the digest of "{}", which stands for no configuration (image-spec,
 // manifest.md, "Guidance for an Empty Descriptor").
 const emptyDocument = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
-// image inspects every layer of one image, whatever its media type: a runtime may unpack a
-// layer that is marked as an attestation. It also inspects the configuration, which in an
+// inspectImage inspects every layer of an image, whatever its media type: a runtime may unpack
+// a layer that is marked as an attestation. It also inspects the configuration, which in an
 // artifact can be any file.
-func (im *images) image(doc document, d descriptor) error {
+func (im *imageReader) inspectImage(doc document, d descriptor) error {
 	p := d.Platform
+
 	switch doc.Config.MediaType {
 	case "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json":
 		if p.OS != "" {
 			break
 		}
-		raw, err := im.document(doc.Config)
+
+		// Only the configuration names the platform.
+		raw, err := im.readDocument(doc.Config)
 		if err != nil {
 			return err
 		}
-		if err := decodeOnce(raw, &p); err != nil {
-			return at(im.path, fmt.Errorf("reading %s: %w", doc.Config.Digest, err))
+		if err := decodeUnambiguous(raw, &p); err != nil {
+			return errorAt(im.path, fmt.Errorf("reading %s: %w", doc.Config.Digest, err))
 		}
 	}
+
 	blobs := doc.Layers
 	if doc.Config.Digest != emptyDocument && doc.Config.Digest != "" {
 		blobs = append(blobs, doc.Config)
 	}
-	return im.layers(p.label(d.Digest), blobs)
+	return im.inspectLayers(p.label(d.Digest), blobs)
 }
 
-// layers looks at the layers of an image, which is shown under the given name.
-func (im *images) layers(name string, layers []descriptor) error {
-	path := im.path + "!" + name
+// inspectLayers inspects the layers of an image that have not been inspected with its label.
+func (im *imageReader) inspectLayers(label string, layers []descriptor) error {
 	for _, layer := range layers {
-		known, err := im.known(name, layer)
-		if known {
-			continue
-		}
-		var r io.ReadCloser
-		if err == nil {
-			r, err = im.blob(layer)
-		}
-		if err == nil {
-			err = im.in.layer(path, layer, r)
-		}
-		if err = im.in.note(err); err != nil {
+		err := im.inspectLayer(label, layer)
+		if err := im.in.record(err); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// label is what an image is shown as.
-func (p platform) label(digest string) string {
-	name := p.OS + "/" + p.Architecture
-	if p.Variant != "" {
-		name += "/" + p.Variant
+func (im *imageReader) inspectLayer(label string, layer descriptor) error {
+	wasSeen, err := im.markSeen(label, layer)
+	if wasSeen || err != nil {
+		return err
 	}
-	if p.OS == "" {
-		name = digest
+
+	r, err := im.openBlob(layer)
+	if err != nil {
+		return err
 	}
-	if len(name) > maxLabel { // it is kept with every digest
-		return strings.ToValidUTF8(name[:maxLabel], "") + "..."
+	defer r.Close()
+
+	in := im.in
+	path := im.path + "!" + label
+	if in.depth > 0 {
+		return in.readLayer(path, layer, r)
 	}
-	return name
+
+	// Outside of an archive, every layer has a budget of its own.
+	in = in.withNewBudget()
+	return in.budget.join(in.readLayer(path, layer, r))
 }
 
-// known reports whether d, shown under a name, has been looked at. It is an error if what
-// is to be looked at is not known to be a blob, or if there is no end of them.
-func (im *images) known(name string, d descriptor) (bool, error) {
-	key := shownBlob{name, d.Digest}
-	switch {
-	case !sha256Digest.MatchString(d.Digest):
-		return false, at(im.path, fmt.Errorf("%q is no SHA-256 digest", d.Digest[:min(len(d.Digest), maxLabel)]))
-	case im.seen[key]:
-		return true, nil
-	case len(im.seen) >= maxBlobs:
-		return false, at(im.path, errors.New("more blobs than can be inspected"))
+// label returns the name of an image on a platform, or the digest of the image if the platform
+// is unknown.
+func (p platform) label(digest string) string {
+	label := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		label += "/" + p.Variant
 	}
+	if p.OS == "" {
+		label = digest
+	}
+
+	// The label is stored with every blob.
+	if len(label) > maxLabel {
+		return strings.ToValidUTF8(label[:maxLabel], "") + "..."
+	}
+	return label
+}
+
+// markSeen marks a blob as inspected with a label, and reports whether it already was. It
+// fails if the digest is invalid or if there are too many blobs.
+func (im *imageReader) markSeen(label string, d descriptor) (wasSeen bool, err error) {
+	if err := d.checkDigest(); err != nil {
+		return false, errorAt(im.path, err)
+	}
+
+	key := seenBlob{label, d.Digest}
+	if im.seen[key] {
+		return true, nil
+	}
+	if len(im.seen) >= maxBlobs {
+		return false, errorAt(im.path, errors.New("too many blobs"))
+	}
+
 	im.seen[key] = true
 	return false, nil
 }
 
-// layer looks at the files of one layer and reads it to its end, where its digest is
-// compared. What is no layer of files, as in an artifact, is known by its content.
-func (in inspection) layer(path string, d descriptor, r io.ReadCloser) error {
-	defer r.Close()
-	if in.depth > 0 {
-		return in.readLayer(path, d, r)
-	}
-	in = in.fresh() // an image that is no archive in archives may hold as much in every layer
-	return in.budget.with(in.readLayer(path, d, r))
-}
-
+// readLayer inspects the files of a layer and reads it to its end, where the digest is
+// checked. A blob that is not a layer, as in an artifact, is recognized by its content.
 func (in inspection) readLayer(path string, d descriptor, r io.Reader) error {
 	content, err := decompress(r)
 	if err != nil {
-		err = at(path, err)
+		err = errorAt(path, err)
 	} else {
-		isSaid := strings.Contains(d.MediaType, "tar")
-		err = in.stream(path, d.Digest, content, isSaid, func(r io.Reader) error { return in.tar(path, r) })
+		shouldBeTar := strings.Contains(d.MediaType, "tar")
+		err = in.inspectStream(path, d.Digest, content, shouldBeTar, func(r io.Reader) error {
+			return in.readTarStream(path, r)
+		})
 	}
-	if in.over(err) || errors.Is(err, errBlob) {
+	if in.isFatal(err) || errors.Is(err, errBlob) {
 		return err
 	}
-	_, rest := io.Copy(io.Discard, in.limit(r))
-	if rest != nil && !errors.Is(err, rest) { // else a connection that broke
-		err = errors.Join(err, at(path, rest))
+
+	_, restErr := io.Copy(io.Discard, in.limit(r))
+	if restErr != nil && !errors.Is(err, restErr) { // a broken connection gives the same error again
+		err = errors.Join(err, errorAt(path, restErr))
 	}
 	return err
 }
 
-// decodeOnce decodes JSON, and fails if readers could disagree about it. Of two fields with
-// the same name encoding/json takes the last, in upper or lower case. Others take the first,
+// decodeUnambiguous decodes JSON, and fails if parsers could disagree about it. Of two fields
+// with the same name encoding/json uses the last, in upper or lower case. Others use the first,
 // or only one case.
-func decodeOnce(raw []byte, to any) error {
+func decodeUnambiguous(raw []byte, to any) error {
 	if err := json.Unmarshal(raw, to); err != nil {
 		return err
 	}
 
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	type object struct {
+	type level struct {
 		isArray bool
-		names   []string // decidingNames seen so far
-		value   bool     // a value comes next
+		names   []string // significant names seen in the object
+		isValue bool     // the next token of the object is a value
 	}
-	var open []object
+	var open []level // the innermost is last
+
+	decoder := json.NewDecoder(bytes.NewReader(raw))
 	for {
 		token, err := decoder.Token()
 		if err == io.EOF {
@@ -234,101 +285,135 @@ func decodeOnce(raw []byte, to any) error {
 			return err
 		}
 
-		last := len(open) - 1
-		if text, ok := token.(string); ok && last >= 0 && !open[last].isArray && !open[last].value {
-			isName := func(name string) bool { return strings.EqualFold(name, text) }
-			if i := slices.IndexFunc(decidingNames, isName); i >= 0 {
-				if slices.ContainsFunc(open[last].names, isName) {
-					return fmt.Errorf("two fields %q, of which some readers take the first and others the last",
-						decidingNames[i])
+		var current *level
+		if len(open) > 0 {
+			current = &open[len(open)-1]
+		}
+
+		// The name of a field.
+		text, isText := token.(string)
+		if isText && current != nil && !current.isArray && !current.isValue {
+			hasName := func(name string) bool { return strings.EqualFold(name, text) }
+			i := slices.IndexFunc(significantNames, hasName)
+			if i >= 0 {
+				if slices.ContainsFunc(current.names, hasName) {
+					return fmt.Errorf("duplicate field %q: some parsers use the first, others the last",
+						significantNames[i])
 				}
-				open[last].names = append(open[last].names, text)
+				current.names = append(current.names, text)
 			}
-			open[last].value = true
+			current.isValue = true
 			continue
 		}
 
 		if token == json.Delim('}') || token == json.Delim(']') {
-			open = open[:last]
+			open = open[:len(open)-1]
 			continue
 		}
-		if last >= 0 {
-			open[last].value = false
+
+		// A value, or the beginning of one.
+		if current != nil {
+			current.isValue = false
 		}
 		if delim, ok := token.(json.Delim); ok {
-			open = append(open, object{isArray: delim == '['})
+			open = append(open, level{isArray: delim == '['})
 		}
 	}
 }
 
-// decidingNames are the fields that decide what is inspected.
-var decidingNames = []string{
+// significantNames are the names of fields that decide what is inspected.
+var significantNames = []string{
 	"manifests", "layers", "config", "rootfs", "diff_ids",
 	"mediaType", "digest", "size",
 	"platform", "os", "architecture", "variant",
 }
 
-// document reads a blob that is JSON.
-func (im *images) document(d descriptor) ([]byte, error) {
+// readDocument reads a blob that contains JSON.
+func (im *imageReader) readDocument(d descriptor) ([]byte, error) {
 	if d.Size > maxDocument {
-		return nil, at(im.path, fmt.Errorf("%s: a manifest of %d bytes", Printable(d.Digest[:min(len(d.Digest), maxLabel)]), d.Size))
+		err := fmt.Errorf("%s: manifest of %d bytes is too large", Printable(d.shortDigest()), d.Size)
+		return nil, errorAt(im.path, err)
 	}
-	r, err := im.blob(d)
+
+	r, err := im.openBlob(d)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
+
 	raw, err := io.ReadAll(r)
 	if err != nil {
-		return nil, at(im.path, err)
+		return nil, errorAt(im.path, err)
 	}
 	return raw, nil
 }
 
-// sha256Digest is the only kind of digest that is understood, and safe in a path.
+// sha256Digest matches the only kind of digest that is supported. It is safe in a path.
 var sha256Digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// blob opens what d describes. Reading it to the end is an error unless it has the size
-// and the digest that d says.
-func (im *images) blob(d descriptor) (io.ReadCloser, error) {
+func (d descriptor) checkDigest() error {
 	if !sha256Digest.MatchString(d.Digest) {
-		return nil, at(im.path, fmt.Errorf("%q is no SHA-256 digest", d.Digest[:min(len(d.Digest), maxLabel)]))
+		return fmt.Errorf("%q is not a SHA-256 digest", d.shortDigest())
+	}
+	return nil
+}
+
+// shortDigest returns the digest for an error, because an invalid one can be long.
+func (d descriptor) shortDigest() string { return d.Digest[:min(len(d.Digest), maxLabel)] }
+
+// openBlob opens a blob. Reading it to the end fails unless it has the size and the digest of
+// its descriptor.
+func (im *imageReader) openBlob(d descriptor) (io.ReadCloser, error) {
+	if err := d.checkDigest(); err != nil {
+		return nil, errorAt(im.path, err)
 	}
 	if d.Size < 0 || d.Size > maxTotal {
-		return nil, at(im.path, fmt.Errorf("%s: %d bytes: %w", d.Digest, d.Size, errLimit))
+		return nil, errorAt(im.path, fmt.Errorf("%s: blob of %d bytes: %w", d.Digest, d.Size, errLimit))
 	}
+
 	r, err := im.open(d)
 	if err != nil {
-		return nil, at(im.path, fmt.Errorf("%s: %w", d.Digest, err))
+		return nil, errorAt(im.path, fmt.Errorf("%s: %w", d.Digest, err))
 	}
-	return &checked{ReadCloser: r, digest: d.Digest, left: d.Size, anySize: d.anySize, sum: sha256.New()}, nil
+
+	return &verifiedBlob{
+		ReadCloser:  r,
+		digest:      d.Digest,
+		left:        d.Size,
+		sizeUnknown: d.sizeUnknown,
+		sum:         sha256.New(),
+	}, nil
 }
 
-// errBlob marks a blob that is not what its digest or its size says.
-var errBlob = errors.New("not what was published")
+// errBlob marks the error for a blob that does not match its descriptor.
+var errBlob = errors.New("content does not match its digest or size")
 
-type checked struct {
+// A verifiedBlob is a blob that is verified while it is read.
+type verifiedBlob struct {
 	io.ReadCloser
-	digest  string
-	left    int64
-	anySize bool
-	sum     hash.Hash
+	digest      string
+	left        int64
+	sizeUnknown bool
+	sum         hash.Hash
 }
 
-func (c *checked) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	c.sum.Write(p[:n])
-	if c.left -= int64(n); c.left < 0 && !c.anySize {
-		return 0, fmt.Errorf("%s: %w: it is %d bytes longer, or more", c.digest, errBlob, -c.left)
+func (b *verifiedBlob) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.sum.Write(p[:n])
+	b.left -= int64(n)
+	if b.left < 0 && !b.sizeUnknown {
+		return 0, fmt.Errorf("%s: %w: at least %d bytes too long", b.digest, errBlob, -b.left)
 	}
 	if err != io.EOF {
 		return n, err
 	}
-	if c.left > 0 {
-		return n, fmt.Errorf("%s: %w: it is %d bytes shorter", c.digest, errBlob, c.left)
+
+	if b.left > 0 {
+		return n, fmt.Errorf("%s: %w: %d bytes too short", b.digest, errBlob, b.left)
 	}
-	if got := "sha256:" + hex.EncodeToString(c.sum.Sum(nil)); got != c.digest {
-		return n, fmt.Errorf("%s: %w: it has %s", c.digest, errBlob, got)
+	got := "sha256:" + hex.EncodeToString(b.sum.Sum(nil))
+	if got != b.digest {
+		return n, fmt.Errorf("%s: %w: its digest is %s", b.digest, errBlob, got)
 	}
 	return n, io.EOF
 }

@@ -26,21 +26,22 @@ import (
 func program(t *testing.T) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"go.mod": "module example.com/p\n\ngo 1.24\n", "main.go": "package main\n\nfunc main() {}\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	for name, text := range map[string]string{
+		"go.mod":  "module example.com/p\n\ngo 1.24\n",
+		"main.go": "package main\n\nfunc main() {}\n",
+	} {
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
+
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", "p", ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+
 	data, err := os.ReadFile(filepath.Join(dir, "p"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return data
 }
 
@@ -53,11 +54,13 @@ func tarOf(t *testing.T, members []member, end bool) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
+
 	for _, m := range members {
 		check(t, w.WriteHeader(&tar.Header{Name: m.name, Mode: 0o755, Size: int64(len(m.data))}))
 		_, err := w.Write(m.data)
 		check(t, err)
 	}
+
 	if end {
 		check(t, w.Close())
 	} else {
@@ -71,6 +74,11 @@ func check(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// says reports whether err is an error that contains text.
+func says(err error, text string) bool {
+	return err != nil && strings.Contains(err.Error(), text)
 }
 
 // through compresses data with the writer that open makes.
@@ -93,12 +101,14 @@ func zipOf(t *testing.T, members []member) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
+
 	for _, m := range members {
 		f, err := w.Create(m.name)
 		check(t, err)
 		_, err = f.Write(m.data)
 		check(t, err)
 	}
+
 	check(t, w.Close())
 	return b.Bytes()
 }
@@ -120,7 +130,7 @@ func arOf(members []member) []byte {
 func rpmOf(payload []byte) []byte {
 	b := bytes.NewBuffer(append([]byte(rpmMagic), make([]byte, 92)...))
 	for _, store := range []uint32{13, 8} { // the first is padded
-		head := binary.BigEndian.AppendUint32([]byte(hdrMagic+"\x00\x00\x00\x00"), 1)
+		head := binary.BigEndian.AppendUint32([]byte(rpmHeaderMagic+"\x00\x00\x00\x00"), 1)
 		b.Write(binary.BigEndian.AppendUint32(head, store))
 		b.Write(make([]byte, 16+store))
 		for store == 13 && b.Len()%8 != 0 {
@@ -132,12 +142,13 @@ func rpmOf(payload []byte) []byte {
 
 func cpioOf(members []member) []byte {
 	var b bytes.Buffer
-	for i, m := range append(members, member{name: lastCPIO}) {
+	for i, m := range append(members, member{name: cpioEnd}) {
 		mode := 0o100755
-		if m.name == lastCPIO {
+		if m.name == cpioEnd {
 			mode = 0
 		}
-		fmt.Fprintf(&b, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", newCPIO, i, mode, 0, 0, 1, 0, len(m.data), 0, 0, 0, 0, len(m.name)+1, 0)
+		fmt.Fprintf(&b, "%s%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+			cpioMagic, i, mode, 0, 0, 1, 0, len(m.data), 0, 0, 0, 0, len(m.name)+1, 0)
 		b.WriteString(m.name + "\x00")
 		for b.Len()%4 != 0 {
 			b.WriteByte(0)
@@ -150,23 +161,30 @@ func cpioOf(members []member) []byte {
 	return b.Bytes()
 }
 
-// containers returns one of every kind, with the same members.
+// containers returns a container of every kind, by name, all with the same members.
 func containers(t *testing.T, members []member) map[string][]byte {
 	plain := tarOf(t, members, true)
-	control := tarOf(t, []member{{".PKGINFO", []byte("pkgname = p\n")}}, false) // apk: cut tar, then the data
+	control := tarOf(t, []member{{".PKGINFO", []byte("pkgname = p\n")}}, false) // without an end marker
 	deb := func(data member) []byte {
 		return arOf([]member{{"debian-binary", []byte("2.0\n")}, {"control.tar.gz", []byte("odd")}, data})
 	}
+
 	return map[string][]byte{
-		"x.tar": plain, "x.tar.gz": through(t, plain, gz), "x.tgz": through(t, plain, gz), "x.tar.xz": through(t, plain, xzw),
-		"x.tar.zst": through(t, plain, zst), "x.zip": zipOf(t, members),
-		"x.apk": append(through(t, control, gz), through(t, plain, gz)...),
-		"x.deb": deb(member{"data.tar.xz", through(t, plain, xzw)}), "y.deb": deb(member{"data.tar", plain}),
-		"x.rpm": rpmOf(through(t, cpioOf(members), gz)), "y.rpm": rpmOf(through(t, cpioOf(members), zst)),
+		"x.tar":     plain,
+		"x.tar.gz":  through(t, plain, gz),
+		"x.tgz":     through(t, plain, gz),
+		"x.tar.xz":  through(t, plain, xzw),
+		"x.tar.zst": through(t, plain, zst),
+		"x.zip":     zipOf(t, members),
+		"x.apk":     append(through(t, control, gz), through(t, plain, gz)...),
+		"x.deb":     deb(member{"data.tar.xz", through(t, plain, xzw)}),
+		"y.deb":     deb(member{"data.tar", plain}),
+		"x.rpm":     rpmOf(through(t, cpioOf(members), gz)),
+		"y.rpm":     rpmOf(through(t, cpioOf(members), zst)),
 	}
 }
 
-// look returns what is found at path, "VERDICT NAME" each.
+// look inspects path and returns what is found, each in the form "VERDICT NAME".
 func look(t *testing.T, path string) (found []string, err error) {
 	t.Helper()
 	err = Path(t.Context(), path, func(f Found) error {
@@ -183,19 +201,26 @@ func look(t *testing.T, path string) (found []string, err error) {
 func TestEveryContainer(t *testing.T) {
 	p := program(t)
 	broken := append([]byte("\x7fELF"), make([]byte, 100)...)
-	members := []member{{"README", []byte("text")}, {"bin/p", p}, {"empty", nil}, {"bin/broken", broken}, {"../../up\n::error::x", p}}
+	members := []member{
+		{"README", []byte("text")},
+		{"bin/p", p},
+		{"empty", nil},
+		{"bin/broken", broken},
+		{"../../up\n::error::x", p},
+	}
 	want := []string{"static !bin/p", "NOT !bin/broken", "static !../../up\n::error::x"}
 	for name, data := range containers(t, members) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, name)
 		check(t, os.WriteFile(path, data, 0o644))
+
 		if found, err := look(t, path); err != nil || !slices.Equal(found, want) {
 			t.Errorf("%s: %q, %v", name, found, err)
 		}
 		if found, err := look(t, dir); err != nil || len(found) != len(want) {
 			t.Errorf("directory with %s: %q, %v", name, found, err)
 		}
-		// By its content, whatever its name.
+		// Without the name it is recognized by its content.
 		check(t, os.Rename(path, filepath.Join(dir, "unnamed")))
 		if found, err := look(t, filepath.Join(dir, "unnamed")); err != nil || !slices.Equal(found, want) {
 			t.Errorf("%s without its name: %q, %v", name, found, err)
@@ -203,7 +228,7 @@ func TestEveryContainer(t *testing.T) {
 	}
 }
 
-// A container that is cut short is an error, never a shorter list.
+// A container that is cut short is an error, or all of its members are found.
 func TestTruncatedContainers(t *testing.T) {
 	p := program(t)
 	cases := 0
@@ -222,15 +247,25 @@ func TestTruncatedContainers(t *testing.T) {
 }
 
 func TestFilesAndDirectories(t *testing.T) {
-	dir, p := t.TempDir(), program(t)
-	for name, data := range map[string][]byte{"b/p": p, "a": p, "text": []byte("#!/bin/sh\n"), "lib.a": []byte(arMagic), "c.gz": through(t, p, gz), "page.1.xz": through(t, []byte("text"), xzw)} {
+	dir := t.TempDir()
+	p := program(t)
+	for name, data := range map[string][]byte{
+		"b/p":       p,
+		"a":         p,
+		"text":      []byte("#!/bin/sh\n"),
+		"lib.a":     []byte(arMagic),
+		"c.gz":      through(t, p, gz),
+		"page.1.xz": through(t, []byte("text"), xzw),
+	} {
 		check(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
 		check(t, os.WriteFile(filepath.Join(dir, name), data, 0o644))
 	}
 	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
 		t.Logf("no symbolic links here: %v", err)
 	}
-	if found, err := look(t, dir); err != nil || !slices.Equal(found, []string{"static /a", "static /b/p", "static /c.gz!c"}) {
+
+	found, err := look(t, dir)
+	if err != nil || !slices.Equal(found, []string{"static /a", "static /b/p", "static /c.gz!c"}) {
 		t.Errorf("%q, %v", found, err)
 	}
 	if err := os.Symlink(dir, dir+"-link"); err == nil {
@@ -241,40 +276,60 @@ func TestFilesAndDirectories(t *testing.T) {
 	if found, err := look(t, os.DevNull); err == nil || len(found) > 0 {
 		t.Errorf("a device: %q, %v", found, err)
 	}
+
 	broken := filepath.Join(t.TempDir(), "x.gz")
 	check(t, os.WriteFile(broken, []byte("\x1f\x8bno"), 0o644))
 	if found, err := look(t, filepath.Dir(broken)); err == nil || len(found) > 0 {
 		t.Errorf("a broken file: %q, %v", found, err)
 	}
-	if found, err := look(t, filepath.Join(dir, "text")); !errors.Is(err, static.ErrNotExecutable) || len(found) > 0 {
+	found, err = look(t, filepath.Join(dir, "text"))
+	if !errors.Is(err, static.ErrNotExecutable) || len(found) > 0 {
 		t.Errorf("a script named by itself: %q, %v", found, err)
 	}
 	if _, err := look(t, filepath.Join(dir, "nowhere")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
+
 	stop := errors.New("enough")
 	calls := 0
-	if err := Path(t.Context(), dir, func(Found) error { calls++; return stop }); !errors.Is(err, stop) || calls != 1 {
+	err = Path(t.Context(), dir, func(Found) error {
+		calls++
+		return stop
+	})
+	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("%d calls, %v", calls, err)
 	}
 }
 
-// A real package, where the tool is installed.
+// TestRealDeb reads packages that dpkg-deb makes.
 func TestRealDeb(t *testing.T) {
 	if _, err := exec.LookPath("dpkg-deb"); err != nil {
 		t.Skip("dpkg-deb is not installed: no real Debian package is read")
 	}
+	const control = `Package: p
+Version: 1
+Architecture: amd64
+Maintainer: n <n@example.com>
+Description: d
+`
 	dir := t.TempDir()
-	for name, data := range map[string][]byte{"DEBIAN/control": []byte("Package: p\nVersion: 1\nArchitecture: amd64\nMaintainer: n <n@example.com>\nDescription: d\n"), "usr/bin/p": program(t)} {
+	for name, data := range map[string][]byte{
+		"DEBIAN/control": []byte(control),
+		"usr/bin/p":      program(t),
+	} {
 		check(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, "root", name)), 0o755))
 		check(t, os.WriteFile(filepath.Join(dir, "root", name), data, 0o755))
 	}
+
 	for _, compression := range []string{"gzip", "xz", "none"} {
 		path := filepath.Join(dir, compression+".deb")
-		if out, err := exec.Command("dpkg-deb", "-Z"+compression, "--build", filepath.Join(dir, "root"), path).CombinedOutput(); err != nil {
+		cmd := exec.Command("dpkg-deb", "-Z"+compression, "--build", filepath.Join(dir, "root"), path)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		if found, err := look(t, path); err != nil || !slices.Equal(found, []string{"static !./usr/bin/p"}) {
+		found, err := look(t, path)
+		if err != nil || !slices.Equal(found, []string{"static !./usr/bin/p"}) {
 			t.Errorf("%s: %q, %v", compression, found, err)
 		}
 	}

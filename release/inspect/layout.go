@@ -3,7 +3,6 @@ package inspect
 import (
 	"archive/tar"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,23 +12,26 @@ import (
 
 const (
 	layoutFile = "oci-layout"    // marks a layout (image-spec, image-layout.md)
-	indexFile  = "index.json"    // beside it: what the layout holds
-	dockerFile = "manifest.json" // the same in what docker save and podman save write
+	indexFile  = "index.json"    // lists the images of a layout
+	dockerFile = "manifest.json" // lists the images in an archive of docker save or podman save
 
 	maxBlobs = 1 << 16  // members of an archive of images, and blobs of images
 	maxNames = 16 << 20 // bytes of the names of such members
 )
 
-// layout reads an OCI image layout, the directory dir, shown as path. Nothing outside of
-// it is opened, whatever it holds.
-func (in inspection) layout(dir, path string) error {
+// An openByName opens a file of a layout or a member of an archive of images.
+type openByName func(name string) (io.ReadCloser, error)
+
+// inspectLayout inspects the OCI image layout in the directory dir, which the caller knows as
+// path. It opens nothing outside of dir.
+func (in inspection) inspectLayout(dir, path string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return onDisk(err)
+		return diskError(err)
 	}
 	defer root.Close()
-	in = in.fresh()
-	return in.budget.with(in.readLayout(path, func(name string) (io.ReadCloser, error) {
+
+	open := func(name string) (io.ReadCloser, error) {
 		info, err := root.Stat(name)
 		if err != nil {
 			return nil, err
@@ -38,154 +40,197 @@ func (in inspection) layout(dir, path string) error {
 			return nil, fmt.Errorf("%s is not a file", name)
 		}
 		return root.Open(name)
-	}))
+	}
+
+	in = in.withNewBudget()
+	return in.budget.join(in.readLayout(path, open))
 }
 
-// readLayout reads a layout of which open opens the files.
-func (in inspection) readLayout(path string, open func(name string) (io.ReadCloser, error)) error {
+// readLayout inspects the images of a layout.
+func (in inspection) readLayout(path string, open openByName) error {
+	if err := in.checkLayoutVersion(open); err != nil {
+		return errorAt(path, fmt.Errorf("reading %s: %w", layoutFile, err))
+	}
+
+	raw, err := in.readSmall(open, indexFile)
+	if err != nil {
+		return errorAt(path, fmt.Errorf("reading %s: %w", indexFile, err))
+	}
+
+	im := newImageReader(in, path, func(d descriptor) (io.ReadCloser, error) {
+		return open("blobs/sha256/" + strings.TrimPrefix(d.Digest, "sha256:"))
+	})
+	return im.inspectDocument(raw, descriptor{}, 0)
+}
+
+func (in inspection) checkLayoutVersion(open openByName) error {
+	raw, err := in.readSmall(open, layoutFile)
+	if err != nil {
+		return err
+	}
+
 	var layout struct {
 		Version string `json:"imageLayoutVersion"`
 	}
-	raw, err := in.readSmall(open, layoutFile)
-	if err == nil {
-		err = json.Unmarshal(raw, &layout)
+	if err := json.Unmarshal(raw, &layout); err != nil {
+		return err
 	}
-	if err == nil && layout.Version != "1.0.0" { // the only one there has been
-		err = fmt.Errorf("unknown version %q", layout.Version)
+	if layout.Version != "1.0.0" { // the only version that exists
+		return fmt.Errorf("unknown version %q", layout.Version)
 	}
-	if err != nil {
-		return at(path, fmt.Errorf("reading %s: %w", layoutFile, err))
-	}
-	if raw, err = in.readSmall(open, indexFile); err != nil {
-		return at(path, fmt.Errorf("reading %s: %w", indexFile, err))
-	}
-	im := &images{in: in, path: path, seen: map[shownBlob]bool{}, open: func(d descriptor) (io.ReadCloser, error) {
-		return open("blobs/sha256/" + strings.TrimPrefix(d.Digest, "sha256:"))
-	}}
-	return im.read(raw, descriptor{}, 0)
+	return nil
 }
 
-func (in inspection) readSmall(open func(string) (io.ReadCloser, error), name string) ([]byte, error) {
+// readSmall reads a file of at most maxDocument bytes.
+func (in inspection) readSmall(open openByName, name string) ([]byte, error) {
 	r, err := open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	left := int64(maxDocument)
-	return io.ReadAll(&limited{in.ctx, r, &left})
+
+	return io.ReadAll(newLimitedReader(in.ctx, r, maxDocument))
 }
 
-// imageTar reads the images in a tar archive: an OCI layout, or what docker save writes.
-// A tar archive that only looks like one holds nothing. It returns which members were read.
-func (in inspection) imageTar(path string, f io.ReaderAt, size int64) (map[int]bool, error) {
-	files, all, err := tarFiles(f, size)
+// inspectImageTar inspects the images in a tar archive: an OCI layout, or what docker save
+// writes. It returns the numbers of the members that it read. An archive of another kind that
+// happens to have a file of the same name is not an error.
+func (in inspection) inspectImageTar(path string, f io.ReaderAt, size int64) (map[int]bool, error) {
+	files, isComplete, err := tarFiles(f, size)
 	if err != nil {
-		return nil, at(path, err)
+		return nil, errorAt(path, err)
 	}
-	if _, ok := files[layoutFile]; !ok && !all {
-		return nil, nil // no image has that many layers, and many programs have a manifest.json
+
+	// Many programs have a manifest.json, and no image has so many layers.
+	_, isLayout := files[layoutFile]
+	if !isLayout && !isComplete {
+		return nil, nil
 	}
+
 	used := map[int]bool{}
 	open := func(name string) (io.ReadCloser, error) {
-		if file, ok := files[strings.TrimPrefix(name, "./")]; ok {
-			used[file.index] = true
-			return io.NopCloser(io.NewSectionReader(f, file.off, file.size)), nil
+		file, ok := files[strings.TrimPrefix(name, "./")]
+		if !ok {
+			return nil, fmt.Errorf("%q: %w", name[:min(len(name), maxName)], fs.ErrNotExist)
 		}
-		return nil, fmt.Errorf("%q: %w", name[:min(len(name), maxName)], fs.ErrNotExist)
+		used[file.number] = true
+		return io.NopCloser(io.NewSectionReader(f, file.off, file.size)), nil
 	}
-	if _, ok := files[layoutFile]; ok {
+
+	if isLayout {
 		return used, in.readLayout(path, open)
 	}
-	return used, in.docker(path, open)
+	return used, in.readDockerArchive(path, open)
 }
 
-// A tarFile is where a member of a tar archive is.
+// A tarFile says where the content of a member of a tar archive is.
 type tarFile struct {
-	index     int // among all members
-	off, size int64
+	number int // among all members
+	off    int64
+	size   int64
 }
 
-// tarFiles finds the files in a tar archive, and reports whether these are all: names take
-// memory. Where one is not stored in one piece its digest will not be right, and one left
-// out is missed.
-func tarFiles(f io.ReaderAt, size int64) (files map[string]tarFile, all bool, err error) {
-	files, all = map[string]tarFile{}, true
-	names := 0
+// tarFiles returns the files in a tar archive by name, and whether these are all of them. The
+// number of files is limited, because names take memory.
+//
+// If a file is not stored in one piece, its digest will not match. If a file is left out, the
+// image that needs it is an error.
+func tarFiles(f io.ReaderAt, size int64) (files map[string]tarFile, isComplete bool, err error) {
+	files = map[string]tarFile{}
+	isComplete = true
+	names := 0 // bytes
+
 	r := io.NewSectionReader(f, 0, size)
 	tr := tar.NewReader(r)
-	for i := 0; ; i++ {
+	for number := 0; ; number++ {
 		h, err := tr.Next()
 		if err == io.EOF {
-			return files, all, nil
-		}
-		file := false
-		if err == nil {
-			file, err = isFile(h)
+			return files, isComplete, nil
 		}
 		if err != nil {
 			return nil, false, err
 		}
-		if !file {
+		isRegular, err := isFile(h)
+		if err != nil {
+			return nil, false, err
+		}
+		if !isRegular {
 			continue
 		}
-		off, err := r.Seek(0, io.SeekCurrent) // archive/tar reads whole blocks and no more
+
+		off, err := r.Seek(0, io.SeekCurrent) // archive/tar has read the header and nothing after it
 		if err != nil {
 			return nil, false, err
 		}
+
 		name := strings.TrimPrefix(h.Name, "./")
 		names += len(name)
-		if name != layoutFile && name != indexFile && name != dockerFile && (len(files) >= maxBlobs || names > maxNames) {
-			all = false
+		isMarker := name == layoutFile || name == indexFile || name == dockerFile
+		isFull := len(files) >= maxBlobs || names > maxNames
+		if isFull && !isMarker {
+			isComplete = false
 			continue
 		}
-		files[strings.Clone(name)] = tarFile{i, off, h.Size} // a part of a string would keep all of it
+
+		name = strings.Clone(name) // a substring would keep all of h.Name in memory
+		files[name] = tarFile{number: number, off: off, size: h.Size}
 	}
 }
 
-// docker reads what docker save and podman save write: layers in files of any name, and
-// in the configuration the digests that they have uncompressed.
-func (in inspection) docker(path string, open func(string) (io.ReadCloser, error)) error {
+// A dockerImage is an image in the list that docker save writes.
+type dockerImage struct {
+	Config string   // name of a member
+	Layers []string // names of members
+}
+
+// A dockerConfig is the part of an image configuration that is needed here.
+type dockerConfig struct {
+	platform
+	RootFS struct {
+		DiffIDs []string `json:"diff_ids"` // digests of the uncompressed layers
+	} `json:"rootfs"`
+}
+
+// readDockerArchive inspects the images that docker save or podman save has written. The
+// layers are members with any names, and the configuration has the digests of their
+// uncompressed contents.
+func (in inspection) readDockerArchive(path string, open openByName) error {
 	raw, err := in.readSmall(open, dockerFile)
 	if err != nil {
-		return at(path, fmt.Errorf("reading %s: %w", dockerFile, err))
+		return errorAt(path, fmt.Errorf("reading %s: %w", dockerFile, err))
 	}
-	var list []struct {
-		Config string
-		Layers []string
-	}
+
+	// Many programs have a manifest.json.
+	var list []dockerImage
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 || list[0].Config == "" {
-		return nil // many programs have a manifest.json
+		return nil
 	}
-	if err := decodeOnce(raw, &list); err != nil {
-		return at(path, fmt.Errorf("reading %s: %w", dockerFile, err))
+	if err := decodeUnambiguous(raw, &list); err != nil {
+		return errorAt(path, fmt.Errorf("reading %s: %w", dockerFile, err))
 	}
-	seen := map[shownBlob]bool{}
+
+	im := newImageReader(in, path, nil)
 	for _, image := range list {
-		var config struct {
-			platform
-			RootFS struct {
-				DiffIDs []string `json:"diff_ids"`
-			} `json:"rootfs"`
-		}
-		raw, err := in.readSmall(open, image.Config)
-		if err == nil {
-			err = decodeOnce(raw, &config)
-		}
-		if err == nil && len(config.RootFS.DiffIDs) != len(image.Layers) {
-			err = errors.New("another number of layers")
-		}
+		config, err := in.readDockerConfig(open, image)
 		if err != nil {
-			err = at(path, fmt.Errorf("reading %q: %w", image.Config[:min(len(image.Config), maxName)], err))
-			if err = in.note(err); err != nil {
+			name := image.Config[:min(len(image.Config), maxName)]
+			err = errorAt(path, fmt.Errorf("reading %q: %w", name, err))
+			if err := in.record(err); err != nil {
 				return err
 			}
 			continue
 		}
-		im := &images{in: in, path: path, seen: seen}
+
 		for i, layer := range image.Layers {
-			im.open = func(descriptor) (io.ReadCloser, error) { return in.unpacked(open, layer) }
-			err := im.layers(config.label(image.Config), []descriptor{{MediaType: "tar", Digest: config.RootFS.DiffIDs[i], anySize: true}})
-			if err != nil {
+			im.open = func(descriptor) (io.ReadCloser, error) {
+				return in.openUncompressed(open, layer)
+			}
+			d := descriptor{
+				MediaType:   "tar",
+				Digest:      config.RootFS.DiffIDs[i],
+				sizeUnknown: true,
+			}
+			if err := im.inspectLayers(config.label(image.Config), []descriptor{d}); err != nil {
 				return err
 			}
 		}
@@ -193,15 +238,35 @@ func (in inspection) docker(path string, open func(string) (io.ReadCloser, error
 	return nil
 }
 
-func (in inspection) unpacked(open func(string) (io.ReadCloser, error), name string) (io.ReadCloser, error) {
+// readDockerConfig reads the configuration of an image, which has a digest for each layer.
+func (in inspection) readDockerConfig(open openByName, image dockerImage) (dockerConfig, error) {
+	raw, err := in.readSmall(open, image.Config)
+	if err != nil {
+		return dockerConfig{}, err
+	}
+
+	var config dockerConfig
+	if err := decodeUnambiguous(raw, &config); err != nil {
+		return dockerConfig{}, err
+	}
+
+	digests := len(config.RootFS.DiffIDs)
+	if digests != len(image.Layers) {
+		return dockerConfig{}, fmt.Errorf("%d digests for %d layers", digests, len(image.Layers))
+	}
+	return config, nil
+}
+
+// openUncompressed opens a layer and decompresses it.
+func (in inspection) openUncompressed(open openByName, name string) (io.ReadCloser, error) {
 	f, err := open(name)
 	if err != nil {
 		return nil, err
 	}
+
 	r, err := decompress(f)
 	if err != nil {
 		return nil, err
 	}
-	left := int64(maxTotal)
-	return io.NopCloser(&limited{in.ctx, r, &left}), nil
+	return io.NopCloser(newLimitedReader(in.ctx, r, maxTotal)), nil
 }

@@ -9,106 +9,125 @@ import (
 )
 
 const (
-	maxMember  = 4 << 30  // bytes of one member of an archive: larger than what GitHub takes
-	maxTotal   = 64 << 30 // bytes that are unpacked of one file, with all archives in it
-	maxNesting = 4        // archives in one another, below the outermost
-	maxErrors  = 100      // of archives in one file; a few bytes of it can make millions
-	memoryPart = 16 << 20 // a member up to this size is held in memory
+	maxMember  = 4 << 30  // bytes of one member of an archive; more than GitHub accepts as a file
+	maxTotal   = 64 << 30 // bytes unpacked from one file, including all archives in it
+	maxNesting = 4        // levels of archives inside the outermost one
+	maxErrors  = 100      // recorded for one file, because a small file can cause millions
+	maxMemory  = 16 << 20 // bytes of a member that is held in memory; larger ones go to a file
 
-	maxDirectory = 32 << 20 // bytes that tell the members of a zip archive
-	maxBuildInfo = 64 << 20 // bytes that are searched for the build info of Go
+	maxDirectory = 32 << 20 // bytes of the directory of a zip archive
+	maxBuildInfo = 64 << 20 // bytes searched for Go's build info
 )
 
 var (
-	// errLimit says that there is more in a file than can be believed.
-	errLimit = errors.New("it unpacks to more than can be inspected")
-	// errNesting says that what is further in was not looked at.
-	errNesting = errors.New("more archives in one another than can be inspected")
+	errLimit   = errors.New("too large to inspect")
+	errNesting = errors.New("archives nested too deeply")
 )
 
-// A budget is what may be spent on one file and on all that is in it.
+// A budget limits what the inspection of one file and of everything in it may cost.
 type budget struct {
 	left int64   // bytes that may still be unpacked
-	errs []error // of archives in it, which do not end the inspection
+	errs []error // recorded by inspection.record
 }
 
-// fresh is for one more file, which may cost as much as any.
-func (in inspection) fresh() inspection {
+// withNewBudget returns a copy of in that has a full budget.
+func (in inspection) withNewBudget() inspection {
 	in.budget = &budget{left: maxTotal}
 	return in
 }
 
-// with is err and all that was noted before it.
-func (b *budget) with(err error) error { return errors.Join(append(b.errs, err)...) }
+// join returns the recorded errors and err as one error.
+func (b *budget) join(err error) error { return errors.Join(append(b.errs, err)...) }
 
-// note keeps an error, so that what comes after it is looked at all the same. What it
-// returns must end the inspection.
-func (in inspection) note(err error) error {
-	if err == nil || in.over(err) || len(in.budget.errs) >= maxErrors {
+// record records err and returns nil, so that the inspection goes on with the next member.
+// It returns err if the inspection must end because of it, or if too many errors have been
+// recorded.
+func (in inspection) record(err error) error {
+	if err == nil {
+		return nil
+	}
+	if in.isFatal(err) || len(in.budget.errs) >= maxErrors {
 		return err
 	}
+
 	in.budget.errs = append(in.budget.errs, err)
 	return nil
 }
 
-// over reports whether err ends the inspection.
-func (in inspection) over(err error) bool { return errors.Is(err, errVisit) || in.ctx.Err() != nil }
+// isFatal reports whether err ends the inspection: an error of the visitor, or any error
+// after the context is done.
+func (in inspection) isFatal(err error) bool {
+	return errors.Is(err, errVisit) || in.ctx.Err() != nil
+}
 
-// limit makes r pay for what is read.
-func (in inspection) limit(r io.Reader) *limited { return &limited{in.ctx, r, &in.budget.left} }
+// limit returns a reader that charges what it reads from r to the budget.
+func (in inspection) limit(r io.Reader) *limitedReader {
+	return &limitedReader{ctx: in.ctx, r: r, left: &in.budget.left}
+}
 
-// limited fails when more than left bytes are read, where io.LimitReader would end
-// silently, or when ctx is done.
-type limited struct {
+// A limitedReader fails when more than *left bytes have been read or when ctx is done. At the
+// limit, io.LimitReader would return io.EOF instead.
+type limitedReader struct {
 	ctx  context.Context
 	r    io.Reader
 	left *int64
 }
 
-func (l *limited) Read(p []byte) (int, error) {
+// newLimitedReader returns a reader that fails after max bytes.
+func newLimitedReader(ctx context.Context, r io.Reader, max int64) *limitedReader {
+	return &limitedReader{ctx: ctx, r: r, left: &max}
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
 	if l.ctx.Err() != nil {
 		return 0, context.Cause(l.ctx)
 	}
+
 	n, err := l.r.Read(p)
-	if *l.left -= int64(n); *l.left < 0 {
+	*l.left -= int64(n)
+	if *l.left < 0 {
 		return 0, errLimit
 	}
 	return n, err
 }
 
-// limitedAt is limited for what is read at any place. The bytes count that are read, not
-// those that a header promises.
-type limitedAt struct {
+// A limitedReaderAt is a limitedReader for an io.ReaderAt. It counts the bytes that are read,
+// whatever sizes the headers of the file give.
+type limitedReaderAt struct {
 	ctx  context.Context
 	r    io.ReaderAt
 	left int64
 }
 
-func (l *limitedAt) ReadAt(p []byte, off int64) (int, error) {
+func (l *limitedReaderAt) ReadAt(p []byte, off int64) (int, error) {
 	if l.ctx.Err() != nil {
 		return 0, context.Cause(l.ctx)
 	}
+
 	n, err := l.r.ReadAt(p, off)
-	if l.left -= int64(n); l.left < 0 {
+	l.left -= int64(n)
+	if l.left < 0 {
 		return 0, errLimit
 	}
 	return n, err
 }
 
-// keep makes what r holds readable at any place: in memory, or in a temporary file if it
-// is large, which done removes.
-func (in inspection) keep(r io.Reader) (content io.ReaderAt, size int64, done func(), err error) {
+// store reads r to its end and returns the content as an io.ReaderAt. Large content is stored
+// in a temporary file, which done removes.
+func (in inspection) store(r io.Reader) (content io.ReaderAt, size int64, done func(), err error) {
 	r = in.limit(r)
+
 	var buf bytes.Buffer
-	if size, err = io.Copy(&buf, io.LimitReader(r, memoryPart)); err != nil || size < memoryPart {
+	size, err = io.Copy(&buf, io.LimitReader(r, maxMemory))
+	if err != nil || size < maxMemory {
 		return bytes.NewReader(buf.Bytes()), size, func() {}, err
 	}
+
 	f, done, err := TempFile()
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	left := int64(maxMember)
-	size, err = io.Copy(f, &limited{in.ctx, io.MultiReader(&buf, r), &left})
+	size, err = io.Copy(f, newLimitedReader(in.ctx, io.MultiReader(&buf, r), maxMember))
 	if err != nil {
 		done()
 		return nil, 0, nil, err
@@ -116,95 +135,19 @@ func (in inspection) keep(r io.Reader) (content io.ReaderAt, size int64, done fu
 	return f, size, done, nil
 }
 
-// A fileEnd is the end of a file that was read without being kept.
-type fileEnd struct {
-	start int64
-	data  []byte
-}
-
-func (e fileEnd) size() int64 { return e.start + int64(len(e.data)) }
-
-// ReadAt reads the end of the file. Before it, where the content is not known, it returns
-// the magic of a zip directory, because there may have been one.
-func (e fileEnd) ReadAt(p []byte, off int64) (int, error) {
-	if off < e.start {
-		unknown := int(min(int64(len(p)), e.start-off))
-		clear(p[:unknown])
-		copy(p[:unknown], zipDirectory)
-		if unknown == len(p) {
-			return unknown, nil
-		}
-		n, err := e.ReadAt(p[unknown:], e.start)
-		return unknown + n, err
-	}
-	if off >= e.size() {
-		return 0, io.EOF
-	}
-	n := copy(p, e.data[off-e.start:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-// An endKeeper keeps the last bytes that are written to it: as many as the end of a zip
-// archive may need.
-type endKeeper struct {
-	start int64
-	buf   []byte
-	have  int
-}
-
-// keepEnd returns an endKeeper. It uses a buffer of the probe, so that there can be only one
-// at a time.
-func (in inspection) keepEnd(start int64) *endKeeper {
-	return &endKeeper{start: start, buf: in.probe.tail[:]}
-}
-
-func (k *endKeeper) Write(p []byte) (int, error) {
-	n, err := k.ReadFrom(bytes.NewReader(p))
-	return int(n), err
-}
-
-// ReadFrom reads r to its end.
-func (k *endKeeper) ReadFrom(r io.Reader) (int64, error) {
-	total := int64(0)
-	for {
-		n, err := r.Read(k.buf[k.have:])
-		k.have += n
-		total += int64(n)
-		if k.have == len(k.buf) {
-			k.drop()
-		}
-		if err != nil {
-			return total, ignoreEOF(err)
-		}
-	}
-}
-
-func (k *endKeeper) drop() {
-	dropped := max(k.have-zipTail, 0)
-	k.have = copy(k.buf, k.buf[dropped:k.have])
-	k.start += int64(dropped)
-}
-
-func (k *endKeeper) end() fileEnd {
-	k.drop()
-	return fileEnd{k.start, k.buf[:k.have]}
-}
-
-// TempFile makes a file that has no name any more, so that nothing is left of it however
-// the process ends. Windows takes the name of an open file only later: there done does it.
+// TempFile creates a temporary file without a name, so that nothing is left of it even if the
+// process is killed. On Windows, where an open file must have a name, done removes the file.
 func TempFile() (f *os.File, done func(), err error) {
 	f, err = os.CreateTemp("", "go-static-release-")
 	if err != nil {
 		return nil, nil, err
 	}
-	gone := os.Remove(f.Name()) == nil
+	isUnnamed := os.Remove(f.Name()) == nil
+
 	return f, func() {
-		_ = f.Close() // it was only read
-		if !gone {
-			_ = os.Remove(f.Name()) // the system's directory for temporary files is cleaned by others too
+		_ = f.Close() // the content is discarded
+		if !isUnnamed {
+			_ = os.Remove(f.Name()) // if it fails, the system cleans up its temporary files
 		}
 	}, nil
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// endless is a small ELF file that says it has a terabyte of data, all of it a hole.
+// endless is a small ELF file whose header gives it a terabyte of data, all of it zeros.
 type endless struct{ read int64 }
 
 const endlessSize = 1 << 40
@@ -64,10 +64,15 @@ func (e *endless) ReadAt(p []byte, off int64) (int, error) {
 func TestBuildInfoIsLimited(t *testing.T) {
 	e := &endless{}
 	found := 0
-	err := Reader(t.Context(), "x", e, endlessSize, func(f Found) error { found++; t.Log(f.OS, f.Verdict); return nil })
+	err := Reader(t.Context(), "x", e, endlessSize, func(f Found) error {
+		found++
+		t.Log(f.OS, f.Verdict)
+		return nil
+	})
 	if err != nil || found != 1 || e.read > 2*maxBuildInfo || e.read < maxBuildInfo {
 		t.Errorf("%d found after %d bytes, %v", found, e.read, err)
 	}
+
 	stop := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	e = &endless{}
@@ -77,8 +82,10 @@ func TestBuildInfoIsLimited(t *testing.T) {
 		}
 		return e.ReadAt(p, off)
 	})
-	if err := Reader(ctx, "x", r, endlessSize, func(Found) error { return nil }); !errors.Is(err, stop) || e.read > 32<<20 {
-		t.Errorf("cancelled: %v after %d bytes", err, e.read)
+
+	err = Reader(ctx, "x", r, endlessSize, func(Found) error { return nil })
+	if !errors.Is(err, stop) || e.read > 32<<20 {
+		t.Errorf("canceled: %v after %d bytes", err, e.read)
 	}
 }
 
@@ -86,37 +93,48 @@ type readerAt func(p []byte, off int64) (int, error)
 
 func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r(p, off) }
 
-// A name costs memory wherever it is kept, and compresses to nothing.
+// Names compress well, so a small archive can have names that take a lot of memory.
 func TestLongNames(t *testing.T) {
 	pax := func(name string, count int) []byte {
 		return through(t, nil, func(w io.Writer) (io.WriteCloser, error) {
 			z := gzip.NewWriter(w)
 			tw := tar.NewWriter(z)
 			for i := range count {
-				check(t, tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: fmt.Sprint(i, name), Format: tar.FormatPAX}))
+				check(t, tw.WriteHeader(&tar.Header{
+					Typeflag: tar.TypeReg,
+					Name:     fmt.Sprint(i, name),
+					Format:   tar.FormatPAX,
+				}))
 			}
 			check(t, tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: dockerFile}))
 			check(t, tw.Close())
 			return z, nil
 		})
 	}
-	if _, err := look(t, write(t, "x.tar.gz", pax(strings.Repeat("n", maxName), 1))); err == nil || !strings.Contains(err.Error(), "a name of 4097 bytes") {
+
+	_, err := look(t, write(t, "x.tar.gz", pax(strings.Repeat("n", maxName), 1)))
+	if !says(err, "member name of 4097 bytes is too long") {
 		t.Errorf("%.100v", err)
 	}
+
 	data := pax(strings.Repeat("n", 4000), 10000)
 	content, err := gzip.NewReader(bytes.NewReader(data))
 	check(t, err)
 	plain, err := io.ReadAll(content)
 	check(t, err)
-	files, all, err := tarFiles(bytes.NewReader(plain), int64(len(plain)))
+	files, isComplete, err := tarFiles(bytes.NewReader(plain), int64(len(plain)))
+
 	names := 0
 	for name := range files {
 		names += len(name)
 	}
-	if _, marked := files[dockerFile]; err != nil || all || names > maxNames+100 || !marked {
-		t.Errorf("%d bytes of names are kept, %v, %v", names, all, err)
+	_, hasMarker := files[dockerFile]
+	if err != nil || isComplete || names > maxNames+100 || !hasMarker {
+		t.Errorf("%d bytes of names are kept, %v, %v", names, isComplete, err)
 	}
-	if found, err := look(t, write(t, "x.tar.gz", data)); len(found) > 0 || err != nil && !strings.Contains(err.Error(), dockerFile) {
+
+	found, err := look(t, write(t, "x.tar.gz", data))
+	if len(found) > 0 || err != nil && !strings.Contains(err.Error(), dockerFile) {
 		t.Errorf("%q, %.100v", found, err)
 	}
 }
@@ -130,12 +148,12 @@ func TestZipDirectoryIsLimited(t *testing.T) {
 		check(t, err)
 	}
 	check(t, w.Close())
-	if found, err := look(t, write(t, "x.zip", b.Bytes())); err == nil || !strings.Contains(err.Error(), "more members than can be inspected") {
+	if found, err := look(t, write(t, "x.zip", b.Bytes())); !says(err, "too many members") {
 		t.Errorf("%q, %.100v", found, err)
 	}
 }
 
-// All members together have one limit, whatever they are in.
+// One limit applies to all members together, in every kind of container.
 func TestTotalIsLimited(t *testing.T) {
 	noise := make([]byte, 100<<10)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -147,31 +165,36 @@ func TestTotalIsLimited(t *testing.T) {
 	nested := tarOf(t, []member{{"x.zip", zipOf(t, members)}}, true)
 	archives := containers(t, members)
 	archives["nested.tar"] = nested
+
 	for name, data := range archives {
 		in := newInspection(t.Context(), func(Found) error { return nil })
 		in.budget.left = 250 << 10
 		if name == "nested.tar" {
-			in.budget.left += int64(3 * len(nested)) // the outer one itself, twice, and what is kept of it
+			in.budget.left += int64(3 * len(nested)) // two passes over the outer archive, and its stored member
 		}
 		read := containersByContent(data[:headSize])[0]
-		if err := in.budget.with(read(in, name, bytes.NewReader(data), int64(len(data)))); !errors.Is(err, errLimit) {
+		err := in.budget.join(read(in, name, bytes.NewReader(data), int64(len(data))))
+		if !errors.Is(err, errLimit) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// An index can name blobs without end, and a platform can have any name.
+// An index can name any number of blobs, and a platform can have a name of any length.
 func TestBlobsAreLimited(t *testing.T) {
-	im := &images{in: newInspection(t.Context(), nil), seen: map[shownBlob]bool{}}
+	im := newImageReader(newInspection(t.Context(), nil), "x", nil)
 	for i := range maxBlobs {
-		if known, err := im.known("", descriptor{Digest: fmt.Sprintf("sha256:%064x", i)}); known || err != nil {
+		known, err := im.markSeen("", descriptor{Digest: fmt.Sprintf("sha256:%064x", i)})
+		if known || err != nil {
 			t.Fatal(i, known, err)
 		}
 	}
-	if _, err := im.known("", descriptor{Digest: fmt.Sprintf("sha256:%064x", maxBlobs)}); err == nil {
+
+	if _, err := im.markSeen("", descriptor{Digest: fmt.Sprintf("sha256:%064x", maxBlobs)}); err == nil {
 		t.Error("one more is no error")
 	}
-	if _, err := im.known("", descriptor{Digest: strings.Repeat("x", 1<<20)}); err == nil || len(err.Error()) > 2*maxLabel {
+	_, err := im.markSeen("", descriptor{Digest: strings.Repeat("x", 1<<20)})
+	if err == nil || len(err.Error()) > 2*maxLabel {
 		t.Errorf("%.100v", err)
 	}
 	if name := (platform{OS: strings.Repeat("é", 1<<20)}).label(""); len(name) > maxLabel+3 {
@@ -179,13 +202,13 @@ func TestBlobsAreLimited(t *testing.T) {
 	}
 }
 
-// Nothing is left of a temporary file when the process is killed: it has no name.
+// Nothing is left of a temporary file if the process is killed, because it has no name.
 func TestTemporaryFile(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"TMPDIR", "TMP"} { // Unix, Windows
 		t.Setenv(name, dir)
 	}
-	large := make([]byte, memoryPart+100)
+	large := make([]byte, maxMemory+100)
 	copy(large, "\x7fELF")
 	outside := t.TempDir()
 	path := filepath.Join(outside, "x.gz")
@@ -200,28 +223,38 @@ func TestTemporaryFile(t *testing.T) {
 		}
 		return nil
 	})
+
 	left, readErr := os.ReadDir(dir)
 	if err != nil || readErr != nil || found != 1 || len(left) > 0 {
 		t.Errorf("%d found, left behind: %v, %v, %v", found, left, err, readErr)
 	}
 }
 
-// Names are kept as they are, and quoted where they are shown.
+// Names are reported unchanged, and quoted in errors.
 func TestPrintable(t *testing.T) {
 	for name, want := range map[string]string{
-		"a b/ü!c": "a b/ü!c", `C:\x "y"`: `C:\x "y"`, "a\nb": `"a\nb"`, "\x1b[2J": `"\x1b[2J"`, "\xff": `"\xff"`, "\u202e": `"\u202e"`, `"a"`: `"\"a\""`, "\u009b": `"\u009b"`,
+		"a b/ü!c":  "a b/ü!c",
+		`C:\x "y"`: `C:\x "y"`,
+		"a\nb":     `"a\nb"`,
+		"\x1b[2J":  `"\x1b[2J"`,
+		"\xff":     `"\xff"`,
+		"\u202e":   `"\u202e"`,
+		`"a"`:      `"\"a\""`,
+		"\u009b":   `"\u009b"`,
 		"a\u034fb": `"a\u034fb"`, "\u3164": `"\u3164"`, `a\b` + "\ufe0f": `"a\\b\ufe0f"`,
 	} {
 		if got := Printable(name); got != want {
 			t.Errorf("%q: %s", name, got)
 		}
 	}
+
 	odd := "x\n\x1b[2J.zip"
 	path := filepath.Join(t.TempDir(), odd)
 	if err := os.WriteFile(path, []byte("PK"), 0o644); err != nil {
 		t.Skipf("no such names here: %v", err)
 	}
 	lines := func(err error) bool { return err == nil || strings.ContainsAny(err.Error(), "\n\x1b") }
+
 	for _, path := range []string{path, filepath.Dir(path), filepath.Join(t.TempDir(), odd)} {
 		if _, err := look(t, path); lines(err) {
 			t.Errorf("%q", err)
@@ -232,16 +265,19 @@ func TestPrintable(t *testing.T) {
 			t.Errorf("%s: %q", name, err)
 		}
 	}
+
 	check(t, os.WriteFile(path, zipOf(t, []member{{odd, broken}}), 0o644))
-	if found, err := look(t, filepath.Dir(path)); err != nil || len(found) != 1 || found[0] != "NOT /"+odd+"!"+odd {
+	found, err := look(t, filepath.Dir(path))
+	if err != nil || len(found) != 1 || found[0] != "NOT /"+odd+"!"+odd {
 		t.Errorf("%q, %v", found, err)
 	}
 }
 
-// A registry can say anything about an error.
+// The error text of a registry can contain anything.
 func TestForeignError(t *testing.T) {
 	inner := errors.New("no\nstatic  x")
-	if err := at("x", foreign{inner}); !errors.Is(err, inner) || strings.Contains(err.Error(), "\n") {
+	err := errorAt("x", foreignError{inner})
+	if !errors.Is(err, inner) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%q", err)
 	}
 }

@@ -9,127 +9,161 @@ import (
 	"github.com/org/go-static-release/build/static"
 )
 
-// A part of the members of an archive.
-type part int
+// A selection says which members of an archive a pass inspects.
+type selection int
 
 const (
-	everything part = iota
-	programs        // and no archives
-	archives        // and nothing else
+	allMembers   selection = iota
+	onlyPrograms           // leaves archives to another pass
+	onlyArchives
 )
 
-// A pass is one reading of an archive. A tar archive that may hold container images is read
-// twice: the images' layers are archives in it, and which members are layers is only known
-// at the end.
+// A pass is one reading of an archive from start to end.
+//
+// A tar archive that may hold container images is read twice. The layers of images are
+// archives among its members, and which members are layers is only known after the first
+// pass.
 type pass struct {
-	part   part
-	behind bool         // the first pass saw archives behind programs or scripts
-	used   map[int]bool // members to skip: layers that were inspected
-	ending bool         // the caller inspects a zip archive at the end of the file
-	paid   bool         // the reader of the archive pays for its members from the budget
+	selection selection
 
-	beginning bool // a file that begins as nothing is not read to its end
+	// skip has the numbers of members to skip: the layers that were inspected.
+	skip map[int]bool
+
+	// hasAppended is set if the previous pass found archives appended to programs or scripts.
+	hasAppended bool
+
+	// tailInspected is set if the caller inspects a zip archive at the end of the file.
+	tailInspected bool
+
+	// isCharged is set if reading the archive charges its members to the budget.
+	isCharged bool
+
+	// headOnly is set if a member of unknown content is not read to its end.
+	headOnly bool
 }
 
-// passed is the result of a pass that the next one needs.
-type passed struct {
-	images    bool // there is a member that container images have
-	postponed bool // an archive was not inspected
-	behind    bool // an archive behind a program or a script was not inspected
+// A passResult is what the next pass must know.
+type passResult struct {
+	hasImages   bool // there is a member that images have
+	postponed   bool // an archive was not inspected
+	hasAppended bool // an archive appended to a program or a script was not inspected
 }
 
-// beginsAsArchive reports whether the first bytes of a member are those of an archive.
+// add combines the results for two parts of an archive.
+func (r *passResult) add(other passResult) {
+	r.hasImages = r.hasImages || other.hasImages
+	r.postponed = r.postponed || other.postponed
+	r.hasAppended = r.hasAppended || other.hasAppended
+}
+
+// beginsAsArchive reports whether a member that begins with head is an archive. A compressed
+// file with irrelevant content is not.
 func (in inspection) beginsAsArchive(name string, head []byte) bool {
-	readings := containersByContent(head[:min(len(head), headSize)])
-	if len(readings) == 1 && isCompressed(head) && !isTarName(name) && in.probe.nothingCompressed(bytes.NewReader(head)) {
+	readers := containersByContent(head[:min(len(head), headSize)])
+
+	isOnlyCompressed := len(readers) == 1 && isCompressed(head) && !isTarName(name)
+	if isOnlyCompressed && in.probe.isIrrelevantGzip(bytes.NewReader(head)) {
 		return false
 	}
-	return len(readings) > 0
+
+	return len(readers) > 0
 }
 
-// member looks at one file in an archive, which can only be read once, from start to end.
-// What an archive in it holds is an error that is noted.
-func (in inspection) member(path, name string, r io.Reader, p pass) (passed, error) {
+// inspectMember inspects a member of the archive at path, which it reads at most once from
+// start to end. Errors in an archive inside the member are recorded.
+func (in inspection) inspectMember(path, name string, r io.Reader, p pass) (passResult, error) {
 	if in.ctx.Err() != nil {
-		return passed{}, context.Cause(in.ctx)
+		return passResult{}, context.Cause(in.ctx)
 	}
 	path += "!" + name
+
 	head, err := fill(in.probe.member[:headSize], r)
-	if err == nil && isCompressed(head) { // most such are manual pages, which the probe tells
+	if err == nil && isCompressed(head) {
+		// The probe needs more to recognize irrelevant content, such as a manual page.
 		var more []byte
 		more, err = fill(in.probe.member[headSize:], r)
 		head = in.probe.member[:headSize+len(more)]
 	}
-	if err != nil && err != io.EOF { // a shorter file is fine, one that is cut short is not
-		return passed{}, at(path, err)
+	if ignoreEOF(err) != nil {
+		return passResult{}, errorAt(path, err)
 	}
 
-	archive := in.beginsAsArchive(name, head)
-	program := static.Known(head)
-	carrier := program || isScript(head) // an archive may be behind it
-	switch {
-	case !archive && !carrier && (p.part == archives || p.beginning),
-		!archive && carrier && p.part == archives && !p.behind:
-		return passed{}, nil
-	case !archive && !carrier:
-		return passed{}, in.readUnknown(path, io.MultiReader(bytes.NewReader(head), r), p.paid)
-	case !carrier && p.part == programs:
-		return passed{postponed: true}, nil
+	isArchive := in.beginsAsArchive(name, head)
+	isProgram := static.Known(head)
+	mayHaveAppended := isProgram || isScript(head)
+
+	if !isArchive && !mayHaveAppended {
+		if p.selection == onlyArchives || p.headOnly {
+			return passResult{}, nil
+		}
+		return passResult{}, in.readUnknown(path, io.MultiReader(bytes.NewReader(head), r), p.isCharged)
+	}
+	if !isArchive && p.selection == onlyArchives && !p.hasAppended {
+		return passResult{}, nil
+	}
+	if !mayHaveAppended && p.selection == onlyPrograms {
+		return passResult{postponed: true}, nil
 	}
 
-	head = bytes.Clone(head) // its buffer is used again
-	content, size, done, err := in.keep(io.MultiReader(bytes.NewReader(head), r))
+	head = bytes.Clone(head) // the probe reuses its buffer
+	content, size, done, err := in.store(io.MultiReader(bytes.NewReader(head), r))
 	if err != nil {
-		return passed{}, at(path, err)
+		return passResult{}, errorAt(path, err)
 	}
 	defer done()
-	if program && p.part != archives {
+
+	if isProgram && p.selection != onlyArchives {
 		if err := in.judge(path, content, size, false); err != nil {
-			return passed{}, err
+			return passResult{}, err
 		}
 	}
-	readings, err := in.readings(head[:min(len(head), headSize)], content, size)
-	switch {
-	case err != nil:
-		return passed{}, at(path, err)
-	case len(readings) == 0:
-		return passed{}, nil
-	case p.part == programs:
-		return passed{postponed: true, behind: true}, nil
+
+	readers, err := in.containerReaders(head[:min(len(head), headSize)], content, size)
+	if err != nil {
+		return passResult{}, errorAt(path, err)
+	}
+	if len(readers) == 0 {
+		return passResult{}, nil
+	}
+	if p.selection == onlyPrograms {
+		return passResult{postponed: true, hasAppended: true}, nil
 	}
 
-	if in.depth++; in.depth > maxNesting {
-		return passed{}, in.note(at(path, errNesting))
+	in.depth++
+	if in.depth > maxNesting {
+		return passResult{}, in.record(errorAt(path, errNesting))
 	}
-	return passed{}, in.note(in.unpackAs(readings, path, content, size))
+	return passResult{}, in.record(in.inspectMembers(readers, path, content, size))
 }
 
-// errBehind is the error of a zip archive that was found only when the file had been read.
-var errBehind = errors.New("a zip archive is at the end of what begins as something else, " +
-	"and cannot be looked at there")
+// errAppendedZip is the error for a zip archive that is discovered only after its file was
+// read.
+var errAppendedZip = errors.New("a zip archive appended to content of another kind cannot be inspected here")
 
-// readUnknown reads a member to its end that begins as nothing known. A zip archive at the
-// end is an error, because the member was not kept. Members that commonly have one, programs
-// and scripts, are kept and do not get here.
-func (in inspection) readUnknown(path string, r io.Reader, paid bool) error {
-	if !paid {
+// readUnknown reads a member of unknown content to its end. A zip archive at the end is an
+// error, because the member is not stored. Members that commonly have one, programs and
+// scripts, are stored and do not get here.
+func (in inspection) readUnknown(path string, r io.Reader, isCharged bool) error {
+	if !isCharged {
 		r = in.limit(r)
 	}
-	kept := in.keepEnd(0)
-	if _, err := kept.ReadFrom(r); err != nil {
-		return at(path, err)
+
+	b := in.newTailBuffer(0)
+	if _, err := b.ReadFrom(r); err != nil {
+		return errorAt(path, err)
 	}
-	return in.checkEnd(path, kept.end())
+	return in.checkTail(path, b.tail())
 }
 
-// checkEnd notes an error if the file that was read ends in a zip archive.
-func (in inspection) checkEnd(path string, end fileEnd) error {
-	ends, err := in.zipEnds(end, end.size())
+// checkTail records an error if a file that was read ends in a zip archive.
+func (in inspection) checkTail(path string, tail fileTail) error {
+	ends, err := in.zipEnds(tail, tail.size())
 	if err != nil {
-		return at(path, err)
+		return errorAt(path, err)
 	}
+
 	if len(ends) > 0 {
-		return in.note(at(path, errBehind))
+		return in.record(errorAt(path, errAppendedZip))
 	}
 	return nil
 }

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	maxName  = 4096 // bytes of a name: PATH_MAX of Linux, so that nothing longer can be unpacked
-	maxLabel = 256  // bytes of what an image is shown as
+	maxName  = 4096 // bytes of a name; PATH_MAX of Linux, so nothing longer can be unpacked
+	maxLabel = 256  // bytes of the label of an image or of a shortened digest
 )
 
-// Printable shows a name so that it cannot be taken for anything else: as it is, or
-// quoted like a Go string where a terminal would obey it, a line would end in it, or
-// nothing would be seen of a part of it.
+// Printable returns name in a form that cannot be mistaken for anything else. A name that
+// contains invisible characters or line breaks, or that begins with a quotation mark, is
+// quoted as a Go string. Every other name is returned unchanged.
 func Printable(name string) string {
 	if quote.Line(name) == name && !strings.HasPrefix(name, `"`) {
 		return name
@@ -25,31 +25,33 @@ func Printable(name string) string {
 	return quote.Line(strconv.Quote(name))
 }
 
-// at says where err is: path is shown so that it can be printed.
-func at(path string, err error) error { return fmt.Errorf("inspecting %s: %w", Printable(path), err) }
+// errorAt adds to err the path of the file in which it occurred.
+func errorAt(path string, err error) error {
+	return fmt.Errorf("inspecting %s: %w", Printable(path), err)
+}
 
-// onDisk is at for an error that has a path in it already.
-func onDisk(err error) error {
+// diskError is errorAt for an error of package os, which already contains the path.
+func diskError(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = &fs.PathError{Op: e.Op, Path: Printable(e.Path), Err: e.Err}
 	}
 	return fmt.Errorf("inspecting: %w", err)
 }
 
-// A foreign error has a text that somebody else wrote, such as a registry.
-type foreign struct{ error }
+// A foreignError is an error with a text from another source, such as a registry.
+type foreignError struct{ error }
 
-func (e foreign) Error() string {
+func (e foreignError) Error() string {
 	text := e.error.Error()
 
-	// The beginning of an error says where it happened, and the end says what is wrong.
-	if len(text) > maxForeign {
-		beginning := text[:maxForeign/2]
-		end := text[len(text)-maxForeign/2:]
+	// The beginning of an error says where it occurred, and the end says what is wrong.
+	if len(text) > maxForeignError {
+		beginning := text[:maxForeignError/2]
+		end := text[len(text)-maxForeignError/2:]
 		text = strings.ToValidUTF8(beginning, "") + "..." + strings.ToValidUTF8(end, "")
 	}
 
 	return Printable(text)
 }
 
-func (e foreign) Unwrap() error { return e.error }
+func (e foreignError) Unwrap() error { return e.error }

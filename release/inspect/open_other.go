@@ -4,5 +4,5 @@ package inspect
 
 import "os"
 
-// openListed opens a file of a directory.
+// openListed opens a file found in a directory.
 func openListed(path string) (*os.File, error) { return os.Open(path) }

@@ -18,90 +18,112 @@ import (
 	"github.com/org/go-static-release/build/problem"
 )
 
-// registryHost is what the first element of a reference must be for it to be a registry.
+// registryHost matches the first element of a reference that names a registry.
 var registryHost = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)(:[0-9]+)?$`)
 
-// IsReference reports whether s names an image in a registry: its first element has a dot
-// or a port, or is localhost. There is no default registry.
+// IsReference reports whether s refers to an image in a registry. This is the case if its
+// first element has a dot or a port, or is localhost. There is no default registry.
 func IsReference(s string) bool {
 	host, rest, ok := strings.Cut(s, "/")
-	return ok && rest != "" && registryHost.MatchString(host) && (host == "localhost" || strings.ContainsAny(host, ".:"))
-}
-
-// CheckReference says what is wrong with a reference to an image.
-func CheckReference(s string) error {
-	if _, err := name.ParseReference(s); err != nil {
-		return fmt.Errorf("inspecting %q: %w", s, foreign{err})
+	if !ok || rest == "" || !registryHost.MatchString(host) {
+		return false
 	}
-	return nil
+	return host == "localhost" || strings.ContainsAny(host, ".:")
 }
 
-// Image is Path for an image in a registry, such as ghcr.io/owner/image:tag, on every
-// platform it is for. What is shown before the path in an image is the reference and
-// the platform.
+// CheckReference returns an error if s is not a valid reference to an image.
+func CheckReference(s string) error {
+	_, err := parseReference(s)
+	return err
+}
+
+func parseReference(s string) (name.Reference, error) {
+	ref, err := name.ParseReference(s)
+	if err != nil {
+		return nil, fmt.Errorf("inspecting %q: %w", s, foreignError{err})
+	}
+	return ref, nil
+}
+
+// Image is like [Path] for an image in a registry, such as ghcr.io/owner/image:tag, for all
+// of its platforms. The paths of executables begin with the reference and the platform.
 //
-// The registry gets the credentials that the user's docker or podman configuration has
-// for it, and no others. That configuration is found by the library, which looks for
-// DOCKER_CONFIG, REGISTRY_AUTH_FILE and the home directory in the environment by itself.
+// The registry gets only the credentials that the docker or podman configuration of the user
+// has for it. The library finds that configuration itself, through DOCKER_CONFIG,
+// REGISTRY_AUTH_FILE and the home directory.
 //
-// It fails if the registry redirects in a circle, hangs, or sends more than it should.
+// Image fails if the registry redirects in a circle, hangs, or sends more than it should.
 func Image(ctx context.Context, reference, userAgent string, visit func(Found) error) error {
-	return imageWith(ctx, patience{registryWait, registryMinimum}, reference, userAgent, visit)
+	p := patience{wait: registryWait, minRate: registryMinRate}
+	return imageWith(ctx, p, reference, userAgent, visit)
 }
 
 func imageWith(ctx context.Context, p patience, reference, userAgent string, visit func(Found) error) error {
-	ref, err := name.ParseReference(reference)
+	ref, err := parseReference(reference)
 	if err != nil {
-		return fmt.Errorf("inspecting %q: %w", reference, foreign{err})
+		return err
 	}
+
 	puller, err := remote.NewPuller(
 		remote.WithAuthFromKeychain(authn.DefaultKeychain),
 		remote.WithUserAgent(userAgent),
 		remote.WithTransport(newRegistryTransport(p)),
 	)
 	if err != nil {
-		return at(reference, err)
+		return errorAt(reference, err)
 	}
 	root, err := puller.Get(ctx, ref)
 	if err != nil {
-		return at(reference, withLogin(ref, err))
+		return errorAt(reference, withLogin(ref, err))
 	}
-	repository := ref.Context()
+
 	in := newInspection(ctx, visit)
-	im := &images{in: in, path: reference, seen: map[shownBlob]bool{}, open: func(d descriptor) (io.ReadCloser, error) {
-		ctx := withBodyLimit(ctx, d.Size)
-		if d.isDocument() {
-			content, err := puller.Get(ctx, repository.Digest(d.Digest))
-			if err != nil {
-				return nil, foreign{err}
-			}
-			return io.NopCloser(bytes.NewReader(content.Manifest)), nil
-		}
-		blob, err := puller.Layer(ctx, repository.Digest(d.Digest))
+	im := newImageReader(in, reference, func(d descriptor) (io.ReadCloser, error) {
+		r, err := openRemote(withBodyLimit(ctx, d.Size), puller, ref.Context(), d)
 		if err != nil {
-			return nil, foreign{err}
-		}
-		r, err := blob.Compressed() // as it is stored
-		if err != nil {
-			return nil, foreign{err}
+			return nil, foreignError{err}
 		}
 		return r, nil
-	}}
-	return in.budget.with(im.read(root.Manifest, descriptor{Digest: root.Digest.String()}, 0))
+	})
+	err = im.inspectDocument(root.Manifest, descriptor{Digest: root.Digest.String()}, 0)
+	return in.budget.join(err)
 }
 
-// isDocument reports whether a registry keeps d among its manifests.
+// openRemote opens a blob as the registry stores it.
+func openRemote(
+	ctx context.Context, puller *remote.Puller, repository name.Repository, d descriptor,
+) (io.ReadCloser, error) {
+	digest := repository.Digest(d.Digest)
+
+	if d.isDocument() {
+		content, err := puller.Get(ctx, digest)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(bytes.NewReader(content.Manifest)), nil
+	}
+
+	blob, err := puller.Layer(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	return blob.Compressed()
+}
+
+// isDocument reports whether a registry stores d among its manifests.
 func (d descriptor) isDocument() bool {
 	switch d.MediaType {
-	case "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
-		"application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.docker.distribution.manifest.v2+json":
+	case "application/vnd.oci.image.index.v1+json",
+		"application/vnd.oci.image.manifest.v1+json",
+		"application/vnd.docker.distribution.manifest.list.v2+json",
+		"application/vnd.docker.distribution.manifest.v2+json":
 		return true
 	}
 	return false
 }
 
-// A loginError is that of a registry that does not say what is wrong: many say the same
-// of an image that does not exist and of one that may not be seen.
+// A loginError says that a registry refused access. Many registries give the same answer for
+// images that do not exist and for images that the user may not see.
 type loginError struct {
 	error
 	registry string
@@ -109,17 +131,17 @@ type loginError struct {
 
 func (e *loginError) Unwrap() error { return e.error }
 
-// Hint is advice that can be pasted.
-// Hint returns what to do about the error.
-func (e *loginError) Hint() string { return "docker login " + e.registry }
-
-// Advice returns what to do about the error.
+// Advice returns a command that may help.
 func (e *loginError) Advice() problem.Remedy { return problem.Run("docker login " + e.registry) }
 
+// withLogin turns an error of a registry into a loginError if the registry refused access.
 func withLogin(ref name.Reference, err error) error {
-	var refused *transport.Error
-	if errors.As(err, &refused) && (refused.StatusCode == http.StatusUnauthorized || refused.StatusCode == http.StatusForbidden) {
-		return &loginError{foreign{err}, ref.Context().RegistryStr()}
+	var answer *transport.Error
+	if errors.As(err, &answer) {
+		switch answer.StatusCode {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return &loginError{foreignError{err}, ref.Context().RegistryStr()}
+		}
 	}
-	return foreign{err}
+	return foreignError{err}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// write makes a file in a directory of its own.
+// write writes a file in a new directory and returns its path.
 func write(t *testing.T, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -27,14 +27,14 @@ func write(t *testing.T, name string, data []byte) string {
 	return path
 }
 
-// retyped gives the first member of a tar archive another type.
+// retyped returns a tar archive whose first member has another type.
 func retyped(data []byte, typeflag byte) []byte {
 	data = slices.Clone(data)
 	data[156] = typeflag
 	return resummed(data)
 }
 
-// resummed makes the checksum of the first header right.
+// resummed corrects the checksum of the first header.
 func resummed(data []byte) []byte {
 	sum := 0
 	copy(data[148:156], "        ")
@@ -45,19 +45,37 @@ func resummed(data []byte) []byte {
 	return data
 }
 
-// Every type of member that is a file when it is unpacked is looked at; what is not known
-// to be no file is an error.
+// Members of every type that unpackers write as files are inspected. A type that can be
+// neither inspected nor ignored is an error.
 func TestTarTypes(t *testing.T) {
 	file := tarOf(t, []member{{"p", broken}}, true)
-	for typeflag, want := range map[byte]string{'0': "NOT !p", 0: "NOT !p", '7': "NOT !p", 'Z': "NOT !p", 'D': "NOT !p", 'V': "NOT !p", 'M': "type 'M', which cannot be read"} {
+	for typeflag, want := range map[byte]string{
+		'0': "NOT !p",
+		0:   "NOT !p",
+		'7': "NOT !p",
+		'Z': "NOT !p",
+		'D': "NOT !p",
+		'V': "NOT !p",
+		'M': "unsupported member type 'M'",
+	} {
 		found, err := look(t, write(t, "x.tar", retyped(file, typeflag)))
-		if got := fmt.Sprint(strings.Join(found, " "), err); !strings.Contains(got, want) || strings.HasPrefix(want, "NOT") != (err == nil) {
+		got := fmt.Sprint(strings.Join(found, " "), err)
+		if !strings.Contains(got, want) || strings.HasPrefix(want, "NOT") != (err == nil) {
 			t.Errorf("%q: %s", typeflag, got)
 		}
 	}
+
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	for _, typeflag := range []byte{tar.TypeDir, tar.TypeSymlink, tar.TypeLink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo, tar.TypeXGlobalHeader} {
+	for _, typeflag := range []byte{
+		tar.TypeDir,
+		tar.TypeSymlink,
+		tar.TypeLink,
+		tar.TypeChar,
+		tar.TypeBlock,
+		tar.TypeFifo,
+		tar.TypeXGlobalHeader,
+	} {
 		h := tar.Header{Typeflag: typeflag, Name: "n", Linkname: "target"}
 		if typeflag == tar.TypeXGlobalHeader {
 			h = tar.Header{Typeflag: typeflag, PAXRecords: map[string]string{"comment": "c"}}
@@ -65,14 +83,16 @@ func TestTarTypes(t *testing.T) {
 		check(t, w.WriteHeader(&h))
 	}
 	check(t, w.Close())
+
 	for _, typeflag := range []byte{'5', 'D', 'V'} {
-		if found, err := look(t, write(t, "x.tar", retyped(b.Bytes(), typeflag))); err != nil || len(found) > 0 {
+		found, err := look(t, write(t, "x.tar", retyped(b.Bytes(), typeflag)))
+		if err != nil || len(found) > 0 {
 			t.Errorf("%q: %q, %v", typeflag, found, err)
 		}
 	}
 }
 
-// What GNU tar writes of a file with holes.
+// Sparse files that GNU tar writes are inspected.
 func TestSparseTar(t *testing.T) {
 	dir := t.TempDir()
 	f, err := os.Create(filepath.Join(dir, "p"))
@@ -85,20 +105,38 @@ func TestSparseTar(t *testing.T) {
 	}
 	check(t, f.Truncate(4<<20))
 	check(t, f.Close())
+
 	for _, format := range []string{"--format=gnu", "--format=posix"} {
-		out, err := exec.Command("tar", format, "-cSf", filepath.Join(dir, "x.tar"), "-C", dir, "p").CombinedOutput()
+		out, err := exec.Command(
+			"tar",
+			format,
+			"-cSf",
+			filepath.Join(dir, "x.tar"),
+			"-C",
+			dir,
+			"p",
+		).CombinedOutput()
 		if err != nil {
 			t.Skipf("no GNU tar here: %v: %s", err, out)
 		}
-		if found, err := look(t, filepath.Join(dir, "x.tar")); err != nil || !slices.Equal(found, []string{"NOT !p"}) {
+		found, err := look(t, filepath.Join(dir, "x.tar"))
+		if err != nil || !slices.Equal(found, []string{"NOT !p"}) {
 			t.Errorf("%s: %q, %v", format, found, err)
 		}
 	}
 }
 
-// Some unpackers make a file of whatever has content (Python), whatever its mode is.
+// Members with content are inspected whatever their mode, because some unpackers (Python)
+// write them as files.
 func TestZipModes(t *testing.T) {
-	for mode, want := range map[fs.FileMode]int{0o755: 1, fs.ModeNamedPipe | 0o644: 1, fs.ModeDevice: 1, fs.ModeSocket: 1, fs.ModeSymlink | 0o777: 1, fs.ModeDir | 0o755: 1} {
+	for mode, want := range map[fs.FileMode]int{
+		0o755:                    1,
+		fs.ModeNamedPipe | 0o644: 1,
+		fs.ModeDevice:            1,
+		fs.ModeSocket:            1,
+		fs.ModeSymlink | 0o777:   1,
+		fs.ModeDir | 0o755:       1,
+	} {
 		var b bytes.Buffer
 		w := zip.NewWriter(&b)
 		h := zip.FileHeader{Name: "p", Method: zip.Deflate}
@@ -114,22 +152,25 @@ func TestZipModes(t *testing.T) {
 	}
 }
 
-// An archive in an archive is looked at, and what it holds is shown with the way to it.
+// Archives inside archives are inspected, and paths name all of the archives.
 func TestNestedArchives(t *testing.T) {
 	members := []member{{"dir/p", broken}, {"text", []byte("text")}}
 	inner := containers(t, members)
 	inner["x.gz"] = through(t, tarOf(t, members, true), gz)
 	inner["page.gz"] = through(t, []byte("text"), gz)
+
 	for name, data := range inner {
 		var want []string
 		if name != "page.gz" {
 			want = []string{"NOT !in/" + name + "!dir/p"}
 		}
+
 		for outerName, outer := range containers(t, []member{{"in/" + name, data}}) {
 			if found, err := look(t, write(t, outerName, outer)); err != nil || !slices.Equal(found, want) {
 				t.Errorf("%s in %s: %q, %v", name, outerName, found, err)
 			}
 		}
+
 		dir := filepath.Dir(write(t, "x.tar", tarOf(t, []member{{"in/" + name, data}}, true)))
 		if found, err := look(t, dir); err != nil || len(found) != len(want) {
 			t.Errorf("%s in a directory: %q, %v", name, found, err)
@@ -137,21 +178,31 @@ func TestNestedArchives(t *testing.T) {
 	}
 }
 
-// A broken archive is an error, and what is beside it is looked at all the same.
+// A broken archive is an error, and the members after it are inspected.
 func TestNestedBroken(t *testing.T) {
-	data := tarOf(t, []member{{"a.gz", []byte("\x1f\x8bno")}, {"b.zip", []byte("PK\x03\x04")}, {"c.tgz", through(t, tarOf(t, []member{{"p", broken}}, true), gz)}}, true)
+	data := tarOf(
+		t,
+		[]member{
+			{"a.gz", []byte("\x1f\x8bno")},
+			{"b.zip", []byte("PK\x03\x04")},
+			{"c.tgz", through(t, tarOf(t, []member{{"p", broken}}, true), gz)},
+		},
+		true,
+	)
 	for _, path := range []string{write(t, "x.tar", data), write(t, "x.gz", through(t, data, gz))} {
 		found, err := look(t, path)
-		if !slices.Equal(found, []string{"NOT !c.tgz!p"}) || err == nil || !strings.Contains(err.Error(), "!a.gz: ") || !strings.Contains(err.Error(), "!b.zip: ") {
+		if !slices.Equal(found, []string{"NOT !c.tgz!p"}) || !says(err, "!a.gz: ") || !says(err, "!b.zip: ") {
 			t.Errorf("%q, %v", found, err)
 		}
 	}
-	// They cost memory: there is an end of them.
+
+	// The number of errors is limited, because they take memory.
 	many := make([]member, 10*maxErrors)
 	for i := range many {
 		many[i] = member{fmt.Sprint(i), []byte("\x1f\x8bno")}
 	}
-	if _, err := look(t, write(t, "x.tar", tarOf(t, many, true))); err == nil || strings.Count(err.Error(), "\n") != maxErrors {
+	_, err := look(t, write(t, "x.tar", tarOf(t, many, true)))
+	if err == nil || strings.Count(err.Error(), "\n") != maxErrors {
 		t.Errorf("%d errors", strings.Count(fmt.Sprint(err), "\n")+1)
 	}
 }
@@ -160,9 +211,14 @@ func TestNestingIsLimited(t *testing.T) {
 	data := tarOf(t, []member{{"p", broken}}, true)
 	for depth := range maxNesting + 3 {
 		found, err := look(t, write(t, "x", data))
-		if deep := depth > maxNesting; deep != (err != nil) || deep == (len(found) == 1) || deep && !strings.Contains(err.Error(), "more archives in one another") {
-			t.Errorf("%d archives in one: %q, %v", depth, found, err)
+		isRight := len(found) == 1 && err == nil
+		if depth > maxNesting {
+			isRight = len(found) != 1 && says(err, "archives nested too deeply")
 		}
+		if !isRight {
+			t.Errorf("%d archives around the inner one: %q, %v", depth, found, err)
+		}
+
 		if depth%2 == 0 {
 			data = zipOf(t, []member{{"in", data}})
 		} else {
@@ -171,17 +227,22 @@ func TestNestingIsLimited(t *testing.T) {
 	}
 }
 
-// The layers of saved images are archives in an archive, looked at once; another archive
-// beside them is not forgotten.
+// The layers of saved images are archives inside an archive and are inspected once. Other
+// archives beside them are inspected as well.
 func TestArchiveBesideImages(t *testing.T) {
 	dir := writeLayout(t, filepath.Join(t.TempDir(), "image"), indexOf(t))
 	check(t, os.WriteFile(filepath.Join(dir, "more.zip"), zipOf(t, []member{{"p", broken}}), 0o644))
 	want := append(slices.Clone(inIndex), "NOT !./more.zip!p")
-	for name, data := range map[string][]byte{"x.tar": tarDir(t, dir), "x.tar.gz": through(t, tarDir(t, dir), gz)} {
+
+	for name, data := range map[string][]byte{
+		"x.tar":    tarDir(t, dir),
+		"x.tar.gz": through(t, tarDir(t, dir), gz),
+	} {
 		if found, err := look(t, write(t, name, data)); err != nil || !slices.Equal(found, want) {
 			t.Errorf("%s: %q, %v", name, found, err)
 		}
 	}
+
 	// An image in an archive.
 	want = nil
 	for _, f := range inIndex {
@@ -189,12 +250,13 @@ func TestArchiveBesideImages(t *testing.T) {
 		want = append(want, verdict+" !in.tar"+name)
 	}
 	saved := writeLayout(t, filepath.Join(t.TempDir(), "image"), indexOf(t))
-	if found, err := look(t, write(t, "x.zip", zipOf(t, []member{{"in.tar", tarDir(t, saved)}}))); err != nil || !slices.Equal(found, want) {
+	found, err := look(t, write(t, "x.zip", zipOf(t, []member{{"in.tar", tarDir(t, saved)}})))
+	if err != nil || !slices.Equal(found, want) {
 		t.Errorf("%q, %v", found, err)
 	}
 }
 
-// What is for no platform is looked at, also if it is marked as an attestation.
+// Images without a platform are inspected, even if they are marked as attestations.
 func TestUnknownPlatform(t *testing.T) {
 	for _, test := range []struct {
 		annotations map[string]string
@@ -204,65 +266,103 @@ func TestUnknownPlatform(t *testing.T) {
 		{nil, types.OCILayer, 1},
 		{map[string]string{"vnd.docker.reference.type": "other"}, types.OCILayer, 1},
 		{nil, "application/vnd.in-toto+json", 1},
-		{map[string]string{"vnd.docker.reference.type": "attestation-manifest"}, "application/vnd.in-toto+json", 1},
+		{
+			map[string]string{"vnd.docker.reference.type": "attestation-manifest"},
+			"application/vnd.in-toto+json",
+			1,
+		},
 	} {
 		layer := layerOfType(string(tarOf(t, []member{{"p", broken}}, true)), string(test.mediaType))
-		index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imageOf(t, "unknown", layer), Descriptor: v1.Descriptor{
-			Annotations: test.annotations, Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}})
-		if found, err := look(t, writeLayout(t, filepath.Join(t.TempDir(), "image"), index)); err != nil || len(found) != test.want {
+		index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
+			Add: imageOf(t, "unknown", layer),
+			Descriptor: v1.Descriptor{
+				Annotations: test.annotations,
+				Platform:    &v1.Platform{OS: "unknown", Architecture: "unknown"},
+			},
+		})
+		found, err := look(t, writeLayout(t, filepath.Join(t.TempDir(), "image"), index))
+		if err != nil || len(found) != test.want {
 			t.Errorf("%v: %q, %v", test, found, err)
 		}
 	}
 }
 
-// A tar archive of the seventh edition has no magic; what has not even a checksum is an
-// archive by its name, and then broken.
+// A tar archive of Version 7 Unix has no magic. A file that does not even have the checksum is
+// recognized by its name, and is an error.
 func TestOldTar(t *testing.T) {
 	data := tarOf(t, []member{{"p", broken}}, true)
 	clear(data[257:headSize])
 	data = resummed(data)
-	for name, content := range map[string][]byte{"x.tar": data, "unnamed": data, "x.tar.gz": through(t, data, gz), "x.gz": through(t, data, xzw)} {
+
+	for name, content := range map[string][]byte{
+		"x.tar":    data,
+		"unnamed":  data,
+		"x.tar.gz": through(t, data, gz),
+		"x.gz":     through(t, data, xzw),
+	} {
 		path := write(t, name, content)
 		if found, err := look(t, path); err != nil || !slices.Equal(found, []string{"NOT !p"}) {
 			t.Errorf("%s: %q, %v", name, found, err)
 		}
+
 		found := 0
-		if err := Reader(t.Context(), name, bytes.NewReader(content), int64(len(content)), func(Found) error { found++; return nil }); err != nil || found != 1 {
+		err := Reader(t.Context(), name, bytes.NewReader(content), int64(len(content)), func(Found) error {
+			found++
+			return nil
+		})
+		if err != nil || found != 1 {
 			t.Errorf("%s, open: %d, %v", name, found, err)
 		}
 	}
+
 	data[0] ^= 1
 	for name, content := range map[string][]byte{"x.tar": data, "x.tar.gz": through(t, data, gz)} {
-		if found, err := look(t, write(t, name, content)); err == nil || !strings.Contains(err.Error(), "invalid tar header") {
+		if found, err := look(t, write(t, name, content)); !says(err, "invalid tar header") {
 			t.Errorf("%s, broken: %q, %v", name, found, err)
 		}
-		if err := Reader(t.Context(), name, bytes.NewReader(content), int64(len(content)), func(Found) error { return nil }); err == nil {
+
+		err := Reader(t.Context(), name, bytes.NewReader(content), int64(len(content)), func(Found) error {
+			return nil
+		})
+		if err == nil {
 			t.Errorf("%s, broken and open: no error", name)
 		}
 	}
 }
 
-// A compressed stream says at its end whether it is whole.
+// Compressed content is read to the end, where the checksum is.
 func TestChecksums(t *testing.T) {
 	plain := tarOf(t, []member{{"p", broken}}, true)
 	padded := append(slices.Clone(plain), bytes.Repeat([]byte("padding "), 10000)...)
 	deb := func(data []byte) []byte {
 		return arOf([]member{{"debian-binary", []byte("2.0\n")}, {"data.tar.gz", data}})
 	}
-	for name, data := range map[string][]byte{"x.tar.gz": through(t, plain, gz), "y.tar.gz": through(t, padded, gz), "x.tar.xz": through(t, plain, xzw), "x.tar.zst": through(t, plain, zst),
-		"x.rpm": rpmOf(through(t, cpioOf([]member{{"p", broken}}), gz)), "x.deb": deb(through(t, plain, gz)),
-		"x.apk": append(through(t, tarOf(t, []member{{".PKGINFO", nil}}, false), gz), through(t, plain, gz)...)} {
-		if found, err := look(t, write(t, name, data)); err != nil || !slices.Equal(found, []string{"NOT !p"}) {
+	control := tarOf(t, []member{{".PKGINFO", nil}}, false)
+
+	for name, data := range map[string][]byte{
+		"x.tar.gz":  through(t, plain, gz),
+		"y.tar.gz":  through(t, padded, gz),
+		"x.tar.xz":  through(t, plain, xzw),
+		"x.tar.zst": through(t, plain, zst),
+		"x.rpm":     rpmOf(through(t, cpioOf([]member{{"p", broken}}), gz)),
+		"x.deb":     deb(through(t, plain, gz)),
+		"x.apk":     append(through(t, control, gz), through(t, plain, gz)...),
+	} {
+		found, err := look(t, write(t, name, data))
+		if err != nil || !slices.Equal(found, []string{"NOT !p"}) {
 			t.Errorf("%s: %q, %v", name, found, err)
 		}
-		cut, wrong := slices.Clone(data[:len(data)-2]), slices.Clone(data)
+
+		cut := slices.Clone(data[:len(data)-2])
+		wrong := slices.Clone(data)
 		wrong[len(data)-6] ^= 1 // of gzip: the checksum; of xz: the length of the index
 		if name == "x.tar.zst" {
 			wrong[len(data)-1] ^= 1
 		}
+
 		for what, data := range map[string][]byte{"cut": cut, "wrong": wrong} {
 			path := write(t, name, data)
-			if _, err := look(t, path); err == nil || !strings.Contains(err.Error(), path) {
+			if _, err := look(t, path); !says(err, path) {
 				t.Errorf("%s, %s: %v", name, what, err)
 			}
 		}

@@ -13,232 +13,270 @@ import (
 	"github.com/org/go-static-release/build/static"
 )
 
-// readTar reads a tar archive, compressed or not.
+// readTar inspects a tar archive, which may be compressed.
 func readTar(in inspection, path string, f io.ReaderAt, size int64) error {
-	open := func() (io.Reader, error) {
+	t := tarFileReader{path: path, f: f, size: size}
+	t.open = func() (io.Reader, error) {
 		return decompress(io.NewSectionReader(f, 0, size))
 	}
-	return in.wholeTar(path, f, size, false, open)
+	return t.inspect(in)
 }
 
-// readPlainTar reads a tar archive that is not compressed, whatever its first bytes are.
+// readPlainTar inspects an uncompressed tar archive, even if its first bytes are the magic of
+// a compressed file.
 func readPlainTar(in inspection, path string, f io.ReaderAt, size int64) error {
-	open := func() (io.Reader, error) {
+	t := tarFileReader{path: path, f: f, size: size, tailInspected: true}
+	t.open = func() (io.Reader, error) {
 		return bufio.NewReader(io.NewSectionReader(f, 0, size)), nil
 	}
-	return in.wholeTar(path, f, size, true, open)
+	return t.inspect(in)
 }
 
-// wholeTar reads the tar archive in f, which open reads from the start. With ending the
-// caller inspects a zip archive at the end of f.
-func (in inspection) wholeTar(
-	path string, f io.ReaderAt, size int64, ending bool, open func() (io.Reader, error),
-) error {
-	again := func() (io.Reader, error) {
-		r, err := open()
-		if err != nil {
-			return nil, at(path, err)
-		}
-		return r, nil
+// A tarFileReader inspects a tar archive in one or two passes.
+type tarFileReader struct {
+	path string
+	f    io.ReaderAt
+	size int64
+
+	// open returns a reader of the tar stream in f.
+	open func() (io.Reader, error)
+
+	// tailInspected is set if the caller inspects a zip archive at the end of f.
+	tailInspected bool
+}
+
+func (t *tarFileReader) inspect(in inspection) error {
+	first, err := t.pass(in, pass{
+		selection:     onlyPrograms,
+		tailInspected: t.tailInspected,
+	})
+	if err != nil {
+		return err
 	}
 
-	r, err := again()
-	if err != nil {
-		return err
-	}
-	first, err := in.members(path, r, pass{part: programs, ending: ending})
-	if err != nil {
-		return err
-	}
 	var used map[int]bool
-	if first.images {
-		if used, err = in.savedImages(path, f, size, again); err != nil {
+	if first.hasImages {
+		used, err = t.inspectImages(in)
+		if err != nil {
 			return err
 		}
 	}
+
 	if !first.postponed {
 		return nil
 	}
-
-	if r, err = again(); err != nil {
-		return err
-	}
-	_, err = in.members(path, r, pass{part: archives, behind: first.behind, used: used, ending: ending})
+	_, err = t.pass(in, pass{
+		selection:     onlyArchives,
+		skip:          used,
+		hasAppended:   first.hasAppended,
+		tailInspected: t.tailInspected,
+	})
 	return err
 }
 
-// savedImages looks at the images in a tar archive, which have to be read at any place.
-func (in inspection) savedImages(path string, f io.ReaderAt, size int64, again func() (io.Reader, error)) (map[int]bool, error) {
-	r, err := again()
+// pass reads the archive once from start to end.
+func (t *tarFileReader) pass(in inspection, p pass) (passResult, error) {
+	r, err := t.open()
 	if err != nil {
-		return nil, err
+		return passResult{}, errorAt(t.path, err)
 	}
-	if !plain(r) {
-		content, length, done, err := in.keep(r)
-		if err != nil {
-			return nil, at(path, err)
-		}
-		defer done()
-		f, size = content, length
-	}
-	return in.imageTar(path, f, size)
+	return in.inspectTarStream(t.path, r, p)
 }
 
-// readCompressed reads one compressed file, which may be a tar archive or a program.
+// inspectImages inspects the container images in the archive, and returns the numbers of the
+// members that it read. It needs random access to the archive.
+func (t *tarFileReader) inspectImages(in inspection) (map[int]bool, error) {
+	r, err := t.open()
+	if err != nil {
+		return nil, errorAt(t.path, err)
+	}
+	if wasUncompressed(r) {
+		return in.inspectImageTar(t.path, t.f, t.size)
+	}
+
+	content, size, done, err := in.store(r)
+	if err != nil {
+		return nil, errorAt(t.path, err)
+	}
+	defer done()
+	return in.inspectImageTar(t.path, content, size)
+}
+
+// readCompressed inspects a single compressed file, which may be a tar archive or a program.
 func readCompressed(in inspection, path string, f io.ReaderAt, size int64) error {
-	if in.isQuick() && !isTarName(path) && in.probe.nothingCompressed(f) {
+	if in.hasFastPath() && !isTarName(path) && in.probe.isIrrelevantGzip(f) {
 		return nil
 	}
-	return in.unpack(path, f, size)
+	return in.inspectCompressed(path, f, size)
 }
 
-func (in inspection) unpack(path string, f io.ReaderAt, size int64) error {
+func (in inspection) inspectCompressed(path string, f io.ReaderAt, size int64) error {
 	r, err := decompress(io.NewSectionReader(f, 0, size))
 	if err != nil {
-		return at(path, err)
+		return errorAt(path, err)
 	}
+
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	return in.stream(path, name, r, isTarName(path), func(io.Reader) error { return readTar(in, path, f, size) })
+	return in.inspectStream(path, name, r, isTarName(path), func(io.Reader) error {
+		return readTar(in, path, f, size)
+	})
 }
 
-// stream inspects decompressed content: a tar archive, or else a file of this name. With
-// isSaid it should be a tar archive, and content that begins as nothing known is an error.
-func (in inspection) stream(path, name string, r io.Reader, isSaid bool, archive func(io.Reader) error) error {
+// hasFastPath reports whether a compressed file is recognized by its first bytes.
+func (in inspection) hasFastPath() bool { return in.listed && in.depth == 0 }
+
+// inspectStream inspects decompressed content. It calls readArchive for a tar archive.
+// Anything else is inspected as a member with the given name.
+//
+// If shouldBeTar is true, unknown content is treated as a tar archive, which makes it an
+// error.
+func (in inspection) inspectStream(
+	path, name string, r io.Reader, shouldBeTar bool, readArchive func(io.Reader) error,
+) error {
 	b := bufio.NewReaderSize(r, headSize)
 	head, err := b.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return at(path, err)
+		return errorAt(path, err)
 	}
 
-	// Content that is also something else is inspected as a file, under each of its readings.
-	nothing := !static.Known(head) && len(containersByContent(head)) == 0
-	if onlyTar(head) || nothing && isSaid {
-		return archive(b)
+	// Content that is more than a tar archive is inspected as a member, in all of its forms.
+	isUnknown := !static.Known(head) && len(containersByContent(head)) == 0
+	if isOnlyTar(head) || isUnknown && shouldBeTar {
+		return readArchive(b)
 	}
-	_, err = in.member(path, name, b, pass{beginning: in.isQuick()})
+	_, err = in.inspectMember(path, name, b, pass{headOnly: in.hasFastPath()})
 	return err
 }
 
-func (in inspection) isQuick() bool { return in.quick && in.depth == 0 }
-
-// tar looks at the members of a tar archive that has no images in it.
-func (in inspection) tar(path string, r io.Reader) error {
-	_, err := in.members(path, r, pass{part: everything})
+// readTarStream inspects a tar archive that contains no images.
+func (in inspection) readTarStream(path string, r io.Reader) error {
+	_, err := in.inspectTarStream(path, r, pass{selection: allMembers})
 	return err
 }
 
-// members reads a tar archive from start to end.
-func (in inspection) members(path string, r io.Reader, p pass) (result passed, err error) {
-	p.paid = true
-	total := in.limit(r)
-	from := io.Reader(total)
-	for next := 0; ; {
-		var found passed
-		next, found, err = in.tarMembers(path, from, next, p)
+// inspectTarStream inspects a tar stream, which may consist of several tar archives in a row.
+func (in inspection) inspectTarStream(path string, r io.Reader, p pass) (passResult, error) {
+	var result passResult
+	p.isCharged = true
+	r = in.limit(r)
+
+	number := 0 // of the next member
+	for {
+		next, found, err := in.inspectTarMembers(path, r, number, p)
 		if err != nil {
-			return passed{}, err
+			return passResult{}, err
 		}
-		result.images = result.images || found.images
-		result.postponed = result.postponed || found.postponed
-		result.behind = result.behind || found.behind
+		number = next
+		result.add(found)
 
-		from, err = in.nextTar(path, from, p)
-		if err != nil || from == nil {
+		r, err = in.nextTar(path, r, p)
+		if err != nil || r == nil {
 			return result, err
 		}
 	}
 }
 
-// nextTar reads on after the end mark of a tar archive. Usually there is padding, which is
-// read up to the checksum of the compression. But another archive may follow, and some
-// unpackers go on with it (GNU tar with --ignore-zeros). nextTar returns nil if there is none.
+// nextTar returns a reader of the archive that follows a tar archive in a stream, or nil if
+// there is none. Some unpackers read such an archive (GNU tar with --ignore-zeros). Usually
+// only padding follows, which nextTar reads up to the checksum of the compression.
 func (in inspection) nextTar(path string, r io.Reader, p pass) (io.Reader, error) {
 	rest := bufio.NewReaderSize(r, 32<<10)
-	kept := in.keepEnd(maxTotal) // the offset is not known, only that it is behind the archive
-	var block [tarBlock]byte
+
+	// The offset in the file is unknown. All that matters is that the archive lies before it.
+	tailBuffer := in.newTailBuffer(maxTotal)
+
+	var block [tarBlockSize]byte
 	for {
 		head, err := fill(block[:], rest)
-		if err != nil && err != io.EOF {
-			return nil, at(path, err)
+		if ignoreEOF(err) != nil {
+			return nil, errorAt(path, err)
 		}
 		if hasTarChecksum(head) {
 			return io.MultiReader(bytes.NewReader(head), rest), nil
 		}
-		if _, err := kept.Write(head); err != nil {
-			return nil, at(path, err)
+		if _, err := tailBuffer.Write(head); err != nil {
+			return nil, errorAt(path, err)
 		}
-		if err != io.EOF {
-			continue
+		if err == io.EOF {
+			break
 		}
-		if p.ending || p.part == archives {
-			return nil, nil
-		}
-		end := kept.end()
-		end.data = bytes.Clone(end.data) // checkEnd uses the buffer again
-		return nil, in.checkEnd(path, end)
 	}
+
+	if p.tailInspected || p.selection == onlyArchives {
+		return nil, nil
+	}
+	tail := tailBuffer.tail()
+	tail.data = bytes.Clone(tail.data) // checkTail reuses the buffer
+	return nil, in.checkTail(path, tail)
 }
 
-// An endNoticed remembers whether its reader was read to the end.
-type endNoticed struct {
+// An eofReader remembers whether r was read to its end.
+type eofReader struct {
 	r     io.Reader
-	ended bool
+	atEOF bool
 }
 
-func (e *endNoticed) Read(p []byte) (int, error) {
+func (e *eofReader) Read(p []byte) (int, error) {
 	n, err := e.r.Read(p)
-	e.ended = e.ended || n == 0 && err == io.EOF
+	e.atEOF = e.atEOF || n == 0 && err == io.EOF
 	return n, err
 }
 
-// tarMembers reads a tar archive up to its end mark. Its first member has the given number,
-// and the number after its last member is returned.
-func (in inspection) tarMembers(path string, r io.Reader, number int, p pass) (next int, result passed, err error) {
-	end := &endNoticed{r: r}
-	tr := tar.NewReader(newTarBlocks(end))
+// inspectTarMembers inspects the members of a tar archive up to its end marker. Members are
+// counted from number, and next is the number to continue with.
+func (in inspection) inspectTarMembers(
+	path string, r io.Reader, number int, p pass,
+) (next int, result passResult, err error) {
+	input := &eofReader{r: r}
+	tr := tar.NewReader(newTarChecker(input))
+
 	for ; ; number++ {
 		h, err := tr.Next()
-		if err == io.EOF && end.ended { // archive/tar needs no end mark, and the rest may be missing
-			err = errors.New("cut short: no mark at the end of the archive")
-		}
-		if err == io.EOF {
+		if err == io.EOF && input.atEOF {
+			// archive/tar accepts this, but the rest of the archive may be missing.
+			err = errors.New("cut short: no end marker")
+		} else if err == io.EOF {
 			return number, result, nil
 		}
-		file := false
-		if err == nil {
-			file, err = isFile(h)
-		}
 		if err != nil {
-			return number, passed{}, at(path, err)
+			return number, passResult{}, errorAt(path, err)
 		}
-		if !file || p.used[number] {
+
+		isRegular, err := isFile(h)
+		if err != nil {
+			return number, passResult{}, errorAt(path, err)
+		}
+		if !isRegular || p.skip[number] {
 			continue
 		}
 
 		name := strings.TrimPrefix(h.Name, "./")
-		result.images = result.images || name == layoutFile || name == dockerFile
-		left, err := in.member(path, h.Name, tr, p)
-		if err != nil {
-			return number, passed{}, err
+		if name == layoutFile || name == dockerFile {
+			result.hasImages = true
 		}
-		result.postponed = result.postponed || left.postponed
-		result.behind = result.behind || left.behind
+
+		found, err := in.inspectMember(path, h.Name, tr, p)
+		if err != nil {
+			return number, passResult{}, err
+		}
+		result.add(found)
 	}
 }
 
-// isFile reports whether a member of a tar archive is a file when it is unpacked. The
-// target of a hard link is a member too. Unpackers make a file of what they do not know,
-// as POSIX wants it, and do not know the same types.
+// isFile reports whether a member of a tar archive is a file when it is unpacked. The target of
+// a hard link is a member itself. Unpackers write a file for members of a type that they do not
+// know, as POSIX requires, and they know different types.
 func isFile(h *tar.Header) (bool, error) {
 	switch h.Typeflag {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
 		return false, nil
 	case 'M', 'N', 'X': // the rest of a file, names for other members, an extended header of Solaris
 		name := Printable(h.Name[:min(len(h.Name), maxName)])
-		return false, fmt.Errorf("%s: a member of type %q, which cannot be read", name, h.Typeflag)
+		return false, fmt.Errorf("%s: unsupported member type %q", name, h.Typeflag)
 	}
+
 	if len(h.Name) > maxName {
-		return false, fmt.Errorf("a name of %d bytes", len(h.Name))
+		return false, fmt.Errorf("member name of %d bytes is too long", len(h.Name))
 	}
 	return true, nil
 }

@@ -13,26 +13,27 @@ import (
 )
 
 const (
-	maxRedirects    = 10        // as many as Go's own client follows
-	maxHeaders      = 256 << 10 // bytes of the headers of an answer; signed addresses have some KB
-	maxForeign      = 2048      // bytes of an error message from a registry
+	maxRedirects    = 10        // the limit of http.Client
+	maxHeaders      = 256 << 10 // bytes of the headers of a response; signed URLs have a few KB
+	maxForeignError = 2048      // bytes of an error message from a registry
+
 	registryWait    = time.Minute
-	registryMinimum = 4 << 10 // bytes a second
+	registryMinRate = 4 << 10 // bytes per second
 )
 
-// A patience says how long to wait for a registry. The time that a registry takes for a
-// request uses up the wait, and the bytes that it sends give time back, so that a large blob
-// on a slow line is fine and one byte a second is not.
+// A patience limits the time spent waiting for a registry during a request. Waiting uses up
+// the time, and the bytes that arrive give some back. So a large blob on a slow connection is
+// fine, but one byte per second is not.
 type patience struct {
 	wait    time.Duration
-	minimum int64 // bytes a second that never use up the wait
+	minRate int64 // bytes per second that give back as much time as they take
 }
 
-// errPatience is the cause of a request that was given up.
-var errPatience = errors.New("the registry takes too long")
+// errTooSlow is the cause of a request that was canceled.
+var errTooSlow = errors.New("registry too slow")
 
-// A registryTransport bounds what a registry can make a client do. The library follows
-// redirects without end and waits as long as the context lets it.
+// A registryTransport limits what a registry can make a client do. The library follows
+// redirects without end, and it waits as long as the context allows.
 type registryTransport struct {
 	base http.RoundTripper
 	patience
@@ -54,28 +55,38 @@ func (t registryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 
 	ctx, cancel := context.WithCancelCause(r.Context())
-	w := &requestWatch{ctx: ctx, cancel: cancel, patience: t.patience, left: t.wait, host: r.URL.Host}
-	w.begin()
-	answer, err := t.base.RoundTrip(r.Clone(ctx))
-	w.end(0)
+	w := &stopwatch{
+		patience: t.patience,
+		ctx:      ctx,
+		cancel:   cancel,
+		host:     r.URL.Host,
+		left:     t.wait,
+	}
+	w.start()
+	response, err := t.base.RoundTrip(r.Clone(ctx))
+	w.stop(0)
 	if err != nil {
 		cancel(nil)
 		return nil, w.explain(err)
 	}
 
 	limit := bodyLimit(r.Context())
-	if answer.ContentLength > limit {
-		_ = answer.Body.Close() // it is not read
+	if response.ContentLength > limit {
+		_ = response.Body.Close() // it is not read
 		cancel(nil)
-		return nil, fmt.Errorf("%s announces %d bytes where at most %d can be right",
-			r.URL.Host, answer.ContentLength, limit)
+		return nil, fmt.Errorf("%s announces %d bytes, expected at most %d",
+			r.URL.Host, response.ContentLength, limit)
 	}
 
-	answer.Body = &watchedBody{answer.Body, w, limit}
-	return answer, nil
+	response.Body = &timedBody{
+		ReadCloser: response.Body,
+		stopwatch:  w,
+		left:       limit,
+	}
+	return response, nil
 }
 
-// checkRedirects fails if a request follows too many redirects, or a redirect from https to
+// checkRedirects returns an error if r follows too many redirects, or a redirect from https to
 // a scheme without encryption.
 func checkRedirects(r *http.Request) error {
 	count := 0
@@ -91,11 +102,11 @@ func checkRedirects(r *http.Request) error {
 	return nil
 }
 
-// bodyLimitKey is the context key of the size that an answer may have.
+// bodyLimitKey is the context key of the largest size that a response may have.
 type bodyLimitKey struct{}
 
-// withBodyLimit allows answers of size bytes, but at least of maxDocument: requests for a
-// blob are also answered with errors and tokens.
+// withBodyLimit returns a context that allows responses of size bytes, or of maxDocument bytes
+// if that is more. Requests for a blob also lead to responses with errors and tokens.
 func withBodyLimit(ctx context.Context, size int64) context.Context {
 	return context.WithValue(ctx, bodyLimitKey{}, max(size, maxDocument))
 }
@@ -107,8 +118,9 @@ func bodyLimit(ctx context.Context) int64 {
 	return maxDocument
 }
 
-// A requestWatch ends a request when the registry has used up its time.
-type requestWatch struct {
+// A stopwatch measures the time spent waiting for a registry during a request, and cancels the
+// request when the time is used up.
+type stopwatch struct {
 	patience
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -120,63 +132,62 @@ type requestWatch struct {
 	timer *time.Timer
 }
 
-// begin starts the clock, before waiting for the registry.
-func (w *requestWatch) begin() {
+// start is called before waiting for the registry.
+func (w *stopwatch) start() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
 	w.since = time.Now()
 	if w.timer == nil {
-		cancel := w.cancel
-		w.timer = time.AfterFunc(w.left, func() { cancel(errPatience) })
+		w.timer = time.AfterFunc(w.left, func() { w.cancel(errTooSlow) })
 	} else {
 		w.timer.Reset(w.left)
 	}
 }
 
-// end stops the clock, after the registry has sent that many bytes.
-func (w *requestWatch) end(sent int) {
+// stop is called when the registry has sent n bytes.
+func (w *stopwatch) stop(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
 	w.timer.Stop()
 	w.left -= time.Since(w.since)
-	w.left += time.Duration(int64(sent) * int64(time.Second) / w.minimum)
+	w.left += time.Duration(int64(n) * int64(time.Second) / w.minRate)
 	w.left = min(w.left, w.wait)
 }
 
-// explain returns the error of a request, which is errPatience if the watch has ended it.
-func (w *requestWatch) explain(err error) error {
-	if errors.Is(context.Cause(w.ctx), errPatience) {
-		return fmt.Errorf("%s: %w: it sends less than %d bytes a second for %s", w.host, errPatience, w.minimum, w.wait)
+// explain returns the error of a request, which is errTooSlow if the stopwatch canceled it.
+func (w *stopwatch) explain(err error) error {
+	if !errors.Is(context.Cause(w.ctx), errTooSlow) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%s: %w: less than %d bytes per second for %s", w.host, errTooSlow, w.minRate, w.wait)
 }
 
-// A watchedBody is the body of an answer whose reads a requestWatch times.
-type watchedBody struct {
+// A timedBody is the body of a response. A stopwatch measures how long its reads take.
+type timedBody struct {
 	io.ReadCloser
-	watch *requestWatch
-	left  int64
+	stopwatch *stopwatch
+	left      int64 // bytes that may still be read
 }
 
-func (b *watchedBody) Read(p []byte) (int, error) {
-	b.watch.begin()
+func (b *timedBody) Read(p []byte) (int, error) {
+	b.stopwatch.start()
 	n, err := b.ReadCloser.Read(p)
-	b.watch.end(n)
+	b.stopwatch.stop(n)
 
 	b.left -= int64(n)
 	if b.left < 0 {
-		return 0, fmt.Errorf("%s sends more than it announced", b.watch.host)
+		return 0, fmt.Errorf("%s sends more than was expected", b.stopwatch.host)
 	}
 
 	if err != nil && err != io.EOF {
-		err = b.watch.explain(err)
+		err = b.stopwatch.explain(err)
 	}
 	return n, err
 }
 
-func (b *watchedBody) Close() error {
-	defer b.watch.cancel(nil)
+func (b *timedBody) Close() error {
+	defer b.stopwatch.cancel(nil)
 	return b.ReadCloser.Close()
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/org/go-static-release/build/static"
 )
 
-// marked is a small program for linux/amd64 that needs a loader, whose name tells programs
-// apart. What is from its 64th byte to its 512th is free.
+// marked returns a small program for linux/amd64 that needs a loader. The name of the loader
+// tells programs apart. Bytes 64 to 511 are not used.
 func marked(mark string) []byte {
 	loader := "/lib/" + mark + "\x00"
 	program := make([]byte, 1024)
@@ -44,12 +44,13 @@ func marked(mark string) []byte {
 		le.PutUint64(program[at+40:], size)
 		le.PutUint64(program[at+48:], 1)
 	}
+
 	segment(512, 3, 4, 800, uint64(len(loader))) // PT_INTERP
 	segment(568, 1, 5, 0, uint64(len(program)))  // PT_LOAD
 	return program
 }
 
-// marksOf looks at a file and returns the marks of the programs that were found.
+// marksOf inspects path and returns the marks of the programs that are found.
 func marksOf(t *testing.T, path string) (marks []string, err error) {
 	t.Helper()
 	err = Path(t.Context(), path, func(f Found) error {
@@ -66,8 +67,9 @@ func markOf(f *static.File) string {
 	return strings.TrimPrefix(f.Interpreter, "/lib/")
 }
 
-// An unpacker is a command of the shell that unpacks $1 into the directory where it is
-// started, or a program in Python that does so: starting that for every file takes too long.
+// An unpacker unpacks a file into the current directory. It is a shell command, which gets the
+// file as $1, or a program in Python, which gets it as name. Python is started only once for all
+// files, because starting it takes long.
 type unpacker struct {
 	tool    string
 	command string
@@ -122,42 +124,74 @@ for i, m in enumerate(z.infolist()):
 	},
 }
 
-// all is the command that unpacks files, each into a directory of its number.
-func (u unpacker) all(paths []string) []string {
+// pythonUnpacker runs a program, given as a string literal, for each file in its arguments.
+const pythonUnpacker = `
+import os, sys
+top = os.getcwd()
+for number, name in enumerate(sys.argv[1:]):
+    os.mkdir(str(number))
+    os.chdir(str(number))
+    try:
+        exec(%q)
+    except Exception:
+        pass
+    os.chdir(top)
+`
+
+// shellUnpacker runs a command for each file in its arguments.
+const shellUnpacker = `
+n=0
+for f; do
+	mkdir $n
+	(cd $n && set -- "$f" && %s) </dev/null >/dev/null 2>&1
+	n=$((n+1))
+done
+chmod -R u+rwX .
+`
+
+// argv returns the command that unpacks files, each into a directory named by its index.
+func (u unpacker) argv(paths []string) []string {
 	if u.tool == "python3" {
-		program := "import os, sys\ntop = os.getcwd()\nfor number, name in enumerate(sys.argv[1:]):\n    os.mkdir(str(number))\n    os.chdir(str(number))\n    try:\n        exec(" +
-			fmt.Sprintf("%q", u.command) + ")\n    except Exception:\n        pass\n    os.chdir(top)\n"
+		program := fmt.Sprintf(pythonUnpacker, u.command)
 		return append([]string{"python3", "-I", "-c", program}, paths...)
 	}
-	script := `n=0; for f; do mkdir $n; (cd $n && set -- "$f" && ` + u.command + `) </dev/null >/dev/null 2>&1; n=$((n+1)); done; chmod -R u+rwX .`
+
+	script := fmt.Sprintf(shellUnpacker, u.command)
 	return append([]string{"sh", "-c", script, "sh"}, paths...)
 }
 
-// A made is a program that an unpacker makes a file of.
-type made struct{ command, mark string }
+// An unpackedProgram is a program that an unpacker writes.
+type unpackedProgram struct {
+	command string // of the unpacker
+	mark    string
+}
 
-// unpacked are the programs in each of some files. What the unpackers say does not
-// matter, nor how they end.
-func unpacked(t *testing.T, kind string, paths []string) [][]made {
+// unpackAll returns the programs that the unpackers for a kind of archive write, for each of
+// the files. The output and the exit status of the unpackers do not matter.
+func unpackAll(t *testing.T, kind string, paths []string) [][]unpackedProgram {
 	t.Helper()
-	result := make([][]made, len(paths))
+	result := make([][]unpackedProgram, len(paths))
+
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, u := range unpackers[kind] {
 		if _, err := exec.LookPath(u.tool); err != nil {
 			continue
 		}
+
 		dir := t.TempDir()
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			argv := u.all(paths)
+
+			argv := u.argv(paths)
 			cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 			cmd.Dir = dir
 			out, err := cmd.CombinedOutput()
 			if ctx.Err() != nil {
 				t.Errorf("%s: %v, %s", u.command, err, out)
 			}
+
 			mu.Lock()
 			defer mu.Unlock()
 			for i := range paths {
@@ -166,16 +200,17 @@ func unpacked(t *testing.T, kind string, paths []string) [][]made {
 					t.Errorf("%s: %v", u.command, err)
 				}
 				for _, mark := range marks {
-					result[i] = append(result[i], made{u.command, mark})
+					result[i] = append(result[i], unpackedProgram{u.command, mark})
 				}
 			}
 		})
 	}
 	wg.Wait()
+
 	return result
 }
 
-// marksBelow are the marks of all programs in a directory.
+// marksBelow returns the marks of all programs in a directory.
 func marksBelow(dir string) (marks []string, err error) {
 	err = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -187,20 +222,21 @@ func marksBelow(dir string) (marks []string, err error) {
 		}
 		return nil
 	})
+
 	return marks, err
 }
 
-// missingTools skips a test, or says what it goes without.
-func missingTools(t *testing.T, kind string) {
+// logMissingTools logs the unpackers for a kind of archive that are not installed.
+func logMissingTools(t *testing.T, kind string) {
 	t.Helper()
+
 	var missing []string
-	all := 0
 	for _, u := range unpackers[kind] {
-		all++
 		if _, err := exec.LookPath(u.tool); err != nil {
 			missing = append(missing, u.tool)
 		}
 	}
+
 	slices.Sort(missing)
 	missing = slices.Compact(missing)
 	if len(missing) > 0 {
@@ -208,39 +244,44 @@ func missingTools(t *testing.T, kind string) {
 	}
 }
 
-// A crafted archive is one of which unpackers may make different files.
+// A crafted archive is one from which unpackers may write different files.
 type crafted struct {
 	name string
 	data []byte
 	want string // marks that are found, or a part of the error
 }
 
-// compare looks at crafted archives. It must find what is wanted, and every program that
-// any unpacker here makes a file of, unless it says that something is wrong.
+// compare inspects crafted archives. This must have the wanted result, and it must find every
+// program that an unpacker on this machine writes, or return an error.
 func compare(t *testing.T, kind, ending string, cases []crafted) {
 	t.Helper()
-	missingTools(t, kind)
+	logMissingTools(t, kind)
+
 	paths := make([]string, len(cases))
 	for i, c := range cases {
 		paths[i] = write(t, "x"+ending, c.data)
 	}
-	others := unpacked(t, kind, paths)
+	unpacked := unpackAll(t, kind, paths)
 
 	for i, c := range cases {
 		marks, err := marksOf(t, paths[i])
 		got := strings.Join(marks, " ")
+		isRight := got == c.want
 		if err != nil {
 			got = err.Error()
+			isRight = c.want != "" && strings.Contains(got, c.want)
 		}
-		if err == nil && got != c.want || err != nil && (c.want == "" || !strings.Contains(got, c.want)) {
+		if !isRight {
 			t.Errorf("%s: %q, expected %q", c.name, got, c.want)
 		}
-		for _, made := range others[i] {
+
+		for _, program := range unpacked[i] {
 			if os.Getenv("SHOW_UNPACKED") != "" {
-				t.Logf("%s: %s: %.40s", c.name, made.mark, made.command)
+				t.Logf("%s: %s: %.40s", c.name, program.mark, program.command)
 			}
-			if err == nil && !slices.Contains(marks, made.mark) {
-				t.Errorf("%s: %s makes a file of %s, and only %q was looked at", c.name, made.command, made.mark, marks)
+			if err == nil && !slices.Contains(marks, program.mark) {
+				t.Errorf("%s: %s writes %s, and only %q was found",
+					c.name, program.command, program.mark, marks)
 			}
 		}
 	}

@@ -18,53 +18,61 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// The records of a zip archive that are looked for, and their lengths (APPNOTE.TXT, 4.3).
 const (
-	zipLocal     = "PK\x03\x04" // before the content of each member
-	zipDirectory = "PK\x01\x02" // one for each member, all in a row
-	zipEndMagic  = "PK\x05\x06"
-	zip64End     = "PK\x06\x06"
-	zip64Locator = "PK\x06\x07"
-	zipDataEnd   = "PK\x07\x08" // behind a member whose sizes were not known before
+	// Records of a zip archive (APPNOTE.TXT, 4.3).
+	zipLocalMagic      = "PK\x03\x04" // local header, before the content of a member
+	zipDirectoryMagic  = "PK\x01\x02" // entry of the central directory
+	zipEndMagic        = "PK\x05\x06" // end record, after the central directory
+	zip64EndMagic      = "PK\x06\x06"
+	zip64LocatorMagic  = "PK\x06\x07"
+	zipDescriptorMagic = "PK\x07\x08" // after the content, if its size was not known before
 
-	zipLocalLen   = 30
-	zipEndLen     = 22
-	zip64EndLen   = 56
-	zipLocatorLen = 20
+	// The lengths of these records, not counting parts of variable length.
+	zipLocalLen     = 30
+	zipEndLen       = 22
+	zip64EndLen     = 56
+	zip64LocatorLen = 20
 
-	zipTail    = 1<<16 - 1 + zipEndLen // where the end record is: a comment may be behind it
-	maxZipEnds = 16                    // of one file
+	// zipTailLen is the number of bytes at the end of a file in which unpackers look for the
+	// end record. It may be followed by a comment.
+	zipTailLen = 1<<16 - 1 + zipEndLen
 
-	zipEncrypted   = 1 | 1<<6 | 1<<13 // flags of a member
-	zipSizesBehind = 1 << 3
-	zipUnknown     = math.MaxUint32 // a size that is in another field
+	maxZipEnds = 16 // end records of one file
+
+	// Flags of a member.
+	zipEncrypted     = 1 | 1<<6 | 1<<13
+	zipHasDescriptor = 1 << 3
+
+	// zipIn64 replaces a size or an offset that is stored in a 64-bit field elsewhere.
+	zipIn64 = math.MaxUint32
 )
 
-// beginsAsZip reports whether a file begins with a member of a zip archive. There may be a
-// mark before it, from when archives were split over several disks.
+// beginsAsZip reports whether a file begins with a member of a zip archive. A marker may
+// precede it, from when archives were split over several disks.
 func beginsAsZip(head []byte) bool {
-	for _, mark := range []string{"", zipDataEnd, "PK00"} {
-		if bytes.HasPrefix(head, []byte(mark+zipLocal)) {
+	for _, marker := range []string{"", zipDescriptorMagic, "PK00"} {
+		if bytes.HasPrefix(head, []byte(marker+zipLocalMagic)) {
 			return true
 		}
 	}
 	return false
 }
 
-// A zipEnd is an end record and the directory that it leads to.
+// A zipEnd is an end record and a central directory that it leads to.
 type zipEnd struct {
-	pos       int64 // of the record
+	pos       int64 // offset of the end record
 	directory int64 // offset of the directory
-	base      int64 // length of what precedes the archive, by its own account
+	base      int64 // number of bytes before the archive, according to the archive itself
 }
 
-// isTarMember reports whether the archive is the last member of a tar archive, as which it
-// is inspected.
+// isTarMember reports whether the archive is the last member of a tar archive. If so, it is
+// inspected as that member.
 func (e zipEnd) isTarMember(f io.ReaderAt) bool {
-	head := make([]byte, headSize)
 	if e.base < headSize {
 		return false
 	}
+
+	head := make([]byte, headSize)
 	if _, err := f.ReadAt(head, e.base-headSize); err != nil || !hasTarChecksum(head) {
 		return false
 	}
@@ -72,32 +80,33 @@ func (e zipEnd) isTarMember(f io.ReaderAt) bool {
 	return ok && e.pos < e.base+length
 }
 
-// zipEnds returns the end records that lead to a directory with at least one member. Most
-// unpackers take the last record, whatever the length of its comment; others do not.
+// zipEnds returns the end records that lead to a directory with at least one member, the last
+// one first. Most unpackers use the last one, even if its comment has the wrong length, but
+// some do not.
 func (in inspection) zipEnds(f io.ReaderAt, size int64) ([]zipEnd, error) {
-	tail := in.probe.tail[:min(size, zipTail)]
+	tail := in.probe.tail[:min(size, zipTailLen)]
 	start := size - int64(len(tail))
 	if n, err := f.ReadAt(tail, start); n < len(tail) {
 		return nil, err
 	}
 
-	var places []int
-	for at := 0; ; {
-		i := bytes.Index(tail[at:], []byte(zipEndMagic))
+	var offsets []int // of end records in tail
+	for from := 0; ; {
+		i := bytes.Index(tail[from:], []byte(zipEndMagic))
 		if i < 0 {
 			break
 		}
-
-		places = append(places, at+i)
-		at += i + len(zipEndMagic)
+		offsets = append(offsets, from+i)
+		from += i + len(zipEndMagic)
 	}
 
 	var ends []zipEnd
-	for _, i := range slices.Backward(places) {
-		if len(tail)-i < zipEndLen {
+	for _, off := range slices.Backward(offsets) {
+		if len(tail)-off < zipEndLen {
 			continue
 		}
-		found, err := readZipEnd(f, start+int64(i), tail[i:i+zipEndLen])
+
+		found, err := readZipEnd(f, start+int64(off), tail[off:off+zipEndLen])
 		if err != nil {
 			return nil, err
 		}
@@ -107,46 +116,58 @@ func (in inspection) zipEnds(f io.ReaderAt, size int64) ([]zipEnd, error) {
 				ends = append(ends, end)
 			}
 		}
+
 		if len(ends) > maxZipEnds {
-			return nil, errors.New("more ends of a zip archive than can be inspected")
+			return nil, errors.New("too many end records of zip archives")
 		}
 	}
 	return ends, nil
 }
 
-// readZipEnd returns the directories that an end record leads to. A directory is right
-// before the record, where its size says, or at the offset that the record gives, which is
-// wrong if something precedes the archive. A zip64 record counts too, needed or not.
+// A zipPointer is what an end record says about the position of the directory.
+type zipPointer struct {
+	end    int64 // the offset of the record itself, where the directory should end
+	size   int64 // of the directory
+	offset int64 // of the directory, from the start of the archive
+}
+
+// readZipEnd returns the directories that the end record at offset pos leads to.
+//
+// Some unpackers look for a directory right before the record, at the distance given by its
+// size. Others use the offset, which is wrong if something precedes the archive. A zip64 record
+// is considered even if it is not needed, because some unpackers do so.
 func readZipEnd(f io.ReaderAt, pos int64, record []byte) ([]zipEnd, error) {
 	le := binary.LittleEndian
-	type directory struct{ end, size, offset int64 }
-	places := []directory{{pos, int64(le.Uint32(record[12:])), int64(le.Uint32(record[16:]))}}
+	pointers := []zipPointer{{
+		end:    pos,
+		size:   int64(le.Uint32(record[12:])),
+		offset: int64(le.Uint32(record[16:])),
+	}}
 
-	if at := pos - zipLocatorLen - zip64EndLen; at >= 0 {
-		large := make([]byte, zip64EndLen+zipLocatorLen)
-		if _, err := f.ReadAt(large, at); err != nil {
-			return nil, err
+	large, err := readZip64End(f, pos)
+	if err != nil {
+		return nil, err
+	}
+	if large != nil {
+		if pointers[0].size == zipIn64 || pointers[0].offset == zipIn64 {
+			pointers = nil // refers to the zip64 record
 		}
-		if string(large[:4]) == zip64End && string(large[zip64EndLen:][:4]) == zip64Locator {
-			if places[0].size == zipUnknown || places[0].offset == zipUnknown {
-				places = nil // it refers to this one
-			}
-			places = append(places, directory{at, int64(le.Uint64(large[40:])), int64(le.Uint64(large[48:]))})
-		}
+		pointers = append(pointers, *large)
 	}
 
 	var ends []zipEnd
-	for _, d := range places {
-		for _, start := range []int64{d.end - d.size, d.offset} {
-			if start < 0 || start > d.end-int64(len(zipDirectory)) {
+	for _, p := range pointers {
+		for _, start := range []int64{p.end - p.size, p.offset} {
+			if start < 0 || start > p.end-int64(len(zipDirectoryMagic)) {
 				continue
 			}
-			magic := make([]byte, len(zipDirectory))
+			magic := make([]byte, len(zipDirectoryMagic))
 			if _, err := f.ReadAt(magic, start); err != nil {
 				return nil, err
 			}
-			end := zipEnd{pos, start, start - d.offset}
-			if string(magic) == zipDirectory && !slices.Contains(ends, end) {
+
+			end := zipEnd{pos: pos, directory: start, base: start - p.offset}
+			if string(magic) == zipDirectoryMagic && !slices.Contains(ends, end) {
 				ends = append(ends, end)
 			}
 		}
@@ -154,59 +175,90 @@ func readZipEnd(f io.ReaderAt, pos int64, record []byte) ([]zipEnd, error) {
 	return ends, nil
 }
 
-// readZip reads a zip archive.
+// readZip64End reads the zip64 record that may precede the end record at offset pos, together
+// with its locator. It returns nil if there is none.
+func readZip64End(f io.ReaderAt, pos int64) (*zipPointer, error) {
+	start := pos - zip64LocatorLen - zip64EndLen
+	if start < 0 {
+		return nil, nil
+	}
+
+	record := make([]byte, zip64EndLen+zip64LocatorLen)
+	if _, err := f.ReadAt(record, start); err != nil {
+		return nil, err
+	}
+	locator := record[zip64EndLen:]
+	if string(record[:4]) != zip64EndMagic || string(locator[:4]) != zip64LocatorMagic {
+		return nil, nil
+	}
+
+	le := binary.LittleEndian
+	return &zipPointer{
+		end:    start,
+		size:   int64(le.Uint64(record[40:])),
+		offset: int64(le.Uint64(record[48:])),
+	}, nil
+}
+
+// readZip inspects a zip archive.
 func readZip(in inspection, path string, f io.ReaderAt, size int64) error {
 	ends, err := in.zipEnds(f, size)
 	if err != nil {
-		return at(path, err)
+		return errorAt(path, err)
 	}
 	if len(ends) == 0 {
-		return in.emptyZip(path, f, size)
+		return in.checkEmptyZip(path, f, size)
 	}
 
 	var errs []error
 	var members []zipMember
 	for i, end := range ends {
+		// Unpackers choose different directories.
 		if i > 0 && end.pos == ends[i-1].pos {
-			// Which one is read depends on the unpacker.
-			err := fmt.Errorf("two directories of a zip archive, at 0x%x and at 0x%x", ends[i-1].directory, end.directory)
-			errs = append(errs, at(path, err))
+			err := fmt.Errorf("two directories in one zip archive, at 0x%x and at 0x%x",
+				ends[i-1].directory, end.directory)
+			errs = append(errs, errorAt(path, err))
 			continue
 		}
-		// An end in a member is that of an archive in the archive.
+
+		// An end record inside a member belongs to an archive inside the archive.
 		isInside := func(m zipMember) bool { return m.content <= end.pos && end.pos < m.end() }
 		if slices.ContainsFunc(members, isInside) {
 			continue
 		}
-		found, err := in.zipFrom(path, f, end)
-		if in.over(err) {
+
+		found, err := in.readZipAt(path, f, end)
+		if in.isFatal(err) {
 			return err
 		}
-		if i < len(ends)-1 {
+		errs = append(errs, err)
+
+		isLast := i == len(ends)-1
+		if !isLast { // members take memory
 			members = append(members, found...)
 		}
-		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// emptyZip is an error unless f is a zip archive without members.
-func (in inspection) emptyZip(path string, f io.ReaderAt, size int64) error {
-	zr, err := zip.NewReader(&limitedAt{in.ctx, f, maxDirectory}, size)
-	if err == nil && len(zr.File) > 0 {
-		err = errors.New("the directory of a zip archive is not where its end says")
-	}
+// checkEmptyZip returns an error unless f is a zip archive without members.
+func (in inspection) checkEmptyZip(path string, f io.ReaderAt, size int64) error {
+	limited := &limitedReaderAt{ctx: in.ctx, r: f, left: maxDirectory}
+	zr, err := zip.NewReader(limited, size)
 	if err != nil {
-		return at(path, err)
+		return errorAt(path, err)
+	}
+	if len(zr.File) > 0 {
+		return errorAt(path, errors.New("the end record of the zip archive does not lead to its directory"))
 	}
 
 	var head [8]byte
 	n, err := f.ReadAt(head[:], 0)
 	if err := ignoreEOF(err); err != nil {
-		return at(path, err)
+		return errorAt(path, err)
 	}
 	if beginsAsZip(head[:n]) {
-		return at(path, errors.New("a member that is not in the directory of the zip archive"))
+		return errorAt(path, errors.New("member at 0x0 is not in the directory of the zip archive"))
 	}
 	return nil
 }
@@ -218,37 +270,37 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// A zipView is a file that ends after one end record, without its comment, so that
-// archive/zip finds no other. It remembers the offset of the last read, because archive/zip
-// does not tell where the header of a member is.
+// A zipView is a file that ends after one end record, without its comment, so that archive/zip
+// finds no other end record. It remembers the offset of the last read, because archive/zip
+// does not say where the local header of a member is.
 //
-// Most reads are of a few bytes next to one another, so a window of the file is kept.
+// Most reads are of a few bytes close to each other, so a part of the file is kept in memory.
 type zipView struct {
 	f    io.ReaderAt
-	end  int64 // of the record
-	last int64
+	end  int64 // of the end record
+	last int64 // offset of the last read
 
 	window   []byte
-	windowAt int64 // where the window begins
+	windowAt int64 // offset of window
 
-	header []byte // of a member, a buffer
+	header []byte // reused for local headers
 }
 
-// zipWindow is how many bytes of the file a zipView keeps.
-const zipWindow = 8 << 10
+// zipWindowLen is the length of the window of a zipView.
+const zipWindowLen = 8 << 10
 
 func (v *zipView) ReadAt(p []byte, off int64) (int, error) {
 	v.last = off
-	if len(p) > zipWindow/2 {
-		return v.read(p, off)
+	if len(p) > zipWindowLen/2 {
+		return v.readFile(p, off)
 	}
 
-	inWindow := off >= v.windowAt && off+int64(len(p)) <= v.windowAt+int64(len(v.window))
-	if !inWindow {
+	isInWindow := off >= v.windowAt && off+int64(len(p)) <= v.windowAt+int64(len(v.window))
+	if !isInWindow {
 		if v.window == nil {
-			v.window = make([]byte, zipWindow)
+			v.window = make([]byte, zipWindowLen)
 		}
-		n, err := v.read(v.window[:zipWindow], off)
+		n, err := v.readFile(v.window[:zipWindowLen], off)
 		v.window = v.window[:n]
 		v.windowAt = off
 		if n < len(p) {
@@ -259,52 +311,58 @@ func (v *zipView) ReadAt(p []byte, off int64) (int, error) {
 	return copy(p, v.window[off-v.windowAt:]), nil
 }
 
-// read reads the file itself.
-func (v *zipView) read(p []byte, off int64) (int, error) {
+// readFile reads from the file instead of the window.
+func (v *zipView) readFile(p []byte, off int64) (int, error) {
 	if off >= v.end {
 		return 0, io.EOF
 	}
-	short := int64(len(p)) > v.end-off
-	if short {
+	isShort := int64(len(p)) > v.end-off
+	if isShort {
 		p = p[:v.end-off]
 	}
 
 	n, err := v.f.ReadAt(p, off)
+
+	// The last two bytes are the length of the comment.
 	for i := max(v.end-2-off, 0); i < int64(n); i++ {
-		p[i] = 0 // the length of the comment
+		p[i] = 0
 	}
-	if err == nil && short {
+	if err == nil && isShort {
 		err = io.EOF
 	}
 	return n, err
 }
 
-// A zipMember is a member of a zip archive as its directory and the header before its
-// content describe it.
+// A zipMember is a member of a zip archive, as its entry in the directory and its local header
+// describe it.
 type zipMember struct {
 	*zip.File
-	start, content int64 // of the header and of what is behind it
-	sizesBehind    bool
+	start         int64 // offset of the local header
+	content       int64 // offset of the content
+	hasDescriptor bool  // the sizes follow the content
 }
 
+// end returns the offset of the end of the content.
 func (m zipMember) end() int64 { return m.content + int64(m.CompressedSize64) }
 
-// zipFrom reads the zip archive that an end record leads to, and returns its members.
-func (in inspection) zipFrom(path string, f io.ReaderAt, end zipEnd) ([]zipMember, error) {
+// readZipAt inspects the zip archive that an end record leads to, and returns its members.
+func (in inspection) readZipAt(path string, f io.ReaderAt, end zipEnd) ([]zipMember, error) {
+	// archive/zip holds the whole directory in memory, whatever number of members it has.
 	view := &zipView{f: f, end: end.pos + zipEndLen}
-	r := &limitedAt{in.ctx, view, maxDirectory} // all of the directory is held in memory, with any number of members
-	zr, err := zip.NewReader(r, view.end)
-	if errors.Is(err, errLimit) {
-		err = errors.New("more members than can be inspected")
-	}
-	if err == nil && len(zr.File) == 0 {
+	limited := &limitedReaderAt{ctx: in.ctx, r: view, left: maxDirectory}
+	zr, err := zip.NewReader(limited, view.end)
+	switch {
+	case errors.Is(err, errLimit):
+		err = errors.New("too many members in a zip archive")
+	case err == nil && len(zr.File) == 0:
 		err = errors.New("unpackers disagree about where the directory of the zip archive is")
 	}
 	if err != nil {
-		return nil, at(path, err)
+		return nil, errorAt(path, err)
 	}
-	r.left = math.MaxInt64
+	limited.left = math.MaxInt64
 
+	// Check everything before any member is inspected.
 	members := make([]zipMember, 0, len(zr.File))
 	for _, file := range zr.File {
 		if in.ctx.Err() != nil {
@@ -312,35 +370,39 @@ func (in inspection) zipFrom(path string, f io.ReaderAt, end zipEnd) ([]zipMembe
 		}
 		member, err := locateMember(file, view, end)
 		if err != nil {
-			return nil, at(path+"!"+file.Name, err)
+			return nil, errorAt(path+"!"+file.Name, err)
 		}
 		members = append(members, member)
 	}
 	if err := in.checkGaps(members, f, end); err != nil {
-		return nil, at(path, err)
+		return nil, errorAt(path, err)
 	}
 
 	for _, member := range members {
 		if in.ctx.Err() != nil {
 			return nil, context.Cause(in.ctx)
 		}
-		if err := in.zipped(path, member, f); err != nil {
+		if err := in.inspectZipMember(path, member, f); err != nil {
 			return members, err
 		}
 	}
 	return members, nil
 }
 
-// locateMember reads the header before the content of a member. It must say the same as the
-// directory, because unpackers that read from start to end only know the header.
+// locateMember reads the local header of a member. The header must agree with the directory,
+// because unpackers that read an archive from start to end know only the header.
 func locateMember(file *zip.File, view *zipView, end zipEnd) (zipMember, error) {
-	content, err := file.DataOffset()
+	content, err := file.DataOffset() // its last read is of the local header
 	if err != nil {
 		return zipMember{}, err
 	}
-	m := zipMember{File: file, start: view.last, content: content}
+	m := zipMember{
+		File:    file,
+		start:   view.last,
+		content: content,
+	}
 	if file.CompressedSize64 > uint64(end.directory) || m.end() > end.directory {
-		return zipMember{}, errors.New("its content reaches into the directory of the zip archive")
+		return zipMember{}, errors.New("its content overlaps the directory of the zip archive")
 	}
 
 	view.header = slices.Grow(view.header[:0], int(content-m.start))
@@ -351,39 +413,42 @@ func locateMember(file *zip.File, view *zipView, end zipEnd) (zipMember, error) 
 	le := binary.LittleEndian
 	flags := le.Uint16(header[6:])
 	method := le.Uint16(header[8:])
-	m.sizesBehind = flags&zipSizesBehind != 0
+	m.hasDescriptor = flags&zipHasDescriptor != 0
 
-	empty := file.UncompressedSize64 == 0
+	isEmpty := file.UncompressedSize64 == 0
+	isEncrypted := (flags|file.Flags)&zipEncrypted != 0
 	switch {
-	case (flags|file.Flags)&zipEncrypted != 0 && !empty:
-		return zipMember{}, errors.New("it is encrypted, so its content cannot be inspected")
-	case method != file.Method && !empty:
-		return zipMember{}, fmt.Errorf("its header says compression method %d, and the directory says %d",
+	case isEncrypted && !isEmpty:
+		return zipMember{}, errors.New("encrypted content cannot be inspected")
+	case method != file.Method && !isEmpty:
+		return zipMember{}, fmt.Errorf("its header gives compression method %d, but the directory gives %d",
 			method, file.Method)
 	}
 
-	compressed, unpacked := localSizes(header)
-	if m.sizesBehind && compressed == 0 {
+	compressed, uncompressed := localSizes(header)
+	if m.hasDescriptor && compressed == 0 {
 		compressed = file.CompressedSize64
 	}
-	if m.sizesBehind && unpacked == 0 { // macOS knows this one before the other
-		unpacked = file.UncompressedSize64
+	if m.hasDescriptor && uncompressed == 0 { // macOS writes this size, but not the other
+		uncompressed = file.UncompressedSize64
 	}
-	if compressed != file.CompressedSize64 || unpacked != file.UncompressedSize64 {
-		return zipMember{}, fmt.Errorf("its header says %d bytes, compressed %d, and the directory says %d, compressed %d",
-			unpacked, compressed, file.UncompressedSize64, file.CompressedSize64)
+	if compressed != file.CompressedSize64 || uncompressed != file.UncompressedSize64 {
+		return zipMember{}, fmt.Errorf(
+			"its header gives %d bytes (%d compressed), but the directory gives %d (%d compressed)",
+			uncompressed, compressed, file.UncompressedSize64, file.CompressedSize64)
 	}
 	return m, nil
 }
 
-// localSizes returns the sizes in the header of a member. Sizes that do not fit are in an
-// extra field, the unpacked size first.
-func localSizes(header []byte) (compressed, unpacked uint64) {
+// localSizes returns the sizes given in a local header. Large sizes are in an extra field, the
+// uncompressed size first.
+func localSizes(header []byte) (compressed, uncompressed uint64) {
 	le := binary.LittleEndian
 	compressed = uint64(le.Uint32(header[18:]))
-	unpacked = uint64(le.Uint32(header[22:]))
+	uncompressed = uint64(le.Uint32(header[22:]))
 
-	extra := header[zipLocalLen+int(le.Uint16(header[26:])):]
+	nameLen := int(le.Uint16(header[26:]))
+	extra := header[zipLocalLen+nameLen:]
 	for len(extra) >= 4 {
 		tag := le.Uint16(extra)
 		length := int(le.Uint16(extra[2:]))
@@ -393,195 +458,213 @@ func localSizes(header []byte) (compressed, unpacked uint64) {
 		}
 		field := extra[:length]
 		extra = extra[length:]
-		if tag != 1 {
+		if tag != 1 { // zip64
 			continue
 		}
-		if unpacked == zipUnknown && len(field) >= 8 {
-			unpacked = le.Uint64(field)
+
+		if uncompressed == zipIn64 && len(field) >= 8 {
+			uncompressed = le.Uint64(field)
 			field = field[8:]
 		}
-		if compressed == zipUnknown && len(field) >= 8 {
+		if compressed == zipIn64 && len(field) >= 8 {
 			compressed = le.Uint64(field)
 		}
 		break
 	}
-	return compressed, unpacked
+	return compressed, uncompressed
 }
 
-// checkGaps fails if two members overlap, or if there is a member before or between them
-// that is not in the directory. Unpackers that read from start to end would make a file of
-// it.
+// checkGaps returns an error if two members overlap, or if before or between them there is a
+// member that is not in the directory. Unpackers that read from start to end would unpack it.
 func (in inspection) checkGaps(members []zipMember, f io.ReaderAt, end zipEnd) error {
 	type extent struct{ start, end int64 }
-	ordered := make([]extent, len(members))
-	for i, m := range members {
-		ordered[i] = extent{m.start, m.end()}
+	extents := make([]extent, 0, len(members)+1)
+	for _, m := range members {
+		extents = append(extents, extent{m.start, m.end()})
 	}
-	slices.SortFunc(ordered, func(a, b extent) int { return cmp.Compare(a.start, b.start) })
+	slices.SortFunc(extents, func(a, b extent) int { return cmp.Compare(a.start, b.start) })
+	extents = append(extents, extent{start: end.directory})
 
 	head := make([]byte, 8)
 	n, err := f.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
+	if ignoreEOF(err) != nil {
 		return err
 	}
-	streamed := beginsAsZip(head[:n])
+	isZip := beginsAsZip(head[:n])
 
-	before := int64(0)
-	for i := range len(ordered) + 1 {
-		start := end.directory
-		if i < len(ordered) {
-			start = ordered[i].start
+	gap := int64(0) // where the current gap starts
+	for _, e := range extents {
+		if e.start < gap {
+			return fmt.Errorf("members of the zip archive overlap at 0x%x", e.start)
 		}
-		if start < before {
-			return fmt.Errorf("members of a zip archive overlap at 0x%x", start)
-		}
-		found, err := in.hiddenMember(f, before, start, streamed)
+		off, err := in.findHiddenMember(f, gap, e.start, isZip)
 		if err != nil {
 			return err
 		}
-		if found >= 0 {
-			return fmt.Errorf("a member at 0x%x that is not in the directory of the zip archive", found)
+		if off >= 0 {
+			return fmt.Errorf("member at 0x%x is not in the directory of the zip archive", off)
 		}
-		if i < len(ordered) {
-			before = ordered[i].end
-		}
+		gap = e.end
 	}
 	return nil
 }
 
-// hiddenMember returns the offset of a member between two offsets, -1 if there is none. In
-// a file that begins as an archive, the magic is enough for some unpackers (bsdtar). In any
-// other file they want a whole header (7-Zip), and a program that unpacks itself may contain
-// the magic.
-func (in inspection) hiddenMember(f io.ReaderAt, from, to int64, streamed bool) (int64, error) {
+// findHiddenMember returns the offset of a local header between two offsets, or -1 if there is
+// none. In a file that begins as a zip archive, the magic is enough for some unpackers
+// (bsdtar). In other files they need a whole header (7-Zip), and the magic alone may be part of
+// a program that unpacks itself.
+func (in inspection) findHiddenMember(f io.ReaderAt, from, to int64, isZip bool) (int64, error) {
 	for {
-		found, err := in.indexAt(f, from, to, []byte(zipLocal))
-		if err != nil || found < 0 || streamed {
-			return found, err
+		off, err := in.index(f, from, to, zipLocalMagic)
+		if err != nil || off < 0 || isZip {
+			return off, err
 		}
+
 		var header [zipLocalLen]byte
-		n, err := f.ReadAt(header[:], found)
-		if err != nil && err != io.EOF {
+		n, err := f.ReadAt(header[:], off)
+		if ignoreEOF(err) != nil {
 			return 0, err
 		}
-		version := binary.LittleEndian.Uint16(header[4:]) & 0xff // the rest is a system
-		method := binary.LittleEndian.Uint16(header[8:])
-		nameLength := binary.LittleEndian.Uint16(header[26:])
-		if n == len(header) && version < 100 && method < 100 && nameLength > 0 && nameLength <= maxName {
-			return found, nil
+		if n == len(header) && isPlausibleHeader(header[:]) {
+			return off, nil
 		}
-		from = found + int64(len(zipLocal))
+
+		from = off + int64(len(zipLocalMagic))
 	}
 }
 
-// indexAt returns the offset of a short text between two offsets of a file, or -1.
-func (in inspection) indexAt(f io.ReaderAt, from, to int64, text []byte) (int64, error) {
+// isPlausibleHeader reports whether the fields of a local header have values that occur.
+func isPlausibleHeader(header []byte) bool {
+	le := binary.LittleEndian
+	version := le.Uint16(header[4:]) & 0xff // the high byte is the operating system
+	method := le.Uint16(header[8:])
+	nameLen := le.Uint16(header[26:])
+	return version < 100 && method < 100 && 0 < nameLen && nameLen <= maxName
+}
+
+// index returns the offset of a short text between two offsets of a file, or -1.
+func (in inspection) index(f io.ReaderAt, from, to int64, text string) (int64, error) {
 	if to-from < int64(len(text)) {
 		return -1, nil
 	}
+
 	buf := in.probe.tail[:]
 	for {
 		part := buf[:min(int64(len(buf)), to-from)]
 		if n, err := f.ReadAt(part, from); n < len(part) {
 			return 0, err
 		}
-		if i := bytes.Index(part, text); i >= 0 {
+		if i := bytes.Index(part, []byte(text)); i >= 0 {
 			return from + int64(i), nil
 		}
+
 		if from+int64(len(part)) == to {
 			return -1, nil
 		}
-		from += int64(len(part) - len(text) + 1)
+		from += int64(len(part) - len(text) + 1) // the text may begin at the end of part
 	}
 }
 
-// zipped inspects a member. Its name and mode do not matter: some unpackers make a file of a
-// directory or a link that has content.
-func (in inspection) zipped(path string, member zipMember, f io.ReaderAt) error {
-	var hidden int64 = -1
-	if member.sizesBehind {
-		var err error
-		hidden, err = in.indexAt(f, member.content, member.end(), []byte(zipLocal))
+// inspectZipMember inspects a member. Its name and mode are ignored, because some unpackers
+// write a file for a directory or a link that has content.
+func (in inspection) inspectZipMember(path string, member zipMember, f io.ReaderAt) error {
+	memberPath := path + "!" + member.Name
+
+	containsMember := false
+	if member.hasDescriptor {
+		off, err := in.index(f, member.content, member.end(), zipLocalMagic)
 		if err != nil {
-			return at(path+"!"+member.Name, err)
+			return errorAt(memberPath, err)
 		}
+		containsMember = off >= 0
 	}
-	if hidden < 0 && in.probe.nothingZipped(member.File) {
+
+	if !containsMember && in.probe.isIrrelevantMember(member.File) {
 		return nil
 	}
 
 	r, err := member.open(f)
 	if err != nil {
-		return at(path+"!"+member.Name, err)
+		return errorAt(memberPath, err)
 	}
-	if _, err := in.member(path, member.Name, r, pass{}); err != nil {
+	if _, err := in.inspectMember(path, member.Name, r, pass{}); err != nil {
 		return err
 	}
-	if _, err := io.Copy(io.Discard, in.limit(r)); err != nil {
-		return at(path+"!"+member.Name, err)
+	if _, err := io.Copy(io.Discard, in.limit(r)); err != nil { // to the checksum
+		return errorAt(memberPath, err)
 	}
 
-	if hidden >= 0 && member.Method == zip.Store {
-		return in.checkStored(path+"!"+member.Name, member, f)
+	if containsMember && member.Method == zip.Store {
+		return in.checkStored(memberPath, member, f)
 	}
 	return nil
 }
 
-// checkStored fails if an unpacker that reads from start to end could end the content of a
-// stored member too early. The size of such a member follows its content, so the unpacker
-// looks for the record that has it.
+// checkStored returns an error if an unpacker that reads from start to end could end the
+// content of a stored member too early. The size of such a member is in a descriptor after its
+// content, so the unpacker has to search for the descriptor.
 func (in inspection) checkStored(path string, member zipMember, f io.ReaderAt) error {
 	record := make([]byte, 16)
 	for from := member.content; ; {
-		found, err := in.indexAt(f, from, member.end(), []byte(zipDataEnd))
+		off, err := in.index(f, from, member.end(), zipDescriptorMagic)
 		if err != nil {
-			return at(path, err)
+			return errorAt(path, err)
 		}
-		if found < 0 || found+int64(len(record)) > member.end() {
+		if off < 0 || off+int64(len(record)) > member.end() {
 			return nil
 		}
-		if _, err := f.ReadAt(record, found); err != nil {
-			return at(path, err)
+
+		if _, err := f.ReadAt(record, off); err != nil {
+			return errorAt(path, err)
 		}
-		if int64(binary.LittleEndian.Uint32(record[8:])) == (found-member.content)&math.MaxUint32 {
-			return at(path, fmt.Errorf("it may end at 0x%x, before its size says", found))
+		size := int64(binary.LittleEndian.Uint32(record[8:]))
+		if size == (off-member.content)&math.MaxUint32 {
+			return errorAt(path, fmt.Errorf("to some unpackers its content ends early, at 0x%x", off))
 		}
+
 		if in.ctx.Err() != nil {
 			return context.Cause(in.ctx)
 		}
-		from = found + int64(len(zipDataEnd))
+		from = off + int64(len(zipDescriptorMagic))
 	}
 }
 
-// open unpacks a member, whatever its name. Reading to the end fails unless the content has
-// the size and the checksum of the directory, and nothing follows it.
+// open returns a reader of the uncompressed content, whatever the name of the member. Reading
+// to the end fails unless the content has the size and the checksum given by the directory and
+// the compressed data ends with it.
 func (m zipMember) open(f io.ReaderAt) (io.Reader, error) {
 	raw := bufio.NewReader(io.NewSectionReader(f, m.content, int64(m.CompressedSize64)))
-	unpacked := &zipContent{raw: raw, left: m.UncompressedSize64, want: m.CRC32, sum: crc32.NewIEEE()}
+	content := &zipContent{
+		raw:     raw,
+		left:    m.UncompressedSize64,
+		wantSum: m.CRC32,
+		sum:     crc32.NewIEEE(),
+	}
+
 	switch m.Method {
 	case zip.Store:
-		unpacked.r = raw
+		content.r = raw
 	case zip.Deflate:
-		unpacked.r = flate.NewReader(raw) // reads no byte more than it needs
+		content.r = flate.NewReader(raw) // reads no more bytes than it needs
 	default:
 		return nil, zip.ErrAlgorithm
 	}
-	return unpacked, nil
+	return content, nil
 }
 
 // A zipContent checks the content of a member while it is read.
 type zipContent struct {
-	r    io.Reader
-	raw  *bufio.Reader
-	left uint64
-	want uint32
-	sum  hash.Hash32
+	r       io.Reader     // the uncompressed content
+	raw     *bufio.Reader // the compressed data
+	left    uint64        // bytes of content that are left
+	wantSum uint32
+	sum     hash.Hash32
 }
 
 func (c *zipContent) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if uint64(n) > c.left {
-		return 0, errors.New("it is longer than the directory of the zip archive says")
+		return 0, errors.New("its content is longer than the directory of the zip archive says")
 	}
 	c.left -= uint64(n)
 	c.sum.Write(p[:n])
@@ -589,15 +672,16 @@ func (c *zipContent) Read(p []byte) (int, error) {
 		return n, err
 	}
 
-	switch _, rest := c.raw.ReadByte(); {
-	case c.left > 0:
+	if c.left > 0 {
 		return n, io.ErrUnexpectedEOF
-	case c.sum.Sum32() != c.want:
-		return n, zip.ErrChecksum
-	case rest == nil:
-		return n, errors.New("its content ends before its size in the zip archive says")
-	case rest != io.EOF:
-		return n, rest
 	}
-	return n, io.EOF
+	if c.sum.Sum32() != c.wantSum {
+		return n, zip.ErrChecksum
+	}
+
+	_, err = c.raw.ReadByte()
+	if err == nil {
+		err = errors.New("its compressed data ends before the directory of the zip archive says")
+	}
+	return n, err // io.EOF, if the compressed data ends here
 }

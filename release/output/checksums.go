@@ -10,15 +10,15 @@ import (
 	"unicode/utf8"
 )
 
-// A Listed file is one line of a checksum list.
+// A Listed is a file in a checksum list.
 type Listed struct {
-	Line      int
-	Algorithm string // "sha256", "sha512", or another one that is not computed here
+	Line      int    // of the list, starting at 1
+	Algorithm string // one of the keys of hexLengths, such as "sha256"
 	Sum       string // lower-case hex
-	Name      string // as it stands in the list, without escapes
+	Name      string // as written in the list, without escapes
 }
 
-// hexLengths holds the number of hex digits of a digest, by algorithm.
+// hexLengths maps an algorithm to the number of hex digits of its digests.
 var hexLengths = map[string]int{
 	"md5":     32,
 	"sha1":    40,
@@ -30,8 +30,8 @@ var hexLengths = map[string]int{
 	"blake3":  64,
 }
 
-// algorithmsByLength holds the algorithm that is assumed for a digest with that many
-// digits, if neither its line nor its list names one.
+// algorithmsByLength maps a number of hex digits to the algorithm that is assumed if neither
+// the line nor the name of the list names one.
 var algorithmsByLength = map[int]string{
 	32:  "md5",
 	40:  "sha1",
@@ -41,8 +41,8 @@ var algorithmsByLength = map[int]string{
 	128: "sha512",
 }
 
-// tagNames are algorithms as the BSD form calls them: those of coreutils, b3sum, OpenSSL and
-// the BSDs.
+// tagNames maps the names of algorithms in BSD lines to ours. They are written by coreutils,
+// b3sum, OpenSSL and the BSDs.
 var tagNames = map[string]string{
 	"MD5":      "md5",
 	"SHA1":     "sha1",
@@ -58,34 +58,40 @@ var tagNames = map[string]string{
 	"BLAKE3":   "blake3",
 }
 
-// Computed reports whether the digests of an algorithm can be compared here.
+// Computed reports whether Sums can compute digests of the algorithm.
 func Computed(algorithm string) bool { return newHash[algorithm] != nil }
 
 var (
-	// DIGEST, a blank, a blank (text) or an asterisk (binary), NAME: sha256sum and shasum.
+	// DIGEST, a space, a space (text) or an asterisk (binary), NAME. Written by sha256sum and
+	// shasum.
 	gnuLine = regexp.MustCompile(`^(\\?)([0-9a-fA-F]+) [ *](.+)$`)
-	// DIGEST, a blank, NAME: sha256 -r of the BSDs, and many a script.
+	// DIGEST, a space, NAME. Written by sha256 -r of the BSDs and by many scripts.
 	reversedLine = regexp.MustCompile(`^()([0-9a-fA-F]+) ([^ *].*)$`)
-	// ALGORITHM (NAME) = DIGEST: sha256sum --tag, and sha256 of the BSDs.
+	// ALGORITHM (NAME) = DIGEST. Written by sha256sum --tag and by sha256 of the BSDs.
 	bsdLine = regexp.MustCompile(`^(\\?)([A-Za-z0-9-]+) \((.+)\) = ([0-9a-fA-F]+)$`)
-	// ALGORITHM(NAME)= DIGEST: openssl dgst.
+	// ALGORITHM(NAME)= DIGEST. Written by openssl dgst.
 	opensslLine = regexp.MustCompile(`^()([A-Za-z0-9-]+)\((.+)\)= ([0-9a-fA-F]+)$`)
-	// DIGEST alone, in a list of one file that is named after it.
+	// DIGEST alone, in a list that is named after its only file.
 	bareLine = regexp.MustCompile(`^[0-9a-fA-F]+$`)
 )
 
-// ParseChecksums reads a checksum list in one of the forms that tools write and sha256sum
-// --check reads: GNU's, text or binary, and BSD's, both with the backslash at the beginning
-// of a line in whose name coreutils has escaped backslashes and ends of lines; GNU's with one
-// blank, if no line has two; that of openssl dgst. Empty lines and lines that begin with "#"
-// say nothing. A list may be in a message that gpg has signed in clear text.
+// ParseChecksums parses a checksum list. It understands the forms that tools write and
+// sha256sum --check reads:
 //
-// Upper-case digits are the same digits. All lines end in a line feed, or all in a carriage
-// return and a line feed; the last one may lack it. Everything else is an error with the
-// number of its line: of a line that cannot be read it is not known what it would say.
+//   - the form of GNU coreutils, for text or binary files
+//   - the same with a single space, if no line of the list has two
+//   - the form of the BSDs, and the similar one of openssl dgst
 //
-// algorithm is the one that the name of the list says, or "". only is the file that the
-// list is named after, or ""; such a list may consist of the digest alone.
+// In the forms of GNU and BSD, a backslash at the beginning of a line means that coreutils
+// has escaped backslashes and line breaks in the name. Empty lines and lines that begin with
+// "#" are ignored. The list may be in a message that gpg has signed in clear text; the
+// signature is not verified.
+//
+// Digits may be in upper case. Lines end in a line feed, or all of them in a carriage return
+// and a line feed. The end of the last line may be missing. Everything else is an error.
+//
+// algorithm is the algorithm that the name of the list indicates, or "". only is the file
+// that the list is named after, or ""; such a list may consist of the digest alone.
 func ParseChecksums(data []byte, algorithm, only string) ([]Listed, error) {
 	if err := checkText(data); err != nil {
 		return nil, err
@@ -94,29 +100,34 @@ func ParseChecksums(data []byte, algorithm, only string) ([]Listed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if lines, err = signedLines(lines); err != nil {
+	lines, err = signedLines(lines)
+	if err != nil {
 		return nil, err
 	}
 	if len(lines) == 0 {
-		return nil, errors.New("it lists nothing")
+		return nil, errors.New("the list has no entries")
 	}
 
-	gnu := gnuLine
-	if isReversed(lines) {
-		gnu = reversedLine
+	digestFirst := gnuLine
+	if !slices.ContainsFunc(lines, isGNULine) {
+		digestFirst = reversedLine
 	}
 
 	var list []Listed
 	for _, line := range lines {
-		entry, err := parseListed(line.text, algorithm, gnu)
-		if err != nil && only != "" && len(lines) == 1 && bareLine.MatchString(line.text) {
-			entry, err = listed("", line.text, only, algorithm)
+		isOnly := only != "" && len(lines) == 1
+
+		var entry Listed
+		if isOnly && bareLine.MatchString(line.text) {
+			entry, err = newListed("", line.text, only, algorithm)
+		} else {
+			entry, err = parseLine(line.text, algorithm, digestFirst)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", line.number, err)
 		}
 
-		if only != "" && len(lines) == 1 && entry.Name == "-" { // of what was piped into the tool
+		if isOnly && entry.Name == "-" { // the tool read the file from its standard input
 			entry.Name = only
 		}
 		entry.Line = line.number
@@ -126,128 +137,133 @@ func ParseChecksums(data []byte, algorithm, only string) ([]Listed, error) {
 	return list, nil
 }
 
-// A numberedLine is a line of a list, without its end.
+// A numberedLine is a line of a list, without its line ending.
 type numberedLine struct {
 	number int
 	text   string
 }
 
-// splitLines splits a text into lines, all of which must end in the same way.
+// splitLines splits text into lines, which must all have the same line ending.
 func splitLines(text string) ([]numberedLine, error) {
 	parts := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	windows := strings.HasSuffix(parts[0], "\r")
+	wantReturn := strings.HasSuffix(parts[0], "\r")
 
 	var lines []numberedLine
 	for i, part := range parts {
-		bare, hasReturn := strings.CutSuffix(part, "\r")
-		atEnd := i == len(parts)-1 && !strings.HasSuffix(text, "\n")
-		if hasReturn != windows && !(atEnd && !hasReturn) {
-			return nil, fmt.Errorf("line %d does not end as the lines before it do", i+1)
+		line, hasReturn := strings.CutSuffix(part, "\r")
+		isUnfinished := i == len(parts)-1 && !strings.HasSuffix(text, "\n") && !hasReturn
+		if hasReturn != wantReturn && !isUnfinished {
+			return nil, fmt.Errorf("line %d: the line ending differs from the lines before", i+1)
 		}
-		lines = append(lines, numberedLine{i + 1, bare})
+		lines = append(lines, numberedLine{i + 1, line})
 	}
 
 	return lines, nil
 }
 
-// Where a message that is signed in clear text begins and ends (RFC 9580, 7).
+// The lines that delimit a message signed in clear text (RFC 9580, 7).
 const (
 	beginSigned    = "-----BEGIN PGP SIGNED MESSAGE-----"
 	beginSignature = "-----BEGIN PGP SIGNATURE-----"
 	endSignature   = "-----END PGP SIGNATURE-----"
 )
 
-// signedLines returns the lines that say something, of a signed message those that are
-// signed. Nothing may stand around it: who reads only the message would not see that. Whose
-// the signature is and whether it is right is not known here.
+// signedLines returns the lines of a list that can be entries. Of a signed message these are
+// the lines that the signature covers. Lines outside the message are an error, because
+// someone who reads only the message would not see them.
 func signedLines(lines []numberedLine) ([]numberedLine, error) {
 	if lines[0].text != beginSigned {
-		return speakingLines(lines), nil
+		return entryLines(lines), nil
 	}
 
-	is := func(text string) func(numberedLine) bool {
-		return func(line numberedLine) bool { return line.text == text }
+	index := func(text string) int {
+		return slices.IndexFunc(lines, func(line numberedLine) bool { return line.text == text })
 	}
-	head := slices.IndexFunc(lines, is(""))
-	foot := slices.IndexFunc(lines, is(beginSignature))
-	end := slices.IndexFunc(lines, is(endSignature))
-	if head < 0 || foot < head || end < foot {
-		return nil, errors.New("line 1: it begins a signed message, which has no end")
+	headersEnd := index("")
+	signature := index(beginSignature)
+	end := index(endSignature)
+	if headersEnd < 0 || signature < headersEnd || end < signature {
+		return nil, errors.New("line 1: the signed message that begins here has no end")
 	}
-	for _, line := range lines[1:head] {
+
+	for _, line := range lines[1:headersEnd] {
 		if !strings.HasPrefix(line.text, "Hash: ") {
-			return nil, fmt.Errorf("line %d: a signed message has no such header", line.number)
+			return nil, fmt.Errorf("line %d: unexpected header in a signed message", line.number)
 		}
 	}
-	if rest := speakingLines(lines[end+1:]); len(rest) > 0 {
-		return nil, fmt.Errorf("line %d: it is behind the signed message", rest[0].number)
+	if rest := entryLines(lines[end+1:]); len(rest) > 0 {
+		return nil, fmt.Errorf("line %d: unsigned text after the signed message", rest[0].number)
 	}
 
-	signed := slices.Clone(lines[head+1 : foot])
+	signed := slices.Clone(lines[headersEnd+1 : signature])
 	for i, line := range signed {
-		text, escaped := strings.CutPrefix(line.text, "- ")
-		if !escaped && strings.HasPrefix(line.text, "-") {
-			return nil, fmt.Errorf("line %d: a signed message has no such line", line.number)
+		text, isEscaped := strings.CutPrefix(line.text, "- ")
+		if !isEscaped && strings.HasPrefix(line.text, "-") {
+			return nil, fmt.Errorf("line %d: unescaped dash in a signed message", line.number)
 		}
 		signed[i].text = text
 	}
 
-	return speakingLines(signed), nil
+	return entryLines(signed), nil
 }
 
-// speakingLines leaves out what sha256sum --check passes over: empty lines and comments.
-func speakingLines(lines []numberedLine) (speaking []numberedLine) {
+// entryLines returns the lines that sha256sum --check does not ignore, which it does with
+// empty lines and comments.
+func entryLines(lines []numberedLine) []numberedLine {
+	var entries []numberedLine
 	for _, line := range lines {
 		if line.text != "" && !strings.HasPrefix(line.text, "#") {
-			speaking = append(speaking, line)
+			entries = append(entries, line)
 		}
 	}
-	return speaking
+	return entries
 }
 
-// isReversed reports whether no line has what GNU's have between digest and name. In a list in
-// which some have that, a line with one blank is a mistake.
-func isReversed(lines []numberedLine) bool {
-	return !slices.ContainsFunc(lines, func(line numberedLine) bool { return gnuLine.MatchString(line.text) })
-}
+// isGNULine reports whether a space or an asterisk marks the name, as in the form of GNU. In
+// a list that has such a line, a line with a single space is a mistake.
+func isGNULine(line numberedLine) bool { return gnuLine.MatchString(line.text) }
 
-// checkText says what a file is that is no text of lines.
+// checkText returns an error unless data is text in UTF-8.
 func checkText(data []byte) error {
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
-		return errors.New("line 1: it is empty")
+		return errors.New("the list is empty")
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
-		return errors.New("line 1 begins with a byte order mark, which no checksum tool accepts")
+		return errors.New("line 1: byte order mark, which no checksum tool accepts")
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
-		return errors.New("line 1: it is UTF-16, which no checksum tool accepts")
+		return errors.New("line 1: UTF-16 text, which no checksum tool accepts")
 	}
 
 	for i, line := range bytes.Split(data, []byte("\n")) {
 		if bytes.IndexByte(line, 0) >= 0 || !utf8.Valid(line) {
-			return fmt.Errorf("line %d is not text", i+1)
+			return fmt.Errorf("line %d: not text", i+1)
 		}
 	}
 
 	return nil
 }
 
-// parseListed reads one line, without its end. gnu is the form in which the digest comes
-// first.
-func parseListed(line, algorithm string, gnu *regexp.Regexp) (Listed, error) {
+// parseLine parses one line. digestFirst is the form of lines that begin with the digest.
+func parseLine(line, algorithm string, digestFirst *regexp.Regexp) (Listed, error) {
 	var escape, tag, sum, name string
 
-	plain := gnu.FindStringSubmatch(line)
+	plain := digestFirst.FindStringSubmatch(line)
 	tagged := bsdLine.FindStringSubmatch(line)
 	if tagged == nil {
 		tagged = opensslLine.FindStringSubmatch(line)
 	}
 	switch {
 	case plain != nil:
-		escape, sum, name = plain[1], plain[2], plain[3]
+		escape = plain[1]
+		sum = plain[2]
+		name = plain[3]
 	case tagged != nil:
-		escape, tag, name, sum = tagged[1], tagged[2], tagged[3], tagged[4]
+		escape = tagged[1]
+		tag = tagged[2]
+		name = tagged[3]
+		sum = tagged[4]
 	default:
-		return Listed{}, errors.New("it is neither DIGEST, two blanks (or a blank and an asterisk) and a name, nor ALGORITHM (NAME) = DIGEST")
+		return Listed{}, errors.New(`expected "DIGEST  NAME", "DIGEST *NAME" or "ALGORITHM (NAME) = DIGEST"`)
 	}
 
 	if escape != "" {
@@ -258,12 +274,13 @@ func parseListed(line, algorithm string, gnu *regexp.Regexp) (Listed, error) {
 		}
 	}
 
-	return listed(tag, sum, name, algorithm)
+	return newListed(tag, sum, name, algorithm)
 }
 
-// listed decides the algorithm of a digest. The tag of the line, the name of the list and
-// the number of digits must not contradict one another.
-func listed(tag, sum, name, algorithm string) (Listed, error) {
+// newListed returns an entry of a list after determining its algorithm. tag is the algorithm
+// that the line names, and algorithm the one that the name of the list indicates. Either may
+// be "". They must agree with each other and with the number of digits.
+func newListed(tag, sum, name, algorithm string) (Listed, error) {
 	found := algorithm
 	if tag != "" {
 		found = tagNames[tag]
@@ -271,20 +288,20 @@ func listed(tag, sum, name, algorithm string) (Listed, error) {
 			return Listed{}, fmt.Errorf("unknown algorithm %q", tag)
 		}
 		if algorithm != "" && found != algorithm {
-			return Listed{}, fmt.Errorf("it is a %s digest in a %s list", found, algorithm)
+			return Listed{}, fmt.Errorf("%s digest in a %s list", found, algorithm)
 		}
 	}
 
 	if found == "" {
 		found = algorithmsByLength[len(sum)]
 		if found == "" {
-			return Listed{}, fmt.Errorf("no digest has %d digits", len(sum))
+			return Listed{}, fmt.Errorf("no known algorithm has digests of %d digits", len(sum))
 		}
 	}
 
 	want := hexLengths[found]
 	if len(sum) != want {
-		return Listed{}, fmt.Errorf("the digest has %d digits; %s has %d", len(sum), found, want)
+		return Listed{}, fmt.Errorf("digest of %d digits; %s has %d", len(sum), found, want)
 	}
 
 	return Listed{
@@ -294,8 +311,8 @@ func listed(tag, sum, name, algorithm string) (Listed, error) {
 	}, nil
 }
 
-// unescapeName undoes the escapes that coreutils writes for a backslash, a line feed and a
-// carriage return in a name.
+// unescapeName undoes the escapes that coreutils writes for backslashes, line feeds and
+// carriage returns in a name.
 func unescapeName(name string) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
@@ -313,88 +330,107 @@ func unescapeName(name string) (string, error) {
 		case i < len(name) && name[i] == 'r':
 			b.WriteByte('\r')
 		default:
-			return "", fmt.Errorf("the name %q has a backslash that escapes nothing", name)
+			return "", fmt.Errorf("invalid escape in the name %q", name)
 		}
 	}
 
 	return b.String(), nil
 }
 
-// A ListName holds the facts that the name of a checksum list tells.
+// A ListName is what the name of a checksum list says about its contents.
 type ListName struct {
-	Algorithm string // "" if the name does not tell
-	Only      string // the only file that is listed; "" for a list of all files
+	Algorithm string // "" if the name does not say
+	Only      string // the only file in the list, "" for a list of all files
 }
 
 var (
-	// sha256sum, SHA512SUMS, shasums, SHASUMS256, b3sums
-	sumsWord = regexp.MustCompile(`^(?:(md5|sha1|sha224|sha256|sha384|sha512|b2|b3|blake2b|blake3|sha)sums?(1|224|256|384|512)?|checksums?)$`)
-	// the algorithm as a word of its own, or as an extension
+	// A word that names a list, with or without an algorithm: sha256sum, SHA512SUMS, shasums,
+	// SHASUMS256, b3sums, checksums.
+	sumsWord = regexp.MustCompile(
+		`^(?:(md5|sha1|sha224|sha256|sha384|sha512|b2|b3|blake2b|blake3|sha)sums?(1|224|256|384|512)?|checksums?)$`)
+	// An algorithm as a word of its own, or as an extension.
 	algorithmWord = regexp.MustCompile(`^(md5|sha1|sha224|sha256|sha384|sha512|b2|b3|blake2b|blake3)$`)
 )
 
-// NamesList reports whether a file of a release has the name of a checksum list, as tools
-// and projects call them: checksums.txt, tool_1.2.3_checksums.txt, checksums-sha512.txt,
-// SHA256SUMS, tool_1.2.3_SHA256SUMS, sha256sums.txt, SHASUMS256.txt, checksums.sha256,
-// sha256.txt, sha256.sum; and tool.tar.gz.sha256, the list of tool.tar.gz alone if isFile
-// says that it exists.
-func NamesList(name string, isFile func(string) bool) (list ListName, ok bool) {
-	lower := lowerASCII(name) // as long as name
+// ParseListName reports whether name is the name of a checksum list, and what it says about
+// the list. It knows the names that tools and projects use:
+//
+//   - checksums.txt, tool_1.2.3_checksums.txt, checksums-sha512.txt, checksums.sha256
+//   - SHA256SUMS, tool_1.2.3_SHA256SUMS, sha256sums.txt, SHASUMS256.txt
+//   - sha256.txt, sha256.sum
+//   - tool.tar.gz.sha256, the list of tool.tar.gz alone if isFile reports that it exists
+func ParseListName(name string, isFile func(string) bool) (ListName, bool) {
+	lower := lowerASCII(name) // has the same length as name
 
-	// An extension that is an algorithm, or sum with one before it.
-	stem, extension := lower, ""
+	stem := lower
+	extension := ""
 	if dot := strings.LastIndexByte(lower, '.'); dot > 0 {
-		stem, extension = lower[:dot], lower[dot+1:]
+		stem = lower[:dot]
+		extension = lower[dot+1:]
 	}
-	if m := sumsWord.FindStringSubmatch(extension); algorithmWord.MatchString(extension) || m != nil {
-		list.Algorithm = algorithmOf(extension)
-		if isFile(name[:len(stem)]) {
-			list.Only = name[:len(stem)]
+
+	// tool.tar.gz.sha256, checksums.sha256sum
+	if algorithmWord.MatchString(extension) || sumsWord.MatchString(extension) {
+		list := ListName{Algorithm: algorithmOf(extension)}
+		if file := name[:len(stem)]; isFile(file) {
+			list.Only = file
 		}
 		return list, true
 	}
+
+	// sha256.sum
 	if extension == "sum" && algorithmWord.MatchString(stem) {
 		return ListName{Algorithm: algorithmOf(stem)}, true
 	}
 
-	isText := extension == "txt"
-	if !isText {
-		stem = lower
+	if extension == "txt" {
+		return parseTextName(name, stem, isFile)
 	}
 
-	// tool.tar.gz.sha256.txt
-	last := lastWord(stem)
-	if isText && algorithmWord.MatchString(last) && len(stem) > len(last) {
-		only := name[:len(stem)-len(last)-1]
-		if isFile(only) {
-			return ListName{Algorithm: algorithmOf(last), Only: only}, true
-		}
-	}
-
-	// In the name of a text file a word such as "checksums" may stand anywhere. In another
-	// name only the algorithm may follow: checksum_1.2.3_linux_amd64 is a program.
-
-	words := strings.FieldsFunc(stem, isSeparator)
+	// In the name of a file that is not a text file, only algorithms may follow a word such
+	// as "checksums": checksum_1.2.3_linux_amd64 is a program.
+	words := strings.FieldsFunc(lower, isSeparator)
+	isList := false
 	for i, word := range words {
-		if algorithm := algorithmOf(word); algorithm != "" {
-			list.Algorithm = algorithm
-		}
-		switch {
-		case isText:
-			ok = ok || sumsWord.MatchString(word) || algorithmWord.MatchString(word)
-		case sumsWord.MatchString(word):
-			ok = onlyAlgorithms(words[i+1:])
+		if sumsWord.MatchString(word) {
+			isList = onlyAlgorithms(words[i+1:])
 		}
 	}
-	if !ok {
+
+	if !isList {
 		return ListName{}, false
 	}
 
-	return list, true
+	return ListName{Algorithm: lastAlgorithm(words)}, true
 }
 
-// lowerASCII returns s with ASCII letters in lower case. Unlike strings.ToLower it keeps
-// the length.
+// parseTextName is ParseListName for a name that ends in .txt. stem is the name without that,
+// in lower case.
+func parseTextName(name, stem string, isFile func(string) bool) (ListName, bool) {
+	// tool.tar.gz.sha256.txt
+	last := lastWord(stem)
+	if algorithmWord.MatchString(last) && len(stem) > len(last) {
+		file := name[:len(stem)-len(last)-1]
+		if isFile(file) {
+			return ListName{Algorithm: algorithmOf(last), Only: file}, true
+		}
+	}
+
+	// A word such as "checksums" may be anywhere in the name.
+	words := strings.FieldsFunc(stem, isSeparator)
+	isList := slices.ContainsFunc(words, func(word string) bool {
+		return sumsWord.MatchString(word) || algorithmWord.MatchString(word)
+	})
+
+	if !isList {
+		return ListName{}, false
+	}
+
+	return ListName{Algorithm: lastAlgorithm(words)}, true
+}
+
+// lowerASCII returns s with its ASCII letters in lower case. Unlike with strings.ToLower, the
+// length stays the same.
 func lowerASCII(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -407,10 +443,10 @@ func lowerASCII(s string) string {
 
 func isSeparator(r rune) bool { return r == '.' || r == '_' || r == '-' }
 
-// lastWord returns the part of a name after the last separator.
+// lastWord returns the part of s after the last separator.
 func lastWord(s string) string { return s[strings.LastIndexFunc(s, isSeparator)+1:] }
 
-// onlyAlgorithms reports whether each word names an algorithm or a form of list.
+// onlyAlgorithms reports whether each word names an algorithm or the form of a list.
 func onlyAlgorithms(words []string) bool {
 	for _, word := range words {
 		if !algorithmWord.MatchString(word) && word != "bsd" && word != "gnu" {
@@ -420,7 +456,18 @@ func onlyAlgorithms(words []string) bool {
 	return true
 }
 
-// algorithmOf returns the algorithm that a word of a name stands for, or "".
+// lastAlgorithm returns the algorithm that the last of the words to name one stands for, or
+// "" if none does.
+func lastAlgorithm(words []string) string {
+	for _, word := range slices.Backward(words) {
+		if algorithm := algorithmOf(word); algorithm != "" {
+			return algorithm
+		}
+	}
+	return ""
+}
+
+// algorithmOf returns the algorithm that a word of a file name stands for, or "".
 func algorithmOf(word string) string {
 	if algorithmWord.MatchString(word) {
 		switch word {
@@ -441,5 +488,6 @@ func algorithmOf(word string) string {
 	case m[1] == "sha" || m[1] == "":
 		return ""
 	}
+
 	return algorithmOf(m[1])
 }

@@ -1,11 +1,11 @@
-// Package pack turns binaries into the files of a release: the same bytes every
-// time, on every machine.
+// Package pack writes the archives and checksum lists of a release, byte for byte the
+// same on every machine.
 //
-// Nothing of a file system survives in an archive. Names are sorted, there is one
-// time (the commit's), owner and group are 0, and the mode follows from one bit: a
-// file is executable or it is not. The compressors are this module's pinned
-// dependencies, so the bytes depend neither on the Go release that compiled this
-// program nor on the number of processors.
+// An archive contains no metadata from a file system. Names are sorted, all times are
+// the commit time, owner and group are 0, and the mode only says whether a file is
+// executable. The compressors are pinned dependencies of this module, so the bytes
+// depend neither on the Go release that compiled this program nor on the number of
+// processors.
 package pack
 
 import (
@@ -30,14 +30,14 @@ const Binary = "binary"
 
 // A File is one file to pack.
 type File struct {
-	Name       string // in the archive, slashes
+	Name       string // path inside the archive, with slashes
 	Executable bool
 	Size       int64
 	SHA256     string // of the content, in hex; "" if it is not known
 	Open       func() (io.ReadCloser, error)
 }
 
-// mode is the file's mode by rule.
+// mode returns the mode that the file has in an archive.
 func (f File) mode() fs.FileMode {
 	if f.Executable {
 		return 0o755
@@ -45,25 +45,31 @@ func (f File) mode() fs.FileMode {
 	return 0o644
 }
 
-// Copy writes the file's content. It fails if that is not what Size and SHA256 say: a file
-// that was changed after it was proved, by itself or by somebody else, is not packed.
+// Copy writes the content of the file to w.
+//
+// It fails if the content does not match Size and SHA256, because then the file has been
+// changed since it was verified.
 func (f File) Copy(w io.Writer) error {
 	r, err := f.Open()
 	if err != nil {
 		return fmt.Errorf("packing %s: %w", f.Name, err)
 	}
 	defer r.Close()
+
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(w, sum), r)
 	if err != nil {
 		return fmt.Errorf("packing %s: %w", f.Name, err)
 	}
+
 	if n != f.Size {
 		return fmt.Errorf("packing %s: expected %d bytes, found %d", f.Name, f.Size, n)
 	}
-	if got := fmt.Sprintf("%x", sum.Sum(nil)); f.SHA256 != "" && got != f.SHA256 {
-		return fmt.Errorf("packing %s: its SHA-256 was %s and is %s", f.Name, f.SHA256, got)
+	got := fmt.Sprintf("%x", sum.Sum(nil))
+	if f.SHA256 != "" && got != f.SHA256 {
+		return fmt.Errorf("packing %s: SHA-256 changed from %s to %s", f.Name, f.SHA256, got)
 	}
+
 	return nil
 }
 
@@ -71,68 +77,88 @@ func (f File) Copy(w io.Writer) error {
 type Archive struct {
 	Time        time.Time
 	Files       []File
-	Compressors *Compressors // of tar.gz and zip
+	Compressors *Compressors // used for tar.gz and zip
 }
 
-// formats are the ways to write an archive, by name, which is the file name's extension too.
+// formats holds the function that writes each archive format. A format is named by the
+// extension of its files.
 var formats = map[string]func(a Archive, w io.Writer) error{
-	"tar.gz": func(a Archive, w io.Writer) error {
-		return a.tarInto(&gzipper{deflater: deflater{w: w, c: a.Compressors}}, nil)
-	},
-	"zip": Archive.zip,
-	"tar.xz": func(a Archive, w io.Writer) error {
-		z, err := xz.NewWriter(w)
-		return a.tarInto(z, err)
-	},
-	"tar.zst": func(a Archive, w io.Writer) error {
-		z, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1))
-		return a.tarInto(z, err)
-	},
+	"tar.gz":  Archive.writeTarGzip,
+	"tar.xz":  Archive.writeTarXZ,
+	"tar.zst": Archive.writeTarZstd,
+	"zip":     Archive.writeZip,
 }
 
 // Formats returns the names of the archive formats, sorted.
 func Formats() []string { return slices.Sorted(maps.Keys(formats)) }
 
-// Write writes the archive in the given format. It refuses names that would leave
-// the directory the archive is unpacked in, or that occur twice.
+// Write writes the archive to w in the given format. It refuses duplicate names and names
+// that would leave the directory in which the archive is unpacked.
 func (a Archive) Write(format string, w io.Writer) error {
 	write, ok := formats[format]
 	if !ok {
 		return fmt.Errorf("packing: unknown format %q", format)
 	}
-	a.Files = slices.SortedFunc(slices.Values(a.Files), func(x, y File) int { return strings.Compare(x.Name, y.Name) })
+
+	byName := func(x, y File) int { return strings.Compare(x.Name, y.Name) }
+	a.Files = slices.SortedFunc(slices.Values(a.Files), byName)
+
 	for i, f := range a.Files {
 		if err := CheckName(f.Name); err != nil {
 			return err
 		}
 		if i > 0 && f.Name == a.Files[i-1].Name {
-			return fmt.Errorf("packing %s: two files of this name", f.Name)
+			return fmt.Errorf("packing %s: two files have this name", f.Name)
 		}
 	}
+
 	return write(a, w)
 }
 
-// CheckName refuses the name of a file that would leave the directory the archive is
-// unpacked in, or that means something else on another system.
+// CheckName refuses a file name that would leave the directory in which the archive is
+// unpacked, or that has another meaning on some system.
 func CheckName(name string) error {
 	if !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\:\r\n") {
-		return fmt.Errorf("packing %q: not a name inside an archive", name)
+		return fmt.Errorf("packing %q: not a valid name in an archive", name)
 	}
 	return nil
 }
 
-// tarInto writes a tar stream into the compressor z and closes both. err is that of
-// making z.
-func (a Archive) tarInto(z io.WriteCloser, err error) error {
+func (a Archive) writeTarGzip(w io.Writer) error {
+	return a.writeTar(&gzipper{deflater: deflater{w: w, compressors: a.Compressors}})
+}
+
+func (a Archive) writeTarXZ(w io.Writer) error {
+	z, err := xz.NewWriter(w)
 	if err != nil {
-		return fmt.Errorf("starting the compressor: %w", err)
+		return fmt.Errorf("starting the xz compressor: %w", err)
 	}
+	return a.writeTar(z)
+}
+
+func (a Archive) writeTarZstd(w io.Writer) error {
+	z, err := zstd.NewWriter(w,
+		zstd.WithEncoderLevel(zstd.SpeedBetterCompression),
+		zstd.WithEncoderConcurrency(1), // synchronous
+	)
+	if err != nil {
+		return fmt.Errorf("starting the zstd compressor: %w", err)
+	}
+	return a.writeTar(z)
+}
+
+// writeTar writes the archive as a tar stream to the compressor z, and closes z.
+func (a Archive) writeTar(z io.WriteCloser) error {
 	tw := tar.NewWriter(z)
+
 	for _, f := range a.Files {
 		header := &tar.Header{
-			Typeflag: tar.TypeReg, Name: f.Name, Size: f.Size, Mode: int64(f.mode()),
-			ModTime: a.Time.Truncate(time.Second),
-			Format:  tar.FormatPAX, // plain ustar unless a name or size needs more
+			Typeflag: tar.TypeReg,
+			Name:     f.Name,
+			Size:     f.Size,
+			Mode:     int64(f.mode()),
+			ModTime:  a.Time.Truncate(time.Second),
+			Format:   tar.FormatPAX, // plain ustar unless a name or size needs more
 		}
 		if err := tw.WriteHeader(header); err != nil {
 			return fmt.Errorf("packing %s: %w", f.Name, err)
@@ -141,21 +167,31 @@ func (a Archive) tarInto(z io.WriteCloser, err error) error {
 			return err
 		}
 	}
+
 	if err := tw.Close(); err != nil {
 		return fmt.Errorf("closing the archive: %w", err)
 	}
 	if err := z.Close(); err != nil {
 		return fmt.Errorf("closing the archive: %w", err)
 	}
+
 	return nil
 }
 
-func (a Archive) zip(w io.Writer) error {
+func (a Archive) writeZip(w io.Writer) error {
 	zw := zip.NewWriter(w)
-	zw.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return &deflater{w: w, c: a.Compressors}, nil })
+	zw.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		return &deflater{w: w, compressors: a.Compressors}, nil
+	})
+
 	for _, f := range a.Files {
-		header := &zip.FileHeader{Name: f.Name, Method: zip.Deflate, Modified: a.Time.UTC().Truncate(time.Second)}
+		header := &zip.FileHeader{
+			Name:     f.Name,
+			Method:   zip.Deflate,
+			Modified: a.Time.UTC().Truncate(time.Second),
+		}
 		header.SetMode(f.mode())
+
 		fw, err := zw.CreateHeader(header)
 		if err != nil {
 			return fmt.Errorf("packing %s: %w", f.Name, err)
@@ -164,8 +200,10 @@ func (a Archive) zip(w io.Writer) error {
 			return err
 		}
 	}
+
 	if err := zw.Close(); err != nil {
 		return fmt.Errorf("closing the archive: %w", err)
 	}
+
 	return nil
 }

@@ -13,25 +13,30 @@ import (
 )
 
 const (
-	// deflateLevel is klauspost's 6. On Go binaries its files are 2 % larger than those of
-	// its 8 and of the standard library's 6, which take twice as long, and 2.5 % larger than
-	// those of the best levels, which take eight times as long (BenchmarkArchive). Packing
-	// with 8 was a fifth of all processor time of a release whose packages are compiled.
+	// deflateLevel is a level of klauspost's flate. For Go binaries its files are 2 % larger
+	// than those of level 8 or of level 6 of the standard library, which take twice as long,
+	// and 2.5 % larger than those of the best levels, which take eight times as long
+	// (BenchmarkArchive). At level 8, packing was a fifth of the processor time of a release
+	// whose packages were already compiled.
 	deflateLevel = 6
-	// blockSize is how many bytes are compressed in one piece. Smaller pieces would make
-	// larger files; one costs five bytes (RFC 1951, 3.2.4: an empty stored block ends it).
+
+	// blockSize is the number of bytes that are compressed at a time. Smaller blocks make
+	// larger files. A block costs five bytes, because an empty stored block ends it (RFC
+	// 1951, 3.2.4).
 	blockSize = 1 << 20
-	// windowSize is how far back a match may be (RFC 1951, 2).
+
+	// windowSize is how far back a match may refer (RFC 1951, 2).
 	windowSize = 32 << 10
 )
 
-// Compressors compress blocks of archives side by side, so many at a time, whatever the
-// number of archives. The bytes do not depend on how many there are.
+// Compressors is a pool of compressors for the blocks of archives. It limits how many blocks
+// are compressed at the same time, in all archives together. The output does not depend on
+// the size of the pool.
 type Compressors struct {
-	free chan *flate.Writer // nil: not made yet
+	free chan *flate.Writer // nil stands for a compressor that is yet to be allocated
 }
 
-// NewCompressors returns n compressors.
+// NewCompressors returns a pool of n compressors, but at least one.
 func NewCompressors(n int) *Compressors {
 	c := &Compressors{make(chan *flate.Writer, max(1, n))}
 	for range cap(c.free) {
@@ -40,34 +45,41 @@ func NewCompressors(n int) *Compressors {
 	return c
 }
 
-// compress compresses the bytes in[window:], which follow those before them. It returns
-// at once; what it made is sent.
+// compress waits for a free compressor and then compresses in[window:] in the background.
+// The bytes before it, in[:window], were compressed earlier and can be referred to. The
+// returned channel delivers the result.
 func (c *Compressors) compress(in []byte, window int, last bool) <-chan block {
 	done := make(chan block, 1)
 	w := <-c.free
+
 	go func() {
 		var out bytes.Buffer
-		err := crash.Catch(func() (err error) {
+		err := crash.Catch(func() error {
 			if w == nil {
+				var err error
 				w, err = flate.NewWriter(&out, deflateLevel)
+				if err != nil {
+					return err
+				}
 			}
-			if err == nil {
-				w.ResetDict(&out, in[:window])
-				_, err = w.Write(in[window:])
+
+			w.ResetDict(&out, in[:window])
+			if _, err := w.Write(in[window:]); err != nil {
+				return err
 			}
-			if err == nil && last {
-				err = w.Close()
-			} else if err == nil {
-				err = w.Flush()
+			if last {
+				return w.Close()
 			}
-			return err
+			return w.Flush()
 		})
 		if err != nil {
-			w = nil // nobody knows what is in it
+			w = nil // its state is unknown
 		}
+
 		c.free <- w
 		done <- block{out.Bytes(), err}
 	}()
+
 	return done
 }
 
@@ -77,53 +89,67 @@ type block struct {
 	err  error
 }
 
-// A deflater writes a deflate stream (RFC 1951) that is compressed in blocks. Each knows
-// the window before it, so that hardly anything is lost against one piece.
+// A deflater writes a deflate stream (RFC 1951) that is compressed in blocks. Each block can
+// refer to the window before it, so the stream is hardly larger than one compressed in one
+// piece.
 type deflater struct {
-	w       io.Writer
-	c       *Compressors
-	in      []byte         // the window, and what there is of the next block
-	window  int            // bytes of in that are the window
-	pending []<-chan block // in order
+	w           io.Writer
+	compressors *Compressors
+
+	in     []byte // the window, followed by the bytes of the next block
+	window int    // length of the window
+
+	pending []<-chan block // in the order of the stream
 }
 
 func (d *deflater) Write(p []byte) (int, error) {
-	n := len(p)
+	total := len(p)
+
 	for len(p) > 0 {
 		if d.in == nil {
 			d.in = make([]byte, 0, windowSize+blockSize)
 		}
-		fits := min(len(p), d.window+blockSize-len(d.in))
-		d.in, p = append(d.in, p[:fits]...), p[fits:]
-		if len(d.in) == d.window+blockSize {
-			if err := d.send(false); err != nil {
-				return n - len(p), err
+
+		n := min(len(p), d.window+blockSize-len(d.in))
+		d.in = append(d.in, p[:n]...)
+		p = p[n:]
+
+		isFull := len(d.in) == d.window+blockSize
+		if isFull {
+			if err := d.compressBlock(false); err != nil {
+				return total - len(p), err
 			}
 		}
 	}
-	return n, nil
+
+	return total, nil
 }
 
-// send has the block compressed, and writes what is ready when enough is under way.
-func (d *deflater) send(last bool) error {
-	d.pending = append(d.pending, d.c.compress(d.in, d.window, last))
+// compressBlock starts compressing the current block, and writes blocks that are ready. It
+// waits for blocks if there are more pending than compressors, or if this is the last block.
+func (d *deflater) compressBlock(last bool) error {
+	d.pending = append(d.pending, d.compressors.compress(d.in, d.window, last))
+
 	if !last {
+		// The goroutine that compresses the block still reads d.in.
 		window := d.in[max(0, len(d.in)-windowSize):]
 		d.in = append(make([]byte, 0, windowSize+blockSize), window...)
 		d.window = len(window)
 	}
+
 	for len(d.pending) > 0 {
 		var b block
-		if last || len(d.pending) > cap(d.c.free) {
+		if last || len(d.pending) > cap(d.compressors.free) {
 			b = <-d.pending[0]
 		} else {
 			select {
-			case b = <-d.pending[0]: // what is ready need not wait in memory
+			case b = <-d.pending[0]:
 			default:
 				return nil
 			}
 		}
 		d.pending = d.pending[1:]
+
 		if b.err != nil {
 			return fmt.Errorf("compressing: %w", b.err)
 		}
@@ -131,47 +157,59 @@ func (d *deflater) send(last bool) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// Close ends the stream. It does not close what it is written to.
-func (d *deflater) Close() error { return d.send(true) }
+// Close ends the stream. It does not close the underlying writer.
+func (d *deflater) Close() error { return d.compressBlock(true) }
 
 // A gzipper writes a gzip file (RFC 1952) without a name or a time.
 type gzipper struct {
 	deflater
-	began bool
-	crc   uint32
-	size  uint32 // modulo 2^32
+	hasHeader bool // the header was written
+	crc       uint32
+	size      uint32 // modulo 2^32
 }
 
-// gzipHeader: deflate, no flags, no time stamp, no level, unknown file system.
+// gzipHeader names the method deflate and sets no flags, no time, no level and an unknown
+// file system.
 const gzipHeader = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
-func (g *gzipper) begin() (err error) {
-	if !g.began {
-		g.began = true
-		_, err = io.WriteString(g.w, gzipHeader)
+// writeHeader writes the header, unless it has been written.
+func (g *gzipper) writeHeader() error {
+	if g.hasHeader {
+		return nil
 	}
+	g.hasHeader = true
+
+	_, err := io.WriteString(g.w, gzipHeader)
 	return err
 }
 
 func (g *gzipper) Write(p []byte) (int, error) {
-	if err := g.begin(); err != nil {
+	if err := g.writeHeader(); err != nil {
 		return 0, err
 	}
-	g.crc, g.size = crc32.Update(g.crc, crc32.IEEETable, p), g.size+uint32(len(p))
+
+	g.crc = crc32.Update(g.crc, crc32.IEEETable, p)
+	g.size += uint32(len(p))
+
 	return g.deflater.Write(p)
 }
 
 func (g *gzipper) Close() error {
-	if err := g.begin(); err != nil {
+	if err := g.writeHeader(); err != nil {
 		return err
 	}
 	if err := g.deflater.Close(); err != nil {
 		return err
 	}
-	trailer := binary.LittleEndian.AppendUint32(nil, g.crc)
-	_, err := g.w.Write(binary.LittleEndian.AppendUint32(trailer, g.size))
+
+	var trailer []byte
+	trailer = binary.LittleEndian.AppendUint32(trailer, g.crc)
+	trailer = binary.LittleEndian.AppendUint32(trailer, g.size)
+
+	_, err := g.w.Write(trailer)
 	return err
 }

@@ -19,30 +19,40 @@ import (
 	"github.com/org/go-static-release/build/crash"
 )
 
-// contents are what is hard for a stream of blocks: no byte, less than a block, exactly
-// one, a byte more, several, with matches across their ends, and what cannot be compressed.
+// contents returns contents that are difficult for a stream of blocks: nothing, less than a
+// block, exactly one, one byte more, several, with matches across their ends, and data that
+// cannot be compressed.
 func contents(t *testing.T) map[string][]byte {
 	t.Helper()
 	exe, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	noise := make([]byte, blockSize+3)
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range noise {
 		noise[i] = byte(random.Uint32())
 	}
 	words := []byte(strings.Repeat("the same words, across the end of a block. ", 3*blockSize/40))
+
 	return map[string][]byte{
-		"nothing": nil, "a byte": {7}, "a block": words[:blockSize], "a block and a byte": words[:blockSize+1],
-		"two blocks": words[:2*blockSize], "words": words, "noise": noise, "a program": exe[:min(len(exe), 3*blockSize+1000)],
+		"nothing":            nil,
+		"a byte":             {7},
+		"a block":            words[:blockSize],
+		"a block and a byte": words[:blockSize+1],
+		"two blocks":         words[:2*blockSize],
+		"words":              words,
+		"noise":              noise,
+		"a program":          exe[:min(len(exe), 3*blockSize+1000)],
 	}
 }
 
+// deflated returns data deflated by c. It is written in pieces of the given size.
 func deflated(t *testing.T, c *Compressors, data []byte, piece int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	d := &deflater{w: &b, c: c}
+	d := &deflater{w: &b, compressors: c}
 	for rest := data; len(rest) > 0; {
 		n := min(piece, len(rest))
 		if _, err := d.Write(rest[:n]); err != nil {
@@ -56,8 +66,8 @@ func deflated(t *testing.T, c *Compressors, data []byte, piece int) []byte {
 	return b.Bytes()
 }
 
-// One compressor or several, new or used for something else before, many files at a time,
-// small writes or large ones: the bytes are the same, and the standard library reads them.
+// The bytes are the same with one compressor or several, new or used ones, many files at a time,
+// and writes of any size. The standard library can decompress them.
 func TestDeflateSameBytes(t *testing.T) {
 	several := NewCompressors(4)
 	var wg sync.WaitGroup
@@ -66,28 +76,32 @@ func TestDeflateSameBytes(t *testing.T) {
 			want := deflated(t, NewCompressors(1), data, len(data))
 			for _, piece := range []int{len(data), 4096, blockSize - 1} {
 				if have := deflated(t, several, data, piece); !bytes.Equal(have, want) {
-					t.Errorf("%s, written in pieces of %d: %d other bytes than the %d of one compressor", name, piece, len(have), len(want))
+					t.Errorf("%s, written in pieces of %d: %d bytes that differ from the %d of one compressor",
+						name, piece, len(have), len(want))
 				}
 			}
+
 			back, err := io.ReadAll(stdflate.NewReader(bytes.NewReader(want)))
 			if err != nil || !bytes.Equal(back, data) {
 				t.Errorf("%s: %v, %d bytes read back of %d", name, err, len(back), len(data))
 			}
 		})
 	}
+
 	wg.Wait()
 }
 
 func TestGzipRoundTrip(t *testing.T) {
 	for name, data := range contents(t) {
 		var b bytes.Buffer
-		g := &gzipper{deflater: deflater{w: &b, c: NewCompressors(2)}}
+		g := &gzipper{deflater: deflater{w: &b, compressors: NewCompressors(2)}}
 		if _, err := g.Write(data); err != nil {
 			t.Fatal(err)
 		}
 		if err := g.Close(); err != nil {
 			t.Fatal(err)
 		}
+
 		z, err := stdgzip.NewReader(&b)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -99,7 +113,8 @@ func TestGzipRoundTrip(t *testing.T) {
 	}
 }
 
-// A block knows what was before it: in pieces, words are hardly larger than in one.
+// A block refers to the one before it, so data compressed in blocks is hardly larger than in one
+// piece.
 func TestDeflateWindow(t *testing.T) {
 	data := bytes.Repeat(contents(t)["noise"][:windowSize-300], 3*blockSize/windowSize)
 	var whole bytes.Buffer
@@ -118,12 +133,13 @@ func TestDeflateWindow(t *testing.T) {
 	}
 }
 
-// However fast it is fed, a file has no more blocks in memory than there are compressors,
-// and one.
+// However fast it is written, a file has at most one more block in memory than there are
+// compressors.
 func TestDeflateMemory(t *testing.T) {
 	c := NewCompressors(2)
-	d := &deflater{w: io.Discard, c: c}
+	d := &deflater{w: io.Discard, compressors: c}
 	data := contents(t)["noise"][:blockSize]
+
 	for range 20 {
 		if _, err := d.Write(data); err != nil {
 			t.Fatal(err)
@@ -132,30 +148,31 @@ func TestDeflateMemory(t *testing.T) {
 			t.Fatalf("%d blocks are under way", len(d.pending))
 		}
 	}
+
 	if err := d.Close(); err != nil || len(d.pending) > 0 {
 		t.Errorf("%v, %d blocks are left", err, len(d.pending))
 	}
 }
 
-// full fails as a disk does.
+// A full writer fails like a full disk.
 type full struct{ left int }
 
 var errFull = errors.New("no space left on device")
 
 func (f *full) Write(p []byte) (int, error) {
-	if f.left -= len(p); f.left < 0 {
+	f.left -= len(p)
+	if f.left < 0 {
 		return 0, errFull
 	}
 	return len(p), nil
 }
 
-// An error of writing is returned, wherever it comes about, and the compressors are free
-// for others afterwards.
+// A write error is returned wherever it occurs, and the compressors can be used again.
 func TestDeflateDiskFull(t *testing.T) {
 	data := contents(t)["noise"]
 	c := NewCompressors(2)
 	for _, left := range []int{0, 9, 100, blockSize, blockSize + 12} {
-		g := &gzipper{deflater: deflater{w: &full{left}, c: c}}
+		g := &gzipper{deflater: deflater{w: &full{left}, compressors: c}}
 		_, err := g.Write(data)
 		if err == nil {
 			err = g.Close()
@@ -164,16 +181,17 @@ func TestDeflateDiskFull(t *testing.T) {
 			t.Errorf("room for %d bytes: %v, expected %v", left, err, errFull)
 		}
 	}
+
 	if out := deflated(t, c, data, len(data)); len(out) < blockSize {
 		t.Errorf("%d bytes", len(out))
 	}
 }
 
-// A crash of the compressor is an error of the file, and the next file is compressed.
+// A crash of a compressor is an error, and the next file is compressed.
 func TestDeflateCrash(t *testing.T) {
 	c := NewCompressors(1)
 	<-c.free
-	c.free <- &flate.Writer{} // which nothing has set up
+	c.free <- &flate.Writer{} // not initialized
 
 	first := <-c.compress([]byte("data"), 0, true)
 	var caught *crash.Error

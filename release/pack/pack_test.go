@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,21 +25,30 @@ import (
 
 var commitTime = time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("here", 3600))
 
-// file is a File with its content in memory.
+// file returns a File with its content in memory.
 func file(name, content string, executable bool) File {
-	return File{Name: name, Executable: executable, Size: int64(len(content)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader(content)), nil
-	}}
+	return File{
+		Name:       name,
+		Executable: executable,
+		Size:       int64(len(content)),
+		Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(content)), nil
+		},
+	}
 }
 
 func testArchive() Archive {
 	long := strings.Repeat("a-long-directory/", 12) + "name" // more than a ustar header holds
-	return Archive{Time: commitTime, Compressors: NewCompressors(2), Files: []File{
-		file("tool", strings.Repeat("\x7fELF tool ", 50000), true),
-		file("LICENSE", "do anything\n", false),
-		file("docs/ünï.md", "text\n", false),
-		file(long, "deep\n", false),
-	}}
+	return Archive{
+		Time:        commitTime,
+		Compressors: NewCompressors(2),
+		Files: []File{
+			file("tool", strings.Repeat("\x7fELF tool ", 50000), true),
+			file("LICENSE", "do anything\n", false),
+			file("docs/ünï.md", "text\n", false),
+			file(long, "deep\n", false),
+		},
+	}
 }
 
 func write(t *testing.T, a Archive, format string) []byte {
@@ -50,14 +60,14 @@ func write(t *testing.T, a Archive, format string) []byte {
 	return b.Bytes()
 }
 
-// The order of the files, and the machine's time zone, change nothing.
+// The bytes depend neither on the order of the files nor on the time zone.
 func TestSameBytes(t *testing.T) {
 	for _, format := range Formats() {
-		a, b := testArchive(), testArchive()
+		a := testArchive()
+		b := testArchive()
 		b.Time = b.Time.UTC()
-		for i, j := 0, len(b.Files)-1; i < j; i, j = i+1, j-1 {
-			b.Files[i], b.Files[j] = b.Files[j], b.Files[i]
-		}
+		slices.Reverse(b.Files)
+
 		if !bytes.Equal(write(t, a, format), write(t, b, format)) {
 			t.Errorf("%s: different bytes for the same files", format)
 		}
@@ -65,7 +75,11 @@ func TestSameBytes(t *testing.T) {
 }
 
 type entry struct {
-	Name, Mode, Time, Owner, Content string
+	Name    string
+	Mode    string
+	Time    string
+	Owner   string
+	Content string
 }
 
 func wantEntries() (want []entry) {
@@ -73,7 +87,13 @@ func wantEntries() (want []entry) {
 		f := testArchive().Files[i]
 		r, _ := f.Open() // in memory
 		data, _ := io.ReadAll(r)
-		want = append(want, entry{f.Name, f.mode().String(), "2026-01-02T02:04:05Z", "0:0", string(data)})
+		want = append(want, entry{
+			Name:    f.Name,
+			Mode:    f.mode().String(),
+			Time:    "2026-01-02T02:04:05Z",
+			Owner:   "0:0",
+			Content: string(data),
+		})
 	}
 	return want
 }
@@ -86,6 +106,7 @@ func TestTarGz(t *testing.T) {
 	if z.Name != "" || !z.ModTime.IsZero() {
 		t.Errorf("the gzip header has name %q, time %v", z.Name, z.ModTime)
 	}
+
 	var have []entry
 	for tr := tar.NewReader(z); ; {
 		h, err := tr.Next()
@@ -99,8 +120,15 @@ func TestTarGz(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		have = append(have, entry{h.Name, h.FileInfo().Mode().String(), h.ModTime.UTC().Format(time.RFC3339), fmt.Sprintf("%d:%d%s%s", h.Uid, h.Gid, h.Uname, h.Gname), string(data)})
+		have = append(have, entry{
+			Name:    h.Name,
+			Mode:    h.FileInfo().Mode().String(),
+			Time:    h.ModTime.UTC().Format(time.RFC3339),
+			Owner:   fmt.Sprintf("%d:%d%s%s", h.Uid, h.Gid, h.Uname, h.Gname),
+			Content: string(data),
+		})
 	}
+
 	if diff := cmp.Diff(wantEntries(), have); diff != "" {
 		t.Errorf("entries (-want +have):\n%s", diff)
 	}
@@ -112,6 +140,7 @@ func TestZip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var have []entry
 	for _, f := range zr.File {
 		r, err := f.Open()
@@ -122,14 +151,21 @@ func TestZip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		have = append(have, entry{f.Name, f.Mode().String(), f.Modified.UTC().Format(time.RFC3339), "0:0", string(content)})
+		have = append(have, entry{
+			Name:    f.Name,
+			Mode:    f.Mode().String(),
+			Time:    f.Modified.UTC().Format(time.RFC3339),
+			Owner:   "0:0",
+			Content: string(content),
+		})
 	}
+
 	if diff := cmp.Diff(wantEntries(), have); diff != "" {
 		t.Errorf("entries (-want +have):\n%s", diff)
 	}
 }
 
-// What people have reads it back.
+// The tools that people use can unpack the archives.
 func TestRealTools(t *testing.T) {
 	for format, command := range map[string][]string{
 		"tar.gz":  {"tar", "-xzf"},
@@ -166,17 +202,22 @@ func TestRealTools(t *testing.T) {
 
 func TestRefusedNames(t *testing.T) {
 	for _, name := range []string{"../out", "/root", "a/../../b", "", `a\b`, "tool"} {
-		a := Archive{Time: commitTime, Compressors: NewCompressors(1), Files: []File{file("tool", "x", true), file(name, "y", false)}}
+		a := Archive{
+			Time:        commitTime,
+			Compressors: NewCompressors(1),
+			Files:       []File{file("tool", "x", true), file(name, "y", false)},
+		}
 		if err := a.Write("zip", io.Discard); err == nil {
 			t.Errorf("%q was packed", name)
 		}
 	}
+
 	if err := (Archive{}).Write("rar", io.Discard); err == nil {
 		t.Error("an unknown format was written")
 	}
 }
 
-// A failure in the middle leaves nothing: neither the name nor a temporary file.
+// After a failure there is neither the file nor a temporary file.
 func TestNothingHalfWritten(t *testing.T) {
 	short := file("short", "1234", false)
 	short.Size = 5
@@ -235,16 +276,19 @@ func TestChecksums(t *testing.T) {
 	}
 }
 
-// BenchmarkArchive compares the compressors on this very test program. Run it with
-// go test -bench Archive ./release/pack; the size is reported as a share of the input.
+// BenchmarkArchive compares the compressors. The input is this test program, and the size of the
+// output is reported as a share of it.
 func BenchmarkArchive(b *testing.B) {
 	exe, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		b.Fatal(err)
 	}
-	a := Archive{Time: commitTime, Compressors: NewCompressors(1), Files: []File{
-		{Name: "tool", Executable: true, Size: int64(len(exe)), Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(exe)), nil }},
-	}}
+	a := Archive{
+		Time:        commitTime,
+		Compressors: NewCompressors(1),
+		Files:       []File{file("tool", string(exe), true)},
+	}
+
 	writers := map[string]func(io.Writer) error{
 		"tar.gz_of_all_processors": func(w io.Writer) error {
 			all := a
@@ -255,12 +299,16 @@ func BenchmarkArchive(b *testing.B) {
 	for _, level := range []int{gzip.DefaultCompression, gzip.BestCompression} {
 		writers[fmt.Sprintf("tar.gz_of_the_standard_library_%d", level)] = func(w io.Writer) error {
 			z, err := gzip.NewWriterLevel(w, level)
-			return a.tarInto(z, err)
+			if err != nil {
+				return err
+			}
+			return a.writeTar(z)
 		}
 	}
 	for _, format := range Formats() {
 		writers[format] = func(w io.Writer) error { return a.Write(format, w) }
 	}
+
 	for name, write := range writers {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(exe)))

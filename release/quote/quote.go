@@ -1,11 +1,12 @@
-// Package quote makes foreign text safe to show: file names, messages of servers and
-// compilers, tags, notes.
+// Package quote makes text from other sources safe to show, such as file names, tags, release
+// notes, and messages from servers and compilers.
 //
-// Characters that a terminal or a browser would obey instead of showing are written as
-// escapes, as in a Go string literal: control characters, including the beginning of
-// terminal escapes, marks that change the direction of writing, characters without a
-// width, white space other than the blank, and bytes that are not UTF-8. Everything else
-// stays as it is. The package imports nothing of this module.
+// Characters that a terminal or a browser would interpret or hide are replaced with the
+// escapes of Go string literals: control characters, including the start of terminal escape
+// sequences, marks that change the writing direction, characters without a width, white
+// space other than the space, and bytes that are not UTF-8. Everything else stays as it is.
+//
+// The package imports nothing of this module.
 package quote
 
 import (
@@ -16,9 +17,9 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns text of several lines in which every character is visible. Line feeds and
-// tabs stay. A carriage return before a line feed is dropped, because it is part of the end
-// of a line. Any other could overwrite the text before it and becomes \r.
+// Text returns s with every invisible character escaped, except for line feeds and tabs. A
+// carriage return is dropped before a line feed, because it belongs to the line ending.
+// Elsewhere it is escaped, because it could overwrite the text before it.
 func Text(s string) string {
 	if isPlain(s) {
 		return s
@@ -43,8 +44,8 @@ func Text(s string) string {
 	return b.String()
 }
 
-// Line is like Text, but for text that must stay on one line, such as a name: line feeds,
-// carriage returns and tabs become escapes, too.
+// Line is like Text, but for text that must stay on one line, such as a name. It also escapes
+// line feeds, carriage returns and tabs.
 func Line(s string) string {
 	if isPlain(s) && !strings.ContainsAny(s, "\n\t") {
 		return s
@@ -60,9 +61,9 @@ func Line(s string) string {
 	return b.String()
 }
 
-// JSON returns JSON with the same values that is safe to show. The characters that Text
-// escapes are written as JSON escapes, and so is "##[", with which a command to the Actions
-// runner begins.
+// JSON returns JSON that has the same values as data and is safe to show. The characters that
+// Text escapes become JSON escapes, and so does the bracket of "##[", which begins a command
+// to the Actions runner.
 func JSON(data []byte) []byte {
 	var b strings.Builder
 	for _, r := range string(data) {
@@ -85,7 +86,9 @@ func JSON(data []byte) []byte {
 // isPlain reports whether s consists of visible ASCII characters, line feeds and tabs.
 func isPlain(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; (c < ' ' || c > '~') && c != '\n' && c != '\t' {
+		c := s[i]
+		isShown := ' ' <= c && c <= '~' || c == '\n' || c == '\t'
+		if !isShown {
 			return false
 		}
 	}
@@ -93,22 +96,23 @@ func isPlain(s string) bool {
 	return true
 }
 
-// isVisible reports whether a reader sees r. Some marks and letters that strconv counts as
-// printable have neither a width nor a shape ("default ignorable" in Unicode's
-// DerivedCoreProperties.txt).
+// isVisible reports whether a reader sees r. Some marks and letters that are printable to
+// strconv have neither a width nor a shape. Unicode calls them "default ignorable"
+// (DerivedCoreProperties.txt).
 func isVisible(r rune) bool {
-	return strconv.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	isIgnorable := unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return strconv.IsPrint(r) && !isIgnorable
 }
 
-// writeVisible writes a character so that it is visible. encoded holds its bytes in the
-// text, and r is what they decode to.
+// writeVisible writes the character r, escaped if it is not visible. encoded holds the bytes
+// that r was decoded from.
 func writeVisible(b *strings.Builder, encoded string, r rune) {
 	invalid := r == utf8.RuneError && len(encoded) == 1
 
 	switch {
 	case !invalid && isVisible(r):
 		b.WriteString(encoded)
-	case !invalid && strconv.IsPrint(r): // strconv would not escape it
+	case !invalid && strconv.IsPrint(r): // strconv.Quote would not escape it
 		b.WriteString(escape(r))
 	default:
 		quoted := strconv.Quote(encoded)
@@ -116,13 +120,13 @@ func writeVisible(b *strings.Builder, encoded string, r rune) {
 	}
 }
 
-// escape returns \uXXXX, or \UXXXXXXXX for a character that does not fit.
+// escape returns \uXXXX, or \UXXXXXXXX for a character above U+FFFF.
 func escape(r rune) string {
 	quoted := strconv.QuoteRuneToASCII(r)
 	return quoted[1 : len(quoted)-1]
 }
 
-// writeUTF16 writes the JSON escape of one UTF-16 unit.
+// writeUTF16 writes the JSON escape of one UTF-16 code unit.
 func writeUTF16(b *strings.Builder, unit rune) {
 	const digits = "0123456789abcdef"
 

@@ -40,10 +40,14 @@ func TestLine(t *testing.T) {
 func FuzzText(f *testing.F) {
 	f.Add("a\n\x1b\u202e\xff\r\n")
 	f.Add(`{"a":"##[x"}`)
+
 	f.Fuzz(func(t *testing.T, s string) {
-		text, line := quote.Text(s), quote.Line(s)
+		text := quote.Text(s)
+		line := quote.Line(s)
+
 		for _, r := range text {
-			if r != '\n' && r != '\t' && (!unicode.IsPrint(r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)) {
+			isIgnorable := unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+			if r != '\n' && r != '\t' && (!unicode.IsPrint(r) || isIgnorable) {
 				t.Errorf("%q is in %q", r, text)
 			}
 		}
@@ -59,6 +63,7 @@ func FuzzText(f *testing.F) {
 			t.Fatal(err)
 		}
 		safe := quote.JSON(data)
+
 		var want, got map[string]any
 		if err := json.Unmarshal(data, &want); err != nil {
 			t.Fatal(err)
@@ -66,8 +71,9 @@ func FuzzText(f *testing.F) {
 		if err := json.Unmarshal(safe, &got); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%v: %s became %s", err, data, safe)
 		}
+
 		if quote.Text(string(safe)) != string(safe) || strings.Contains(string(safe), "##[") {
-			t.Errorf("%q can be taken for something else", safe)
+			t.Errorf("%q is not safe to show", safe)
 		}
 	})
 }

@@ -2,7 +2,7 @@ package inspect
 
 import "testing"
 
-// A file of a directory is known as a container by its name, whatever its case.
+// Containers are recognized by their extensions, in upper or lower case.
 func TestContainerByName(t *testing.T) {
 	for name, want := range map[string]struct{ container, tar bool }{
 		"a.tar.gz":      {true, true},
