@@ -85,8 +85,8 @@ func (t *tarChecker) Read(p []byte) (int, error) {
 func (t *tarChecker) check(p []byte) {
 	for len(p) > 0 && !t.atEnd && t.err == nil {
 		// Skip content that no unpacker takes for a header, which is most of an archive.
-		isAtBlock := t.have == 0
-		if isAtBlock && t.content > 0 && t.recordsLeft == 0 && len(t.suspects) == 0 && !t.checkHole {
+		isInContent := t.have == 0 && t.content > 0 && !t.inOldMap
+		if isInContent && t.recordsLeft == 0 && len(t.suspects) == 0 && !t.checkHole {
 			n := min(t.content, int64(len(p)))
 			t.content -= n
 			t.pos += n

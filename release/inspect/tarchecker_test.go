@@ -243,3 +243,39 @@ func TestTarFormats(t *testing.T) {
 		}
 	}
 }
+
+// A sparse map in the old GNU format may continue in blocks before the content. If the content
+// were taken for the map, the rest of the archive would not be checked.
+func TestSparseMap(t *testing.T) {
+	sparse := tarHeader("s", 'S', tarBlockSize, func(b []byte) {
+		copy(b[257:], "ustar  \x00")
+		for i := range 4 { // each entry: offset and size
+			at := 386 + 24*i
+			copy(b[at:], "00000000000\x00")
+			copy(b[at+12:], "00000000000\x00")
+		}
+		b[482] = 1 // the map continues
+		copy(b[483:], "00000001000\x00")
+	})
+	sparseMap := make([]byte, tarBlockSize)
+	copy(sparseMap, "00000000000\x0000000001000\x00")
+	content := make([]byte, tarBlockSize)
+	content[504] = 1 // would continue the map if it were part of it
+
+	good := marked("good")
+	nested := tarMember("hidden", '0', marked("hidden"))
+	text := append(bytes.Repeat([]byte("x"), tarBlockSize), nested...)
+
+	var cases []crafted
+	for _, typeflag := range []byte("23456") {
+		data := slices.Concat(
+			sparse, sparseMap, content,
+			tarMember("good", '0', good),
+			tarHeader("n", typeflag, 2*tarBlockSize, nil),
+			tarMember("text", '0', text),
+			tarEnd,
+		)
+		cases = append(cases, crafted{fmt.Sprintf("type %q", typeflag), data, "content of another member"})
+	}
+	compare(t, "tar", ".tar", cases)
+}
