@@ -489,7 +489,7 @@ func TestRegistryLogin(t *testing.T) {
 	config := fmt.Sprintf(`{"auths": {%q: {"username": "me", "password": "mine"}}}`, host)
 	check(t, os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(config), 0o600))
 	_, err = pull(t, host+"/p")
-	if err == nil || errors.As(err, &hint) && strings.Contains(err.Error(), "401") {
+	if err == nil || problem.RemedyOf(err).Kind != "" && strings.Contains(err.Error(), "401") {
 		t.Errorf("with the user's own credentials: %v", err)
 	}
 }
