@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/org/go-static-release/release/config"
@@ -21,11 +20,7 @@ import (
 // findAttached finds the files that are attached as they are. They were made by
 // something else before this run, so git need not know them.
 func (p *Plan) findAttached(c *config.Config) (err error) {
-	dist, err := filepath.Abs(c.Dist)
-	if err != nil {
-		return fmt.Errorf("locating %s: %w", c.Dist, err)
-	}
-	p.Attach, err = p.AttachedFiles(c.Attach, dist)
+	p.Attach, err = p.ws.AttachedFiles(c.Attach)
 	return err
 }
 
@@ -55,7 +50,7 @@ func (p *Plan) checkAttached(taken map[string]string) error {
 func (r *run) attach(ctx context.Context) error {
 	for _, f := range r.plan.Attach {
 		a, err := output.WriteFile(r.cfg.Dist, output.Artifact{Name: f.Name(), Kind: "attached"}, r.cfg.Checksums, func(w io.Writer) error {
-			return r.plan.CopyAttached(stoppable{ctx, w}, f)
+			return r.plan.ws.CopyAttached(stoppable{ctx, w}, f)
 		})
 		if err != nil {
 			return err

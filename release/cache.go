@@ -13,6 +13,7 @@ import (
 	"github.com/org/go-static-release/release/config"
 
 	"github.com/org/go-static-release/build/gocache"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/release/actions"
 
@@ -70,7 +71,11 @@ func (p *program) newCache(ctx context.Context, c *config.Config, wrong error) (
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, maxCacheKey, fmt.Errorf("git and go did not answer within %s", maxCacheKey))
 	defer cancel()
-	key, err := build.NewCacheKey(ctx, c.Spec(p.environ))
+	ws, err := workspace.Open(ctx, c.Workspace(p.environ))
+	if err != nil {
+		return nil, err
+	}
+	key, err := build.NewCacheKey(ctx, ws, c.Spec())
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/org/go-static-release/release/config"
 
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/build/problem"
 
@@ -28,7 +29,7 @@ func TestTooManyAttached(t *testing.T) {
 			p.Files = append(p.Files, []PlannedFile{{Name: fmt.Sprint("tool_", i, ".zip"), Format: "zip"}})
 		}
 		for i := range test.attached {
-			p.Attach = append(p.Attach, build.AttachedFile{Path: fmt.Sprint("manual_", i), Size: 1})
+			p.Attach = append(p.Attach, workspace.AttachedFile{Path: fmt.Sprint("manual_", i), Size: 1})
 		}
 		var problem *problem.Problem
 		if err := p.checkNames(&config.Config{Checksums: []string{"sha256"}, Timeout: time.Hour}); !errors.As(err, &problem) || problem.Setting != test.want {

@@ -3,7 +3,6 @@ package release
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/build/process"
 
@@ -41,8 +41,9 @@ type Plan struct {
 	Publish bool
 	Why     string
 	Files   [][]PlannedFile // of each build, in the order of Builds
-	Attach  []build.AttachedFile
+	Attach  []workspace.AttachedFile
 	extra   []pack.File // packed into every archive
+	ws      *workspace.Workspace
 }
 
 // A PlannedFile is a file that will be written.
@@ -59,13 +60,17 @@ func newPlan(ctx context.Context, c *config.Config, environ []string, publish bo
 	if distErr == nil {
 		distErr = healDist(c.Dist) // before git is asked for changes
 	}
-	spec := c.Spec(environ)
+	ws, err := workspace.Open(ctx, c.Workspace(environ))
+	if err != nil {
+		return nil, errors.Join(err, distErr)
+	}
+	spec := c.Spec()
 	spec.Publish, spec.TagCommit = publish, commit
-	b, err := build.NewPlan(ctx, spec)
+	b, err := build.NewPlan(ctx, ws, spec)
 	if b == nil || ctx.Err() != nil {
 		return nil, errors.Join(err, distErr)
 	}
-	p := &Plan{Plan: b, Publish: publish, Why: why}
+	p := &Plan{Plan: b, Publish: publish, Why: why, ws: ws}
 	if nameErr := github.CheckName(b.Name); nameErr != nil { // once, not for every file with it
 		return p, errors.Join(err, &problem.Problem{Setting: "name", Err: nameErr})
 	}
@@ -246,22 +251,26 @@ func (p *Plan) fileNames(c *config.Config) (names []string) {
 // of a program.
 func (p *Plan) readExtra(ctx context.Context, c *config.Config) error {
 	_, given := c.From["files"]
-	dist, err := filepath.Abs(c.Dist)
-	if err != nil {
-		return fmt.Errorf("locating %s: %w", c.Dist, err)
-	}
-	extra, err := p.ExtraFiles(ctx, c.Files, !given, dist)
+	extra, notes, err := p.ws.ExtraFiles(ctx, c.Files, !given)
 	if err != nil {
 		return err
 	}
+	p.Notes = append(p.Notes, notes...)
 	var errs []error
 	for _, f := range extra {
-		data := f.Data
 		if err := pack.CheckName(f.Name); err != nil {
 			errs = append(errs, &problem.Problem{Setting: "files", Err: err})
 		}
-		p.extra = append(p.extra, pack.File{Name: f.Name, Executable: f.Executable, Size: int64(len(data)), SHA256: fmt.Sprintf("%x", sha256.Sum256(data)),
-			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }})
+		p.extra = append(p.extra, pack.File{
+			Name:       f.Name,
+			Executable: f.Executable,
+			Size:       f.Size,
+			SHA256:     f.SHA256,
+			Open: func() (io.ReadCloser, error) {
+				data, err := p.ws.ReadExtra(ctx, f)
+				return io.NopCloser(bytes.NewReader(data)), err
+			},
+		})
 		for _, b := range p.Builds {
 			if slices.ContainsFunc(b.Mains, func(m build.Main) bool { return strings.EqualFold(b.Target.Exe(m.Name), f.Name) }) {
 				errs = append(errs, &problem.Problem{Setting: "files", Err: fmt.Errorf("%s has the name of a program", f.Name)})
@@ -296,8 +305,8 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 		DryRun bool   `json:"dryRun"`
 		Why    string `json:"why"`
 		*build.Plan
-		Builds []plannedBuild       `json:"builds"`
-		Attach []build.AttachedFile `json:"attach,omitempty"`
+		Builds []plannedBuild           `json:"builds"`
+		Attach []workspace.AttachedFile `json:"attach,omitempty"`
 	}{schema, !p.Publish, p.Why, p.Plan, builds, p.Attach}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the plan: %w", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/org/go-static-release/release/hint"
 
 	"github.com/org/go-static-release/build/limit"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/release/output"
 
@@ -62,7 +63,7 @@ func (r *run) planNotes() (notes []string) {
 }
 
 // generatedNotice returns the notice that names sources which are not in the commit.
-func generatedNotice(generated []build.Generated) []string {
+func generatedNotice(generated []workspace.Generated) []string {
 	if len(generated) == 0 {
 		return nil
 	}
@@ -98,7 +99,7 @@ func (r *run) execute(ctx context.Context, client *github.Client) error {
 	}
 	defer unlock()
 	machine := limit.ThisMachine() // now that no other run is in dist, with what memory it took
-	r.compilers, r.packers = limit.New(machine, r.cfg.Parallelism, r.plan.Processes()), pack.NewCompressors(machine.Processors)
+	r.compilers, r.packers = limit.New(machine, r.cfg.Parallelism, r.plan.ws.Processes), pack.NewCompressors(machine.Processors)
 	if err := r.attach(ctx); err != nil {
 		return errors.Join(err, r.earlier.close(), sweep(r.cfg.Dist), r.undo(ctx))
 	}
@@ -184,7 +185,7 @@ func (r *run) makeRoom(ctx context.Context) (unlock func(), err error) {
 // finish is what needs every lane: checksums, the check of the server, publication.
 func (r *run) finish(ctx context.Context, client *github.Client) error {
 	if r.plan.Publish {
-		if err := r.plan.RecheckSources(ctx); err != nil {
+		if err := build.RecheckSources(ctx, r.plan.ws, r.plan.Plan); err != nil {
 			return err
 		}
 	}
@@ -286,7 +287,7 @@ func (r *run) makeLatest(ctx context.Context, client *github.Client) (bool, erro
 	if r.plan.prerelease(r.cfg) {
 		return false, nil
 	}
-	ownDir, own, err := build.ParseTag(r.plan.Source.Tag)
+	ownDir, own, err := workspace.ParseTag(r.plan.Source.Tag)
 	if err != nil {
 		return false, err
 	}
@@ -294,7 +295,7 @@ func (r *run) makeLatest(ctx context.Context, client *github.Client) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	dir, version, err := build.ParseTag(tag)
+	dir, version, err := workspace.ParseTag(tag)
 	if err != nil || dir != ownDir { // none yet, a tag of another scheme, another module
 		return ownDir == "", nil
 	}

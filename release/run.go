@@ -156,7 +156,7 @@ func (r *run) compileOnce(ctx context.Context, b build.Build, turn *limit.Turn, 
 	}
 	lent := !t.Again && r.earlier.lend(b, out)
 	defer clock(&t.Seconds.Compile)()
-	built, err := r.plan.Compile(ctx, b, out, share)
+	built, err := build.Compile(ctx, r.plan.ws, r.plan.Plan, b, out, share)
 	if err == nil && !lent { // else it may have linked nothing
 		largest = built.Largest
 	}
@@ -174,7 +174,7 @@ func (r *run) prove(ctx context.Context, b build.Build, bins []build.Binary, t *
 	defer clock(&t.Seconds.Prove)()
 	var errs []error
 	for _, bin := range bins {
-		proof, err := r.plan.Verify(b, bin)
+		proof, err := build.Verify(r.plan.ws, r.plan.Plan, b, bin)
 		if proof != nil {
 			t.Binaries = append(t.Binaries, report.Binary{Name: bin.Exe(), Size: bin.Size, Proof: proof})
 		}
@@ -185,7 +185,7 @@ func (r *run) prove(ctx context.Context, b build.Build, bins []build.Binary, t *
 		case r.cfg.Static == "report": // the report says it loudly
 		default:
 			var whyErr error
-			failed.Causes, whyErr = r.plan.Causes(ctx, b, bin.Main)
+			failed.Causes, whyErr = build.Causes(ctx, r.plan.ws, b, bin.Main)
 			errs = append(errs, failed, whyErr)
 		}
 	}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/org/go-static-release/release/config"
@@ -33,8 +31,8 @@ func (p *program) announce(plan *Plan, c *config.Config) {
 	for _, n := range plan.Notes {
 		p.say("note: %s", hint.Note(n, p.runner.Active()))
 	}
-	if len(plan.Withheld) > 0 {
-		p.say("note: no child process gets these variables, which look like secrets: %s", strings.Join(plan.Withheld, " "))
+	if len(plan.ws.Withheld) > 0 {
+		p.say("note: no child process gets these variables, which look like secrets: %s", strings.Join(plan.ws.Withheld, " "))
 	}
 	if plan.Source.Dirty {
 		p.say("note: the working tree differs from the commit; the binaries say so")
@@ -108,14 +106,14 @@ func (p *program) tell(r *run) error {
 
 // annotate shows a failure at the line of the source it names.
 func (p *program) annotate(rep *report.Report, f report.Failure) {
-	file, line, message := f.File, f.Line, f.Error
-	if file == "" {
-		file, line, message = compilerError(f.Error)
-	}
+	file, message := f.File, f.Error
 	if file != "" {
 		file = filepath.ToSlash(filepath.Join(rep.Source.Dir, file))
 	}
-	p.runner.Annotate(strings.Join(f.Targets, " "), file, line, message)
+	if f.Message != "" {
+		message = f.Message
+	}
+	p.runner.Annotate(strings.Join(f.Targets, " "), file, f.Line, message)
 }
 
 // outputNames are the outputs in action.yml, in order.
@@ -151,21 +149,4 @@ func (r *run) outputs() ([]actions.Output, error) {
 		outputs[i] = actions.Output{Name: name, Value: values[name]}
 	}
 	return outputs, nil
-}
-
-// compilerLine is a message of the Go compiler: FILE:LINE:COLUMN: MESSAGE.
-var compilerLine = regexp.MustCompile(`(?m)^(?:\./|vet: )?([^\s:]+\.go):(\d+):(?:\d+:)? (.+)$`)
-
-// compilerError finds the first message of the compiler that names a line. Without
-// one the whole text is the message, and file is "".
-func compilerError(text string) (file string, line int, message string) {
-	m := compilerLine.FindStringSubmatch(text)
-	if m == nil {
-		return "", 0, text
-	}
-	line, err := strconv.Atoi(m[2])
-	if err != nil { // more digits than a line number has
-		return "", 0, text
-	}
-	return m[1], line, m[3]
 }

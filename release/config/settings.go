@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/build"
@@ -35,7 +37,7 @@ type Config struct {
 	LDFlags     string
 	GCFlags     string
 	Cgo         string
-	CC          []build.GivenCompiler
+	CC          []cc.Choice
 	Generated   []string
 	Static      string
 	SmokeTest   []string // words
@@ -296,7 +298,7 @@ func setCC(c *Config, v string) error {
 		case strings.ContainsAny(word, `"'`):
 			return fmt.Errorf("%s: quotes are not understood; put the compiler on the PATH", word)
 		case m != nil:
-			c.CC = append(c.CC, build.GivenCompiler{Targets: m[1], CC: m[2]})
+			c.CC = append(c.CC, cc.Choice{Targets: m[1], CC: m[2]})
 		case len(c.CC) == 0:
 			return fmt.Errorf("%q does not begin with a target, as in linux/amd64=musl-gcc", word)
 		default:
@@ -332,11 +334,31 @@ func (c *Config) Where(name string) string {
 	return name + " (default)"
 }
 
-// Spec is the part of the settings that build knows.
-func (c *Config) Spec(environ []string) *build.Spec {
+// Workspace returns the settings of the checkout.
+func (c *Config) Workspace(environ []string) workspace.Options {
+	return workspace.Options{
+		Dir:       c.Directory,
+		Tag:       c.Tag,
+		Dist:      c.Dist,
+		Generated: c.Generated,
+		Environ:   environ,
+		Secrets:   []string{c.Token},
+		Jobs:      c.Parallelism,
+	}
+}
+
+// Spec returns the settings of what is built.
+func (c *Config) Spec() *build.Spec {
 	return &build.Spec{
-		Dir: c.Directory, Packages: c.Packages, Targets: c.Targets, Name: c.Name, Tag: c.Tag,
-		Tags: c.Tags, LDFlags: c.LDFlags, GCFlags: c.GCFlags, Cgo: c.Cgo == "static", CC: c.CC, Generated: c.Generated, Dist: c.Dist,
-		Environ: environ, Secrets: []string{c.Token}, Jobs: c.Parallelism,
+		Packages:  c.Packages,
+		Targets:   c.Targets,
+		Name:      c.Name,
+		Tag:       c.Tag,
+		Tags:      c.Tags,
+		LDFlags:   c.LDFlags,
+		GCFlags:   c.GCFlags,
+		Cgo:       c.Cgo == "static",
+		CC:        c.CC,
+		Generated: c.Generated,
 	}
 }

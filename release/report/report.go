@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/smoke"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/release/output"
 
@@ -41,24 +43,24 @@ const OK = "ok"
 
 // A Report is what happened.
 type Report struct {
-	Schema    int               `json:"schema"`
-	Program   string            `json:"program"` // version of this program
-	Status    string            `json:"status"`
-	DryRun    bool              `json:"dryRun"`
-	Why       string            `json:"why"` // it is a dry run, or is not
-	Name      string            `json:"name"`
-	Module    string            `json:"module"`
-	Source    *build.Source     `json:"source"`
-	Go        string            `json:"go"`
-	Targets   []Target          `json:"targets"` // in plan order
-	Skipped   []build.Skipped   `json:"skipped,omitempty"`
-	Generated []build.Generated `json:"generated,omitempty"` // sources that the commit does not have
-	Attached  []File            `json:"attached,omitempty"`  // as they were
-	Checksums []File            `json:"checksums,omitempty"`
-	Release   *Release          `json:"release,omitempty"`
-	Notices   []string          `json:"notices,omitempty"`
-	Errors    []string          `json:"errors,omitempty"` // that belong to no target
-	Seconds   float64           `json:"seconds"`
+	Schema    int                   `json:"schema"`
+	Program   string                `json:"program"` // version of this program
+	Status    string                `json:"status"`
+	DryRun    bool                  `json:"dryRun"`
+	Why       string                `json:"why"` // it is a dry run, or is not
+	Name      string                `json:"name"`
+	Module    string                `json:"module"`
+	Source    *workspace.Source     `json:"source"`
+	Go        string                `json:"go"`
+	Targets   []Target              `json:"targets"` // in plan order
+	Skipped   []build.Skipped       `json:"skipped,omitempty"`
+	Generated []workspace.Generated `json:"generated,omitempty"` // sources that the commit does not have
+	Attached  []File                `json:"attached,omitempty"`  // as they were
+	Checksums []File                `json:"checksums,omitempty"`
+	Release   *Release              `json:"release,omitempty"`
+	Notices   []string              `json:"notices,omitempty"`
+	Errors    []string              `json:"errors,omitempty"` // that belong to no target
+	Seconds   float64               `json:"seconds"`
 }
 
 // A Release is the release on GitHub.
@@ -81,14 +83,16 @@ type Target struct {
 	Hint     string   `json:"hint,omitempty"`
 	File     string   `json:"file,omitempty"` // of the module, where the error points
 	Line     int      `json:"line,omitempty"`
-	Output   string   `json:"output,omitempty"` // what the compiler printed although it succeeded
+	Column   int      `json:"column,omitempty"`
+	Message  string   `json:"message,omitempty"` // what is wrong there, if that is less than the error
+	Output   string   `json:"output,omitempty"`  // what the compiler printed although it succeeded
 	Binaries []Binary `json:"binaries,omitempty"`
 
-	CC      *build.Compiler `json:"cc,omitempty"`     // of C, if there is any in it
-	Again   bool            `json:"again,omitempty"`  // a compiler was killed, and it was built again with nothing beside it
-	Memory  int64           `json:"memory,omitempty"` // bytes, of the largest process of its build
-	Files   []File          `json:"files,omitempty"`
-	Seconds Seconds         `json:"seconds"`
+	CC      *cc.Compiler `json:"cc,omitempty"`     // of C, if there is any in it
+	Again   bool         `json:"again,omitempty"`  // a compiler was killed, and it was built again with nothing beside it
+	Memory  int64        `json:"memory,omitempty"` // bytes, of the largest process of its build
+	Files   []File       `json:"files,omitempty"`
+	Seconds Seconds      `json:"seconds"`
 }
 
 // Seconds are the wall times of a lane's parts, and the processor time of its compilers.
@@ -127,10 +131,8 @@ func (t *Target) Finish(err error, hint string, cancelled bool) {
 	default:
 		t.Status, t.Error = Failed, err.Error()
 		t.Hint = hint
-		var position interface{ Position() (string, int) }
-		if errors.As(err, &position) {
-			t.File, t.Line = position.Position()
-		}
+		at := problem.PositionOf(err)
+		t.File, t.Line, t.Column, t.Message = at.File, at.Line, at.Column, at.Message
 	}
 }
 
@@ -150,6 +152,7 @@ type Failure struct {
 	Hint    string
 	File    string
 	Line    int
+	Message string // what is wrong there, "" if only Error says it
 }
 
 // Failures returns why targets failed, in plan order, what is the same for several of
@@ -162,7 +165,7 @@ func (r *Report) Failures() (failures []Failure) {
 		i := slices.IndexFunc(failures, func(f Failure) bool { return f.Error == t.Error })
 		if i < 0 {
 			i = len(failures)
-			failures = append(failures, Failure{Error: t.Error, Hint: t.Hint, File: t.File, Line: t.Line})
+			failures = append(failures, Failure{Error: t.Error, Hint: t.Hint, File: t.File, Line: t.Line, Message: t.Message})
 		}
 		failures[i].Targets = append(failures[i].Targets, t.Target)
 	}

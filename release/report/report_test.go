@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/build"
@@ -19,7 +20,7 @@ func file(name string, size int64) File {
 func mixed() *Report {
 	return &Report{
 		Schema: Schema, Status: Failed, Why: "refs/heads/a|b is not a tag", DryRun: true, Name: "tool", Module: "example.com/tool", Go: "go1.26.8",
-		Source: &build.Source{Version: "1.2.3", Commit: "c0ffee", Time: time.Unix(0, 0).UTC(), Dir: "."},
+		Source: &workspace.Source{Version: "1.2.3", Commit: "c0ffee", Time: time.Unix(0, 0).UTC(), Dir: "."},
 		Targets: []Target{
 			{Target: "linux/amd64", Status: OK, Files: []File{file("tool_x.tar.gz", 1500)}, Binaries: []Binary{{"tool", 1, &build.Proof{Static: true, Claim: "static"}, nil}}},
 			{Target: "linux/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
