@@ -33,7 +33,7 @@ const cacheVersion = "v1"
 // because no cache holds the linker's results.
 func NewCacheKey(ctx context.Context, ws *workspace.Workspace, spec *Spec) (CacheKey, error) {
 	// These are not always variables: go env -w saves them, too.
-	env, err := ws.Go(ctx, nil, "env", "GOCACHEPROG", "GOEXPERIMENT", "GOFIPS140")
+	env, err := ws.RunGo(ctx, nil, "env", "GOCACHEPROG", "GOEXPERIMENT", "GOFIPS140")
 	if err != nil {
 		return CacheKey{}, workspace.ExplainGo(err)
 	}
@@ -75,7 +75,7 @@ func dependencySums(ctx context.Context, ws *workspace.Workspace, cgo bool) (str
 	if err != nil {
 		return "", err
 	}
-	profiles, err := ws.Git(ctx, "ls-files", "--stage", "--", ":(glob)**/default.pgo")
+	profiles, err := ws.RunGit(ctx, "ls-files", "--stage", "--", ":(glob)**/default.pgo")
 	if err != nil {
 		return "", fmt.Errorf("asking git for profiles: %w", err)
 	}

@@ -74,7 +74,7 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 
 // listPlatforms lists the platforms of the toolchain.
 func listPlatforms(ctx context.Context, ws *workspace.Workspace) ([]target.Platform, error) {
-	out, err := ws.Go(ctx, nil, "tool", "dist", "list", "-json")
+	out, err := ws.RunGo(ctx, nil, "tool", "dist", "list", "-json")
 	if err != nil {
 		return nil, fmt.Errorf("listing targets: %w", err)
 	}
@@ -187,7 +187,7 @@ var errNeedsCgo = errors.New("needs cgo: Go cannot link for it without a C toolc
 // cgo. The go command has no option to ask, but it then refuses to list any main package
 // (internal/platform MustLinkExternal; android/amd64 and ios are such targets).
 func (r *resolver) checkLinker(ctx context.Context, t target.Target) error {
-	_, err := r.ws.Go(ctx, t.Env(), "list", "cmd/link")
+	_, err := r.ws.RunGo(ctx, t.Env(), "list", "cmd/link")
 	if err != nil && strings.Contains(err.Error(), "requires external (cgo) linking") {
 		return &problem.Problem{
 			Setting: "targets",

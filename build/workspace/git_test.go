@@ -108,7 +108,7 @@ func TestGitOptionsOfTheEnvironment(t *testing.T) {
 	if changes, err := w.Changes(t.Context()); err != nil || len(changes) == 0 {
 		t.Errorf("a new file was not seen: %q, %v", changes, err)
 	}
-	if name, err := w.Git(t.Context(), "config", "user.name"); err != nil || name != "it's me" {
+	if name, err := w.RunGit(t.Context(), "config", "user.name"); err != nil || name != "it's me" {
 		t.Errorf("user.name is %q, %v", name, err)
 	}
 }

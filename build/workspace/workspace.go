@@ -148,7 +148,7 @@ type goEnv struct {
 // goEnv asks the go command about the module in w.Dir. This first call of go may download
 // a toolchain, which must not happen in several calls at a time.
 func (w *Workspace) goEnv(ctx context.Context) (env goEnv, err error) {
-	out, err := w.Go(ctx, nil, "env", "GOVERSION", "GOMOD", "GOWORK", "GOROOT", "GOMODCACHE", "GOCACHE")
+	out, err := w.RunGo(ctx, nil, "env", "GOVERSION", "GOMOD", "GOWORK", "GOROOT", "GOMODCACHE", "GOCACHE")
 	if err != nil {
 		return env, ExplainGo(err)
 	}
@@ -285,9 +285,9 @@ func (w *Workspace) Measure(
 	return command.Measure(ctx, w.env)
 }
 
-// Go runs the go command in the module's directory and returns its standard output
+// RunGo runs the go command in the module's directory and returns its standard output
 // without the final newline. env is set on top of the environment.
-func (w *Workspace) Go(ctx context.Context, env []string, args ...string) (string, error) {
+func (w *Workspace) RunGo(ctx context.Context, env []string, args ...string) (string, error) {
 	command := process.Command{
 		Args: append([]string{"go"}, args...),
 		Env:  env,
@@ -296,9 +296,9 @@ func (w *Workspace) Go(ctx context.Context, env []string, args ...string) (strin
 	return command.Output(ctx, w.env)
 }
 
-// Git runs git in the root of the repository and returns its standard output without the
+// RunGit runs git in the root of the repository and returns its standard output without the
 // final newline.
-func (w *Workspace) Git(ctx context.Context, args ...string) (string, error) {
+func (w *Workspace) RunGit(ctx context.Context, args ...string) (string, error) {
 	return w.repo.git(ctx, args...)
 }
 
