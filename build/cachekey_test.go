@@ -8,6 +8,9 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // A keyRepo is a repository with two modules, whose cache has a key.
@@ -42,14 +45,27 @@ func (r keyRepo) git(args ...string) {
 	}
 }
 
+// A keyRequest is what a cache key depends on.
+type keyRequest struct {
+	workspace.Options
+	Spec
+}
+
 // key is that of a request, as changed.
-func (r keyRepo) key(changes ...func(*Spec)) CacheKey {
+func (r keyRepo) key(changes ...func(*keyRequest)) CacheKey {
 	r.Helper()
-	s := &Spec{Dir: r.dir, Targets: []string{"linux/amd64", "linux/arm64"}, Packages: []string{"."}, Environ: append(os.Environ(), "GOWORK=")}
+	s := &keyRequest{
+		Options: workspace.Options{Dir: r.dir, Environ: append(os.Environ(), "GOWORK=")},
+		Spec:    Spec{Targets: []string{"linux/amd64", "linux/arm64"}, Packages: []string{"."}},
+	}
 	for _, change := range changes {
 		change(s)
 	}
-	k, err := NewCacheKey(r.Context(), s)
+	ws, err := workspace.Open(r.Context(), s.Options)
+	if err != nil {
+		r.Fatal(err)
+	}
+	k, err := NewCacheKey(r.Context(), ws, &s.Spec)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -62,11 +78,11 @@ func (r keyRepo) key(changes ...func(*Spec)) CacheKey {
 func TestCacheKey(t *testing.T) {
 	r := newKeyRepo(t)
 	first := r.key()
-	for name, same := range map[string]func(*Spec){
-		"linker":    func(s *Spec) { s.LDFlags = "-s" },
-		"name, tag": func(s *Spec) { s.Name, s.Tag, s.Publish, s.Jobs = "other", "v1.2.3", true, 7 },
-		"order":     func(s *Spec) { s.Targets = []string{"linux/arm64", "linux/amd64"} },
-		"GOOS, etc.": func(s *Spec) {
+	for name, same := range map[string]func(*keyRequest){
+		"linker":    func(s *keyRequest) { s.LDFlags = "-s" },
+		"name, tag": func(s *keyRequest) { s.Name, s.Spec.Tag, s.Publish, s.Jobs = "other", "v1.2.3", true, 7 },
+		"order":     func(s *keyRequest) { s.Targets = []string{"linux/arm64", "linux/amd64"} },
+		"GOOS, etc.": func(s *keyRequest) {
 			s.Environ = append(s.Environ, "GOOS=js", "GOFLAGS=-x", "HOSTNAME=other", "ImageVersion=2")
 		},
 	} {
@@ -75,16 +91,16 @@ func TestCacheKey(t *testing.T) {
 		}
 	}
 	seen := map[string]string{first.Restore: "the first"}
-	for name, other := range map[string]func(*Spec){
-		"targets":    func(s *Spec) { s.Targets = s.Targets[:1] },
-		"packages":   func(s *Spec) { s.Packages = []string{"./cmd/a"} },
-		"tags":       func(s *Spec) { s.Tags = "a" },
-		"gcflags":    func(s *Spec) { s.GCFlags = "a" },
-		"cgo":        func(s *Spec) { s.Cgo = true },
-		"cc":         func(s *Spec) { s.CC = []GivenCompiler{{"linux/amd64", "musl-gcc"}} },
-		"directory":  func(s *Spec) { s.Dir = filepath.Join(r.dir, "other") },
-		"experiment": func(s *Spec) { s.Environ = append(s.Environ, "GOEXPERIMENT=nodwarf5") },
-		"fips":       func(s *Spec) { s.Environ = append(s.Environ, "GOFIPS140=latest") },
+	for name, other := range map[string]func(*keyRequest){
+		"targets":    func(s *keyRequest) { s.Targets = s.Targets[:1] },
+		"packages":   func(s *keyRequest) { s.Packages = []string{"./cmd/a"} },
+		"tags":       func(s *keyRequest) { s.Tags = "a" },
+		"gcflags":    func(s *keyRequest) { s.GCFlags = "a" },
+		"cgo":        func(s *keyRequest) { s.Cgo = true },
+		"cc":         func(s *keyRequest) { s.CC = []cc.Choice{{Targets: "linux/amd64", CC: "musl-gcc"}} },
+		"directory":  func(s *keyRequest) { s.Dir = filepath.Join(r.dir, "other") },
+		"experiment": func(s *keyRequest) { s.Environ = append(s.Environ, "GOEXPERIMENT=nodwarf5") },
+		"fips":       func(s *keyRequest) { s.Environ = append(s.Environ, "GOFIPS140=latest") },
 	} {
 		got := r.key(other).Restore
 		if same, ok := seen[got]; ok {
@@ -92,7 +108,7 @@ func TestCacheKey(t *testing.T) {
 		}
 		seen[got] = name
 	}
-	if _, err := NewCacheKey(t.Context(), &Spec{Dir: t.TempDir(), Environ: os.Environ()}); err == nil {
+	if _, err := workspace.Open(t.Context(), workspace.Options{Dir: t.TempDir(), Environ: os.Environ()}); err == nil {
 		t.Error("a directory without a module has a key")
 	}
 }
@@ -104,8 +120,10 @@ func TestCacheKeyOfDependencies(t *testing.T) {
 	if again := r.key(); again != first {
 		t.Errorf("%+v, and again %+v", first, again)
 	}
-	image := func(version string) func(*Spec) {
-		return func(s *Spec) { s.Cgo, s.Environ = true, append(s.Environ, "ImageOS=ubuntu24", "ImageVersion="+version) }
+	image := func(version string) func(*keyRequest) {
+		return func(s *keyRequest) {
+			s.Cgo, s.Environ = true, append(s.Environ, "ImageOS=ubuntu24", "ImageVersion="+version)
+		}
 	}
 	if one, two := r.key(image("1")), r.key(image("2")); one.Restore != two.Restore || one.Key == two.Key {
 		t.Errorf("two images, which have other C compilers: %+v, %+v", one, two)

@@ -1,8 +1,10 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -14,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/build/process"
 
@@ -25,7 +28,7 @@ type Cause struct {
 	Package string   `json:"package"`
 	How     string   `json:"how"`            // "asks for libc.so.6 (//go:cgo_import_dynamic)"
 	Chain   []string `json:"chain"`          // shortest way of imports, from the main package to Package
-	File    string   `json:"file,omitempty"` // where the chain leaves the module, relative to the module, slashes
+	File    string   `json:"file,omitempty"` // whose import leads out of the module; relative to it, slashes
 	Line    int      `json:"line,omitempty"`
 }
 
@@ -35,102 +38,131 @@ func (c Cause) String() string {
 
 // A node is one package in the dependency graph of a build.
 type node struct {
-	ImportPath, Name, Dir      string
-	Standard                   bool
-	GoFiles, CgoFiles, Imports []string
-	CXXFiles, SwigCXXFiles     []string
-	Module                     *struct{ Main bool }
+	ImportPath   string
+	Name         string
+	Dir          string
+	Standard     bool
+	GoFiles      []string
+	CgoFiles     []string
+	CXXFiles     []string
+	SwigCXXFiles []string
+	Imports      []string
+	Module       *struct{ Main bool }
 }
 
-// Causes finds the packages of one program that bring libraries with them, by walking the
-// dependency graph of the target. Nothing found is an answer: then the linker flags did it.
-func (p *Plan) Causes(ctx context.Context, b Build, m Main) ([]Cause, error) {
-	graph, err := p.graph(ctx, append(b.Target.Env(), b.CC.env()...), b.Tags, []Main{m})
+// nodeFields are the fields of a node, for go list.
+const nodeFields = "ImportPath,Name,Dir,Standard,GoFiles,CgoFiles,CXXFiles,SwigCXXFiles,Imports,Module"
+
+// inModule reports whether the package is part of the module, or of another one in its
+// go.work.
+func (n node) inModule() bool { return n.Module != nil && n.Module.Main }
+
+// Causes finds the packages of one program because of which it asks for libraries, by
+// walking the dependency graph of the target. If there are none, the linker flags did it.
+func Causes(ctx context.Context, ws *workspace.Workspace, b Build, m Main) ([]Cause, error) {
+	graph, err := listGraph(ctx, ws, b.env(), b.Tags, []Main{m})
 	if err != nil {
 		return nil, err
 	}
+
 	from := importers(graph, m.ImportPath)
 	var causes []Cause
 	for path := range from {
-		how, err := graph[path].brings()
+		how, err := graph[path].linkCause()
 		if err != nil {
 			return nil, err
 		}
-		if how != "" {
-			c := Cause{Package: path, How: how, Chain: chain(from, path)}
-			c.File, c.Line = p.leaves(graph, c.Chain)
-			causes = append(causes, c)
+		if how == "" {
+			continue
 		}
+
+		c := Cause{
+			Package: path,
+			How:     how,
+			Chain:   chain(from, path),
+		}
+		c.File, c.Line = importPosition(ws.Dir, graph, c.Chain)
+		causes = append(causes, c)
 	}
+
 	slices.SortFunc(causes, func(a, b Cause) int { return strings.Compare(a.Package, b.Package) })
 	return causes, nil
 }
 
-// graph lists all packages that programs are made of.
-func (p *Plan) graph(ctx context.Context, env []string, tags string, mains []Main) (map[string]node, error) {
-	args := []string{"go", "list", "-deps", "-tags=" + tags, "-json=ImportPath,Name,Dir,Standard,GoFiles,CgoFiles,CXXFiles,SwigCXXFiles,Imports,Module", "--"}
+// listGraph lists all packages that programs are made of, by import path.
+func listGraph(
+	ctx context.Context, ws *workspace.Workspace, env []string, tags string, mains []Main,
+) (map[string]node, error) {
+	args := []string{"go", "list", "-deps", "-tags=" + tags, "-json=" + nodeFields, "--"}
 	for _, m := range mains {
 		args = append(args, m.ImportPath)
 	}
-	out, err := process.Command{Args: args, Env: env, Dir: p.dir}.Output(ctx, p.env)
+	out, _, err := ws.Run(ctx, process.Command{Args: args, Env: env})
 	if err != nil {
 		return nil, fmt.Errorf("walking the imports: %w", err)
 	}
+
 	graph := map[string]node{}
-	for dec := json.NewDecoder(strings.NewReader(out)); ; {
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for {
 		var n node
-		if err := dec.Decode(&n); err == io.EOF {
+		err := dec.Decode(&n)
+		if errors.Is(err, io.EOF) {
 			return graph, nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return nil, fmt.Errorf("walking the imports: %w", err)
 		}
 		graph[n.ImportPath] = n
 	}
 }
 
-// cgoPackages lists the packages outside the standard library that have C in them for t.
-func (p *Plan) cgoPackages(ctx context.Context, t target.Target, mains []Main) (packages []node, err error) {
-	graph, err := p.graph(ctx, p.listEnv(t), p.cgoTags(t), mains)
+// cgoPackages lists the packages outside the standard library that use cgo for t if it is
+// on. tags are the user's build tags.
+func cgoPackages(
+	ctx context.Context, ws *workspace.Workspace, t target.Target, tags string, mains []Main,
+) (packages []node, err error) {
+	env := append(t.Env(), "CGO_ENABLED=1")
+	graph, err := listGraph(ctx, ws, env, cgoTags(t, tags), mains)
+	if err != nil {
+		return nil, err
+	}
+
 	for _, n := range graph {
 		if len(n.CgoFiles) > 0 && !n.Standard {
 			packages = append(packages, n)
 		}
 	}
 	slices.SortFunc(packages, func(a, b node) int { return strings.Compare(a.ImportPath, b.ImportPath) })
-	return packages, err
+	return packages, nil
 }
 
-// listEnv is the environment in which packages are listed before it is known whether
-// any of them needs C.
-func (p *Plan) listEnv(t target.Target) []string {
-	if p.cgo {
-		return append(t.Env(), "CGO_ENABLED=1")
+// cgoTags returns the build tags with cgo: the user's, and where there is a choice those
+// with which net and os/user do without C. On macOS and Windows they ask the system either
+// way.
+func cgoTags(t target.Target, tags string) string {
+	switch t.OS {
+	case "darwin", "ios", "windows":
+		return tags
 	}
-	return t.Env()
+
+	const pure = "netgo,osusergo"
+	if tags == "" {
+		return pure
+	}
+	return pure + "," + tags
 }
 
-// cgoTags are the build tags with cgo: the user's, and where there is a choice those by
-// which net and os/user do without C. On macOS and Windows they ask the system either way.
-func (p *Plan) cgoTags(t target.Target) string {
-	if !p.cgo || t.OS == "darwin" || t.OS == "ios" || t.OS == "windows" {
-		return p.Tags
-	}
-	tags := []string{"netgo", "osusergo"}
-	if p.Tags != "" {
-		tags = append(tags, p.Tags)
-	}
-	return strings.Join(tags, ",")
-}
-
-// importers walks the graph from the main package, nearest first, and returns for every
-// package the one that imports it on the shortest way; "" for the main package.
+// importers walks the graph from the main package, nearest first. It returns, for every
+// package, the one that imports it on the shortest way; "" for the main package.
 func importers(graph map[string]node, main string) map[string]string {
 	from := map[string]string{main: ""}
 	for queue := []string{main}; len(queue) > 0; queue = queue[1:] {
-		for _, imp := range graph[queue[0]].Imports {
-			if _, seen := from[imp]; !seen && imp != "C" {
-				from[imp] = queue[0]
-				queue = append(queue, imp)
+		for _, imported := range graph[queue[0]].Imports {
+			_, seen := from[imported]
+			if !seen && imported != "C" {
+				from[imported] = queue[0]
+				queue = append(queue, imported)
 			}
 		}
 	}
@@ -150,24 +182,27 @@ func chain(from map[string]string, path string) (way []string) {
 // a library (cmd/compile, noder.go: allowed in every package).
 var importDynamic = regexp.MustCompile(`(?m)^//go:cgo_import_dynamic \S+ \S+ "([^"]+)"`)
 
-// brings says what of a library the package brings, "" for nothing. The directives of
-// the standard library are those of the systems that want them (claims in static).
-func (n node) brings() (string, error) {
-	if len(n.CgoFiles) > 0 && n.ImportPath != "runtime/cgo" { // which comes with the others
+// linkCause returns why the linker adds libraries because of the package, "" if it does
+// not. The directives of the standard library belong to the systems that need them, which
+// package static knows.
+func (n node) linkCause() (string, error) {
+	switch {
+	case len(n.CgoFiles) > 0 && n.ImportPath != "runtime/cgo": // which comes with the others
 		return "uses cgo", nil
-	}
-	if n.Standard {
+	case n.Standard:
 		return "", nil
 	}
+
 	var libraries []string
 	for _, file := range n.GoFiles {
-		data, err := door.ReadRegular(filepath.Join(n.Dir, file), maxSource)
+		data, err := door.ReadRegular(filepath.Join(n.Dir, file), workspace.MaxSource)
 		if err != nil {
 			return "", fmt.Errorf("reading the source of %s: %w", n.ImportPath, err)
 		}
 		for _, m := range importDynamic.FindAllSubmatch(data, -1) {
-			if !slices.Contains(libraries, string(m[1])) {
-				libraries = append(libraries, string(m[1]))
+			library := string(m[1])
+			if !slices.Contains(libraries, library) {
+				libraries = append(libraries, library)
 			}
 		}
 	}
@@ -177,28 +212,41 @@ func (n node) brings() (string, error) {
 	return "asks for " + strings.Join(libraries, ", ") + " (//go:cgo_import_dynamic)", nil
 }
 
-// leaves finds the import by which a chain leaves the module. When the module itself
-// is the cause there is none.
-func (p *Plan) leaves(graph map[string]node, chain []string) (file string, line int) {
-	for i := 0; i+1 < len(chain); i++ {
+// importPosition returns the import by which a chain leaves the module in dir, relative to
+// it, "" if the chain does not leave it.
+func importPosition(dir string, graph map[string]node, chain []string) (file string, line int) {
+	for i := range len(chain) - 1 {
 		n, next := graph[chain[i]], graph[chain[i+1]]
-		if n.Module == nil || !n.Module.Main || next.Module != nil && next.Module.Main {
+		if !n.inModule() || next.inModule() {
 			continue
 		}
+
 		for _, name := range slices.Concat(n.GoFiles, n.CgoFiles) {
-			set := token.NewFileSet()
-			f, err := parseSource(set, filepath.Join(n.Dir, name), parser.ImportsOnly)
-			if err != nil { // it compiled: nothing depends on this but where a message points
-				continue
-			}
-			for _, imp := range f.Imports {
-				if path, err := strconv.Unquote(imp.Path.Value); err == nil && path == next.ImportPath {
-					if rel, err := filepath.Rel(p.dir, filepath.Join(n.Dir, name)); err == nil {
-						return filepath.ToSlash(rel), set.Position(imp.Pos()).Line
-					}
-				}
+			path := filepath.Join(n.Dir, name)
+			line := importLine(path, next.ImportPath)
+			rel, err := filepath.Rel(dir, path)
+			if line > 0 && err == nil {
+				return filepath.ToSlash(rel), line
 			}
 		}
 	}
 	return "", 0
+}
+
+// importLine returns the line on which a Go file imports a package, 0 if it does not. The
+// file was compiled, so an error is not reported: only a message would point elsewhere.
+func importLine(path, importPath string) int {
+	set := token.NewFileSet()
+	f, err := parseSource(set, path, parser.ImportsOnly)
+	if err != nil {
+		return 0
+	}
+
+	for _, imp := range f.Imports {
+		imported, err := strconv.Unquote(imp.Path.Value)
+		if err == nil && imported == importPath {
+			return set.Position(imp.Pos()).Line
+		}
+	}
+	return 0
 }

@@ -7,11 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/limit"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/build/target"
 
@@ -28,17 +29,18 @@ type Binary struct {
 	Size   int64  // bytes
 
 	// Loads are the functions of glibc in it that load libraries of that glibc when they
-	// are called, as the linker says.
+	// are called, according to the linker.
 	Loads []string
 }
 
 // Exe is the binary's file name: "age.exe".
 func (b Binary) Exe() string { return b.Target.Exe(b.Main.Name) }
 
-// Command returns the go build of b, writing to the directory out. One command
-// builds all main packages: go loads the dependency graph once.
+// Command returns the go build of b, writing to the directory out. It runs in the directory
+// of the module. One command builds all main packages: go loads the dependency graph once.
 func (p *Plan) Command(b Build, out string) process.Command {
-	args := []string{"go", "build",
+	args := []string{
+		"go", "build",
 		"-trimpath",      // no path of this machine in the binary
 		"-mod=" + p.Mod,  // never change go.mod
 		"-buildvcs=true", // stamp the commit; the proof compares it
@@ -53,10 +55,11 @@ func (p *Plan) Command(b Build, out string) process.Command {
 	for _, m := range b.Mains {
 		args = append(args, m.ImportPath)
 	}
-	return process.Command{Args: args, Env: append(b.Target.Env(), b.CC.env()...), Dir: p.dir}
+
+	return process.Command{Args: args, Env: b.env()}
 }
 
-// A Compilation is what became of building one target.
+// A Compilation is the result of building one target.
 type Compilation struct {
 	Binaries []Binary
 	Output   string        // of the go command: warnings, downloads
@@ -65,84 +68,91 @@ type Compilation struct {
 }
 
 // Compile builds every main package of one target into the directory out, an absolute
-// path that git must ignore if it lies in the checkout, with its share of the machine;
-// what the ambient environment says of that wins. Nothing is in out but what an earlier
-// Compile of the target made: the go command leaves what is up to date by its build ID. On
-// an error no binary is returned: go build writes the programs that do compile even when
-// another does not.
-func (p *Plan) Compile(ctx context.Context, b Build, out string, share limit.Share) (Compilation, error) {
-	cmd := p.Command(b, out)
-	// The go command's own temporary files: should they lie in the checkout, they would
-	// dirty the tree that it is about to stamp. The caller removes out's parent. With cgo
-	// they must not lie in the module: what cgo writes would be taken for source of the
-	// module, and named so in the binary, by a path with random names in it.
-	if b.CC == nil {
-		cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
-	}
-	cmd.Env = append(cmd.Env, fmt.Sprintf("GOFLAGS=-mod=%s -p=%d", p.Mod, share.Processes))
-	for _, kv := range share.Env {
-		if name, _, _ := strings.Cut(kv, "="); !p.userSets(name) {
-			cmd.Env = append(cmd.Env, kv)
-		}
-	}
-	_, stderr, used, err := cmd.Measure(ctx, p.env)
-	dirs := map[string]string{out: "$OUT", p.dir: "."}
-	var failed *process.CommandError
-	if errors.As(err, &failed) {
-		failed.Output = shorten(failed.Output, dirs)
-	}
+// path that git must ignore if it lies in the checkout. out may hold what an earlier Compile
+// of the target made: the go command leaves what is up to date by its build ID.
+//
+// share is the part of the machine to use; the ambient environment overrides it. On an error
+// no binary is returned: go build writes the programs that do compile even when another one
+// does not.
+func Compile(
+	ctx context.Context, ws *workspace.Workspace, p *Plan, b Build, out string, share limit.Share,
+) (Compilation, error) {
+	command := p.Command(b, out)
+	command.Env = append(command.Env, compileEnv(ws, p, b, out, share)...)
+
+	_, stderr, used, err := ws.Measure(ctx, command)
 	c := Compilation{Largest: used.Largest, CPU: used.CPU}
+	dirs := map[string]string{out: "$OUT", ws.Dir: "."}
 	if err != nil {
-		return c, p.withoutC(ctx, b, err)
+		return c, explainFailure(ctx, ws, p, b, newCompileError(err, dirs))
 	}
-	loads := glibcLoads(string(stderr))
+
+	loads := cc.GlibcLoads(string(stderr))
 	bins := make([]Binary, len(b.Mains))
 	for i, m := range b.Mains {
-		if bins[i], err = findOutput(out, m, b.Target); err != nil {
+		bins[i], err = findOutput(out, m, b.Target)
+		if err != nil {
 			return c, err
 		}
 		bins[i].Loads = loads[m.ImportPath]
 	}
-	c.Binaries, c.Output = bins, shorten(strings.TrimSpace(string(stderr)), dirs)
+
+	c.Binaries = bins
+	c.Output = shorten(strings.TrimSpace(string(stderr)), dirs)
 	return c, nil
 }
 
-// userSets reports whether the ambient environment sets a variable of the Go runtime. Who
-// sets one of the two that bound memory means both.
-func (p *Plan) userSets(name string) bool {
-	return slices.ContainsFunc(p.env, func(kv string) bool {
-		set, _, _ := strings.Cut(kv, "=")
-		return set == name || name != "GOMAXPROCS" && (set == "GOGC" || set == "GOMEMLIMIT")
-	})
+// compileEnv returns the part of the environment of go build that depends on the machine.
+func compileEnv(ws *workspace.Workspace, p *Plan, b Build, out string, share limit.Share) (env []string) {
+	// If the go command's temporary files were in the checkout, they would dirty the tree
+	// that it is about to stamp. The caller removes out's parent. With cgo they must not be
+	// in the module: what cgo writes would be taken for source of the module, and be named
+	// so in the binary, by a path with random names in it.
+	if b.CC == nil {
+		env = append(env, "GOTMPDIR="+filepath.Dir(out))
+	}
+
+	env = append(env, fmt.Sprintf("GOFLAGS=-mod=%s -p=%d", p.Mod, share.Processes))
+	for _, kv := range share.Env {
+		name, _, _ := strings.Cut(kv, "=")
+		if !ws.SetsRuntime(name) {
+			env = append(env, kv)
+		}
+	}
+	return env
 }
 
-// killed is how the go command and gcc say that the system has killed a compiler or a
-// linker, of which they tell no other way, and how these say that they got no memory
-// (os.ProcessState.String; runtime, malloc.go and mem_windows.go; gcc.cc; collect-utils.cc).
-// Windows says it of its paging file, which memory is promised from (ERROR_COMMITMENT_LIMIT).
-var killed = regexp.MustCompile(`(?m)signal: killed$|: out of memory|cannot allocate memory|Killed signal terminated|terminated with signal 9|paging file is too small`)
+// outOfMemory matches the messages about a compiler or linker that was killed by the system,
+// or that got no memory. Sources: os.ProcessState.String; runtime, malloc.go and
+// mem_windows.go; gcc.cc; collect-utils.cc. On Windows the paging file is too small
+// (ERROR_COMMITMENT_LIMIT).
+var outOfMemory = regexp.MustCompile(`(?m)signal: killed$|: out of memory|cannot allocate memory|` +
+	`Killed signal terminated|terminated with signal 9|paging file is too small`)
 
 // ShortOfMemory reports whether a compilation failed because the system had no more
 // memory for it.
 func ShortOfMemory(err error) bool {
 	var failed *process.CommandError
-	return errors.As(err, &failed) && (killed.MatchString(failed.Output) || killed.MatchString(failed.Err.Error()))
+	if !errors.As(err, &failed) {
+		return false
+	}
+	return outOfMemory.MatchString(failed.Output) || outOfMemory.MatchString(failed.Err.Error())
 }
 
-// withoutC adds to the failure of a build without cgo the package that cannot do without.
-func (p *Plan) withoutC(ctx context.Context, b Build, failure error) error {
-	var failed *process.CommandError
+// explainFailure names the package that needs cgo if a build failed because cgo is off.
+func explainFailure(ctx context.Context, ws *workspace.Workspace, p *Plan, b Build, failure error) error {
+	var failed *CompileError
 	if b.CC != nil || !errors.As(failure, &failed) {
 		return failure
 	}
-	with := *p
-	with.cgo = true
-	packages, err := with.cgoPackages(ctx, b.Target, b.Mains)
+
+	packages, err := cgoPackages(ctx, ws, b.Target, p.Tags, b.Mains)
 	if err != nil {
 		return errors.Join(failure, err)
 	}
+	output := failed.Error()
 	for _, n := range packages {
-		if strings.Contains(failed.Output, n.ImportPath) || strings.Contains(failed.Output, "undefined: "+n.Name+".") {
+		if strings.Contains(output, n.ImportPath) || strings.Contains(output, "undefined: "+n.Name+".") {
 			return &problem.Problem{
 				Err:    fmt.Errorf("%w\n%s uses cgo, and cgo is off", failure, n.ImportPath),
 				Remedy: remedy(n.ImportPath, false),
@@ -152,27 +162,8 @@ func (p *Plan) withoutC(ctx context.Context, b Build, failure error) error {
 	return failure
 }
 
-// A linker says of a static program that calls one of these functions of glibc:
-// "Using 'getaddrinfo' in statically linked applications requires at runtime the shared
-// libraries from the glibc version used for linking" (link_warning in glibc's nss and
-// dlfcn). The go command prints it below the name of the package.
-var glibcWarning = regexp.MustCompile(`(?m)^# (\S+)$|Using '([^']+)' in statically linked applications requires at runtime the shared libraries`)
-
-// glibcLoads takes those functions out of the output of go build, for each main package.
-func glibcLoads(output string) map[string][]string {
-	loads := map[string][]string{}
-	pkg := ""
-	for _, m := range glibcWarning.FindAllStringSubmatch(output, -1) {
-		if m[1] != "" {
-			pkg = m[1]
-		} else if !slices.Contains(loads[pkg], m[2]) {
-			loads[pkg] = append(loads[pkg], m[2])
-		}
-	}
-	return loads
-}
-
-// OutputName is the name that go build gives the program of m: wasm has no suffix there.
+// OutputName returns the name that go build gives the program of m. It gives programs for
+// wasm no suffix.
 func OutputName(m Main, t target.Target) string {
 	if t.Arch == "wasm" {
 		return m.Name
@@ -180,18 +171,33 @@ func OutputName(m Main, t target.Target) string {
 	return t.Exe(m.Name)
 }
 
-// findOutput finds what go build wrote for m.
+// findOutput finds the program that go build wrote for m, and gives it its name.
 func findOutput(out string, m Main, t target.Target) (Binary, error) {
-	bin := Binary{Main: m, Target: t, Path: filepath.Join(out, t.Exe(m.Name))}
-	if name := OutputName(m, t); name != t.Exe(m.Name) {
-		if err := os.Rename(filepath.Join(out, name), bin.Path); err != nil {
+	bin := Binary{
+		Main:   m,
+		Target: t,
+		Path:   filepath.Join(out, t.Exe(m.Name)),
+	}
+	if name := OutputName(m, t); name != bin.Exe() {
+		err := os.Rename(filepath.Join(out, name), bin.Path)
+		if err != nil {
 			return bin, fmt.Errorf("finding what go build wrote: %w", err)
 		}
 	}
+
 	fi, err := os.Stat(bin.Path)
 	if err != nil {
 		return bin, fmt.Errorf("finding what go build wrote: %w", err)
 	}
 	bin.Size = fi.Size()
 	return bin, nil
+}
+
+// shorten replaces directories in a command's output, so that the same mistake
+// reads the same on every machine and every run.
+func shorten(output string, dirs map[string]string) string {
+	for dir, short := range dirs {
+		output = strings.ReplaceAll(output, dir+string(filepath.Separator), short+"/")
+	}
+	return strings.TrimSpace(output)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/target"
 
 	"github.com/org/go-static-release/build/process"
@@ -53,7 +54,7 @@ func TestCommand(t *testing.T) {
 			name: "linux_arm64_cgo",
 			plan: Plan{Mod: "readonly"},
 			build: Build{Target: target.Target{OS: "linux", Arch: "arm64"}, Mains: tool, Tags: "netgo,osusergo", LDFlags: "-linkmode=external -extldflags=-static",
-				CC: &Compiler{CC: "zig cc -target aarch64-linux-musl", CXX: "zig c++ -target aarch64-linux-musl"}},
+				CC: &cc.Compiler{CC: "zig cc -target aarch64-linux-musl", CXX: "zig c++ -target aarch64-linux-musl"}},
 			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-tags=netgo,osusergo",
 				"-ldflags=-linkmode=external -extldflags=-static", "-o", "/out/", "example.com/tool"},
 			env: []string{"GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0", "CGO_ENABLED=1",
@@ -74,33 +75,6 @@ func TestCommand(t *testing.T) {
 				t.Errorf("environment (-want +have):\n%s", diff)
 			}
 		})
-	}
-}
-
-// Of GOFLAGS only the number of processes is taken.
-func TestProcessesOf(t *testing.T) {
-	for flags, want := range map[string]int{
-		"": 0, "-p=3": 3, "-mod=mod -p=12 -v": 12, "--p=4": 4, "-p=0": 0, "-p": 0, "-parallel=3": 0, "-ldflags=-p=3": 0, "-p=1x": 0, "-p=3 -p=4": 4,
-	} {
-		if got := processesOf([]string{"GOFLAGS=-p=77", "GOFLAGS=" + flags}); got != want {
-			t.Errorf("%q: %d, want %d", flags, got, want)
-		}
-	}
-}
-
-// What the user says of the Go runtime is not overruled.
-func TestUserSets(t *testing.T) {
-	for env, want := range map[string]string{"": "", "GOGC=50": "GOGC GOMEMLIMIT", "GOMEMLIMIT=1GiB": "GOGC GOMEMLIMIT", "GOMAXPROCS=1": "GOMAXPROCS", "GOGCX=1": ""} {
-		p := &Plan{env: []string{"HOME=/", env}}
-		var sets []string
-		for _, name := range []string{"GOMAXPROCS", "GOGC", "GOMEMLIMIT"} {
-			if p.userSets(name) {
-				sets = append(sets, name)
-			}
-		}
-		if got := strings.Join(sets, " "); got != want {
-			t.Errorf("%s: %q, want %q", env, got, want)
-		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,56 +13,54 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/org/go-static-release/build/target"
-
-	"github.com/org/go-static-release/build/process"
+	"golang.org/x/mod/module"
 
 	"github.com/org/go-static-release/build/problem"
-
-	"golang.org/x/mod/module"
+	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/target"
 )
 
-// A Main is one main package, one program.
-type Main struct {
-	Name       string `json:"name"`       // of the program, as go build names it, without .exe
-	ImportPath string `json:"importPath"` // what is given to go build
-	dir        string // of its source, on disk
-	files      []string
-	allC       bool // every file of it has C in it, and cgo is off
+// A program is a main package with its source files, while a plan is made.
+type program struct {
+	Main
+	sources  []string // Go files, on disk
+	needsCgo bool     // every file of it needs cgo, and cgo is off
 }
 
-// A warnings counts of which patterns the go command warns that they match nothing. One
-// that does so for every target is refused; others are for some platforms only.
-type warnings struct {
+// unmatchedPatterns counts how often go list said that a pattern matched nothing. A pattern
+// that matches nothing for every target is a mistake; others are for some platforms only.
+type unmatchedPatterns struct {
 	mu       sync.Mutex
 	listings int
-	of       map[string]int // pattern in quotes -> listings
+	count    map[string]int // by pattern, in quotes
 }
 
-// matchesNothing is how the go command warns of a pattern (search.WarnUnmatched).
+// matchesNothing matches the go command's warning about a pattern (search.WarnUnmatched).
 var matchesNothing = regexp.MustCompile(`(?m)^go: warning: (".*") matched no packages$`)
 
-// add counts the warnings of a listing.
-func (w *warnings) add(stderr []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.listings++
-	if w.of == nil {
-		w.of = map[string]int{}
+// add counts the warnings of one go list.
+func (u *unmatchedPatterns) add(stderr []byte) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+
+	u.listings++
+	if u.count == nil {
+		u.count = map[string]int{}
 	}
-	seen := map[string]bool{} // one may be given twice
+	seen := map[string]bool{} // the same pattern may be given twice
 	for _, m := range matchesNothing.FindAllSubmatch(stderr, -1) {
-		if pattern := string(m[1]); !seen[pattern] {
+		pattern := string(m[1])
+		if !seen[pattern] {
 			seen[pattern] = true
-			w.of[pattern]++
+			u.count[pattern]++
 		}
 	}
 }
 
-// always returns the patterns, sorted, that matched nothing in any listing.
-func (w *warnings) always() (patterns []string) {
-	for pattern, n := range w.of {
-		if n == w.listings {
+// always returns the patterns, sorted, that matched nothing in any go list.
+func (u *unmatchedPatterns) always() (patterns []string) {
+	for pattern, n := range u.count {
+		if n == u.listings {
 			patterns = append(patterns, pattern)
 		}
 	}
@@ -71,86 +68,199 @@ func (w *warnings) always() (patterns []string) {
 	return patterns
 }
 
-// errNoMain is the answer of a target for which every main package is excluded by build constraints.
+// errNoMain is the error of a target for which build constraints exclude every main package.
 var errNoMain = errors.New("no main package")
 
-// listMains lists the main packages that match patterns for one target. With no
-// patterns it lists every main package of the module. Packages that build
-// constraints exclude for the target are not listed.
-func (p *Plan) listMains(ctx context.Context, t target.Target, patterns []string) ([]Main, error) {
-	found, err := p.list(ctx, t, p.listEnv(t), patterns)
-	if err = cmp.Or(err, found.notMain); err != nil || p.cgo || !p.hasC {
-		return found.mains, err
+// programsFor decides which programs one target builds.
+func (r *resolver) programsFor(ctx context.Context, t target.Target) (programs []program, err error) {
+	if r.shared != nil {
+		programs, err = r.shared()
+	} else {
+		programs, err = r.listPrograms(ctx, t)
 	}
-	// go list says nothing of packages that it excludes, and may have excluded some only
-	// because cgo is off.
-	withC, err := p.list(ctx, t, append(t.Env(), "CGO_ENABLED=1"), patterns)
-	for _, m := range withC.mains {
-		if !slices.ContainsFunc(found.mains, func(have Main) bool { return have.ImportPath == m.ImportPath }) {
-			m.allC = true
-			found.mains = append(found.mains, m)
+	if err != nil {
+		return nil, err
+	}
+
+	if len(r.spec.Packages) == 0 {
+		programs, err = r.chooseShipped(programs)
+		if err != nil {
+			return nil, err
 		}
 	}
-	return found.mains, err
+	if len(programs) == 0 {
+		return nil, errNoMain
+	}
+
+	for _, p := range programs {
+		if p.needsCgo {
+			return nil, &problem.Problem{
+				Setting: "packages",
+				Err:     fmt.Errorf("%s needs cgo in every file, and cgo is off", p.ImportPath),
+				Remedy:  problem.Either(problem.Set("cgo", "static"), problem.Set("packages", "./cmd/NAME")),
+			}
+		}
+	}
+
+	programs = slices.Clone(programs) // they may be shared with other targets
+	slices.SortFunc(programs, func(a, b program) int { return compareMains(a.Main, b.Main) })
+	return programs, nil
+}
+
+// listPrograms lists the main packages that the user's patterns match for one target. With
+// no patterns it lists every main package of the module. Packages that build constraints
+// exclude for the target are not listed.
+func (r *resolver) listPrograms(ctx context.Context, t target.Target) ([]program, error) {
+	found, err := r.list(ctx, t, r.spec.Cgo)
+	if err == nil {
+		err = found.notMain
+	}
+	if err != nil || r.spec.Cgo || !r.survey.importsC {
+		return found.programs, err
+	}
+
+	// go list says nothing of packages that it excludes, and it may have excluded some only
+	// because cgo is off.
+	withCgo, err := r.list(ctx, t, true)
+	for _, p := range withCgo.programs {
+		known := slices.ContainsFunc(found.programs, func(have program) bool {
+			return have.ImportPath == p.ImportPath
+		})
+		if !known {
+			p.needsCgo = true
+			found.programs = append(found.programs, p)
+		}
+	}
+	return found.programs, err
 }
 
 // A listing is what go list says about packages.
 type listing struct {
-	mains   []Main
-	notMain error // a package that was named by itself and is no program
+	programs []program
+	notMain  error // a package that was named by itself and is no program
 }
 
-// list lists packages in an environment.
-func (p *Plan) list(ctx context.Context, t target.Target, env, patterns []string) (found listing, err error) {
-	args := []string{"go", "list", "-find", "-e", "-tags=" + p.cgoTags(t), "-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Module"}
-	args = append(args, "--")
-	named := len(patterns) > 0
-	if !named {
+// A listedPackage is what go list says about one package.
+type listedPackage struct {
+	ImportPath     string
+	Name           string
+	Dir            string
+	GoFiles        []string
+	CgoFiles       []string
+	IgnoredGoFiles []string
+	Error          *struct{ Err string }
+	Module         *struct{ Main bool }
+}
+
+// list lists the packages that the user's patterns match.
+func (r *resolver) list(ctx context.Context, t target.Target, cgo bool) (found listing, err error) {
+	env := t.Env()
+	if cgo {
+		env = append(env, "CGO_ENABLED=1")
+	}
+	tags := r.spec.Tags
+	if r.spec.Cgo {
+		tags = cgoTags(t, tags)
+	}
+	args := []string{
+		"go", "list", "-find", "-e",
+		"-tags=" + tags,
+		"-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Module",
+		"--",
+	}
+	patterns := r.spec.Packages
+	if len(patterns) == 0 {
 		patterns = []string{"./..."}
 	}
-	cmd := process.Command{Args: append(args, patterns...), Env: env, Dir: p.dir}
-	out, stderr, err := cmd.Run(ctx, p.env)
+	args = append(args, patterns...)
+
+	out, stderr, err := r.ws.Run(ctx, process.Command{Args: args, Env: env})
 	if err != nil {
 		return found, err
 	}
-	if named {
-		p.warned.add(stderr)
+	if len(r.spec.Packages) > 0 {
+		r.unmatched.add(stderr)
 	}
-	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var pkg struct {
-			ImportPath, Name, Dir string
-			GoFiles, CgoFiles     []string
-			IgnoredGoFiles        []string
-			Error                 *struct{ Err string }
-			Module                *struct{ Main bool }
-		}
+
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var pkg listedPackage
 		err := dec.Decode(&pkg)
-		files := slices.Concat(pkg.GoFiles, pkg.CgoFiles)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return found, nil
 		}
 		if err != nil {
 			return found, fmt.Errorf("reading the output of go list: %w", err)
 		}
-		switch {
-		case pkg.Error == nil && pkg.Name == "main" && (pkg.Module == nil || !pkg.Module.Main || pkg.ImportPath == "command-line-arguments"):
-			return found, &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, p.Module), Remedy: problem.Set("packages", "./cmd/NAME")}
-		case pkg.Name == "main" && len(files) > 0:
-			found.mains = append(found.mains, Main{Name: binaryName(pkg.ImportPath), ImportPath: pkg.ImportPath, dir: pkg.Dir, files: files})
-		case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
-		case pkg.Error != nil:
-			return found, &problem.Problem{Setting: "packages", Err: errors.New(pkg.Error.Err), Remedy: problem.Run("go list ./...")}
-		case pkg.Name != "main" && !slices.ContainsFunc(patterns, func(s string) bool { return strings.Contains(s, "...") }):
-			found.notMain = &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name)}
+		if err := r.addPackage(&found, pkg, patterns); err != nil {
+			return found, err
 		}
 	}
+}
+
+// addPackage adds a package to a listing if it is a program.
+func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []string) error {
+	sources := slices.Concat(pkg.GoFiles, pkg.CgoFiles)
+	isMain := pkg.Name == "main"
+	inModule := pkg.Module != nil && pkg.Module.Main && pkg.ImportPath != "command-line-arguments"
+	hasWildcard := slices.ContainsFunc(patterns, func(s string) bool { return strings.Contains(s, "...") })
+
+	switch {
+	case pkg.Error == nil && isMain && !inModule:
+		return &problem.Problem{
+			Setting: "packages",
+			Err:     fmt.Errorf("%s is not a package of module %s", pkg.ImportPath, r.plan.Module),
+			Remedy:  problem.Set("packages", "./cmd/NAME"),
+		}
+
+	case isMain && len(sources) > 0:
+		p, err := r.newProgram(pkg, sources)
+		if err != nil {
+			return err
+		}
+		found.programs = append(found.programs, p)
+
+	case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
+
+	case pkg.Error != nil:
+		return &problem.Problem{
+			Setting: "packages",
+			Err:     errors.New(pkg.Error.Err),
+			Remedy:  problem.Run("go list ./..."),
+		}
+
+	case !isMain && !hasWildcard:
+		found.notMain = &problem.Problem{
+			Setting: "packages",
+			Err:     fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name),
+		}
+	}
+	return nil
+}
+
+// newProgram returns the program of a main package.
+func (r *resolver) newProgram(pkg listedPackage, sources []string) (p program, err error) {
+	dir, err := filepath.Rel(r.ws.Dir, pkg.Dir)
+	if err != nil {
+		return p, fmt.Errorf("locating package %s: %w", pkg.ImportPath, err)
+	}
+
+	p.Main = Main{
+		Name:       binaryName(pkg.ImportPath),
+		ImportPath: pkg.ImportPath,
+		Dir:        filepath.ToSlash(dir),
+	}
+	for _, name := range sources {
+		p.sources = append(p.sources, filepath.Join(pkg.Dir, name))
+	}
+	return p, nil
 }
 
 // majorVersion is a path element such as v2, which names no program.
 // Source: cmd/go/internal/load isVersionElement.
 var majorVersion = regexp.MustCompile(`^v([2-9]|[1-9][0-9]+)$`)
 
-// binaryName is the name that go build gives the program of a main package.
+// binaryName returns the name that go build gives the program of a main package.
 // Source: cmd/go/internal/load DefaultExecName.
 func binaryName(importPath string) string {
 	dir, elem := path.Split(importPath)
@@ -160,7 +270,7 @@ func binaryName(importPath string) string {
 	return elem
 }
 
-// moduleName is the project's name when none is given: the last element of the
+// moduleName returns the project's name if the user gave none: the last element of the
 // module path without a major version. It is the same in every clone and fork,
 // which the name of a repository or of a directory is not.
 func moduleName(modulePath string) string {
@@ -171,25 +281,23 @@ func moduleName(modulePath string) string {
 	return path.Base(prefix)
 }
 
-// Directories in which main packages are by custom not what a project ships.
+// notShipped are directories whose main packages a project does not usually ship.
 var notShipped = []string{"internal", "testdata", "example", "examples", "tools"}
 
-// chooseMains picks what a project ships when nobody said: the root if it is a
-// main package, and ./cmd/...; else the only main package there is.
-func (p *Plan) chooseMains(all []Main) ([]Main, error) {
-	var shipped, others []Main
-	for _, m := range all {
-		rel, err := filepath.Rel(p.dir, m.dir)
-		if err != nil {
-			return nil, fmt.Errorf("locating package %s: %w", m.ImportPath, err)
-		}
-		elems := strings.Split(filepath.ToSlash(rel), "/")
+// chooseShipped returns the programs that a project ships if the user named none: the main
+// package in the root and those in cmd/, else the only main package there is.
+func (r *resolver) chooseShipped(all []program) ([]program, error) {
+	var shipped, others []program
+	for _, p := range all {
+		elements := strings.Split(p.Dir, "/")
+		isInternal := slices.ContainsFunc(elements, func(e string) bool { return slices.Contains(notShipped, e) })
+
 		switch {
-		case slices.ContainsFunc(elems, func(e string) bool { return slices.Contains(notShipped, e) }):
-		case rel == ".", elems[0] == "cmd":
-			shipped = append(shipped, m)
+		case isInternal:
+		case p.Dir == ".", elements[0] == "cmd":
+			shipped = append(shipped, p)
 		default:
-			others = append(others, m)
+			others = append(others, p)
 		}
 	}
 	if len(shipped) > 0 {
@@ -198,54 +306,15 @@ func (p *Plan) chooseMains(all []Main) ([]Main, error) {
 	if len(others) < 2 {
 		return others, nil
 	}
+
 	var names []string
-	for _, m := range others {
-		names = append(names, "."+strings.TrimPrefix(m.ImportPath, p.Module))
+	for _, p := range others {
+		names = append(names, "."+strings.TrimPrefix(p.ImportPath, r.plan.Module))
 	}
-	return nil, &problem.Problem{Setting: "packages",
-		Err:    fmt.Errorf("no main package in the root or in cmd/, and several elsewhere: %s", strings.Join(names, " ")),
-		Remedy: problem.Set("packages", strings.Join(names, " "))}
-}
-
-// mainsFor decides what one target builds.
-func (p *Plan) mainsFor(ctx context.Context, t target.Target, patterns []string) ([]Main, error) {
-	list := p.everywhere
-	if list == nil {
-		list = func() ([]Main, error) { return p.listMains(ctx, t, patterns) }
+	list := strings.Join(names, " ")
+	return nil, &problem.Problem{
+		Setting: "packages",
+		Err:     fmt.Errorf("no main package in the root or in cmd/, and several elsewhere: %s", list),
+		Remedy:  problem.Set("packages", list),
 	}
-	mains, err := list()
-	if err == nil && len(patterns) == 0 {
-		mains, err = p.chooseMains(mains)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(mains) == 0 {
-		return nil, errNoMain
-	}
-	for _, m := range mains {
-		if m.allC {
-			return nil, &problem.Problem{Setting: "packages", Err: fmt.Errorf("%s needs cgo in every file, and cgo is off", m.ImportPath),
-				Remedy: problem.Either(problem.Set("cgo", "static"), problem.Set("packages", "./cmd/NAME"))}
-		}
-	}
-	mains = slices.Clone(mains)
-	slices.SortFunc(mains, func(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) })
-	return mains, nil
-}
-
-// sameNames finds main packages that would be written over one another:
-// `go build -o dir/` exits 0 and leaves one file.
-func sameNames(mains []Main) (ps problem.List) {
-	first := map[string]Main{}
-	for _, m := range mains {
-		// Two names that differ in case alone are one file on Windows and macOS.
-		key := strings.ToLower(m.Name)
-		if other, ok := first[key]; ok {
-			ps.Add("packages", "main packages %s and %s would both be written as %s", other.ImportPath, m.ImportPath, m.Name)
-			continue
-		}
-		first[key] = m
-	}
-	return ps
 }

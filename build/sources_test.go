@@ -10,40 +10,36 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // strayOf plans a release of dir for linux/amd64 and returns the sources that are not of
 // the commit, each with the reason.
-func strayOf(t *testing.T, dir string, change ...func(*Spec)) []string {
+func strayOf(t *testing.T, dir string, change ...func(*workspace.Options, *Spec)) []string {
 	t.Helper()
-	spec := &Spec{
-		Dir:     dir,
-		Targets: []string{"linux/amd64"},
-		Environ: plainGit(),
-		Jobs:    2,
-	}
+	opts := options(dir)
+	spec := &Spec{Targets: []string{"linux/amd64"}}
 	for _, f := range change {
-		f(spec)
+		f(&opts, spec)
 	}
-	p, err := NewPlan(t.Context(), spec)
+	ws := open(t, opts)
+	p, err := NewPlan(t.Context(), ws, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stray, _, err := p.compareSources(t.Context(), spec.Generated)
+	stray, _, err := compareSources(t.Context(), ws, p)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	var got []string
 	for _, s := range stray {
-		got = append(got, s.path+": "+s.why)
+		got = append(got, s.Path+": "+s.Why)
 	}
 	return got
 }
-
-const goMod = "module example.com/tool\n\ngo 1.24\n"
-
-const mainFile = "package main\n\nfunc main() {}\n"
 
 // Packages in a submodule are of the commit if the submodule is where the commit says.
 func TestSourcesOfSubmodules(t *testing.T) {
@@ -61,19 +57,19 @@ func TestSourcesOfSubmodules(t *testing.T) {
 
 	lib := filepath.Join(dir, "lib")
 	writeFiles(t, lib, map[string]string{".git-is-a-file": "", "lib.go": "package lib // changed\n"})
-	if got, want := strayOf(t, dir), []string{"lib/lib.go: " + changedInSub}; !slices.Equal(got, want) {
+	if got, want := strayOf(t, dir), []string{"lib/lib.go: " + workspace.ChangedInSub}; !slices.Equal(got, want) {
 		t.Errorf("changed: %q, expected %q", got, want)
 	}
 
 	runGit(t, lib, "checkout", "--quiet", "--", "lib.go")
 	writeFiles(t, lib, map[string]string{"more.go": "package lib\n"})
-	if got, want := strayOf(t, dir), []string{"lib/more.go: " + notInCommit}; !slices.Equal(got, want) {
+	if got, want := strayOf(t, dir), []string{"lib/more.go: " + workspace.NotInCommit}; !slices.Equal(got, want) {
 		t.Errorf("a new file: %q, expected %q", got, want)
 	}
 
 	runGit(t, lib, "add", "--all")
 	runGit(t, lib, "commit", "--quiet", "--message=second")
-	want := []string{"lib/lib.go: " + otherSubmodule, "lib/more.go: " + otherSubmodule}
+	want := []string{"lib/lib.go: " + workspace.OtherSubmodule, "lib/more.go: " + workspace.OtherSubmodule}
 	if got := strayOf(t, dir); !slices.Equal(got, want) {
 		t.Errorf("another commit: %q, expected %q", got, want)
 	}
@@ -105,13 +101,13 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 	})
 
 	want := []string{
-		"include/asm.gen.h: " + notInCommit,
-		"include/more.gen.h: " + notInCommit,
-		"lib/libown.a: " + notInCommit,
+		"include/asm.gen.h: " + workspace.NotInCommit,
+		"include/more.gen.h: " + workspace.NotInCommit,
+		"lib/libown.a: " + workspace.NotInCommit,
 	}
-	got := strayOf(t, dir, func(s *Spec) {
+	got := strayOf(t, dir, func(_ *workspace.Options, s *Spec) {
 		s.Cgo = true
-		s.CC = []GivenCompiler{{Targets: "linux/amd64", CC: "musl-gcc"}}
+		s.CC = []cc.Choice{{Targets: "linux/amd64", CC: "musl-gcc"}}
 	})
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +have):\n%s", diff)
@@ -138,7 +134,7 @@ func TestAbsentSources(t *testing.T) {
 		}
 	}
 
-	want := []string{"extra.go: " + hiddenChange, "web/sub/b.txt: " + hiddenChange}
+	want := []string{"extra.go: " + workspace.HiddenChange, "web/sub/b.txt: " + workspace.HiddenChange}
 	if got := strayOf(t, dir); !slices.Equal(got, want) {
 		t.Errorf("%q, expected %q", got, want)
 	}
@@ -154,8 +150,8 @@ func TestReplacedByTheModuleCache(t *testing.T) {
 		"main.go": "package main\n\nimport _ \"example.com/other\"\n\nfunc main() {}\n",
 	})
 
-	got := strayOf(t, dir, func(s *Spec) { s.Environ = append(s.Environ, "GOMODCACHE="+cache) })
-	if len(got) != 2 || !strings.HasSuffix(got[0], "go.mod: "+notInRepo) || !strings.HasSuffix(got[1], "other.go: "+notInRepo) {
+	got := strayOf(t, dir, func(opts *workspace.Options, _ *Spec) { opts.Environ = append(opts.Environ, "GOMODCACHE="+cache) })
+	if len(got) != 2 || !strings.HasSuffix(got[0], "go.mod: "+workspace.NotInRepo) || !strings.HasSuffix(got[1], "other.go: "+workspace.NotInRepo) {
 		t.Errorf("%q", got)
 	}
 }
@@ -168,33 +164,31 @@ func TestRecheckSources(t *testing.T) {
 		"main.go":    mainFile,
 	})
 	writeFiles(t, dir, map[string]string{"gen.go": "package main\n"})
-	spec := &Spec{
-		Dir:       dir,
+	ws := open(t, options(dir))
+	p, err := NewPlan(t.Context(), ws, &Spec{
 		Targets:   []string{"linux/amd64"},
 		Generated: []string{"gen*.go"},
-		Environ:   plainGit(),
-	}
-	p, err := NewPlan(t.Context(), spec)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(p.Generated) != 1 || p.Generated[0].Path != "gen.go" || p.Generated[0].Size != 13 {
 		t.Fatalf("generated: %+v", p.Generated)
 	}
-	if err := p.RecheckSources(t.Context()); err != nil {
+	if err := RecheckSources(t.Context(), ws, p); err != nil {
 		t.Errorf("nothing has changed: %v", err)
 	}
 
 	writeFiles(t, dir, map[string]string{"gen.go": "package main // changed\n"})
-	if err := p.RecheckSources(t.Context()); err == nil || !strings.Contains(err.Error(), "gen.go was changed") {
+	if err := RecheckSources(t.Context(), ws, p); err == nil || !strings.Contains(err.Error(), "gen.go was changed") {
 		t.Errorf("changed: %v", err)
 	}
 	writeFiles(t, dir, map[string]string{"gen.go": "package main\n", "main.go": mainFile + "// changed\n"})
-	if err := p.RecheckSources(t.Context()); err == nil || !strings.Contains(err.Error(), " M main.go") {
+	if err := RecheckSources(t.Context(), ws, p); err == nil || !strings.Contains(err.Error(), " M main.go") {
 		t.Errorf("a file of the commit: %v", err)
 	}
 	writeFiles(t, dir, map[string]string{"main.go": mainFile, "gen2.go": "package main\n"})
-	if err := p.RecheckSources(t.Context()); err == nil || !strings.Contains(err.Error(), "gen2.go was made") {
+	if err := RecheckSources(t.Context(), ws, p); err == nil || !strings.Contains(err.Error(), "gen2.go was made") {
 		t.Errorf("made: %v", err)
 	}
 }
@@ -222,40 +216,9 @@ func TestGitLFSOfTheRepositoryIsAsked(t *testing.T) {
 	writeFiles(t, dir, content)
 	runGit(t, dir, "add", "data.bin") // the index has its size, and the pointer
 	writeFiles(t, dir, content)       // git compares once more
-	p, err := NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: append(plainGit(), "PATH="+os.Getenv("PATH"))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.Source.Dirty {
-		t.Error("the file of Git LFS counts as a change")
-	}
-}
-
-func TestImportsC(t *testing.T) {
-	long := "// " + strings.Repeat("x", 100<<10) + "\n"
-	for source, want := range map[string]bool{
-		"package p\n":                                                 false,
-		"package p\n\nimport \"C\"\n":                                 true,
-		"package p\n\nimport `C`\n":                                   true,
-		"package p\n\n/*\nconst int x;\n*/\nimport \"C\"\n":           true,
-		"package p\n\n/* int x; */ import \"C\"\n":                    true,
-		"package p\n\nimport (\n\t\"fmt\"\n\t\"C\"\n)\n":              true,
-		"package p\n\nimport (\"fmt\"; \"C\")\n":                      true,
-		"package p\n\n// import \"C\"\nvar x = \"C\"\n":               false,
-		"package p\n\nfunc f() string { return \"C\" }\n":             false,
-		"package p\n\nimport \"fmt\"\n\nvar x = `\nimport \"C\"\n`\n": false,
-		long + "package p\n\nimport \"C\"\n":                          true,
-		long + "package p\n\nimport \"fmt\"\n":                        false,
-		"\ufeffpackage p\n\nimport \"C\"\n":                           true,
-		"not Go at all":                                               false,
-		"":                                                            false,
-	} {
-		dir := t.TempDir()
-		writeFiles(t, dir, map[string]string{"p.go": source})
-		got, err := importsC(dir)
-		if err != nil || got != want {
-			t.Errorf("%.60q: %v, %v, expected %v", source, got, err, want)
-		}
+	changes, err := open(t, options(dir)).Changes(t.Context())
+	if err != nil || len(changes) > 0 {
+		t.Errorf("the file of Git LFS counts as a change: %q, %v", changes, err)
 	}
 }
 
@@ -275,7 +238,7 @@ func TestHugeSource(t *testing.T) {
 	runGit(t, dir, "update-index", "--refresh")
 	writeFiles(t, dir, map[string]string{".git/info/exclude": "huge.go\n"})
 
-	_, err = NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: plainGit()})
+	_, err = NewPlan(t.Context(), open(t, options(dir)), &Spec{Targets: []string{"linux/amd64"}})
 	want := fmt.Sprintf("huge.go has %d bytes; a Go file may have at most", int64(6<<30))
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, expected %q", err, want)

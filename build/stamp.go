@@ -5,14 +5,15 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
 	"time"
 
+	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/build/problem"
 )
@@ -29,13 +30,22 @@ type Facts struct {
 
 // Facts returns what templates may say about the plan.
 func (p *Plan) Facts() Facts {
-	return Facts{p.Name, p.Source.Version, p.Source.Tag, p.Source.Commit, p.Source.Time.Format(time.RFC3339), p.Go}
+	return Facts{
+		Name:    p.Name,
+		Version: p.Source.Version,
+		Tag:     p.Source.Tag,
+		Commit:  p.Source.Commit,
+		Date:    p.Source.Time.Format(time.RFC3339),
+		Go:      p.Go,
+	}
 }
 
 // stamps are the variables of package main that are set by default, if they exist.
 func (f Facts) stamps() []struct{ name, value string } {
 	return []struct{ name, value string }{
-		{"version", f.Version}, {"commit", f.Commit}, {"date", f.Date},
+		{"version", f.Version},
+		{"commit", f.Commit},
+		{"date", f.Date},
 	}
 }
 
@@ -104,28 +114,36 @@ func templateError(err error) string {
 
 // linkFlags returns the value of -ldflags for b: the user's template, or the default,
 // which strips the symbol table and stamps what the main packages have. With cgo the C
-// compiler links, statically, unless the user's flags speak of that themselves.
-func (p *Plan) linkFlags(template string, b Build) (string, error) {
-	flags := []string{"-s", "-w"}
-	for _, s := range p.Facts().stamps() {
-		if stampable(b.Mains, s.name) {
-			flags = append(flags, "-X", "main."+s.name+"="+s.value)
+// compiler links, statically, unless the user's flags decide about that themselves.
+func (r *resolver) linkFlags(b Build, programs []program) (string, error) {
+	facts := r.plan.Facts()
+	template := r.spec.LDFlags
+
+	var flags []string
+	if template == "" {
+		flags = append(flags, "-s", "-w")
+		for _, s := range facts.stamps() {
+			if stampable(programs, s.name) {
+				flags = append(flags, "-X", "main."+s.name+"="+s.value)
+			}
 		}
-	}
-	if template != "" {
-		if err := p.Facts().inOneWord(template); err != nil {
-			return "", &problem.Problem{Setting: "ldflags", Err: err}
-		}
-		text, err := Expand(template, p.Facts())
+	} else {
+		err := facts.inOneWord(template)
 		if err != nil {
 			return "", &problem.Problem{Setting: "ldflags", Err: err}
 		}
-		flags = []string{text}
+		text, err := Expand(template, facts)
+		if err != nil {
+			return "", &problem.Problem{Setting: "ldflags", Err: err}
+		}
+		flags = append(flags, text)
 	}
-	if b.CC != nil && !strings.Contains(template, "-extldflags") && !strings.Contains(template, "-linkmode") {
+
+	userDecides := strings.Contains(template, "-extldflags") || strings.Contains(template, "-linkmode")
+	if b.CC != nil && !userDecides {
 		flags = append(flags, "-linkmode=external")
-		if ext := extLDFlags(b.Target); ext != "" {
-			flags = append(flags, "-extldflags="+ext)
+		if static := cc.LinkFlags(b.Target); static != "" {
+			flags = append(flags, "-extldflags="+static)
 		}
 	}
 	return strings.Join(flags, " "), nil
@@ -151,7 +169,7 @@ func (f Facts) inOneWord(template string) error {
 
 // parseSource parses a source file.
 func parseSource(set *token.FileSet, path string, mode parser.Mode) (*ast.File, error) {
-	data, err := door.ReadRegular(path, maxSource)
+	data, err := door.ReadRegular(path, workspace.MaxSource)
 	if err != nil {
 		return nil, err
 	}
@@ -160,14 +178,13 @@ func parseSource(set *token.FileSet, path string, mode parser.Mode) (*ast.File, 
 
 // stampable reports whether -X can set main.name: some main package declares it as a
 // string, and none as anything else, for which the linker would fail.
-func stampable(mains []Main, name string) bool {
+func stampable(programs []program, name string) bool {
 	found := false
-	for _, m := range mains {
-		for _, file := range m.files {
-			// The compiler reports a file that does not parse.
-			f, err := parseSource(token.NewFileSet(), filepath.Join(m.dir, file), parser.SkipObjectResolution)
+	for _, p := range programs {
+		for _, file := range p.sources {
+			f, err := parseSource(token.NewFileSet(), file, parser.SkipObjectResolution)
 			if err != nil {
-				continue
+				continue // the compiler reports it
 			}
 			switch declares(f, name) {
 			case declaredString:
@@ -180,6 +197,7 @@ func stampable(mains []Main, name string) bool {
 	return found
 }
 
+// A declaration says how a name is declared.
 type declaration int
 
 const (
@@ -209,6 +227,7 @@ func declares(f *ast.File, name string) declaration {
 	return notDeclared
 }
 
+// kindOf says how v declares its i-th name.
 func kindOf(v *ast.ValueSpec, i int) declaration {
 	if v.Type != nil {
 		if id, ok := v.Type.(*ast.Ident); ok && id.Name == "string" {

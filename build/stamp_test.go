@@ -30,10 +30,11 @@ func TestStampable(t *testing.T) {
 		"import \"x\"\n\nvar version string": true,
 	} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\n"+source+"\n"), 0o644); err != nil {
+		path := filepath.Join(dir, "main.go")
+		if err := os.WriteFile(path, []byte("package main\n\n"+source+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if got := stampable([]Main{{dir: dir, files: []string{"main.go"}}}, "version"); got != want {
+		if got := stampable([]program{{sources: []string{path}}}, "version"); got != want {
 			t.Errorf("%s: got %v, expected %v", source, got, want)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/gocache"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
 )
@@ -77,7 +78,11 @@ func (p *program) newCache(ctx context.Context, c *config.Config, settingsErr er
 	ctx, cancel := context.WithTimeoutCause(ctx, maxCacheKey, cause)
 	defer cancel()
 
-	key, err := build.NewCacheKey(ctx, c.Spec(p.environ))
+	ws, err := workspace.Open(ctx, c.Workspace(p.environ))
+	if err != nil {
+		return nil, err
+	}
+	key, err := build.NewCacheKey(ctx, ws, c.Spec())
 	if err != nil {
 		return nil, err
 	}

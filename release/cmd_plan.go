@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
@@ -33,7 +34,7 @@ It accepts the flags of "release" that decide something before a compiler starts
 }
 
 func (p *program) plan(ctx context.Context, c *config.Config, _ []string) error {
-	plan, err := p.decide(ctx, c)
+	plan, _, err := p.decide(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -52,10 +53,10 @@ func (p *program) plan(ctx context.Context, c *config.Config, _ []string) error 
 }
 
 // decide settles whether to publish, and makes the plan.
-func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, error) {
+func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, *workspace.Workspace, error) {
 	publish, why, err := c.Mode(p.runner, p.event.Ref)
 	if err != nil {
-		return nil, &requestError{err}
+		return nil, nil, &requestError{err}
 	}
 
 	commit := ""
@@ -63,12 +64,13 @@ func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, error) {
 		commit = p.event.SHA
 	}
 
-	plan, err := newPlan(ctx, c, p.environ, publish, why, commit)
+	plan, ws, err := newPlan(ctx, c, p.environ, publish, why, commit)
 	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
+		return nil, nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, &requestError{err}
+		return nil, nil, &requestError{err}
 	}
-	return plan, nil
+
+	return plan, ws, nil
 }

@@ -42,7 +42,7 @@ flags win over it.`,
 func (p *program) release(ctx context.Context, c *config.Config, _ []string) error {
 	cache := p.openCache()
 
-	plan, err := p.decide(ctx, c)
+	plan, ws, err := p.decide(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (p *program) release(ctx context.Context, c *config.Config, _ []string) err
 		return &requestError{err}
 	}
 
-	r := newRun(c, plan, sessions, programVersion(), p.runner.Active(), p.show)
+	r := newRun(c, plan, ws, sessions, programVersion(), p.runner.Active(), p.show)
 	if cache != nil {
 		r.cacheDir = cache.Dir()
 	}

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/mod/semver"
 
-	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/publish"
@@ -80,12 +80,12 @@ func githubRelease(c *config.Config, p *Plan, s surroundings) (publish.Session, 
 // latest of the repository. It does unless it is a fix of an older line, or a nested module that
 // would take the place of another module.
 func (p *Plan) supersedes(tag string) bool {
-	ownDir, own, err := build.ParseTag(p.Source.Tag)
+	ownDir, own, err := workspace.ParseTag(p.Source.Tag)
 	if err != nil {
 		return false
 	}
 
-	dir, version, err := build.ParseTag(tag)
+	dir, version, err := workspace.ParseTag(tag)
 	if err != nil || dir != ownDir { // none yet, a tag of another scheme, another module
 		return ownDir == ""
 	}

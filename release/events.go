@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -26,7 +27,8 @@ func (p *program) show(e report.Event) {
 
 	case e.Failure != nil:
 		f := e.Failure
-		p.runner.Annotate(strings.Join(f.Targets, " "), f.File, f.Line, f.Message)
+		message := cmp.Or(f.Message, f.Error)
+		p.runner.Annotate(strings.Join(f.Targets, " "), f.File, f.Line, message)
 	}
 }
 
@@ -49,8 +51,8 @@ func (r *run) announce() {
 	for _, n := range plan.Notes {
 		r.note(hint.Note(n, r.workflow))
 	}
-	if len(plan.Withheld) > 0 {
-		r.note("no child process gets these variables, which look like secrets: " + strings.Join(plan.Withheld, " "))
+	if len(r.ws.Withheld) > 0 {
+		r.note("no child process gets these variables, which look like secrets: " + strings.Join(r.ws.Withheld, " "))
 	}
 	if plan.Source.Dirty {
 		r.note("the working tree has uncommitted changes; the binaries will be marked as modified")
@@ -86,10 +88,6 @@ func (r *run) sumUp() {
 	}
 
 	for _, f := range r.rep.Failures() {
-		f.Message = f.Error
-		if f.File == "" {
-			f.File, f.Line, f.Message = compilerError(f.Error)
-		}
 		if f.File != "" {
 			f.File = path.Join(r.rep.Source.Dir, filepath.ToSlash(f.File))
 		}

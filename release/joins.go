@@ -16,6 +16,7 @@ import (
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/crash"
 	"github.com/org/go-static-release/build/limit"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/dist"
 	"github.com/org/go-static-release/release/hint"
@@ -27,7 +28,7 @@ import (
 
 // newRun prepares a run and its report. program is the version of this program.
 func newRun(
-	c *config.Config, p *Plan, sessions []publish.Session,
+	c *config.Config, p *Plan, ws *workspace.Workspace, sessions []publish.Session,
 	program string, workflow bool, emit func(report.Event),
 ) *run {
 	rep := &report.Report{
@@ -56,6 +57,7 @@ func newRun(
 	return &run{
 		cfg:      c,
 		plan:     p,
+		ws:       ws,
 		workflow: workflow,
 		emit:     emit,
 		rep:      rep,
@@ -68,7 +70,7 @@ func newRun(
 }
 
 // generatedNotice returns the notice that names sources which are not in the commit.
-func generatedNotice(generated []build.Generated) []string {
+func generatedNotice(generated []workspace.Generated) []string {
 	if len(generated) == 0 {
 		return nil
 	}
@@ -110,7 +112,7 @@ func (r *run) execute(ctx context.Context) error {
 
 	// Another run in dist has ended, and its memory is free again.
 	machine := limit.ThisMachine()
-	r.compilers = limit.New(machine, r.cfg.Parallelism, r.plan.Processes())
+	r.compilers = limit.New(machine, r.cfg.Parallelism, r.ws.Processes)
 	r.packers = pack.NewCompressors(machine.Processors)
 
 	if err := r.makeShared(ctx, output.Start); err != nil {
@@ -240,7 +242,7 @@ func (r *run) collect() {
 // finish does what needs every lane: checksums, files that are sent late, and publication.
 func (r *run) finish(ctx context.Context) error {
 	if r.plan.Publish {
-		if err := r.plan.RecheckSources(ctx); err != nil {
+		if err := build.RecheckSources(ctx, r.ws, r.plan.Plan); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/pack"
@@ -27,7 +29,7 @@ type kind struct {
 
 	// recipe says how to make one of them. An output of a lane is made of the programs of
 	// its target.
-	recipe func(r *run, o output.Output, programs []provenBinary) (recipe, error)
+	recipe func(ctx context.Context, r *run, o output.Output, programs []provenBinary) (recipe, error)
 }
 
 // A recipe says how to make an output.
@@ -113,11 +115,13 @@ func planArchives(p *Plan, c *config.Config) (outputs []output.Output, err error
 }
 
 // archiveRecipe packs the programs of a target and the files that go with them.
-func archiveRecipe(r *run, o output.Output, programs []provenBinary) (recipe, error) {
+func archiveRecipe(
+	ctx context.Context, r *run, o output.Output, programs []provenBinary,
+) (recipe, error) {
 	archive := pack.Archive{
 		Time:        r.plan.Source.Time,
 		Compressors: r.packers,
-		Files:       append(packedPrograms(programs), r.plan.extra...),
+		Files:       append(packedPrograms(programs), r.extraFiles(ctx)...),
 	}
 
 	return recipe{
@@ -137,6 +141,24 @@ func packedPrograms(programs []provenBinary) (files []pack.File) {
 			Size:       p.Size,
 			SHA256:     p.proof.SHA256,
 			Open:       p.open,
+		})
+	}
+
+	return files
+}
+
+// extraFiles returns the files that go with the programs, as files to pack.
+func (r *run) extraFiles(ctx context.Context) (files []pack.File) {
+	for _, f := range r.plan.Extra {
+		files = append(files, pack.File{
+			Name:       f.Name,
+			Executable: f.Executable,
+			Size:       f.Size,
+			SHA256:     f.SHA256,
+			Open: func() (io.ReadCloser, error) {
+				data, err := r.ws.ReadExtra(ctx, f)
+				return io.NopCloser(bytes.NewReader(data)), err
+			},
 		})
 	}
 
@@ -170,7 +192,9 @@ func planBinaries(p *Plan, c *config.Config) (outputs []output.Output, err error
 }
 
 // binaryRecipe copies one program.
-func binaryRecipe(r *run, o output.Output, programs []provenBinary) (recipe, error) {
+func binaryRecipe(
+	_ context.Context, r *run, o output.Output, programs []provenBinary,
+) (recipe, error) {
 	p, ok := findProgram(programs, o.Source)
 	if !ok {
 		return recipe{}, fmt.Errorf("copying %s: the target has no program %s", o.Name, o.Source)
@@ -207,15 +231,17 @@ func planAttached(p *Plan, c *config.Config) (outputs []output.Output, err error
 }
 
 // attachedRecipe copies one of them.
-func attachedRecipe(r *run, o output.Output, _ []provenBinary) (recipe, error) {
-	i := slices.IndexFunc(r.plan.Attach, func(f build.AttachedFile) bool { return f.Path == o.Source })
+func attachedRecipe(
+	_ context.Context, r *run, o output.Output, _ []provenBinary,
+) (recipe, error) {
+	i := slices.IndexFunc(r.plan.Attach, func(f workspace.AttachedFile) bool { return f.Path == o.Source })
 	if i < 0 {
 		return recipe{}, fmt.Errorf("attaching %s: it is not in the plan", path.Base(o.Source))
 	}
 
 	return recipe{
 		write: func(ctx context.Context, w io.Writer) error {
-			return r.plan.CopyAttached(output.WithContext(ctx, w), r.plan.Attach[i])
+			return r.ws.CopyAttached(output.WithContext(ctx, w), r.plan.Attach[i])
 		},
 	}, nil
 }
@@ -235,7 +261,9 @@ func planChecksums(_ *Plan, c *config.Config) (outputs []output.Output, err erro
 }
 
 // checksumsRecipe lists the digests of all files that are not checksum lists.
-func checksumsRecipe(r *run, o output.Output, _ []provenBinary) (recipe, error) {
+func checksumsRecipe(
+	_ context.Context, r *run, o output.Output, _ []provenBinary,
+) (recipe, error) {
 	var listed []output.Artifact
 	for _, f := range r.rep.Files {
 		if f.Kind != output.Checksums {
@@ -256,7 +284,7 @@ func checksumsRecipe(r *run, o output.Output, _ []provenBinary) (recipe, error) 
 
 // make makes one output, or uses the one of an earlier run again.
 func (r *run) make(ctx context.Context, o output.Output, programs []provenBinary) (report.File, error) {
-	recipe, err := kindOf(o.Kind).recipe(r, o, programs)
+	recipe, err := kindOf(o.Kind).recipe(ctx, r, o, programs)
 	if err != nil {
 		return report.File{}, err
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/org/go-static-release/build/limit"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/smoke"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/dist"
 	"github.com/org/go-static-release/release/hint"
@@ -46,6 +47,7 @@ const maxPacks = 4
 type run struct {
 	cfg      *config.Config
 	plan     *Plan
+	ws       *workspace.Workspace
 	workflow bool // this runs in a workflow
 	emit     func(report.Event)
 	rep      *report.Report
@@ -221,7 +223,7 @@ func (r *run) compileOnce(
 	lent := !t.Again && r.previous.LendPrograms(b, out)
 
 	defer r.step(t, report.Compile, &t.Seconds.Compile)()
-	built, err := r.plan.Compile(ctx, b, out, share)
+	built, err := build.Compile(ctx, r.ws, r.plan.Plan, b, out, share)
 	if err == nil && !lent { // otherwise it may have linked nothing
 		largest = built.Largest
 	}
@@ -246,7 +248,7 @@ func (r *run) prove(
 	var errs []error
 	var proven []provenBinary
 	for _, bin := range bins {
-		proof, err := r.plan.Verify(b, bin)
+		proof, err := build.Verify(r.ws, r.plan.Plan, b, bin)
 		if proof != nil {
 			proven = append(proven, provenBinary{
 				Binary: bin,
@@ -267,7 +269,7 @@ func (r *run) prove(
 			// The report says it prominently.
 		default:
 			var causesErr error
-			failed.Causes, causesErr = r.plan.Causes(ctx, b, bin.Main)
+			failed.Causes, causesErr = build.Causes(ctx, r.ws, b, bin.Main)
 			errs = append(errs, failed, causesErr)
 		}
 	}

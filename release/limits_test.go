@@ -11,6 +11,7 @@ import (
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/build/problem"
 
@@ -29,7 +30,7 @@ func TestTooManyAttached(t *testing.T) {
 			p.Outputs = append(p.Outputs, output.Output{Name: fmt.Sprint("tool_", i, ".zip"), Kind: output.Archive})
 		}
 		for i := range test.attached {
-			p.Attach = append(p.Attach, build.AttachedFile{Path: fmt.Sprint("manual_", i), Size: 1})
+			p.Attach = append(p.Attach, workspace.AttachedFile{Path: fmt.Sprint("manual_", i), Size: 1})
 			p.Outputs = append(p.Outputs, output.Output{Name: fmt.Sprint("manual_", i), Kind: output.Attached})
 		}
 		p.Outputs = append(p.Outputs, output.Output{Name: "checksums.txt", Kind: output.Checksums})

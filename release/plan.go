@@ -1,14 +1,11 @@
 package release
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +19,7 @@ import (
 
 	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/build/process"
 
@@ -44,32 +42,58 @@ type Plan struct {
 	Publish bool
 	Why     string // it publishes, or does not
 	Outputs []output.Output
-	Attach  []build.AttachedFile
-	extra   []pack.File // packed into every archive
+	Attach  []workspace.AttachedFile
+	Extra   []workspace.ExtraFile // packed into every archive
 }
 
-// newPlan resolves the settings. Its error holds every mistake that can be found
-// without compiling; then nothing has been written or sent, but for what healDist does.
-func newPlan(ctx context.Context, c *config.Config, environ []string, publish bool, why, commit string) (*Plan, error) {
+// newPlan resolves the settings. Its error holds every mistake that can be found without
+// compiling. Nothing has been written or sent then, except what dist.Heal writes.
+func newPlan(
+	ctx context.Context, c *config.Config, environ []string, publish bool, why, commit string,
+) (*Plan, *workspace.Workspace, error) {
 	distErr := distInside(c.Dist)
 	if distErr == nil {
 		distErr = dist.Heal(c.Dist) // before git is asked for changes
 	}
-	spec := c.Spec(environ)
-	spec.Publish, spec.TagCommit = publish, commit
-	b, err := build.NewPlan(ctx, spec)
+
+	ws, err := workspace.Open(ctx, c.Workspace(environ))
+	if err != nil {
+		return nil, nil, errors.Join(err, distErr)
+	}
+
+	spec := c.Spec()
+	spec.Publish = publish
+	spec.TagCommit = commit
+	b, err := build.NewPlan(ctx, ws, spec)
 	if b == nil || ctx.Err() != nil {
-		return nil, errors.Join(err, distErr)
+		return nil, nil, errors.Join(err, distErr)
 	}
-	p := &Plan{Plan: b, Publish: publish, Why: why}
+
+	p := &Plan{
+		Plan:    b,
+		Publish: publish,
+		Why:     why,
+	}
 	if nameErr := github.CheckName(b.Name); nameErr != nil { // once, not for every file with it
-		return p, errors.Join(err, &problem.Problem{Setting: "name", Err: nameErr})
+		return p, ws, errors.Join(err, &problem.Problem{Setting: "name", Err: nameErr})
 	}
-	errs := []error{err, distErr, p.findAttached(c), p.listOutputs(c), p.readExtra(ctx, c), dist.Check(c.Dist)}
+
+	errs := []error{
+		err,
+		distErr,
+		p.findAttached(c, ws),
+		p.listOutputs(c),
+		p.findExtra(ctx, c, ws),
+		dist.Check(c.Dist),
+	}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
-		errs = append(errs, &problem.Problem{Setting: "make-latest", Err: fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version)})
+		errs = append(errs, &problem.Problem{
+			Setting: "make-latest",
+			Err:     fmt.Errorf("%s is a prerelease, which GitHub does not make the latest release", p.Source.Version),
+		})
 	}
-	return p, errors.Join(errs...)
+
+	return p, ws, errors.Join(errs...)
 }
 
 // distInside refuses a directory for the files whose name is in a repository and that a
@@ -309,44 +333,50 @@ func (p *Plan) fileNames() []string {
 }
 
 // findAttached finds the files that are attached as they are.
-func (p *Plan) findAttached(c *config.Config) error {
-	dist, err := filepath.Abs(c.Dist)
-	if err != nil {
-		return fmt.Errorf("locating %s: %w", c.Dist, err)
-	}
-
-	p.Attach, err = p.AttachedFiles(c.Attach, dist)
+func (p *Plan) findAttached(c *config.Config, ws *workspace.Workspace) (err error) {
+	p.Attach, err = ws.AttachedFiles(c.Attach)
 	return err
 }
 
-// readExtra reads the files that travel along, and makes sure that none has the name
-// of a program.
-func (p *Plan) readExtra(ctx context.Context, c *config.Config) error {
-	_, given := c.From["files"]
-	dist, err := filepath.Abs(c.Dist)
-	if err != nil {
-		return fmt.Errorf("locating %s: %w", c.Dist, err)
-	}
-	extra, err := p.ExtraFiles(ctx, c.Files, !given, dist)
+// findExtra finds the files that are packed with the programs, and makes sure that none has
+// the name of a program.
+func (p *Plan) findExtra(ctx context.Context, c *config.Config, ws *workspace.Workspace) error {
+	_, chosen := c.From["files"]
+	extra, notes, err := ws.ExtraFiles(ctx, c.Files, !chosen)
 	if err != nil {
 		return err
 	}
+	p.Extra = extra
+	p.Notes = append(p.Notes, notes...)
+
 	var errs []error
 	for _, f := range extra {
-		data := f.Data
 		if err := pack.CheckName(f.Name); err != nil {
 			errs = append(errs, &problem.Problem{Setting: "files", Err: err})
 		}
-		p.extra = append(p.extra, pack.File{Name: f.Name, Executable: f.Executable, Size: int64(len(data)), SHA256: fmt.Sprintf("%x", sha256.Sum256(data)),
-			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }})
-		for _, b := range p.Builds {
-			if slices.ContainsFunc(b.Mains, func(m build.Main) bool { return strings.EqualFold(b.Target.Exe(m.Name), f.Name) }) {
-				errs = append(errs, &problem.Problem{Setting: "files", Err: fmt.Errorf("%s has the name of a program", f.Name)})
-				break
+		if p.hasProgram(f.Name) {
+			errs = append(errs, &problem.Problem{
+				Setting: "files",
+				Err:     fmt.Errorf("%s has the name of a program", f.Name),
+			})
+		}
+	}
+
+	return errors.Join(errs...)
+}
+
+// hasProgram reports whether a program has that file name on some target. Case does not
+// count, as on Windows and macOS.
+func (p *Plan) hasProgram(name string) bool {
+	for _, b := range p.Builds {
+		for _, m := range b.Mains {
+			if strings.EqualFold(b.Target.Exe(m.Name), name) {
+				return true
 			}
 		}
 	}
-	return errors.Join(errs...)
+
+	return false
 }
 
 func defaultOf(name string) string {
@@ -378,9 +408,9 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 		DryRun bool   `json:"dryRun"`
 		Why    string `json:"why"`
 		*build.Plan
-		Builds  []plannedBuild       `json:"builds"`
-		Outputs []output.Output      `json:"outputs"`
-		Attach  []build.AttachedFile `json:"attach,omitempty"`
+		Builds  []plannedBuild           `json:"builds"`
+		Outputs []output.Output          `json:"outputs"`
+		Attach  []workspace.AttachedFile `json:"attach,omitempty"`
 	}{
 		Schema:  schema,
 		DryRun:  !p.Publish,
@@ -426,7 +456,7 @@ func (p *Plan) Text(workflow bool) string {
 		fmt.Fprintf(&b, "generated: %s (%d bytes, SHA-256 %s)\n", g.Path, g.Size, g.SHA256)
 	}
 	var names []string
-	for _, f := range p.extra {
+	for _, f := range p.Extra {
 		names = append(names, quote.Line(f.Name))
 	}
 	fmt.Fprintf(&b, "packed with each: %s\n", strings.Join(names, " "))

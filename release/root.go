@@ -232,7 +232,7 @@ func (p *program) withSettings(run func(context.Context, *config.Config, []strin
 		}
 		if err != nil {
 			// The mistakes that a plan finds are reported with those in the settings.
-			_, planErr := newPlan(ctx, c, p.environ, false, "", "")
+			_, _, planErr := newPlan(ctx, c, p.environ, false, "", "")
 			return &requestError{errors.Join(err, planErr)}
 		}
 

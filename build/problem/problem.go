@@ -76,6 +76,25 @@ func (ps *List) Keep(setting string, err error) bool {
 	return false
 }
 
+// A Position is a place in a source file at which an error points.
+type Position struct {
+	File    string // relative to the module, slashes; "" if the error points nowhere
+	Line    int
+	Column  int    // in bytes, 0 if not known
+	Message string // what is wrong there, "" if only the whole error says it
+}
+
+// PositionOf returns the place at which the first error in the tree of err points, by a
+// method Position.
+func PositionOf(err error) Position {
+	var positioned interface{ Position() Position }
+	if !errors.As(err, &positioned) {
+		return Position{}
+	}
+
+	return positioned.Position()
+}
+
 // With adds a remedy to an error.
 func With(remedy Remedy, err error) error {
 	return &Problem{Err: err, Remedy: remedy}

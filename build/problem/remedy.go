@@ -11,7 +11,7 @@ type Remedy struct {
 	Setting string   `json:"setting,omitempty"` // of Set
 	Value   string   `json:"value,omitempty"`   // of Set
 	Text    string   `json:"text,omitempty"`    // of the other kinds
-	Of      []Remedy `json:"of,omitempty"`      // of Either and Both; of There, the one in a workflow and the one elsewhere
+	Of      []Remedy `json:"of,omitempty"`      // of Either, Both, On and Lines; of There, the one in a workflow and the one elsewhere
 }
 
 // A Kind says what a Remedy asks for.
@@ -28,6 +28,8 @@ const (
 	EitherKind Kind = "either"
 	BothKind   Kind = "both"
 	ThereKind  Kind = "there"
+	OnKind     Kind = "on"
+	LinesKind  Kind = "lines"
 )
 
 // Set is the remedy of giving a setting a value.
@@ -58,6 +60,14 @@ func Both(remedies ...Remedy) Remedy { return Remedy{Kind: BothKind, Of: remedie
 func There(workflow, elsewhere Remedy) Remedy {
 	return Remedy{Kind: ThereKind, Of: []Remedy{workflow, elsewhere}}
 }
+
+// On is a remedy that helps on one system, such as "Alpine".
+func On(system string, r Remedy) Remedy {
+	return Remedy{Kind: OnKind, Text: system, Of: []Remedy{r}}
+}
+
+// Lines is several remedies, one on a line: each is for another system or another target.
+func Lines(remedies ...Remedy) Remedy { return Remedy{Kind: LinesKind, Of: remedies} }
 
 // A Note is something that the user should know, with what to do about it.
 type Note struct {

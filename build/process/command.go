@@ -55,15 +55,15 @@ func (c Command) Run(ctx context.Context, env []string) (stdout, stderr []byte, 
 	return stdout, stderr, err
 }
 
-// A usage is what a command and its children took of the machine; nothing on Windows,
+// A Usage is what a command and its children took of the machine; nothing on Windows,
 // where a process does not know that of its children.
-type usage struct {
+type Usage struct {
 	Largest int64         // bytes of memory of the largest process
 	CPU     time.Duration // of all processors
 }
 
 // Measure is run, and returns what it took as well.
-func (c Command) Measure(ctx context.Context, env []string) (stdout, stderr []byte, used usage, err error) {
+func (c Command) Measure(ctx context.Context, env []string) (stdout, stderr []byte, used Usage, err error) {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(slices.Clip(env), c.Env...)

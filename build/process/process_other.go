@@ -17,4 +17,4 @@ func interruptGroup(p *os.Process) error { return p.Kill() }
 func KillGroup(*os.Process) {}
 
 // usageOf knows nothing here: what a process reports of itself leaves its children out.
-func usageOf(*os.ProcessState) usage { return usage{} }
+func usageOf(*os.ProcessState) Usage { return Usage{} }

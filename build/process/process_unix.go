@@ -23,8 +23,8 @@ func KillGroup(p *os.Process) {
 
 // usageOf is what an ended child and those it waited for have used. The memory is the most
 // of any one of them (getrusage(2), RUSAGE_CHILDREN).
-func usageOf(state *os.ProcessState) usage {
-	used := usage{CPU: state.UserTime() + state.SystemTime()}
+func usageOf(state *os.ProcessState) Usage {
+	used := Usage{CPU: state.UserTime() + state.SystemTime()}
 	if rusage, ok := state.SysUsage().(*syscall.Rusage); ok {
 		used.Largest = int64(rusage.Maxrss) // bytes on Darwin, kilobytes elsewhere
 		if runtime.GOOS != "darwin" && runtime.GOOS != "ios" {

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/actions"
 )
 
@@ -29,7 +31,7 @@ type Config struct {
 	LDFlags     string
 	GCFlags     string
 	Cgo         string
-	CC          []build.GivenCompiler
+	CC          []cc.Choice
 	Generated   []string
 	Static      string
 	SmokeTest   []string // words
@@ -212,10 +214,22 @@ func (c *Config) Where(name string) string {
 	return name + " (default)"
 }
 
-// Spec returns the part of the settings that package build knows.
-func (c *Config) Spec(environ []string) *build.Spec {
-	return &build.Spec{
+// Workspace returns the settings of the checkout.
+func (c *Config) Workspace(environ []string) workspace.Options {
+	return workspace.Options{
 		Dir:       c.Directory,
+		Tag:       c.Tag,
+		Dist:      c.Dist,
+		Generated: c.Generated,
+		Environ:   environ,
+		Secrets:   []string{c.Token},
+		Jobs:      c.Parallelism,
+	}
+}
+
+// Spec returns the settings of what is built.
+func (c *Config) Spec() *build.Spec {
+	return &build.Spec{
 		Packages:  c.Packages,
 		Targets:   c.Targets,
 		Name:      c.Name,
@@ -226,10 +240,6 @@ func (c *Config) Spec(environ []string) *build.Spec {
 		Cgo:       c.Cgo == "static",
 		CC:        c.CC,
 		Generated: c.Generated,
-		Dist:      c.Dist,
-		Environ:   environ,
-		Secrets:   []string{c.Token},
-		Jobs:      c.Parallelism,
 	}
 }
 

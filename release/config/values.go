@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/pack"
 )
@@ -153,7 +153,7 @@ func setCC(c *Config, v string) error {
 		last := len(c.CC) - 1
 		switch {
 		case m != nil:
-			c.CC = append(c.CC, build.GivenCompiler{Targets: m[1], CC: m[2]})
+			c.CC = append(c.CC, cc.Choice{Targets: m[1], CC: m[2]})
 		case last < 0:
 			return fmt.Errorf("%q does not begin with a target, as in linux/amd64=musl-gcc", word)
 		default:

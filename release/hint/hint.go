@@ -36,6 +36,16 @@ func Words(r problem.Remedy, workflow bool) string {
 		}
 		return join(r.Of, " ", workflow)
 
+	case problem.LinesKind:
+		return join(r.Of, "\n", workflow)
+
+	case problem.OnKind:
+		words := Words(r.Of[0], workflow)
+		if strings.Contains(words, " # ") {
+			return words + ", on " + r.Text
+		}
+		return words + " # on " + r.Text
+
 	case problem.ThereKind:
 		if workflow {
 			return Words(r.Of[0], workflow)

@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/smoke"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/publish"
@@ -42,23 +44,23 @@ const OK = "ok"
 
 // A Report is what happened.
 type Report struct {
-	Schema    int               `json:"schema"`
-	Program   string            `json:"program"` // version of this program
-	Status    string            `json:"status"`
-	DryRun    bool              `json:"dryRun"`
-	Why       string            `json:"why"` // it is a dry run, or is not
-	Name      string            `json:"name"`
-	Module    string            `json:"module"`
-	Source    *build.Source     `json:"source"`
-	Go        string            `json:"go"`
-	Targets   []Target          `json:"targets"` // in plan order
-	Skipped   []build.Skipped   `json:"skipped,omitempty"`
-	Generated []build.Generated `json:"generated,omitempty"` // sources that the commit does not have
-	Files     []File            `json:"files"`               // that were finished, in plan order
-	Release   *Release          `json:"release,omitempty"`
-	Notices   []string          `json:"notices,omitempty"`
-	Errors    []string          `json:"errors,omitempty"` // that belong to no target
-	Seconds   float64           `json:"seconds"`
+	Schema    int                   `json:"schema"`
+	Program   string                `json:"program"` // version of this program
+	Status    string                `json:"status"`
+	DryRun    bool                  `json:"dryRun"`
+	Why       string                `json:"why"` // it is a dry run, or is not
+	Name      string                `json:"name"`
+	Module    string                `json:"module"`
+	Source    *workspace.Source     `json:"source"`
+	Go        string                `json:"go"`
+	Targets   []Target              `json:"targets"` // in plan order
+	Skipped   []build.Skipped       `json:"skipped,omitempty"`
+	Generated []workspace.Generated `json:"generated,omitempty"` // sources that the commit does not have
+	Files     []File                `json:"files"`               // that were finished, in plan order
+	Release   *Release              `json:"release,omitempty"`
+	Notices   []string              `json:"notices,omitempty"`
+	Errors    []string              `json:"errors,omitempty"` // that belong to no target
+	Seconds   float64               `json:"seconds"`
 }
 
 // A Release is the release on GitHub.
@@ -83,13 +85,15 @@ type Target struct {
 	Hint     string   `json:"hint,omitempty"`
 	File     string   `json:"file,omitempty"` // of the module, where the error points
 	Line     int      `json:"line,omitempty"`
-	Output   string   `json:"output,omitempty"` // what the compiler printed although it succeeded
+	Column   int      `json:"column,omitempty"`
+	Message  string   `json:"message,omitempty"` // what is wrong there, if that is less than the error
+	Output   string   `json:"output,omitempty"`  // what the compiler printed although it succeeded
 	Binaries []Binary `json:"binaries,omitempty"`
 
-	CC      *build.Compiler `json:"cc,omitempty"`     // of C, if the programs contain any
-	Again   bool            `json:"again,omitempty"`  // a compiler was killed, and the target was built again, alone
-	Memory  int64           `json:"memory,omitempty"` // bytes, of the largest process of its build
-	Seconds Seconds         `json:"seconds"`
+	CC      *cc.Compiler `json:"cc,omitempty"`     // of C, if the programs contain any
+	Again   bool         `json:"again,omitempty"`  // a compiler was killed, and the target was built again, alone
+	Memory  int64        `json:"memory,omitempty"` // bytes, of the largest process of its build
+	Seconds Seconds      `json:"seconds"`
 }
 
 // Seconds are the wall times of a lane's parts, and the processor time of its compilers.
@@ -128,10 +132,12 @@ func (t *Target) Finish(err error, hint string, cancelled bool) {
 	default:
 		t.Status, t.Error = Failed, err.Error()
 		t.Hint = hint
-		var position interface{ Position() (string, int) }
-		if errors.As(err, &position) {
-			t.File, t.Line = position.Position()
-		}
+
+		at := problem.PositionOf(err)
+		t.File = at.File
+		t.Line = at.Line
+		t.Column = at.Column
+		t.Message = at.Message
 	}
 }
 
@@ -153,7 +159,7 @@ type Failure struct {
 	Hint    string
 
 	// File and Line are where the error is in the repository, File is "" if that is not known.
-	// Message is the part of Error that is about this line.
+	// Message is the part of Error that is about this line, "" if that is all of it.
 	File    string
 	Line    int
 	Message string
@@ -171,10 +177,11 @@ func (r *Report) Failures() (failures []Failure) {
 		if i < 0 {
 			i = len(failures)
 			failures = append(failures, Failure{
-				Error: t.Error,
-				Hint:  t.Hint,
-				File:  t.File,
-				Line:  t.Line,
+				Error:   t.Error,
+				Hint:    t.Hint,
+				File:    t.File,
+				Line:    t.Line,
+				Message: t.Message,
 			})
 		}
 		failures[i].Targets = append(failures[i].Targets, t.Target)

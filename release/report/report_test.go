@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/output"
 
 	"github.com/org/go-static-release/build"
@@ -21,7 +22,7 @@ func mixed() *Report {
 	archive.Target = "linux/amd64"
 	return &Report{
 		Schema: Schema, Status: Failed, Why: "refs/heads/a|b is not a tag", DryRun: true, Name: "tool", Module: "example.com/tool", Go: "go1.26.8",
-		Source: &build.Source{Version: "1.2.3", Commit: "c0ffee", Time: time.Unix(0, 0).UTC(), Dir: "."},
+		Source: &workspace.Source{Version: "1.2.3", Commit: "c0ffee", Time: time.Unix(0, 0).UTC(), Dir: "."},
 		Targets: []Target{
 			{Target: "linux/amd64", Status: OK, Binaries: []Binary{{"tool", 1, &build.Proof{Static: true, Claim: "static"}, nil}}},
 			{Target: "linux/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},

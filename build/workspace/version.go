@@ -1,4 +1,4 @@
-package build
+package workspace
 
 import (
 	"context"
@@ -20,10 +20,9 @@ type Source struct {
 	Version string    `json:"version"`         // semantic version without v: of the tag, else a Go pseudo-version
 	Tag     string    `json:"tag,omitempty"`   // as git knows it: "v1.2.3", "tools/x/v1.2.3"; "" if there is none
 	Commit  string    `json:"commit"`          // full hash
-	Time    time.Time `json:"time"`            // the commit's, UTC: the only clock that files see
+	Time    time.Time `json:"time"`            // of the commit, UTC: the only clock that files see
 	Dirty   bool      `json:"dirty,omitempty"` // the working tree differs from the commit
-	Dir     string    `json:"dir"`             // the module's directory in the repository, slashes, "." for its root
-	top     string    // the repository's root on disk
+	Dir     string    `json:"dir"`             // of the module in the repository, with slashes, "." for its root
 }
 
 // ParseTag splits a tag into the directory of the module it names ("" for the
@@ -64,55 +63,81 @@ func (r repo) headTags(ctx context.Context, dir string) ([]string, error) {
 	return tags, nil
 }
 
-// pseudoVersion is the version that Go gives a commit without a tag, without v.
-func (r repo) pseudoVersion(ctx context.Context, src *Source, modulePath string) string {
+// pseudoVersion returns the version, without v, that Go gives the commit if it has no tag.
+func (w *Workspace) pseudoVersion(ctx context.Context) string {
 	prefix := ""
-	if src.Dir != "." {
-		prefix = src.Dir + "/"
+	if dir := w.ModuleDir(); dir != "." {
+		prefix = dir + "/"
 	}
+
 	older := ""
-	// An error means that no tag is reachable, which is an answer.
-	if tag, err := r.git(ctx, "describe", "--tags", "--abbrev=0", "--match", prefix+"v[0-9]*"); err == nil {
-		if _, v, err := ParseTag(tag); err == nil {
-			older = semver.Canonical("v" + v)
+	tag, err := w.repo.git(ctx, "describe", "--tags", "--abbrev=0", "--match", prefix+"v[0-9]*")
+	if err == nil { // an error means that the commit has no older tag
+		_, version, err := ParseTag(tag)
+		if err == nil {
+			older = semver.Canonical("v" + version)
 		}
 	}
-	_, major, _ := module.SplitPathVersion(modulePath)
+
+	_, major, _ := module.SplitPathVersion(w.Module)
 	major = module.PathMajorPrefix(major)
 	if older != "" && major != "" && semver.Major(older) != major {
 		older = ""
 	}
-	return strings.TrimPrefix(module.PseudoVersion(major, older, src.Time, src.Commit[:12]), "v")
+
+	version := module.PseudoVersion(major, older, w.Time, w.Commit[:12])
+	return strings.TrimPrefix(version, "v")
 }
 
-// setVersion decides tag and version. When publishing, the tag must exist and name
-// HEAD; a dry run takes any semantic version.
-func (r repo) setVersion(ctx context.Context, src *Source, spec *Spec, modulePath string) (ps problem.List) {
-	src.Tag = spec.Tag
+// SourceOptions say which version to release.
+type SourceOptions struct {
+	Tag       string // "": the tag on HEAD
+	TagCommit string // the commit that Tag is known to name, "" if not known
+	Publish   bool   // the tag must exist and name HEAD
+	Dirty     bool   // the working tree differs from the commit
+}
+
+// Source decides about the tag and the version. A dry run accepts any semantic version as
+// the tag.
+func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, problem.List) {
+	var ps problem.List
+	src := &Source{
+		Tag:    opts.Tag,
+		Commit: w.Commit,
+		Time:   w.Time,
+		Dirty:  opts.Dirty,
+		Dir:    w.ModuleDir(),
+	}
+
 	if src.Tag == "" {
 		dir := src.Dir
 		if dir == "." {
 			dir = ""
 		}
-		tags, err := r.headTags(ctx, dir)
+		tags, err := w.repo.headTags(ctx, dir)
 		ps.Keep("tag", err)
 		if len(tags) > 0 {
 			src.Tag = tags[0]
 		}
 	}
-	if src.Tag == "" {
-		src.Version = r.pseudoVersion(ctx, src, modulePath)
-		if spec.Publish {
-			ps.AddWith("tag", problem.Run("git tag v1.2.3 && git push origin v1.2.3"), "publishing needs a tag, and none is on commit %.12s", src.Commit)
+
+	_, version, err := ParseTag(src.Tag)
+	switch {
+	case src.Tag == "":
+		src.Version = w.pseudoVersion(ctx)
+		if opts.Publish {
+			ps.AddWith("tag", problem.Run("git tag v1.2.3 && git push origin v1.2.3"),
+				"publishing needs a tag, and none is on commit %.12s", src.Commit)
 		}
-	} else if _, version, err := ParseTag(src.Tag); err != nil {
+	case err != nil:
 		ps.AddWith("tag", problem.Run("git tag v1.2.3"), "%w", err)
-	} else {
+	default:
 		src.Version = version
-		if spec.Publish {
-			ps.Keep("tag", r.checkTag(ctx, src, spec.TagCommit))
+		if opts.Publish {
+			ps.Keep("tag", w.checkTag(ctx, src.Tag, opts.TagCommit))
 		}
 	}
+
 	if src.Dirty {
 		separator := "+" // as go itself marks such a build
 		if strings.Contains(src.Version, "+") {
@@ -120,30 +145,38 @@ func (r repo) setVersion(ctx context.Context, src *Source, spec *Spec, modulePat
 		}
 		src.Version += separator + "dirty"
 	}
-	return ps
+	return src, ps
 }
 
-// checkTag makes sure that the tag names HEAD. known is the commit that the event
-// says the tag has, for a checkout that did not fetch the tag itself.
-func (r repo) checkTag(ctx context.Context, src *Source, known string) error {
-	commit, err := r.git(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+src.Tag+"^{commit}")
+// checkTag fails unless the tag names HEAD. known is the commit that the event says the
+// tag has, for a checkout that did not fetch the tag itself.
+func (w *Workspace) checkTag(ctx context.Context, tag, known string) error {
+	commit, err := w.repo.git(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+tag+"^{commit}")
 	if err != nil {
 		commit = known
 	}
+
 	switch commit {
-	case src.Commit:
+	case w.Commit:
 		return nil
 	case "":
-		return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s does not exist", src.Tag),
-			Remedy: problem.Run(fmt.Sprintf("git tag %s && git push origin %s", src.Tag, src.Tag))}
+		return &problem.Problem{
+			Setting: "tag",
+			Err:     fmt.Errorf("tag %s does not exist", tag),
+			Remedy:  problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag)),
+		}
 	}
-	return &problem.Problem{Setting: "tag", Err: fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", src.Tag, commit, src.Commit),
-		Remedy: problem.Run("git checkout " + src.Tag)}
+	return &problem.Problem{
+		Setting: "tag",
+		Err:     fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", tag, commit, w.Commit),
+		Remedy:  problem.Run("git checkout " + tag),
+	}
 }
 
-// describeChanges is the text of a dirty tree: the first few entries of git status.
-func describeChanges(changes []string) string {
+// DescribeChanges returns the first few lines of git status.
+func DescribeChanges(changes []string) string {
 	const most = 5
+
 	text := strings.Join(changes[:min(most, len(changes))], "\n  ")
 	if more := len(changes) - most; more > 0 {
 		text += fmt.Sprintf("\n  and %d more", more)

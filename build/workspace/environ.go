@@ -1,4 +1,4 @@
-package build
+package workspace
 
 import (
 	"regexp"
@@ -213,4 +213,35 @@ func holds(value, secret string) bool {
 		return secret != "" && value == secret
 	}
 	return strings.Contains(value, secret)
+}
+
+// processFlag matches the only flag of GOFLAGS that changes nothing of what is built.
+var processFlag = regexp.MustCompile(`^--?p=([1-9][0-9]{0,5})$`)
+
+// processesOf returns the -p in GOFLAGS of an environment, 0 if there is none.
+func processesOf(environ []string) (n int) {
+	for _, kv := range environ {
+		flags, ok := strings.CutPrefix(kv, "GOFLAGS=")
+		if !ok {
+			continue
+		}
+
+		n = 0 // the last value of a name wins, and so does the last flag
+		for _, flag := range strings.Fields(flags) {
+			if m := processFlag.FindStringSubmatch(flag); m != nil {
+				n, _ = strconv.Atoi(m[1]) // digits only
+			}
+		}
+	}
+	return n
+}
+
+// SetsRuntime reports whether the ambient environment decides about a variable of the Go
+// runtime. GOGC and GOMEMLIMIT both bound memory: who sets one decides about both.
+func (w *Workspace) SetsRuntime(name string) bool {
+	return slices.ContainsFunc(w.env, func(kv string) bool {
+		set, _, _ := strings.Cut(kv, "=")
+		bounds := set == "GOGC" || set == "GOMEMLIMIT"
+		return set == name || bounds && name != "GOMAXPROCS"
+	})
 }

@@ -1,4 +1,4 @@
-package build
+package workspace
 
 import (
 	"context"
@@ -500,27 +500,22 @@ func (r repo) has(ctx context.Context, file string) (bool, error) {
 }
 
 // head returns the commit that is checked out and its time.
-func (r repo) head(ctx context.Context) (*Source, error) {
-	commit, err := r.git(ctx, "rev-parse", "--verify", "HEAD^{commit}")
+func (r repo) head(ctx context.Context) (commit string, at time.Time, err error) {
+	commit, err = r.git(ctx, "rev-parse", "--verify", "HEAD^{commit}")
 	if err != nil {
-		return nil, explainGit(r.top, err)
+		return "", time.Time{}, explainGit(r.top, err)
 	}
 
 	unix, err := r.git(ctx, "show", "--no-show-signature", "--no-patch", "--format=%ct", commit)
 	if err != nil {
-		return nil, fmt.Errorf("reading the commit time: %w", err)
+		return "", time.Time{}, fmt.Errorf("reading the commit time: %w", err)
 	}
-
 	seconds, err := strconv.ParseInt(unix, 10, 64)
 	if err != nil {
-		return nil, fmt.Errorf("reading the commit time: %w", err)
+		return "", time.Time{}, fmt.Errorf("reading the commit time: %w", err)
 	}
 
-	return &Source{
-		Commit: commit,
-		Time:   time.Unix(seconds, 0).UTC(),
-		top:    r.top,
-	}, nil
+	return commit, time.Unix(seconds, 0).UTC(), nil
 }
 
 // changes returns the lines of git status, which the go command also asks before it

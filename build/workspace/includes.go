@@ -1,7 +1,8 @@
-package build
+package workspace
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,13 +18,17 @@ var include = regexp.MustCompile(`^\s*(?://|/?\*)?\s*` + // the preamble is a co
 	`(?:#\s*(?:include|include_next|import|embed)|\.incbin|\.include)\s*` +
 	`["<]([^">]+)[">]`)
 
-// maxIncludes bounds the files that are followed from one package. Real packages include
+// MaxSource is the size of the largest source file that is read, in bytes. The go command
+// and the compiler hold a whole file in memory, and nobody writes a larger one by hand.
+const MaxSource = 64 << 20
+
+// maxIncludes limits the files that one package may include. Real packages include
 // hundreds.
 const maxIncludes = 10000
 
-// included returns the files that the C and assembly files of a package include. There is
-// no preprocessor, so it does not see files that a macro names.
-func (pkg *sourcePackage) included(cgo bool) (files []string) {
+// included returns the files that the C and assembly files of a package include. It is no
+// preprocessor, so it does not see files that a macro names.
+func (pkg *sourcePackage) included(cgo bool) (files []string, err error) {
 	lists := [][]string{pkg.SFiles}
 	if cgo {
 		lists = append(lists, pkg.CgoFiles, pkg.CFiles, pkg.CXXFiles, pkg.MFiles)
@@ -38,7 +43,7 @@ func (pkg *sourcePackage) included(cgo bool) (files []string) {
 
 	dirs := pkg.includeDirs()
 	seen := map[string]bool{}
-	for len(queue) > 0 && len(seen) < maxIncludes {
+	for len(queue) > 0 {
 		file := queue[0]
 		queue = queue[1:]
 
@@ -52,6 +57,9 @@ func (pkg *sourcePackage) included(cgo bool) (files []string) {
 					continue
 				}
 
+				if len(files) == maxIncludes {
+					return nil, fmt.Errorf("the C and assembly files in %s include more than %d files", pkg.Dir, maxIncludes)
+				}
 				seen[path] = true
 				files = append(files, path)
 				queue = append(queue, path)
@@ -59,7 +67,7 @@ func (pkg *sourcePackage) included(cgo bool) (files []string) {
 		}
 	}
 
-	return files
+	return files, nil
 }
 
 // includesOf returns the names that a file includes. The compiler reports files that
@@ -71,7 +79,7 @@ func includesOf(path string) (names []string) {
 	}
 	defer f.Close()
 
-	lines := bufio.NewReader(io.LimitReader(f, maxSource))
+	lines := bufio.NewReader(io.LimitReader(f, MaxSource))
 	for {
 		line, long, err := lines.ReadLine()
 		if err != nil {

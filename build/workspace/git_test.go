@@ -1,4 +1,4 @@
-package build
+package workspace
 
 import (
 	"errors"
@@ -11,6 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
+
+const goMod = "module example.com/tool\n\ngo 1.24\n"
+
+const mainFile = "package main\n\nfunc main() {}\n"
 
 // newRepo makes a repository with one commit of the files.
 func newRepo(t *testing.T, files map[string]string) string {
@@ -84,7 +88,7 @@ func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 		if r.top != real {
 			t.Errorf("%q: the repository is in %s, expected %s", sub, r.top, real)
 		}
-		if head, err := r.head(t.Context()); err != nil || head.Commit != runGit(t, dir, "rev-parse", "HEAD") {
+		if head, _, err := r.head(t.Context()); err != nil || head != runGit(t, dir, "rev-parse", "HEAD") {
 			t.Errorf("%q: %+v, %v", sub, head, err)
 		}
 	}
@@ -97,14 +101,14 @@ func TestGitOptionsOfTheEnvironment(t *testing.T) {
 	writeFiles(t, dir, map[string]string{"more.go": "package main\n"})
 	env := append(plainGit(), "GIT_CONFIG_PARAMETERS='status.showuntrackedfiles=no' 'core.ignorestat=true' 'user.name=it'\\''s me'")
 
-	p, err := NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: env})
+	w, err := Open(t.Context(), Options{Dir: dir, Environ: env})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.Source.Dirty {
-		t.Error("a new file was not seen")
+	if changes, err := w.Changes(t.Context()); err != nil || len(changes) == 0 {
+		t.Errorf("a new file was not seen: %q, %v", changes, err)
 	}
-	if name, err := p.git.git(t.Context(), "config", "user.name"); err != nil || name != "it's me" {
+	if name, err := w.RunGit(t.Context(), "config", "user.name"); err != nil || name != "it's me" {
 		t.Errorf("user.name is %q, %v", name, err)
 	}
 }
@@ -126,12 +130,17 @@ func TestGitOutputIsPinned(t *testing.T) {
 
 	for _, change := range []map[string]string{nil, {"main.go": mainFile + "// changed\n"}} {
 		writeFiles(t, dir, change)
-		p, err := NewPlan(t.Context(), &Spec{Dir: dir, Targets: []string{"linux/amd64"}, Environ: plainGit()})
+		w, err := Open(t.Context(), Options{Dir: dir, Environ: plainGit()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Source.Tag != "v1.1.0" || p.Source.Dirty != (change != nil) || len(p.Notes) > 0 {
-			t.Errorf("%+v, notes %q", p.Source, p.Notes)
+		changes, err := w.Changes(t.Context())
+		if err != nil || len(changes) != len(change) {
+			t.Errorf("changes: %q, %v", changes, err)
+		}
+		src, ps := w.Source(t.Context(), SourceOptions{Dirty: len(changes) > 0})
+		if src.Tag != "v1.1.0" || len(ps) > 0 || len(w.Notes) > 0 {
+			t.Errorf("%+v, %v, notes %q", src, ps, w.Notes)
 		}
 	}
 }

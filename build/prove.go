@@ -3,6 +3,7 @@ package build
 import (
 	"crypto/sha256"
 	"debug/buildinfo"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/static"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // A Proof is what a binary's own bytes say, compared with the plan.
@@ -64,83 +66,121 @@ func (e *ProofError) Advice() problem.Remedy {
 	return problem.Advise("no package asks for it, so the linker flags do: look at the setting ldflags")
 }
 
-// Position returns the line of the import that brings the linkage, "" if there is none.
-func (e *ProofError) Position() (file string, line int) {
+// Position returns the import that causes the linkage, the zero Position if it is not known.
+func (e *ProofError) Position() problem.Position {
 	if len(e.Causes) == 0 {
-		return "", 0
+		return problem.Position{}
 	}
-	return e.Causes[0].File, e.Causes[0].Line
+	return problem.Position{
+		File: e.Causes[0].File,
+		Line: e.Causes[0].Line,
+	}
 }
 
 // Verify reads a binary back and compares it with the plan: what it needs to run, and
 // what it says about how it was built. It fails closed: what cannot be read is an
 // error. The proof is returned with a ProofError too.
-func (p *Plan) Verify(b Build, bin Binary) (*Proof, error) {
+func Verify(ws *workspace.Workspace, p *Plan, b Build, bin Binary) (*Proof, error) {
+	proof, err := verify(ws, p, b, bin)
+	var failed *ProofError
+	if err != nil && !errors.As(err, &failed) {
+		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+	}
+	return proof, err
+}
+
+func verify(ws *workspace.Workspace, p *Plan, b Build, bin Binary) (*Proof, error) {
 	f, err := os.Open(bin.Path)
 	if err != nil {
-		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+		return nil, err
 	}
 	defer f.Close()
+
 	file, err := static.Read(f, bin.Size)
 	if err != nil {
-		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+		return nil, err
 	}
-	wrong, err := p.checkFile(b, bin, file, f)
+	wrong := checkFile(b, bin, file)
+
+	// The go command's temporary directory must not be in the binary either.
+	dirs := append(slices.Clip(ws.LocalDirs), filepath.Dir(bin.Path))
+	leaks, err := leakedPaths(f, bin.Size, dirs)
 	if err != nil {
-		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+		return nil, err
 	}
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(f, 0, bin.Size)); err != nil {
-		return nil, fmt.Errorf("proving %s: %w", bin.Exe(), err)
+	wrong = append(wrong, leaks...)
+
+	sum := sha256.New()
+	_, err = io.Copy(sum, io.NewSectionReader(f, 0, bin.Size))
+	if err != nil {
+		return nil, err
 	}
+
 	info, err := buildinfo.Read(f)
 	switch {
 	case err == nil:
 		wrong = append(wrong, p.checkBuildInfo(b, bin, info)...)
 	case file.Format == static.Wasm, file.Format == static.XCOFF, file.Format == static.Plan9:
-		// debug/buildinfo does not read the first two, and of Plan 9 not every architecture; the header is all there is.
+		// debug/buildinfo does not read the first two, nor every architecture of Plan 9. The
+		// header is all there is.
 	default:
 		wrong = append(wrong, fmt.Sprintf("build info: %v", err))
 	}
+
 	verdict := static.Judge(bin.Target.OS, file)
-	linkage, advice := append(verdict.Reasons, verdict.Warnings...), problem.Remedy{}
+	linkage := append(verdict.Reasons, verdict.Warnings...)
+	var advice problem.Remedy
 	if len(bin.Loads) > 0 { // the linker knows it better than the file
-		linkage, advice = append(verdict.Reasons, loadsReason(bin.Loads)), adviceForLoads(bin, info)
+		linkage = append(verdict.Reasons, loadsReason(bin.Loads))
+		advice = adviceForLoads(bin, info)
 	}
+
 	proof := &Proof{
-		Static: verdict.OK && len(linkage) == 0, Claim: verdict.Claim, Format: file.Format, Arch: file.Arch, SHA256: fmt.Sprintf("%x", h.Sum(nil)),
-		Interpreter: file.Interpreter, Needed: file.Needed, Differences: append(linkage, wrong...),
+		Static:      verdict.OK && len(linkage) == 0,
+		Claim:       verdict.Claim,
+		Format:      file.Format,
+		Arch:        file.Arch,
+		SHA256:      fmt.Sprintf("%x", sum.Sum(nil)),
+		Interpreter: file.Interpreter,
+		Needed:      file.Needed,
+		Differences: append(linkage, wrong...),
 	}
 	if info != nil {
 		proof.Go = info.GoVersion
-	}
-	if info != nil && b.CC == nil {
-		proof.Warnings = stubs(info)
+		if b.CC == nil {
+			proof.Warnings = stubs(info)
+		}
 	}
 	if len(proof.Differences) == 0 && proof.Static {
 		return proof, nil
 	}
+
 	return proof, &ProofError{
-		Binary: bin.Target.String() + " " + bin.Exe(), Linkage: len(wrong) == 0, Differences: proof.Differences, advice: advice,
+		Binary:      bin.Target.String() + " " + bin.Exe(),
+		Linkage:     len(wrong) == 0,
+		Differences: proof.Differences,
+		advice:      advice,
 	}
 }
 
-// stripFlag is -s among the flags of the linker: no symbol table is wanted.
+// stripFlag matches -s among the flags of the linker, which leaves out the symbol table.
 var stripFlag = regexp.MustCompile(`(^|\s)--?s(=true)?(\s|$)`)
 
 // checkFile compares the file itself with the plan and names each difference.
-func (p *Plan) checkFile(b Build, bin Binary, file *static.File, content io.ReaderAt) (wrong []string, err error) {
+func checkFile(b Build, bin Binary, file *static.File) (wrong []string) {
 	if file.Arch != bin.Target.Arch {
 		wrong = append(wrong, fmt.Sprintf("machine: expected %s, found %s", bin.Target.Arch, file.Machine))
 	}
 	if stripFlag.MatchString(b.LDFlags) && !file.Stripped && strips(file.Format) {
 		wrong = append(wrong, "symbol table: expected none (-s), found one")
 	}
-	if name, level := bin.Target.LevelVariable(); file.Float != "" && strings.HasSuffix(level, "float") && file.Float != level {
+
+	name, level := bin.Target.LevelVariable()
+	choosesFloat := strings.HasSuffix(level, "float") // hardfloat or softfloat
+	if file.Float != "" && choosesFloat && file.Float != level {
 		wrong = append(wrong, fmt.Sprintf("ABI flags of the file: expected %s=%s, found %s", name, level, file.Float))
 	}
-	leaks, err := leakedPaths(content, bin.Size, append(slices.Clip(p.local), filepath.Dir(bin.Path)))
-	return append(wrong, leaks...), err
+	return wrong
 }
 
 // strips reports whether the linker's -s leaves no symbol table in files of the format.
@@ -166,8 +206,10 @@ func (p *Plan) checkBuildInfo(b Build, bin Binary, info *debug.BuildInfo) (wrong
 			wrong = append(wrong, fmt.Sprintf("%s: expected %s, found %s", key, want, found))
 		}
 	}
+
+	toolchain, _, _ := strings.Cut(info.GoVersion, " ") // "go1.26.8 X:experiment"
 	expect("main package", bin.Main.ImportPath, info.Path)
-	expect("toolchain", p.Go, strings.Fields(info.GoVersion + " ")[0])
+	expect("toolchain", p.Go, toolchain)
 	expect("GOOS", bin.Target.OS, settings["GOOS"])
 	expect("GOARCH", bin.Target.Arch, settings["GOARCH"])
 	if name, value := bin.Target.LevelVariable(); name != "" {

@@ -1,4 +1,4 @@
-package build
+package workspace
 
 import (
 	"errors"
@@ -28,13 +28,13 @@ func (f AttachedFile) MarshalText() ([]byte, error) { return []byte(f.Path), nil
 
 // AttachedFiles returns the files that match patterns, relative to the module, sorted and
 // each once. A pattern that matches no file is an error, and so is a file that cannot be
-// read or that a Door with the directory dist refuses.
-func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, err error) {
+// read or that a door.Door refuses.
+func (w *Workspace) AttachedFiles(patterns []string) (_ []AttachedFile, err error) {
 	if len(patterns) == 0 {
 		return nil, nil
 	}
 
-	d, err := door.Open(p.Source.top, dist)
+	d, err := door.Open(w.Root, w.dist)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 	var ps problem.List
 	var files []AttachedFile
 	for _, pattern := range patterns {
-		names, err := d.Glob(p.Source.Dir, pattern)
+		names, err := d.Glob(w.ModuleDir(), pattern)
 		if err != nil {
 			ps.Add("attach", "reading pattern %q: %w", pattern, err)
 			continue
@@ -51,7 +51,7 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 
 		matched := false
 		for _, name := range names {
-			f, err := p.attached(d, name)
+			f, err := w.attached(d, name)
 			if door.IsPattern(pattern) && door.Refused(err, door.IsDirectory) {
 				continue // wildcards match directories too, as in a shell
 			}
@@ -62,7 +62,7 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 			}
 		}
 		if !matched {
-			ps.Add("attach", "no file matches %q in %s", pattern, p.Source.Dir)
+			ps.Add("attach", "no file matches %q in %s", pattern, w.ModuleDir())
 		}
 	}
 
@@ -73,30 +73,30 @@ func (p *Plan) AttachedFiles(patterns []string, dist string) (_ []AttachedFile, 
 
 // attached describes one file. It opens the file, so that one that cannot be read is
 // reported before anything is compiled.
-func (p *Plan) attached(d *door.Door, name string) (AttachedFile, error) {
-	f, fi, err := d.Open(path.Join(p.Source.Dir, name))
+func (w *Workspace) attached(d *door.Door, name string) (AttachedFile, error) {
+	f, fi, err := d.Open(path.Join(w.ModuleDir(), name))
 	if err != nil {
 		return AttachedFile{}, err
 	}
 	return AttachedFile{Path: name, Size: fi.Size()}, f.Close()
 }
 
-// CopyAttached writes the content of f to w. It fails if the size is not the one that was
+// CopyAttached writes the content of f to dst. It fails if the size is not the one that was
 // checked when the plan was made.
-func (p *Plan) CopyAttached(w io.Writer, f AttachedFile) (err error) {
-	d, err := door.Open(p.Source.top, "") // dist was emptied, so it has no old files
+func (w *Workspace) CopyAttached(dst io.Writer, f AttachedFile) (err error) {
+	d, err := door.Open(w.Root, "") // dist was emptied, so it has no old files
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 
-	file, _, err := d.Open(path.Join(p.Source.Dir, f.Path))
+	file, _, err := d.Open(path.Join(w.ModuleDir(), f.Path))
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 
-	n, err := io.Copy(w, io.LimitReader(file, f.Size+1))
+	n, err := io.Copy(dst, io.LimitReader(file, f.Size+1))
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", f.Path, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // BenchmarkProve proves a program of some 50 MB, and compares that with the time go build
@@ -48,11 +49,19 @@ func BenchmarkProve(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := &Plan{Source: &Source{}, Go: runtime.Version(), local: []string{strings.TrimSpace(string(root)), filepath.Join(home, "go"), filepath.Join(home, ".cache"), tools}}
+	ws := &workspace.Workspace{
+		LocalDirs: []string{
+			strings.TrimSpace(string(root)),
+			filepath.Join(home, "go"),
+			filepath.Join(home, ".cache"),
+			tools,
+		},
+	}
+	p := &Plan{Source: &workspace.Source{}, Go: runtime.Version()}
 	bin := Binary{Main: Main{ImportPath: "github.com/nektos/act"}, Target: target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH}, Path: path, Size: fi.Size()}
 	b.ReportAllocs()
 	for b.Loop() {
-		if proof, _ := p.Verify(Build{Target: bin.Target}, bin); proof == nil || !proof.Static { // it has no commit, which is an error
+		if proof, _ := Verify(ws, p, Build{Target: bin.Target}, bin); proof == nil || !proof.Static { // it has no commit, which is an error
 			b.Fatalf("%+v", proof)
 		}
 	}

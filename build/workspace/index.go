@@ -1,4 +1,4 @@
-package build
+package workspace
 
 import (
 	"context"
@@ -144,18 +144,18 @@ func (x *index) absent() (absentFiles, error) {
 	return files, nil
 }
 
-// Reasons of a straySource.
+// Reasons of a StraySource.
 const (
-	notInCommit     = "not in the commit"
-	notInRepo       = "outside the repository"
-	hiddenChange    = "differs from the commit, and git was told not to look (assume-unchanged or skip-worktree)"
-	uncommittedLink = "is reached by a link that is not in the commit"
-	otherSubmodule  = "its submodule is not at the recorded commit"
-	changedInSub    = "changed in its submodule"
+	NotInCommit     = "not in the commit"
+	NotInRepo       = "outside the repository"
+	HiddenChange    = "differs from the commit, and git was told not to look (assume-unchanged or skip-worktree)"
+	UncommittedLink = "is reached by a link that is not in the commit"
+	OtherSubmodule  = "its submodule is not at the recorded commit"
+	ChangedInSub    = "changed in its submodule"
 )
 
 // compare returns nil if file, an absolute path, is part of the commit.
-func (x *index) compare(ctx context.Context, file string) (*straySource, error) {
+func (x *index) compare(ctx context.Context, file string) (*StraySource, error) {
 	rel, err := filepath.Rel(x.repo.top, file)
 	if err != nil {
 		return nil, err
@@ -163,10 +163,10 @@ func (x *index) compare(ctx context.Context, file string) (*straySource, error) 
 
 	name := filepath.ToSlash(rel)
 	if !filepath.IsLocal(rel) {
-		return &straySource{
-			path: name,
-			why:  notInRepo,
-			remedy: problem.Either(
+		return &StraySource{
+			Path: name,
+			Why:  NotInRepo,
+			Remedy: problem.Either(
 				problem.Run("go mod edit -dropreplace=MODULE && go get MODULE@VERSION"),
 				problem.Run("go work edit -dropuse=DIRECTORY && go get MODULE@VERSION"),
 			),
@@ -199,10 +199,10 @@ func (x *index) compare(ctx context.Context, file string) (*straySource, error) 
 		}
 
 		if !known {
-			return &straySource{
-				path: name,
-				why:  notInCommit,
-				remedy: problem.Either(
+			return &StraySource{
+				Path: name,
+				Why:  NotInCommit,
+				Remedy: problem.Either(
 					problem.Run("git add --force "+name+" && git commit"),
 					problem.Set("generated", name),
 				),
@@ -236,13 +236,17 @@ func (x *index) entry(path string) (indexEntry, bool) {
 // compareLink compares the link at path, and the file that it leads to: rest, below it.
 // A link that was checked out as a file, as git does where core.symlinks is false, is
 // compared as one.
-func (x *index) compareLink(ctx context.Context, path, rest string, entry indexEntry) (*straySource, error) {
+func (x *index) compareLink(ctx context.Context, path, rest string, entry indexEntry) (*StraySource, error) {
 	name := path
 	if rest != "" {
 		name += "/" + rest
 	}
 	if entry.mode != modeLink {
-		return &straySource{path: name, why: uncommittedLink, remedy: problem.Run("git add --force " + path)}, nil
+		return &StraySource{
+			Path:   name,
+			Why:    UncommittedLink,
+			Remedy: problem.Run("git add --force " + path),
+		}, nil
 	}
 
 	link := filepath.Join(x.repo.top, filepath.FromSlash(path))
@@ -266,15 +270,15 @@ func (x *index) compareLink(ctx context.Context, path, rest string, entry indexE
 	}
 	s, err := x.compare(ctx, filepath.Join(target, filepath.FromSlash(rest)))
 	if s != nil {
-		s.why = fmt.Sprintf("a link to %s: %s", s.path, s.why)
-		s.path = name
+		s.Why = fmt.Sprintf("a link to %s: %s", s.Path, s.Why)
+		s.Path = name
 	}
 
 	return s, err
 }
 
 // compareContent compares a file with its entry, unless git status has done so.
-func (x *index) compareContent(ctx context.Context, name string, entry indexEntry) (*straySource, error) {
+func (x *index) compareContent(ctx context.Context, name string, entry indexEntry) (*StraySource, error) {
 	if entry.checked {
 		return nil, nil
 	}
@@ -290,11 +294,11 @@ func (x *index) compareContent(ctx context.Context, name string, entry indexEntr
 }
 
 // leftAloneSource describes a file that differs from the commit without git saying so.
-func leftAloneSource(name string) *straySource {
-	return &straySource{
-		path:   name,
-		why:    hiddenChange,
-		remedy: problem.Run("git update-index --no-assume-unchanged --no-skip-worktree -- " + name),
+func leftAloneSource(name string) *StraySource {
+	return &StraySource{
+		Path:   name,
+		Why:    HiddenChange,
+		Remedy: problem.Run("git update-index --no-assume-unchanged --no-skip-worktree -- " + name),
 	}
 }
 
@@ -306,7 +310,7 @@ type submodule struct {
 }
 
 // compareSubmodule compares a file of the submodule at path.
-func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry indexEntry) (*straySource, error) {
+func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry indexEntry) (*StraySource, error) {
 	sub, ok := x.submodules[path]
 	if !ok {
 		var err error
@@ -318,22 +322,22 @@ func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry i
 		x.submodules[path] = sub
 	}
 
-	stray := &straySource{
-		path:   path + "/" + rest,
-		why:    sub.why,
-		remedy: problem.Run("git submodule update --init --force " + path),
+	stray := &StraySource{
+		Path:   path + "/" + rest,
+		Why:    sub.why,
+		Remedy: problem.Run("git submodule update --init --force " + path),
 	}
 	if sub.why != "" {
 		return stray, nil
 	}
 	if slices.Contains(sub.changed, rest) {
-		stray.why = changedInSub
+		stray.Why = ChangedInSub
 		return stray, nil
 	}
 
 	found, err := sub.index.compare(ctx, filepath.Join(sub.index.repo.top, filepath.FromSlash(rest)))
 	if found != nil {
-		found.path = path + "/" + found.path
+		found.Path = path + "/" + found.Path
 	}
 
 	return found, err
@@ -344,7 +348,7 @@ func (x *index) openSubmodule(ctx context.Context, path, commit string) (*submod
 	top := filepath.Join(x.repo.top, filepath.FromSlash(path))
 	found, ok := findRepo(top)
 	if !ok || found != top {
-		return &submodule{why: otherSubmodule}, nil // ordinary files where a submodule should be
+		return &submodule{why: OtherSubmodule}, nil // ordinary files where a submodule should be
 	}
 
 	r, _, err := pinRepo(ctx, top, withoutPin(x.repo.env))
@@ -357,7 +361,7 @@ func (x *index) openSubmodule(ctx context.Context, path, commit string) (*submod
 		return nil, err
 	}
 	if head != commit {
-		return &submodule{why: otherSubmodule}, nil
+		return &submodule{why: OtherSubmodule}, nil
 	}
 
 	changed, err := r.git(ctx, "diff", "--no-ext-diff", "--no-textconv", "-z", "--name-only", "HEAD", "--")

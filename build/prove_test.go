@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // Each claim of the plan is compared with the build info, and each difference is named.
 func TestBuildInfoIsCompared(t *testing.T) {
 	const commit = "0123456789012345678901234567890123456789"
-	p := &Plan{Go: "go1.26.8", Source: &Source{Commit: commit}}
+	p := &Plan{Go: "go1.26.8", Source: &workspace.Source{Commit: commit}}
 	b := Build{Tags: "a,b"}
 	bin := Binary{Main: Main{ImportPath: "example.com/tool"}, Target: target.Target{OS: "linux", Arch: "amd64", Level: "v3"}}
 	right := []debug.BuildSetting{
@@ -58,13 +59,13 @@ func TestVerifyFailsClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Plan{Source: &Source{}}
+	p := &Plan{Source: &workspace.Source{}}
 	for name, data := range map[string][]byte{"empty": nil, "text": []byte("#!/bin/sh\n"), "half": self[:len(self)/2]} {
 		bin := Binary{Main: Main{Name: name}, Target: target.Target{OS: "linux", Arch: "amd64"}, Path: filepath.Join(t.TempDir(), name), Size: int64(len(data))}
 		if err := os.WriteFile(bin.Path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if proof, err := p.Verify(Build{}, bin); err == nil || proof != nil && proof.Static && len(proof.Differences) == 0 {
+		if proof, err := Verify(&workspace.Workspace{}, p, Build{}, bin); err == nil || proof != nil && proof.Static && len(proof.Differences) == 0 {
 			t.Errorf("%s: %+v, %v", name, proof, err)
 		}
 	}

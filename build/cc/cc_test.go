@@ -1,10 +1,8 @@
-package build
+package cc
 
 import (
-	"context"
+	"os"
 	"os/exec"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 
@@ -42,29 +40,29 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-func TestSister(t *testing.T) {
+func TestForCXX(t *testing.T) {
 	for cc, want := range map[string]string{
 		"musl-gcc": "musl-g++", "/opt/x/aarch64-linux-musl-gcc -O1": "/opt/x/aarch64-linux-musl-g++ -O1",
 		"gcc-12": "g++-12", "clang-15 -O1": "clang++-15 -O1",
 		"zig cc -target x86-linux-musl": "zig c++ -target x86-linux-musl", "clang -arch arm64": "clang++ -arch arm64", "tcc": "", "cc": "",
 	} {
-		if got := sister(cc); got != want {
+		if got := forCXX(cc); got != want {
 			t.Errorf("%s: got %q, want %q", cc, got, want)
 		}
 	}
 }
 
 // What is given for a target wins, the last first; a pattern may leave the level out.
-func TestGivenCompiler(t *testing.T) {
-	given := []GivenCompiler{{"linux/*", "a"}, {"linux/arm", "b"}, {"linux/arm/6", "c"}, {"windows/amd64", "d"}}
+func TestChoices(t *testing.T) {
+	choices := []Choice{{"linux/*", "a"}, {"linux/arm", "b"}, {"linux/arm/6", "c"}, {"windows/amd64", "d"}}
 	for target, want := range map[target.Target]string{
 		{OS: "linux", Arch: "amd64", Level: "v3"}: "a", {OS: "linux", Arch: "arm"}: "b", {OS: "linux", Arch: "arm", Level: "7"}: "b", {OS: "linux", Arch: "arm", Level: "6"}: "c", {OS: "darwin", Arch: "arm64"}: "",
 	} {
-		if got := givenFor(target, given); got != want {
+		if got := ChoiceFor(target, choices); got != want {
 			t.Errorf("%s: got %q, want %q", target, got, want)
 		}
 	}
-	ps := unusedCompilers(given, []target.Target{{OS: "linux", Arch: "arm", Level: "7"}})
+	ps := CheckChoices(choices, []target.Target{{OS: "linux", Arch: "arm", Level: "7"}})
 	if len(ps) != 2 || !strings.HasPrefix(ps[0].Error(), "linux/arm/6=c is for none") || !strings.HasPrefix(ps[1].Error(), "windows/amd64=d is for none") {
 		t.Errorf("got %v", ps)
 	}
@@ -75,9 +73,8 @@ func TestCompilerIsTried(t *testing.T) {
 	if _, err := exec.LookPath("musl-gcc"); err != nil {
 		t.Skip("musl-gcc is not installed (musl-tools)")
 	}
-	p := &Plan{}
 	amd64 := target.Target{OS: "linux", Arch: "amd64"}
-	c, err := p.compiler(context.Background(), amd64, "musl-gcc", nil)
+	c, err := Find(t.Context(), Request{Target: amd64, Choice: "musl-gcc", Environ: os.Environ()})
 	if err != nil || c.CXX != "musl-g++" || !strings.Contains(c.Version, "gcc") {
 		t.Fatalf("got %+v, %v", c, err)
 	}
@@ -85,12 +82,16 @@ func TestCompilerIsTried(t *testing.T) {
 		{"arm64", "musl-gcc", "it makes programs for amd64 (EM_X86_64)"},
 		{"amd64", "musl-gcc -nostdlib -shared", "musl-gcc -nostdlib -shared: "},
 		{"amd64", "musl-gcc -lnone", "musl-gcc -lnone: "},
-		{"amd64", "true", "it ends well and makes no program"},
-		{"amd64", "echo error: \x1b[31mbad", "it ends well and makes no program"},
+		{"amd64", "true", "it exits 0 but writes no program"},
+		{"amd64", "echo error: \x1b[31mbad", "it exits 0 but writes no program"},
 		{"amd64", "../cgo/cc", "not installed: ../cgo/cc"},
-		{"amd64", "gcc -Wl,--no-warnings", "without its warning of what that loads at run time"},
+		{"amd64", "gcc -Wl,--no-warnings", "without the warning about libraries that are loaded at run time"},
 	} {
-		_, err := p.compiler(context.Background(), target.Target{OS: "linux", Arch: test.target}, test.cc, nil)
+		_, err := Find(t.Context(), Request{
+			Target:  target.Target{OS: "linux", Arch: test.target},
+			Choice:  test.cc,
+			Environ: os.Environ(),
+		})
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s for %s: %v", test.cc, test.target, err)
 		}
@@ -108,64 +109,45 @@ main.c:9: warning: Using 'dlopen' in statically linked applications requires at 
 main.c:3: warning: unused variable
 `
 	want := map[string][]string{"example.com/a": {"getgrgid_r", "dlopen"}}
-	if diff := cmp.Diff(want, glibcLoads(output)); diff != "" {
+	if diff := cmp.Diff(want, GlibcLoads(output)); diff != "" {
 		t.Errorf("-want +have:\n%s", diff)
 	}
 }
 
-// What users are told to do, in each case.
-func TestRemedies(t *testing.T) {
-	for _, test := range []struct {
-		pkg  string
-		cgo  bool
-		want problem.Remedy
-	}{
-		{"github.com/mattn/go-sqlite3", false, problem.Either(
-			problem.Advise("replace github.com/mattn/go-sqlite3 by modernc.org/sqlite or github.com/ncruces/go-sqlite3"),
-			problem.Set("cgo", "static"),
-		)},
-		{"github.com/confluentinc/confluent-kafka-go/v2/kafka", true, problem.Either(
-			problem.Advise("replace github.com/confluentinc/confluent-kafka-go by github.com/twmb/franz-go"),
-		)},
-		{"github.com/mattn/go-sqlite3x", true, problem.Either(problem.Advise("replace github.com/mattn/go-sqlite3x"))},
-		{"example.com/x", false, problem.Either(problem.Set("cgo", "static"))},
-		{"net", true, problem.Either(problem.Set("tags", "netgo"))},
-	} {
-		got := remedy(test.pkg, test.cgo)
-		if diff := cmp.Diff(test.want, got); diff != "" {
-			t.Errorf("%s (-want +have):\n%s", test.pkg, diff)
-		}
-	}
-	sqlite := &debug.BuildInfo{Deps: []*debug.Module{{Path: "example.com/y"}, {Path: "github.com/mattn/go-sqlite3"}}}
-	if got := stubs(sqlite); len(got) != 1 || !strings.Contains(got[0].Remedy.Of[0].Text, "modernc.org/sqlite") {
-		t.Errorf("got %+v", got)
-	}
-	arm := Binary{Target: target.Target{OS: "linux", Arch: "arm64"}, Loads: []string{"dlopen"}}
-	if got := adviceForLoads(arm, sqlite); !cmp.Equal(got, problem.Set("tags", "sqlite_omit_load_extension")) {
-		t.Errorf("got %+v", got)
-	}
-	arm.Loads = append(arm.Loads, "getaddrinfo") // which the tag does not help against
-	if got := adviceForLoads(arm, sqlite); !cmp.Equal(got, problem.Set("cc", "linux/arm64=aarch64-linux-musl-gcc")) {
-		t.Errorf("got %+v", got)
-	}
-}
-
-// For all targets that lack a compiler, one line for each system says what to install.
-func TestNoCompilers(t *testing.T) {
-	var missing []*noCompiler
+// Missing compilers have one remedy for each system, for all targets together.
+func TestExplain(t *testing.T) {
+	var missing []*Missing
 	for _, name := range []string{"linux/s390x", "linux/mips64le", "windows/386", "windows/arm64", "darwin/arm64"} {
 		os, arch, _ := strings.Cut(name, "/")
-		missing = append(missing, &noCompiler{target: target.Target{OS: os, Arch: arch}, packages: []node{{ImportPath: "example.com/c"}}, reasons: []string{"no"}})
+		missing = append(missing, &Missing{
+			Request: Request{
+				Target:   target.Target{OS: os, Arch: arch},
+				Packages: []string{"example.com/c"},
+			},
+			Reasons: []string{"no"},
+		})
 	}
-	ps := noCompilers(missing)
-	want := []string{
-		"sudo apt-get install -y gcc-s390x-linux-gnu gcc-mips64el-linux-gnuabi64 gcc-mingw-w64-i686 # on Debian and Ubuntu",
-		"- run: sudo apt-get update && sudo apt-get install -y gcc-s390x-linux-gnu gcc-mips64el-linux-gnuabi64 gcc-mingw-w64-i686 # in a workflow, before this action",
-		"apk add zig i686-mingw-w64-gcc # on Alpine",
-		"brew install zig mingw-w64 # on macOS",
-		"runs-on: macos-latest # in a workflow, for darwin; zig and mingw-w64 make the others there",
-	}
-	if len(ps) != 1 || !slices.Equal(strings.Split(ps[0].Remedy.Text, "\n"), want) {
-		t.Errorf("got %v\n%s", ps, ps[0].Remedy.Text)
+
+	apt := "sudo apt-get install -y gcc-s390x-linux-gnu gcc-mips64el-linux-gnuabi64 gcc-mingw-w64-i686"
+	want := problem.Lines(
+		problem.On("Debian and Ubuntu", problem.There(
+			problem.Step("- run: sudo apt-get update && "+apt),
+			problem.Run(apt),
+		)),
+		problem.On("Alpine", problem.There(
+			problem.Step("- run: apk add zig i686-mingw-w64-gcc"),
+			problem.Run("apk add zig i686-mingw-w64-gcc"),
+		)),
+		problem.On("macOS", problem.There(
+			problem.Step("- run: brew install zig mingw-w64"),
+			problem.Run("brew install zig mingw-w64"),
+		)),
+		problem.There(
+			problem.Advise("runs-on: macos-latest # for darwin; zig and mingw-w64 make the others there"),
+			problem.Advise("build on macOS, for darwin; zig and mingw-w64 make the others there"),
+		),
+	)
+	if diff := cmp.Diff(want, Explain(missing).Remedy); diff != "" {
+		t.Errorf("(-want +have):\n%s", diff)
 	}
 }

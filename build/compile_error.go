@@ -1,0 +1,93 @@
+package build
+
+import (
+	"errors"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
+)
+
+// A CompileError is the error of a go build that failed.
+type CompileError struct {
+	Messages []CompileMessage // those that name a place
+	command  *process.CommandError
+}
+
+// Error returns everything that the go command wrote.
+func (e *CompileError) Error() string { return e.command.Error() }
+
+func (e *CompileError) Unwrap() error { return e.command }
+
+// Position returns the place of the first message, the zero Position if no message names a
+// place.
+func (e *CompileError) Position() problem.Position {
+	if len(e.Messages) == 0 {
+		return problem.Position{}
+	}
+	return e.Messages[0].Position
+}
+
+// A CompileMessage is one message of a compiler.
+type CompileMessage struct {
+	Package string // "" if the go command does not say it
+	problem.Position
+}
+
+// newCompileError makes a CompileError of a failed go build. Other errors are returned as
+// they are. dirs are the directories to shorten in the output.
+func newCompileError(err error, dirs map[string]string) error {
+	var failed *process.CommandError
+	if !errors.As(err, &failed) {
+		return err
+	}
+
+	failed.Output = shorten(failed.Output, dirs)
+	return &CompileError{
+		Messages: parseMessages(failed.Output),
+		command:  failed,
+	}
+}
+
+// compilerMessage matches a message of the compiler: FILE:LINE:COLUMN: MESSAGE.
+var compilerMessage = regexp.MustCompile(`^([^\s:]+\.go):(\d+):(?:(\d+):)? (.+)$`)
+
+// parseMessages reads the output of go build. The messages of a package follow a line
+// "# PACKAGE".
+func parseMessages(output string) (messages []CompileMessage) {
+	pkg := ""
+	for line := range strings.Lines(output) {
+		line = strings.TrimRight(line, "\r\n")
+		if name, ok := strings.CutPrefix(line, "# "); ok {
+			pkg, _, _ = strings.Cut(name, " ")
+			continue
+		}
+
+		m := compilerMessage.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		number, err := strconv.Atoi(m[2])
+		if err != nil { // more digits than a line number has
+			continue
+		}
+		column, err := strconv.Atoi(m[3])
+		if err != nil {
+			column = 0 // not every message has one
+		}
+
+		messages = append(messages, CompileMessage{
+			Package: pkg,
+			Position: problem.Position{
+				File:    path.Clean(strings.ReplaceAll(m[1], `\`, "/")),
+				Line:    number,
+				Column:  column,
+				Message: m[4],
+			},
+		})
+	}
+	return messages
+}

@@ -1,0 +1,49 @@
+package build
+
+import (
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/target"
+)
+
+// What users are told to do, in each case.
+func TestRemedies(t *testing.T) {
+	for _, test := range []struct {
+		pkg  string
+		cgo  bool
+		want problem.Remedy
+	}{
+		{"github.com/mattn/go-sqlite3", false, problem.Either(
+			problem.Advise("replace github.com/mattn/go-sqlite3 by modernc.org/sqlite or github.com/ncruces/go-sqlite3"),
+			problem.Set("cgo", "static"),
+		)},
+		{"github.com/confluentinc/confluent-kafka-go/v2/kafka", true, problem.Either(
+			problem.Advise("replace github.com/confluentinc/confluent-kafka-go by github.com/twmb/franz-go"),
+		)},
+		{"github.com/mattn/go-sqlite3x", true, problem.Either(problem.Advise("replace github.com/mattn/go-sqlite3x"))},
+		{"example.com/x", false, problem.Either(problem.Set("cgo", "static"))},
+		{"net", true, problem.Either(problem.Set("tags", "netgo"))},
+	} {
+		got := remedy(test.pkg, test.cgo)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +have):\n%s", test.pkg, diff)
+		}
+	}
+	sqlite := &debug.BuildInfo{Deps: []*debug.Module{{Path: "example.com/y"}, {Path: "github.com/mattn/go-sqlite3"}}}
+	if got := stubs(sqlite); len(got) != 1 || !strings.Contains(got[0].Remedy.Of[0].Text, "modernc.org/sqlite") {
+		t.Errorf("got %+v", got)
+	}
+	arm := Binary{Target: target.Target{OS: "linux", Arch: "arm64"}, Loads: []string{"dlopen"}}
+	if got := adviceForLoads(arm, sqlite); !cmp.Equal(got, problem.Set("tags", "sqlite_omit_load_extension")) {
+		t.Errorf("got %+v", got)
+	}
+	arm.Loads = append(arm.Loads, "getaddrinfo") // which the tag does not help against
+	if got := adviceForLoads(arm, sqlite); !cmp.Equal(got, problem.Set("cc", "linux/arm64=aarch64-linux-musl-gcc")) {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -1,0 +1,221 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	gobuild "go/build"
+	"go/build/constraint"
+	"go/scanner"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/workspace"
+)
+
+// A survey is what the Go files of a module say, as far as the pattern ./... would match
+// them.
+type survey struct {
+	importsC    bool // some file imports "C"
+	constrained bool // some file of a package main is, or may be, for some platforms only
+	linksToDir  bool // some symbolic link leads to a directory
+}
+
+// sameForEveryTarget reports whether the main packages that match patterns are the same for
+// every target. It may return false where they are.
+//
+// If they are the same, the go command has to be asked only once. For the six default
+// targets of age v1.3.1, on two processors, a plan took 0.15 s with and 0.34 s without.
+func (s survey) sameForEveryTarget(patterns []string) bool {
+	switch {
+	case s.importsC, s.constrained:
+		return false
+	case s.linksToDir && len(patterns) > 0: // no wildcard follows a link, but it may be named
+		return false
+	}
+	return !slices.ContainsFunc(patterns, ignoredByWildcards)
+}
+
+// surveyModule reads the heads of all Go files of the module in dir. It fails if a file is
+// larger than workspace.MaxSource. tags are the user's build tags.
+//
+// The go command reports directories and files that cannot be read, if it needs them.
+func surveyModule(dir, tags string) (s survey, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			s.constrained = true
+			return nil
+		}
+		if d.IsDir() {
+			if path != dir && ignoredByWildcards(d.Name()) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		return s.addFile(dir, path, tags)
+	})
+	if err != nil {
+		return s, fmt.Errorf("reading the Go files of the module: %w", err)
+	}
+	return s, nil
+}
+
+// addFile adds one file of the module in dir to the survey.
+func (s *survey) addFile(dir, path, tags string) error {
+	name := filepath.Base(path)
+	isGo := strings.HasSuffix(name, ".go") && !isHidden(name)
+
+	fi, err := os.Lstat(path)
+	if err == nil && fi.Mode()&os.ModeSymlink != 0 {
+		fi, err = os.Stat(path)
+	}
+	switch {
+	case err != nil:
+		return nil
+	case fi.IsDir():
+		s.linksToDir = true
+		return nil
+	case !isGo || !fi.Mode().IsRegular():
+		return nil
+	case fi.Size() > workspace.MaxSource:
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("%s has %d bytes; a Go file may have at most %d",
+			filepath.ToSlash(rel), fi.Size(), int64(workspace.MaxSource))
+	}
+
+	head, err := readHead(path)
+	if errors.Is(err, fs.ErrPermission) {
+		s.constrained = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	s.importsC = s.importsC || head.importsC
+	isMain := head.pkg == "main" || head.pkg == ""
+	if isMain && !strings.HasSuffix(name, "_test.go") {
+		s.constrained = s.constrained || head.constrained(name, tags)
+	}
+	return nil
+}
+
+// isHidden reports whether the go command sees no file or directory of that name.
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") }
+
+// ignoredByWildcards reports whether an element of a path names a directory that wildcards
+// do not match. Source: go.dev/cmd/go, "Package lists and patterns".
+func ignoredByWildcards(path string) bool {
+	elements := strings.Split(filepath.ToSlash(path), "/")
+	return slices.ContainsFunc(elements, func(name string) bool {
+		isDots := strings.Trim(name, ".") == ""
+		return isHidden(name) && !isDots || name == "testdata" || name == "vendor"
+	})
+}
+
+// A sourceHead is what a Go file says up to the end of its imports.
+type sourceHead struct {
+	pkg         string   // "" if it has no package clause
+	constraints []string // lines with build constraints
+	importsC    bool
+}
+
+// constrained reports whether the go command may leave the file out for some targets only.
+// The usual "ignore" leaves it out for all of them, unless the user sets that tag.
+// Source: go.dev/cmd/go, "Build constraints".
+func (h sourceHead) constrained(name, tags string) bool {
+	userIgnores := slices.Contains(strings.Split(tags, ","), "ignore")
+	if slices.Contains(h.constraints, "//go:build ignore") && !userIgnores {
+		return false
+	}
+	return len(h.constraints) > 0 || !matchesEveryPlatform(name)
+}
+
+// matchesEveryPlatform reports whether the name of a file restricts it to no platform. Such
+// a file also matches a platform that does not exist.
+func matchesEveryPlatform(name string) bool {
+	nowhere := gobuild.Context{
+		GOOS:     "nowhere",
+		GOARCH:   "none",
+		Compiler: "gc",
+		OpenFile: func(string) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader("package main\n")), nil
+		},
+	}
+	match, err := nowhere.MatchFile("", name)
+	return err == nil && match
+}
+
+// readHead reads a Go file no further than it must: imports are usually in the first
+// kilobytes.
+func readHead(path string) (head sourceHead, err error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|door.DoNotWait, 0)
+	if err != nil {
+		return head, err
+	}
+	defer f.Close()
+
+	var src []byte
+	for size := int64(16 << 10); ; size *= 8 {
+		more, err := io.ReadAll(io.LimitReader(f, size))
+		if err != nil {
+			return head, err
+		}
+		src = append(src, more...)
+
+		head, complete := scanHead(src)
+		isWhole := int64(len(more)) < size
+		if complete || isWhole {
+			return head, nil
+		}
+		if len(src) > workspace.MaxSource {
+			return head, fmt.Errorf("reading %s: it grew larger than %d bytes", path, int64(workspace.MaxSource))
+		}
+	}
+}
+
+// scanHead reads the head of a Go file. complete reports whether src reaches beyond its
+// imports.
+func scanHead(src []byte) (head sourceHead, complete bool) {
+	var s scanner.Scanner
+	fset := token.NewFileSet()
+	s.Init(fset.AddFile("", fset.Base(), len(src)), src, nil, scanner.ScanComments)
+
+	importing := false
+	before := token.ILLEGAL // the token before this one
+	for {
+		_, tok, text := s.Scan()
+		switch tok {
+		case token.EOF:
+			return head, false
+		case token.COMMENT:
+			isConstraint := constraint.IsGoBuild(text) || constraint.IsPlusBuild(text)
+			if head.pkg == "" && isConstraint {
+				head.constraints = append(head.constraints, strings.TrimSpace(text))
+			}
+			continue
+		case token.IDENT:
+			if before == token.PACKAGE && head.pkg == "" {
+				head.pkg = text
+			}
+		case token.IMPORT:
+			importing = true
+		case token.FUNC, token.TYPE, token.VAR, token.CONST:
+			return head, true
+		case token.STRING:
+			if importing && (text == `"C"` || text == "`C`") {
+				head.importsC = true
+				return head, true
+			}
+		}
+		before = tok
+	}
+}
