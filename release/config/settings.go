@@ -155,7 +155,7 @@ var Settings = []Setting{
 		Commands:    plannedAndKey,
 		Kind:        List,
 		DefaultText: "found: musl's, zig cc, a cross gcc",
-		Argument:    "TARGET=COMMAND",
+		Argument:    "TARGET=CC",
 		Help:        "C compilers for cgo: static",
 		Doc: "Compilers by target: `linux/arm64=zig cc -target aarch64-linux-musl`. A target may have " +
 			"wildcards. A command may have arguments but no quotes, and the next compiler begins at the " +
@@ -169,7 +169,7 @@ var Settings = []Setting{
 		Commands:    planned,
 		Kind:        List,
 		DefaultText: "none",
-		Argument:    "PATTERNS",
+		Argument:    "FILES",
 		Help:        "source files that an earlier step makes and git ignores",
 		Doc: "Patterns relative to the module, such as `web/dist/**`. These files are compiled although the " +
 			"commit does not have them, and their digests are in the report.",
@@ -234,7 +234,7 @@ var Settings = []Setting{
 		Commands:    planned,
 		Default:     "{{.Name}}_{{.Version}}_{{.OS}}_{{.Arch}}",
 		DefaultText: "NAME_VERSION_OS_ARCH",
-		Argument:    "TEMPLATE",
+		Argument:    "NAME",
 		Help:        "name of an archive without its extension",
 		Doc:         "A template with the fields of `ldflags` and with `{{.OS}}` and `{{.Arch}}`.",
 		onLaptop:    chooses,
@@ -246,7 +246,7 @@ var Settings = []Setting{
 		Commands: planned,
 		Kind:     List,
 		Default:  "LICENSE* README* CHANGELOG*",
-		Argument: "PATTERNS",
+		Argument: "FILES",
 		Help:     "files to pack with the programs",
 		Doc: "Patterns relative to the module; 64 MiB together at most. There is no way to pack programs " +
 			"alone; `archive: binary` attaches them unpacked.",
@@ -260,7 +260,7 @@ var Settings = []Setting{
 		Commands:    planned,
 		Kind:        List,
 		DefaultText: "none",
-		Argument:    "PATTERNS",
+		Argument:    "FILES",
 		Help:        "files to attach to the release as they are",
 		Doc:         "Patterns relative to the module. These files are listed in the checksums and not proved.",
 		Paths:       FilePaths,
@@ -298,7 +298,7 @@ var Settings = []Setting{
 		Group:       PublishGroup,
 		Commands:    planned,
 		DefaultText: "the tag",
-		Argument:    "TITLE",
+		Argument:    "TEXT",
 		Help:        "title of the release",
 		onLaptop:    chooses,
 		set:         text(func(c *Config) *string { return &c.ReleaseName }),

@@ -1,0 +1,414 @@
+package release
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/org/go-static-release/release/config"
+)
+
+var update = flag.Bool("update", false, "write the help texts in testdata/help anew")
+
+// commandLineOf runs the program outside a workflow and returns its exit status and output.
+func commandLineOf(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, log bytes.Buffer
+	environ := append(os.Environ(), "GITHUB_ACTIONS=", "GITHUB_TOKEN=", "GH_TOKEN=")
+	status = Main(t.Context(), args, environ, &out, &log)
+	return status, out.String(), log.String()
+}
+
+// allCommands returns every command of the tree with its command line.
+func allCommands() (commands []*cobra.Command, lines [][]string) {
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		commands = append(commands, cmd)
+		lines = append(lines, strings.Fields(cmd.CommandPath())[1:])
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(CommandTree())
+	return commands, lines
+}
+
+// The help of each command is about that command, whichever way one asks for it.
+func TestHelp(t *testing.T) {
+	_, lines := allCommands()
+	for _, line := range lines {
+		name := strings.Join(append([]string{config.ActionName}, line...), "-")
+		t.Run(name, func(t *testing.T) {
+			status, text, log := commandLineOf(t, append(slices.Clone(line), "--help")...)
+			if status != exitOK || log != "" {
+				t.Fatalf("exit status %d: %s", status, log)
+			}
+
+			golden := filepath.Join("testdata", "help", name+".txt")
+			if *update {
+				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), text); diff != "" {
+				t.Errorf("%s (-want +have); if this is meant, run: go test ./release -run TestHelp -update\n%s", golden, diff)
+			}
+
+			for _, args := range [][]string{
+				append([]string{"help"}, line...),
+				append([]string{"--help"}, line...),
+				append(slices.Clone(line), "-h"),
+			} {
+				if _, other, log := commandLineOf(t, args...); other != text {
+					t.Errorf("%q is other help: %s%s", args, other, log)
+				}
+			}
+		})
+	}
+}
+
+func TestHelpFitsTheTerminal(t *testing.T) {
+	commands, _ := allCommands()
+	for _, cmd := range commands {
+		for _, line := range strings.Split(helpText(cmd), "\n") {
+			if len(line) >= 100 {
+				t.Errorf("%s: %d columns: %s", cmd.CommandPath(), len(line), line)
+			}
+		}
+	}
+}
+
+// Each setting is in the help of its commands and in no other; what only the action calls is
+// nowhere.
+func TestHelpHasTheSettings(t *testing.T) {
+	commands, _ := allCommands()
+	for _, cmd := range commands {
+		text := helpText(cmd)
+		for _, s := range config.Settings {
+			has := strings.Contains(text, "\n  --"+s.Name+" ")
+			if has != s.BelongsTo(cmd.Name()) {
+				t.Errorf("%s: --%s is in the help: %v", cmd.CommandPath(), s.Name, has)
+			}
+		}
+		if cmd.Name() != config.CacheKey && strings.Contains(text, config.CacheKey) {
+			t.Errorf("the help of %s has %s", cmd.CommandPath(), config.CacheKey)
+		}
+		if slices.Contains(config.Commands, cmd.Name()) {
+			if n := strings.Count(cmd.Example, "\n") + 1; n < 3 {
+				t.Errorf("%s has %d examples", cmd.CommandPath(), n)
+			}
+		}
+	}
+}
+
+// The commands that an input may name are commands of the tree, and every row of the
+// settings names such commands.
+func TestCommandsAreOfTheTree(t *testing.T) {
+	root := CommandTree()
+	known := append([]string{config.CacheKey}, config.Commands...)
+	for _, name := range known {
+		cmd, _, err := root.Find([]string{name})
+		if err != nil || cmd.Name() != name || cmd.RunE == nil {
+			t.Errorf("%s: %v, %v", name, cmd, err)
+		}
+	}
+
+	for _, s := range config.Settings {
+		for _, name := range s.Commands {
+			if !slices.Contains(known, name) {
+				t.Errorf("%s is a flag of %s, which is no command", s.Name, name)
+			}
+		}
+		if s.Name != "command" && !s.BelongsTo(config.Release) {
+			t.Errorf("%s is no flag of release", s.Name)
+		}
+		if s.Default == "" && s.DefaultText == "" {
+			t.Errorf("nobody says what an empty %s means", s.Name)
+		}
+		if !slices.Contains(config.Groups, s.Group) {
+			t.Errorf("%s is in the group %q, which the help does not have", s.Name, s.Group)
+		}
+	}
+}
+
+// A wrong command line is one error with one hint, and nothing is started.
+func TestWrongCommandLines(t *testing.T) {
+	for line, want := range map[string]string{
+		"publsh":        `error: command line: "publsh" is not one of: release, plan, verify` + "\nhint: go-static-release --help\n",
+		"verifi x":      `error: command line: "verifi" is not one of: release, plan, verify` + "\nhint: did you mean verify?\n",
+		"help nonsense": `error: command line: "nonsense" is not one of: release, plan, verify` + "\nhint: go-static-release --help\n",
+		"plan dist":     `error: unexpected argument "dist" after the command plan` + "\nhint: go-static-release plan --help\n",
+		"-- x plan":     `error: unexpected argument "x" before the command plan` + "\nhint: go-static-release plan --help\n",
+
+		"--target x":      "error: unknown flag --target\nhint: did you mean --targets?\n",
+		"plan --target x": "error: unknown flag --target\nhint: did you mean --targets?\n",
+		"-targets x plan": "error: unknown flag -targets\nhint: did you mean --targets?\n",
+		"verify --jsn x":  "error: unknown flag --jsn\nhint: did you mean --json?\n",
+		"--zzzzzzzzzzz":   "error: unknown flag --zzzzzzzzzzz\nhint: go-static-release release --help\n",
+
+		// Flags of other commands, before and after the command.
+		"verify --targets x .":       "error: --targets is for the commands release and plan\nhint: go-static-release verify --help\n",
+		"--targets x verify .":       "error: --targets is for the commands release and plan\nhint: go-static-release verify --help\n",
+		"--draft verify .":           "error: --draft is for the commands release and plan\nhint: go-static-release release --draft\n",
+		"plan --parallelism 2":       "error: --parallelism is for the command release\nhint: go-static-release plan --help\n",
+		"plan --fail-fast":           "error: --fail-fast is for the command release\nhint: go-static-release release --fail-fast\n",
+		"--json":                     "error: --json is for the commands plan and verify\nhint: go-static-release plan --json\n",
+		"release --json":             "error: --json is for the commands plan and verify\nhint: go-static-release plan --json\n",
+		"--name x completion bash":   "error: --name is for the commands release and plan\nhint: go-static-release completion bash --help\n",
+		"--no-workflow help release": "error: --no-workflow is for the commands release, plan and verify\nhint: go-static-release release --no-workflow\n",
+
+		// A flag that was taken for a value.
+		"--tags --targets x":        `error: --tags has the value --targets, and "x" is left` + "\nhint: go-static-release release --help\n",
+		"--tags --targets x plan":   `error: --tags has the value --targets, and "x" is left` + "\nhint: go-static-release plan --help\n",
+		"plan --tags --targets x":   `error: --tags has the value --targets, and "x" is left` + "\nhint: go-static-release plan --help\n",
+		"verify --dist --token x .": `error: --dist has the value --token, and "x" is left` + "\nhint: go-static-release verify --help\n",
+
+		"plan --archive-name": "error: flag needs an argument: --archive-name\nhint: go-static-release plan --help\n",
+		"plan --json=maybe":   `error: --json: "maybe" is neither true nor false` + "\nhint: go-static-release plan --help\n",
+		"completion":          "error: name a shell: bash, fish, powershell, zsh\nhint: go-static-release completion --help\n",
+		"completion tcsh":     `error: "tcsh" is not one of: bash, fish, powershell, zsh` + "\nhint: go-static-release completion --help\n",
+	} {
+		status, stdout, stderr := commandLineOf(t, strings.Fields(line)...)
+		if status != exitBadRequest || stdout != "" || stderr != want {
+			t.Errorf("%s: exit status %d\n got %s%s\nwant %s", line, status, stdout, stderr, want)
+		}
+	}
+}
+
+// The inputs of an action that its command does not use are ignored, because action.yml
+// hands over all of them; its flags are checked all the same.
+func TestInputsOfOtherCommandsAreIgnored(t *testing.T) {
+	environ := append(os.Environ(), "GITHUB_ACTIONS=true", "GITHUB_OUTPUT=", "GITHUB_STEP_SUMMARY=",
+		"INPUT_COMMAND=verify", "INPUT_DRAFT=true", "INPUT_TARGETS=linux/amd64", "INPUT_DIST="+t.TempDir())
+	var out bytes.Buffer
+	if status := Main(t.Context(), nil, environ, &out, &out); status != exitFellShort || !strings.Contains(out.String(), "no executable in") {
+		t.Errorf("exit status %d: %s", status, &out)
+	}
+
+	out.Reset()
+	if status := Main(t.Context(), []string{"--draft"}, environ, &out, &out); status != exitBadRequest || !strings.Contains(out.String(), "--draft is for the commands") {
+		t.Errorf("exit status %d: %s", status, &out)
+	}
+
+	out.Reset()
+	environ = append(environ, "INPUT_COMMAND=completion")
+	if status := Main(t.Context(), nil, environ, &out, &out); status != exitBadRequest || !strings.Contains(out.String(), `error: input command: "completion" is not one of: release, plan, verify`) {
+		t.Errorf("exit status %d: %s", status, &out)
+	}
+}
+
+// settingsOf returns the settings that a command line gives.
+func settingsOf(t *testing.T, args ...string) map[string]string {
+	t.Helper()
+	p := newProgram(nil, io.Discard, io.Discard)
+	root := p.newCommandTree()
+	cmd, flags, err := root.Traverse(args)
+	if err == nil {
+		err = cmd.ParseFlags(flags)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.line.settings
+}
+
+// Flags stand before and after the command. A repeated list adds up, and of any other flag
+// the last one wins.
+func TestFlags(t *testing.T) {
+	for line, want := range map[string]string{
+		"--packages ./cmd/a --packages ./cmd/b":             "packages=./cmd/a\n./cmd/b",
+		"--packages ./cmd/a release --packages=./cmd/b":     "packages=./cmd/a\n./cmd/b",
+		"--targets x,y plan --targets z":                    "targets=x,y\nz",
+		"plan --archive zip --archive tar.gz --archive zip": "archive=zip\ntar.gz\nzip",
+		"--tags a --tags b --cc x/y=a --cc x/z=b":           "cc=x/y=a\nx/z=b tags=a\nb",
+		"--name a plan --name b":                            "name=b",
+		"--ldflags -s --ldflags=-w":                         "ldflags=-w",
+		"--smoke-test --help --smoke-test --version":        "smoke-test=--version",
+		"--draft":                            "draft=true",
+		"--draft=false":                      "draft=false",
+		"--draft --draft=false plan --draft": "draft=true",
+		"--dry-run=false --prerelease plan":  "dry-run=false prerelease=true",
+		"verify --dist a b --timeout 1m c":   "dist=a timeout=1m",
+		"plan --name=":                       "name=",
+	} {
+		var have []string
+		settings := settingsOf(t, strings.Fields(line)...)
+		for _, name := range slices.Sorted(mapKeys(settings)) {
+			have = append(have, name+"="+settings[name])
+		}
+		if got := strings.Join(have, " "); got != want {
+			t.Errorf("%s:\n got %q\nwant %q", line, got, want)
+		}
+	}
+}
+
+func mapKeys(m map[string]string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// The values of a repeated list are settings like those of one list.
+func TestRepeatedListsAddUp(t *testing.T) {
+	t.Chdir("..")
+	status, stdout, stderr := commandLineOf(t, "--no-workflow", "--tag", "v0.0.1", "--targets", "linux/amd64", "plan",
+		"--targets", "linux/arm64", "--archive", "zip", "--archive", "binary")
+	for _, want := range []string{
+		"linux/amd64       go-static-release_0.0.1+dirty_linux_amd64.zip go-static-release_0.0.1+dirty_linux_amd64\n",
+		"linux/arm64       go-static-release_0.0.1+dirty_linux_arm64.zip go-static-release_0.0.1+dirty_linux_arm64\n",
+	} {
+		clean := strings.ReplaceAll(want, "+dirty", "")
+		if status != exitOK || !strings.Contains(stdout, want) && !strings.Contains(stdout, clean) {
+			t.Errorf("exit status %d, expected %q:\n%s%s", status, want, stdout, stderr)
+		}
+	}
+}
+
+func TestVersionFlag(t *testing.T) {
+	want := programVersion() + "\n"
+	for _, line := range []string{"--version", "plan --version", "--version verify x", "--draft --version"} {
+		status, stdout, stderr := commandLineOf(t, strings.Fields(line)...)
+		if status != exitOK || stdout != want || stderr != "" {
+			t.Errorf("%s: exit status %d: %q, %q", line, status, stdout, stderr)
+		}
+	}
+}
+
+// What a shell asks for, and what it may offer.
+func TestCompletions(t *testing.T) {
+	offers := func(args ...string) string {
+		t.Helper()
+		status, stdout, _ := commandLineOf(t, append([]string{"__completeNoDesc"}, args...)...)
+		if status != exitOK {
+			t.Errorf("%q: exit status %d", args, status)
+		}
+		return strings.ReplaceAll(strings.TrimSuffix(stdout, "\n"), "\n", " ")
+	}
+	const nothingElse, files, directories = ":4", ":0", ":16"
+
+	for line, want := range map[string]string{
+		"'":                              "completion help plan release verify " + nothingElse,
+		"--targets x p'":                 "plan " + nothingElse,
+		"help v'":                        "verify " + nothingElse,
+		"completion '":                   "bash fish powershell zsh " + nothingElse,
+		"plan --cgo '":                   "off static " + nothingElse,
+		"plan --cgo=s'":                  "static " + nothingElse,
+		"--static '":                     "require report " + nothingElse,
+		"release --archive t'":           "tar.gz tar.xz tar.zst " + nothingElse,
+		"release --archive tar.gz,z'":    "tar.gz,zip " + nothingElse,
+		"--checksums '":                  "sha256 sha512 " + nothingElse,
+		"--targets linux/amd64,linux/a'": "linux/amd64,linux/amd64 linux/amd64,linux/arm linux/amd64,linux/arm64 " + nothingElse,
+		"--name '":                       nothingElse,
+		"--notes-file '":                 files,
+		"verify '":                       files,
+		"verify --dist '":                directories,
+		"plan --dr'":                     "--draft --dry-run " + nothingElse,
+		"verify --d'":                    "--dist " + nothingElse,
+		"plan --packages a --pack'":      "--packages " + nothingElse, // a list may be repeated
+		"plan --json --js'":              nothingElse,
+		"--js'":                          nothingElse, // no flag of release
+		"cache'":                         nothingElse,
+	} {
+		args := strings.Split(strings.TrimSuffix(line, "'"), " ")
+		if got := offers(args...); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+// Targets that a shell offers are platforms of the go command.
+func TestOfferedTargetsExist(t *testing.T) {
+	out, err := exec.Command("go", "tool", "dist", "list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	platforms := append(strings.Fields(string(out)), "all", "first-class")
+
+	s, _ := config.Find("targets")
+	for _, name := range s.Values {
+		if !slices.Contains(platforms, name) {
+			t.Errorf("%s is no platform", name)
+		}
+	}
+	for _, name := range strings.Fields(s.Default) {
+		if !slices.Contains(s.Values, name) {
+			t.Errorf("%s is not offered", name)
+		}
+	}
+}
+
+// The scripts load in their shells, and complete there.
+func TestCompletionScripts(t *testing.T) {
+	for shell, load := range map[string]string{
+		"bash": `set -eu
+source %[1]s
+complete -p go-static-release
+words=(go-static-release plan --cgo "")
+cword=3 cur=""
+__go-static-release_get_completion_results
+echo "offers: $out"`,
+		"zsh": `set -e
+autoload -U compinit && compinit -u -D
+source %[1]s
+whence -w _go-static-release
+print "offers: $(go-static-release __completeNoDesc plan --cgo '')"`,
+		"fish": `source %[1]s
+complete --do-complete 'go-static-release plan --cgo ' | string join ' ' | read words
+echo "offers: $words"`,
+	} {
+		t.Run(shell, func(t *testing.T) {
+			path, err := exec.LookPath(shell)
+			if err != nil {
+				t.Skipf("there is no %s", shell)
+			}
+
+			status, script, log := commandLineOf(t, "completion", shell)
+			if status != exitOK || log != "" {
+				t.Fatalf("exit status %d: %s", status, log)
+			}
+			dir := t.TempDir()
+			file := filepath.Join(dir, "completion."+shell)
+			if err := os.WriteFile(file, []byte(script), 0o644); err != nil {
+				t.Fatal(err)
+			}
+
+			// The test binary is the program under this name (TestMain).
+			program, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(program, filepath.Join(dir, config.ActionName)); err != nil {
+				t.Skip(err)
+			}
+
+			cmd := exec.CommandContext(t.Context(), path, "-c", fmt.Sprintf(load, file))
+			cmd.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"), "HOME="+dir, "GITHUB_ACTIONS=")
+			out, err := cmd.CombinedOutput()
+			if err != nil || !strings.Contains(string(out), "offers: off") || !strings.Contains(string(out), "static") {
+				t.Errorf("%v:\n%s", err, out)
+			}
+		})
+	}
+
+	if status, script, _ := commandLineOf(t, "completion", "powershell"); status != exitOK || !strings.Contains(script, "Register-ArgumentCompleter") {
+		t.Errorf("exit status %d: %s", status, script)
+	}
+}
