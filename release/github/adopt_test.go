@@ -94,7 +94,7 @@ func TestTwins(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := gh.Releases()
-		if told := strings.Contains(strings.Join(rel.Notices, "\n"), "is left alone"); len(all) != test.left || all[0].Draft || told != test.told {
+		if told := strings.Contains(strings.Join(rel.Notices, "\n"), "ignoring a second draft release of v1.0.0"); len(all) != test.left || all[0].Draft || told != test.told {
 			t.Errorf("%s: %d releases, %q", test.body, len(all), rel.Notices)
 		}
 	}
@@ -112,10 +112,10 @@ func TestForeignFilesInADraft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := rel.Publish(t.Context(), files, true); err == nil || !strings.Contains(err.Error(), `"old_0.9.0.zip": not of this release`) {
+	if err := rel.Publish(t.Context(), files, true); err == nil || !strings.Contains(err.Error(), `"old_0.9.0.zip": does not belong to this release`) {
 		t.Errorf("published: %v", err)
 	}
-	refused(t, client, wanted, "draft v1.0.0 has files that are not of this release: old_0.9.0.zip", "for f in old_0.9.0.zip; do gh release delete-asset v1.0.0 $f --repo octo/hello; done")
+	refused(t, client, wanted, "draft v1.0.0 has files that do not belong to this release: old_0.9.0.zip", "for f in old_0.9.0.zip; do gh release delete-asset v1.0.0 $f --repo octo/hello; done")
 	if len(gh.History()) > 0 {
 		t.Error("it was public")
 	}
@@ -191,7 +191,7 @@ func TestPublicWithoutFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, client, wanted, "release v1.0.0 is public already and has no a.tar.gz", "run again with --overwrite")
+	refused(t, client, wanted, "release v1.0.0 is already public and has no a.tar.gz", "run again with --overwrite")
 	if len(gh.Releases()) != 1 || len(gh.Releases()[0].Assets) > 0 {
 		t.Errorf("%+v", gh.Releases())
 	}
@@ -201,7 +201,7 @@ func TestPublicWithoutFiles(t *testing.T) {
 func TestMovedTag(t *testing.T) {
 	const elsewhere = "7638417db6d59f3c431d3e1f261cc637155684cd"
 	moved, client := start(t, githubtest.Options{Tags: map[string]string{"v1.0.0": elsewhere}, Commits: []string{elsewhere}})
-	refused(t, client, wanted, "tag v1.0.0 is at commit 7638417db6d5 on GitHub, and 6dcb09b5b578 was to be released", "git fetch --force --tags")
+	refused(t, client, wanted, "tag v1.0.0 is at commit 7638417db6d5 on GitHub, but the release is for 6dcb09b5b578", "git fetch --force --tags")
 	if len(moved.Releases()) > 0 {
 		t.Errorf("%+v", moved.Releases())
 	}
@@ -212,7 +212,7 @@ func TestMovedTag(t *testing.T) {
 	if _, err := client.Open(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, client, wanted, "the draft would make it at "+elsewhere, "git push origin v1.0.0")
+	refused(t, client, wanted, "publishing the draft would create it at "+elsewhere, "git push origin v1.0.0")
 	if len(gh.History()) > 0 {
 		t.Error("it was public")
 	}

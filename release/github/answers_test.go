@@ -128,7 +128,7 @@ func TestUploadsGoToTheRelease(t *testing.T) {
 			return &githubtest.Fault{Alter: replaced("/releases/1/assets{", path+"{")}
 		}})
 		err := release(t, client)
-		if err == nil || !strings.Contains(err.Error(), "which is not where the files of release 1 go") {
+		if err == nil || !strings.Contains(err.Error(), "is not the one of release 1") {
 			t.Errorf("%s: %v", path, err)
 		}
 		if rels := gh.Releases(); len(rels) != 1 || len(rels[0].Assets) > 0 {
@@ -205,7 +205,7 @@ func TestLimitOfAnyYear(t *testing.T) {
 		if reset > 0 {
 			most = 1 // it is too long to begin with
 		}
-		if err == nil || !strings.Contains(err.Error(), "to wait for that takes") || len(gh.Requests()) > most {
+		if err == nil || !strings.Contains(err.Error(), "the next attempt is due in") || len(gh.Requests()) > most {
 			t.Errorf("%d: %d requests, %v", reset, len(gh.Requests()), err)
 		}
 	}

@@ -27,7 +27,7 @@ func TestNotes(t *testing.T) {
 		}},
 		"no footer": {"mine", "", func(b string) bool { return b == "mine" }},
 		"too long": {long, "footer\n", func(b string) bool {
-			return utf8.RuneCountInString(b) == 125000 && strings.HasPrefix(b, "größer ") && strings.HasSuffix(b, "(cut: GitHub takes no longer text)*\n\nfooter\n")
+			return utf8.RuneCountInString(b) == 125000 && strings.HasPrefix(b, "größer ") && strings.HasSuffix(b, "(cut here: GitHub does not accept longer notes)*\n\nfooter\n")
 		}},
 		"as long as can be": {strings.Repeat("x", 125000), "", func(b string) bool { return b == strings.Repeat("x", 125000) }},
 	} {
@@ -170,9 +170,9 @@ func TestHints(t *testing.T) {
 		{"POST", "/releases", message(403, "Repository was archived so is read-only."), "archived", "gh repo unarchive"},
 		{"GET", "/octo/hello", message(404, "Not Found"), "404", "check GITHUB_REPOSITORY, GITHUB_API_URL"},
 		{"PATCH", "", message(422, validation, map[string]string{"resource": "Release", "code": "custom", "field": "tag_name", "message": "tag_name was used by an immutable release"}),
-			"used by an immutable release", "take a new tag"},
+			"used by an immutable release", "use a new tag"},
 		{"PATCH", "", message(422, validation, map[string]string{"resource": "Release", "code": "custom", "field": "pre_receive", "message": "pre_receive Repository rule violations found\n\nCannot create ref due to creations being restricted."}),
-			"creations being restricted", "a tag ruleset lets nobody make this tag"},
+			"creations being restricted", "a ruleset forbids creating this tag"},
 		{"POST", "/releases", message(422, "Repository is empty."), "is empty", "git push origin HEAD"},
 		{"POST", "/releases", message(451, "Repository access blocked"), "451", "GitHub has blocked"},
 	} {
@@ -201,7 +201,7 @@ func TestHints(t *testing.T) {
 		})
 	}
 	_, client := start(t, githubtest.Options{Archived: true})
-	refused(t, client, wanted, "repository octo/hello is archived, and takes no release", "gh repo unarchive octo/hello")
+	refused(t, client, wanted, "repository octo/hello is archived and accepts no releases", "gh repo unarchive octo/hello")
 }
 
 // A run waits no longer than it may, says so while it waits, and that is counted once
@@ -216,11 +216,11 @@ func TestPatience(t *testing.T) {
 	}})
 	_, err := client.Open(t.Context(), wanted)
 	var hint interface{ Hint() string }
-	if err == nil || !strings.Contains(err.Error(), "to wait for that takes ") || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "run again later") {
+	if err == nil || !strings.Contains(err.Error(), "the next attempt is due in ") || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "run again later") {
 		t.Errorf("%v", err)
 	}
 	for _, want := range []string{
-		"waiting 1m", "(creating the draft release: a secondary rate limit); of the 30m0s that this run waits at most, ", "waiting 8m",
+		"retrying in 1m", "creating the draft release: secondary rate limit; retrying in ", "giving up after 30m of waiting (", "retrying in 8m",
 	} {
 		if !strings.Contains(said(), want) {
 			t.Errorf("%q was not said:\n%s", want, said())
@@ -236,7 +236,7 @@ func TestFewRequestsLeft(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(strings.Join(rel.Notices, "\n"), "more requests of this token until"); got != told {
+		if got := strings.Contains(strings.Join(rel.Notices, "\n"), "requests left until"); got != told {
 			t.Errorf("%d requests an hour: %q", limit, rel.Notices)
 		}
 	}

@@ -150,7 +150,7 @@ func TestLimitIsWaitedForOnce(t *testing.T) {
 	if err := runSix(t.Context(), client, all, want); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(said(), "waiting 2m") || !strings.Contains(said(), "waiting 1m") {
+	if strings.Contains(said(), "retrying in 2m") || !strings.Contains(said(), "retrying in 1m") {
 		t.Errorf("said:\n%s", said())
 	}
 }
@@ -177,7 +177,7 @@ func TestLocalTroubles(t *testing.T) {
 		want string
 	}{
 		"gone":  {func() (io.ReadSeekCloser, error) { return os.Open("/no/such/file") }, "no such file"},
-		"short": {func() (io.ReadSeekCloser, error) { return nopCloser{bytes.NewReader([]byte("short"))}, nil }, "a.tar.gz has 5 bytes now, and had 5000 when it was packed"},
+		"short": {func() (io.ReadSeekCloser, error) { return nopCloser{bytes.NewReader([]byte("short"))}, nil }, "a.tar.gz has 5 bytes, but had 5000 when it was packed"},
 	} {
 		opened := 0
 		_, err := rel.Attach(t.Context(), github.Asset{Name: "a.tar.gz", Size: 5000, SHA256: strings.Repeat("0", 64), Open: func() (io.ReadSeekCloser, error) {
@@ -279,7 +279,7 @@ func TestTokenGoesNowhereElse(t *testing.T) {
 	}
 	err = release(t, client)
 	var refusal *github.Refusal
-	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "which is not a host of "+srv.URL) {
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "is not on a host of "+srv.URL) {
 		t.Errorf("%v", err)
 	}
 }

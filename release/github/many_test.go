@@ -102,7 +102,7 @@ func TestThousandFiles(t *testing.T) {
 	if most > 100<<20 {
 		t.Errorf("%d MB of heap", most>>20)
 	}
-	if !strings.Contains(said.String(), "sending on in ") {
+	if !strings.Contains(said.String(), "continuing in ") {
 		t.Errorf("nobody was told of the wait:\n%s", said.String())
 	}
 	for _, violation := range gh.Invalid() {
@@ -126,7 +126,7 @@ func TestTooLarge(t *testing.T) {
 			cancel() // it is not to be sent
 			return nil, io.ErrUnexpectedEOF
 		}})
-		if opened == refused || err == nil || refused && !strings.Contains(err.Error(), "2147483648 bytes, and GitHub takes files below 2 GiB") {
+		if opened == refused || err == nil || refused && !strings.Contains(err.Error(), "2147483648 bytes, and GitHub accepts files below 2 GiB") {
 			t.Errorf("%d bytes: opened %v, %v", size, opened, err)
 		}
 		cancel()

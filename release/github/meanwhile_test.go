@@ -51,7 +51,7 @@ func TestReleaseDeleted(t *testing.T) {
 			}
 			errs = append(errs, rel.Publish(t.Context(), files, true))
 			err := errors.Join(errs...)
-			s.refused(err, fmt.Sprintf("release %d of v1.0.0 is gone, somebody has deleted it", rel.ID()))
+			s.refused(err, fmt.Sprintf("release %d of v1.0.0 is gone; somebody has deleted it", rel.ID()))
 			if rel.State() != github.Gone || len(s.gh.Releases()) > 0 {
 				t.Errorf("state %s, %d releases", rel.State(), len(s.gh.Releases()))
 			}
@@ -79,9 +79,9 @@ func TestTagDeletedMeanwhile(t *testing.T) {
 		want string
 		made string // where the tag is afterwards
 	}{
-		"deleted before the check": {"", isCreate, "GitHub does not have it: somebody has deleted it", ""},
+		"deleted before the check": {"", isCreate, "it is not on GitHub; somebody has deleted it", ""},
 		"moved before the check":   {elsewhere, isCreate, "tag v1.0.0 is at commit 7638417db6d5 on GitHub", elsewhere},
-		"moved in the last moment": {elsewhere, isPublication, "the release is public, and its tag is not as it should be", elsewhere},
+		"moved in the last moment": {elsewhere, isPublication, "the release is public, but its tag is wrong", elsewhere},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +116,7 @@ func TestForeignFileAtTheLastMoment(t *testing.T) {
 		s.attach(rel, files)
 		s.meddle = once(isPublication, func() { s.hand.attach(rel.ID(), "evil.bin", "by somebody else") })
 		err := rel.Publish(t.Context(), files, true)
-		s.refused(err, "the release is public, and somebody has changed it meanwhile", `"evil.bin": not of this release`)
+		s.refused(err, "the release is public, and somebody has changed it meanwhile", `"evil.bin": does not belong to this release`)
 		var hinted interface{ Hint() string }
 		if !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), hint) || !rel.Published() {
 			t.Errorf("state %s, %v", rel.State(), hinted)
@@ -141,7 +141,7 @@ func TestForeignFileWhileWaiting(t *testing.T) {
 	rel := s.open(wanted)
 	s.attach(rel, files)
 	s.meddle = once(isPublication, func() { s.hand.attach(rel.ID(), "evil.bin", "by somebody else") })
-	s.refused(rel.Publish(t.Context(), files, true), `"evil.bin": not of this release`)
+	s.refused(rel.Publish(t.Context(), files, true), `"evil.bin": does not belong to this release`)
 	if *count != 1 || rel.State() != github.Draft || len(s.gh.History()) > 0 {
 		t.Errorf("state %s, %d limits", rel.State(), *count)
 	}

@@ -151,9 +151,9 @@ func TestPublishedMeanwhile(t *testing.T) {
 func TestDraftEdited(t *testing.T) {
 	const elsewhere = "7638417db6d59f3c431d3e1f261cc637155684cd"
 	for _, test := range []struct{ edit, want string }{
-		{`{"tag_name":"v9.9.9"}`, `was made for tag v1.0.0, and is for "v9.9.9" now`},
+		{`{"tag_name":"v9.9.9"}`, `was created for tag v1.0.0 but is for "v9.9.9" now`},
 		{`{"body":"new notes"}`, `is for "untagged-`}, // GitHub forgets the tag then
-		{`{"tag_name":"v1.0.0","target_commitish":"` + elsewhere + `"}`, "would make it at " + elsewhere},
+		{`{"tag_name":"v1.0.0","target_commitish":"` + elsewhere + `"}`, "would create it at " + elsewhere},
 	} {
 		opts := githubtest.Options{Commits: []string{elsewhere}}
 		if strings.Contains(test.edit, elsewhere) {
@@ -181,7 +181,7 @@ func TestTagMovedMeanwhile(t *testing.T) {
 	s.meddle = func(r *http.Request) { // what the tag is at from now on
 		r.URL.Path = strings.Replace(r.URL.Path, "/commits/tags/v1.0.0", "/commits/main", 1)
 	}
-	s.refused(rel.Publish(t.Context(), files, true), "tag v1.0.0 is at commit 6dcb09b5b578 on GitHub, and 7638417db6d5 was to be released")
+	s.refused(rel.Publish(t.Context(), files, true), "tag v1.0.0 is at commit 6dcb09b5b578 on GitHub, but the release is for 7638417db6d5")
 	if len(s.gh.History()) > 0 {
 		t.Error("it was public")
 	}
@@ -223,7 +223,7 @@ func TestOverwriteKilled(t *testing.T) {
 	if _, kept := all[0].Asset("extra.txt"); len(all) != 1 || all[0].Draft || !kept || len(all[0].Assets) != 4 {
 		t.Errorf("%+v", all)
 	}
-	if !slices.ContainsFunc(rel.Notices, func(n string) bool { return strings.Contains(n, "keeps files that are not of this release") }) {
+	if !slices.ContainsFunc(rel.Notices, func(n string) bool { return strings.Contains(n, "keeps files that do not belong to this release") }) {
 		t.Errorf("notices: %q", rel.Notices)
 	}
 }
@@ -341,7 +341,7 @@ func TestYield(t *testing.T) {
 			if n := len(s.gh.Releases()); n != test.left {
 				t.Errorf("%d releases, expected %d", n, test.left)
 			}
-			if said := strings.Join(rel.Notices, "\n"); test.adopted != strings.Contains(said, "its draft is left: http") {
+			if said := strings.Join(rel.Notices, "\n"); test.adopted != strings.Contains(said, "the unused draft is left: http") {
 				t.Errorf("notices: %q", said)
 			}
 		})
@@ -356,7 +356,7 @@ func TestImmutableWithoutFiles(t *testing.T) {
 	}
 	_, err := s.client().Open(t.Context(), wanted)
 	var hint interface{ Hint() string }
-	if !errors.As(err, &hint) || !strings.HasPrefix(hint.Hint(), "take a new tag") || !strings.Contains(err.Error(), "it is immutable") {
+	if !errors.As(err, &hint) || !strings.HasPrefix(hint.Hint(), "use a new tag") || !strings.Contains(err.Error(), "it is immutable") {
 		t.Errorf("%v", err)
 	}
 }
@@ -364,7 +364,7 @@ func TestImmutableWithoutFiles(t *testing.T) {
 // What the repository says of itself: a new name is told, a block refused.
 func TestRepository(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"id":1,"full_name":"octo/renamed"}`:                "notice: repository octo/hello is called octo/renamed now",
+		`{"id":1,"full_name":"octo/renamed"}`:                "notice: repository octo/hello has been renamed to octo/renamed",
 		`{"id":1,"full_name":"octo/hello","disabled":true}`:  "looking at the repository: repository octo/hello is disabled by GitHub",
 		`{"id":1,"full_name":"Octo/Hello","archived":false}`: "notice: ",
 	} {

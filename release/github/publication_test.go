@@ -104,7 +104,7 @@ func TestReadBackFails(t *testing.T) {
 		"another by its tag":   {githubtest.Fault{Status: 200, Body: anotherRelease}, "/releases/tags/", `the answer is about the release of tag "v9.9.9"`},
 		"not there by its tag": {githubtest.Fault{Status: 404}, "/releases/tags/", "404"},
 		"files":                {githubtest.Fault{Status: 500}, "/assets", "listing the files of the release"},
-		"tag":                  {githubtest.Fault{Status: 404}, "/commits/", "its tag is not as it should be"},
+		"tag":                  {githubtest.Fault{Status: 404}, "/commits/", "its tag is wrong"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
