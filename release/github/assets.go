@@ -151,7 +151,7 @@ func (r *Release) attachOnce(ctx context.Context, a Asset) (found string, err er
 		}
 	}
 
-	if r.Published() {
+	if r.mayBePublic() {
 		if err := r.checkMayChange(a, have); err != nil {
 			return "", err
 		}

@@ -335,12 +335,12 @@ func joinNotes(notes, footer string) (text string, cut bool) {
 }
 
 // makeDraft makes a public release a draft again, so that nobody sees it with only some of
-// its files replaced.
+// its files replaced. If another upload is already doing so, it waits for the result.
 func (r *Release) makeDraft(ctx context.Context) error {
 	r.toDraft.Lock()
 	defer r.toDraft.Unlock()
 
-	if !r.Published() {
+	if !r.mayBePublic() {
 		return nil // another upload has done it
 	}
 

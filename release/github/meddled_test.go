@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
@@ -100,6 +102,44 @@ func TestReplacedAtTheLastMoment(t *testing.T) {
 
 	err := rel.Publish(t.Context(), files, true)
 	checkError(t, err, "the release is public, and somebody has changed it meanwhile", "b.zip: ")
+}
+
+// While one upload makes a public release a draft again, the others wait. They replace nothing
+// before GitHub has done it.
+func TestOverwriteWaitsForDraft(t *testing.T) {
+	old := []github.Asset{
+		file("a.tar.gz", "old a"),
+		file("b.zip", "old b"),
+		files[2],
+	}
+	s := newShared(t, githubtest.Options{})
+	s.publish(s.open(wanted), old)
+
+	w := wanted
+	w.Overwrite = true
+	rel := s.open(w)
+	s.beforeRequest = func(r *http.Request) {
+		switch r.Method {
+		case http.MethodPatch:
+			time.Sleep(100 * time.Millisecond) // the other upload gets ahead
+		case http.MethodDelete:
+			if !s.gh.Releases()[0].Draft {
+				t.Error("a file of a public release was deleted")
+			}
+		}
+	}
+
+	var wg sync.WaitGroup
+	for _, f := range files[:2] {
+		wg.Go(func() {
+			if _, err := rel.Attach(t.Context(), f); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	s.publish(rel, files)
+	checkFiles(t, s.gh.Releases()[0], files)
 }
 
 // A run that made a public release a draft again may be killed. The next run finishes the

@@ -84,6 +84,13 @@ func (r *Release) ID() int64 { return r.current().ID }
 // Published reports whether the release is public, as far as is known.
 func (r *Release) Published() bool { return r.State() == Public }
 
+// mayBePublic reports whether the release is public, or its state is not known: another upload
+// may have asked GitHub to make it a draft and have no answer yet.
+func (r *Release) mayBePublic() bool {
+	state := r.State()
+	return state == Public || state == Unknown
+}
+
 // URL returns the address of the release's page.
 func (r *Release) URL() string { return r.current().HTMLURL }
 
