@@ -195,7 +195,9 @@ func TestTagNotOnGitHub(t *testing.T) {
 	other := wanted
 	other.Commit = elsewhere
 	open(t, client, other)
-	checkRefused(t, client, wanted, "publishing the draft would create it at "+elsewhere, "git push origin v1.0.0")
+	checkRefused(t, client, wanted,
+		"publishing the draft would create it at "+elsewhere,
+		"git push origin v1.0.0")
 	if len(gh.History()) > 0 {
 		t.Error("it was public")
 	}

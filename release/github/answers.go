@@ -94,7 +94,8 @@ func validatePage[T any](page []*T, validate func(*T) error) error {
 		return &wrongAnswer{errEmpty}
 	}
 	if len(page) > perPage {
-		return wrongAnswerf("a page has %d elements, more than the %d that were requested", len(page), perPage)
+		return wrongAnswerf("a page has %d elements, more than the %d that were requested",
+			len(page), perPage)
 	}
 
 	for _, element := range page {

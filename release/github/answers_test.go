@@ -57,7 +57,7 @@ func TestListsEnd(t *testing.T) {
 	for _, list := range []string{"/releases", "/assets"} {
 		for name, test := range tests {
 			t.Run(list[1:]+"/"+name, func(t *testing.T) {
-				gh, client := start(t, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
+				fault := func(_ int, r *http.Request) *githubtest.Fault {
 					if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, list) {
 						return nil
 					}
@@ -65,7 +65,8 @@ func TestListsEnd(t *testing.T) {
 					_, _ = fmt.Sscan(r.URL.Query().Get("page"), &page) // the first page has no number
 					next := fmt.Sprintf("%s/x?page=%d", otherHost.URL, test.next(page))
 					return &githubtest.Fault{Alter: nextPage(next)}
-				}})
+				}
+				gh, client := start(t, githubtest.Options{Fault: fault})
 
 				_, err := client.Open(t.Context(), wanted)
 				if !errorContains(err, test.want) {
@@ -207,11 +208,10 @@ func TestAnswerWithoutCommit(t *testing.T) {
 
 // A file with a negative size is not a different file, but a wrong answer.
 func TestNegativeSize(t *testing.T) {
-	gh, client := start(t, githubtest.Options{
-		Fault: always(&githubtest.Fault{Alter: replaced(`"size":`, `"size":-`)}, func(r *http.Request) bool {
-			return strings.Contains(r.URL.Path, "/assets")
-		}),
-	})
+	negative := &githubtest.Fault{Alter: replaced(`"size":`, `"size":-`)}
+	gh, client := start(t, githubtest.Options{Fault: always(negative, func(r *http.Request) bool {
+		return strings.Contains(r.URL.Path, "/assets")
+	})})
 
 	err := release(t, client)
 	if !errorContains(err, `the answer says that "a.tar.gz" has -9 bytes`) || len(gh.History()) > 0 {
@@ -269,7 +269,9 @@ func TestLimitOfAnyYear(t *testing.T) {
 	} {
 		limit := githubtest.PrimaryLimit(time.Unix(0, 0))
 		limit.Header.Set("X-RateLimit-Reset", fmt.Sprint(test.reset))
-		gh, client := start(t, githubtest.Options{Fault: func(int, *http.Request) *githubtest.Fault { return limit }})
+		gh, client := start(t, githubtest.Options{
+			Fault: func(int, *http.Request) *githubtest.Fault { return limit },
+		})
 
 		_, err := client.Open(t.Context(), wanted)
 		if !errorContains(err, "the next attempt is due in") || len(gh.Requests()) > test.maxRequests {

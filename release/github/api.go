@@ -154,7 +154,8 @@ func (c *Client) updateRelease(
 		return nil, err
 	}
 	if rel.Draft != *request.Draft {
-		return nil, wrongAnswerf("asked to set draft to %v, GitHub answered that it is %v", *request.Draft, rel.Draft)
+		return nil, wrongAnswerf("asked to set draft to %v, GitHub answered that it is %v",
+			*request.Draft, rel.Draft)
 	}
 	return rel, nil
 }
@@ -202,7 +203,8 @@ func (c *Client) checkUploadURL(rel *github.RepositoryRelease) error {
 	address, _, _ := strings.Cut(rel.UploadURL, "{") // it is a template (RFC 6570)
 	upload, err := url.Parse(address)
 	if err != nil || !isGitHubHost(c.apiURL, upload) {
-		return fmt.Errorf("the upload address %q of the release is not on a host of %s", rel.UploadURL, c.apiURL)
+		return fmt.Errorf("the upload address %q of the release is not on a host of %s",
+			rel.UploadURL, c.apiURL)
 	}
 
 	path := fmt.Sprintf("/releases/%d/assets", rel.ID)

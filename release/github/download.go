@@ -61,7 +61,9 @@ func (r *Release) Download(ctx context.Context, name string, f *os.File) (sum st
 }
 
 // downloadTo makes one attempt to download a file, replacing the content of f.
-func (c *Client) downloadTo(ctx context.Context, f *os.File, a *github.ReleaseAsset) (sum string, err error) {
+func (c *Client) downloadTo(
+	ctx context.Context, f *os.File, a *github.ReleaseAsset,
+) (sum string, err error) {
 	// An earlier attempt may have written a part of the file.
 	if err := f.Truncate(0); err != nil {
 		return "", err

@@ -169,7 +169,9 @@ const recoverTime = 20 * time.Second
 // recoverCreated looks for the draft after creating it has ended with createErr, because the
 // draft may exist nevertheless. It returns the error to report if there is no draft or if it
 // cannot find out. It also looks if the run was cancelled, so that no draft is left behind.
-func (r *Release) recoverCreated(ctx context.Context, sent github.CreateReleaseRequest, createErr error) error {
+func (r *Release) recoverCreated(
+	ctx context.Context, sent github.CreateReleaseRequest, createErr error,
+) error {
 	if !r.mayHaveCreated {
 		return createErr
 	}
@@ -197,7 +199,9 @@ func (r *Release) recoverCreated(ctx context.Context, sent github.CreateReleaseR
 // findCreated looks for the draft after an attempt to create it has failed, and reports
 // whether it found one. There was no draft before the attempt. A draft with the text that was
 // sent is therefore ours. Any other draft is adopted.
-func (r *Release) findCreated(ctx context.Context, sent github.CreateReleaseRequest) (found bool, err error) {
+func (r *Release) findCreated(
+	ctx context.Context, sent github.CreateReleaseRequest,
+) (found bool, err error) {
 	drafts, err := r.listDrafts(ctx)
 	if err != nil || len(drafts) == 0 {
 		return false, err
@@ -355,16 +359,18 @@ func (r *Release) makeDraft(ctx context.Context) error {
 		}
 		return r.Refresh(ctx)
 	}
-	err := r.changeState(ctx, "making the public release a draft again", Draft, check, github.UpdateReleaseRequest{
+	request := github.UpdateReleaseRequest{
 		Draft:   new(true),
 		TagName: &r.want.Tag, // without it, a draft would lose its tag
-	})
+	}
+	err := r.changeState(ctx, "making the public release a draft again", Draft, check, request)
 	if err != nil {
 		return err
 	}
 
 	r.publishing = true
-	r.c.say("release " + r.want.Tag + " was public with different files; it is a draft until all of them are replaced")
+	r.c.say(fmt.Sprintf("release %s was public with different files; "+
+		"it is a draft until all of them are replaced", r.want.Tag))
 	return nil
 }
 

@@ -37,7 +37,8 @@ func TestNotes(t *testing.T) {
 			name:   "generated",
 			footer: "footer\n",
 			want: func(body string) bool {
-				return strings.HasPrefix(body, "**Full Changelog**: http") && strings.HasSuffix(body, "/v1.0.0\n\nfooter\n")
+				return strings.HasPrefix(body, "**Full Changelog**: http") &&
+					strings.HasSuffix(body, "/v1.0.0\n\nfooter\n")
 			},
 		},
 		{
@@ -354,8 +355,9 @@ func TestWaitBudget(t *testing.T) {
 	})
 
 	_, err := client.Open(t.Context(), wanted)
-	if !errorContains(err, "the next attempt is due in ") || !strings.Contains(hintOf(err), "run again later") {
-		t.Errorf("%v", err)
+	checkError(t, err, "the next attempt is due in ")
+	if hint := hintOf(err); !strings.Contains(hint, "run again later") {
+		t.Errorf("hint %q", hint)
 	}
 	for _, want := range []string{
 		"creating the draft release: secondary rate limit; retrying in 1m",

@@ -112,7 +112,8 @@ var answerHints = []struct {
 	{
 		status: http.StatusForbidden,
 		text:   "saml",
-		hint:   "authorize the token for the organization: Settings, Developer settings, Tokens, Configure SSO",
+		hint: "authorize the token for the organization: " +
+			"Settings, Developer settings, Tokens, Configure SSO",
 	},
 	{
 		status: http.StatusForbidden,
@@ -122,7 +123,8 @@ var answerHints = []struct {
 	{
 		status: http.StatusForbidden,
 		text:   "ip allow list",
-		hint:   "add the runner's address to the organization's IP allow list, or use a runner inside the network",
+		hint: "add the runner's address to the organization's IP allow list, " +
+			"or use a runner inside its network",
 	},
 	{
 		status: http.StatusNotFound,
@@ -137,7 +139,8 @@ var answerHints = []struct {
 	{
 		status: http.StatusUnprocessableEntity,
 		text:   "creations being restricted",
-		hint:   "a ruleset forbids creating this tag; push the tag as a user who may, or change Settings, Rules",
+		hint: "a ruleset forbids creating this tag; " +
+			"push the tag as a user who may, or change Settings, Rules",
 	},
 	{
 		status: http.StatusUnprocessableEntity,
@@ -184,10 +187,11 @@ func connectionHint(err error) string {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "check GITHUB_API_URL: there is no host " + dns.Name
 	case isCertificate(err):
-		return "check GITHUB_API_URL; if you run the server yourself, its certificate must be among those " +
-			"that the runner trusts: export SSL_CERT_FILE=..."
+		return "check GITHUB_API_URL; if you run the server yourself, " +
+			"the runner must trust its certificate: export SSL_CERT_FILE=..."
 	case isHTML(err):
-		return "check GITHUB_API_URL: the answer is a web page; on GitHub Enterprise Server it ends in /api/v3"
+		return "check GITHUB_API_URL: the answer is a web page; " +
+			"on GitHub Enterprise Server it ends in /api/v3"
 	}
 	return ""
 }

@@ -104,7 +104,8 @@ func TestThousandFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	took := time.Since(start)
-	t.Logf("%d files in %s of the fake's time, heap at most %d MB", len(all), took/second*time.Second, maxHeap>>20)
+	t.Logf("%d files in %s of the fake's time, heap at most %d MB",
+		len(all), took/second*time.Second, maxHeap>>20)
 
 	if n := gh.Limited(); n > 0 {
 		t.Errorf("%d requests over a secondary limit", n)

@@ -135,17 +135,39 @@ var wrongAnswers = []namedFault{
 	{name: "null, but it worked", fault: githubtest.Fault{Status: 200, Body: "null", AfterDone: true}},
 	{name: "[null]", fault: githubtest.Fault{Status: 200, Body: "[null]"}},
 	{name: "nothing", fault: githubtest.Fault{Status: 200, Body: " ", AfterDone: true}},
-	{name: "an object without an id", fault: githubtest.Fault{Status: 200, Body: `{"assets":[null]}`, AfterDone: true}},
+	{
+		name: "an object without an id",
+		fault: githubtest.Fault{
+			Status:    200,
+			Body:      `{"assets":[null]}`,
+			AfterDone: true,
+		},
+	},
 	{name: "another release", fault: githubtest.Fault{Status: 200, Body: anotherRelease}},
-	{name: "another release, but it worked", fault: githubtest.Fault{Status: 200, Body: anotherRelease, AfterDone: true}},
-	{name: "another tag", fault: githubtest.Fault{Alter: replaced(`"tag_name":"v1.0.0"`, `"tag_name":"v9.9.9"`)}},
-	{name: "negative numbers", fault: githubtest.Fault{Alter: replaced(`"size":`, `"size":-`)}},
-	{name: "texts for numbers", fault: githubtest.Fault{Alter: replaced(`"id":`, `"id":"x","id_":`)}},
-	{name: "digests in capitals", fault: githubtest.Fault{Alter: capitalDigests}},
-	{name: "digests cut short", fault: githubtest.Fault{Alter: replaced(`"digest":"sha256:`, `"digest":"sha256:","rest":"`)}},
-	{name: "digests of another kind", fault: githubtest.Fault{Alter: replaced(`"digest":"sha256:`, `"digest":"sha3:`)}},
-	{name: "a next page elsewhere", fault: githubtest.Fault{Alter: nextPage("https://elsewhere.invalid/?page=2")}},
-	{name: "the same page again", fault: githubtest.Fault{Alter: nextPage("https://elsewhere.invalid/?page=1")}},
+	{
+		name: "another release, but it worked",
+		fault: githubtest.Fault{
+			Status:    200,
+			Body:      anotherRelease,
+			AfterDone: true,
+		},
+	},
+	altered("another tag", replaced(`"tag_name":"v1.0.0"`, `"tag_name":"v9.9.9"`)),
+	altered("negative numbers", replaced(`"size":`, `"size":-`)),
+	altered("texts for numbers", replaced(`"id":`, `"id":"x","id_":`)),
+	altered("digests in capitals", capitalDigests),
+	altered("digests cut short", replaced(`"digest":"sha256:`, `"digest":"sha256:","rest":"`)),
+	altered("digests of another kind", replaced(`"digest":"sha256:`, `"digest":"sha3:`)),
+	altered("a next page elsewhere", nextPage("https://elsewhere.invalid/?page=2")),
+	altered("the same page again", nextPage("https://elsewhere.invalid/?page=1")),
+}
+
+// altered returns the fault that alters the answer to a request.
+func altered(name string, alter func(*githubtest.Answer)) namedFault {
+	return namedFault{
+		name:  name,
+		fault: githubtest.Fault{Alter: alter},
+	}
 }
 
 // publicationAnswers are answers that deny, or do not say, that the release was published,
@@ -185,8 +207,17 @@ func published(name string, answer githubtest.Fault) namedFault {
 }
 
 // anotherRelease is an answer about another release than that of the tests.
-const anotherRelease = `{"id":987654,"tag_name":"v9.9.9","target_commitish":"main","draft":false,"assets":[],` +
-	`"sha":"7638417db6d59f3c431d3e1f261cc637155684cd!","name":"another","state":"uploaded","upload_url":"http://127.0.0.1/"}`
+const anotherRelease = `{
+	"id": 987654,
+	"tag_name": "v9.9.9",
+	"target_commitish": "main",
+	"draft": false,
+	"assets": [],
+	"sha": "7638417db6d59f3c431d3e1f261cc637155684cd!",
+	"name": "another",
+	"state": "uploaded",
+	"upload_url": "http://127.0.0.1/"
+}`
 
 // replaced returns a function that replaces text in an answer.
 func replaced(old, text string) func(*githubtest.Answer) {

@@ -83,7 +83,8 @@ func TestTagMovedMeanwhile(t *testing.T) {
 		r.URL.Path = strings.Replace(r.URL.Path, "/commits/tags/v1.0.0", "/commits/main", 1)
 	}
 	err := rel.Publish(t.Context(), files, true)
-	checkError(t, err, "tag v1.0.0 is at commit 6dcb09b5b578 on GitHub, but the release is for 7638417db6d5")
+	checkError(t, err,
+		"tag v1.0.0 is at commit 6dcb09b5b578 on GitHub, but the release is for 7638417db6d5")
 	if len(s.gh.History()) > 0 {
 		t.Error("it was public")
 	}
@@ -180,7 +181,8 @@ func TestOverwriteKilled(t *testing.T) {
 func TestDraftOfSomebodyElse(t *testing.T) {
 	s := newShared(t, githubtest.Options{})
 	s.beforeRequest = once(isCreate, func() {
-		s.other.createRelease(`{"tag_name":"v1.0.0","draft":true,"name":"By hand","body":"two hours of writing"}`)
+		s.other.createRelease(
+			`{"tag_name":"v1.0.0","draft":true,"name":"By hand","body":"two hours of writing"}`)
 		panic(http.ErrAbortHandler)
 	})
 
@@ -196,13 +198,6 @@ func TestDraftOfSomebodyElse(t *testing.T) {
 // While this run creates a draft, another one publishes a release. This run uses what is
 // public and deletes its draft, unless somebody has added a file to it.
 func TestYieldToOtherRun(t *testing.T) {
-	isListWithDraft := func(s *sharedGitHub) func(*http.Request) bool {
-		return func(r *http.Request) bool {
-			isList := r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/releases")
-			return isList && len(s.gh.Releases()) > 0
-		}
-	}
-
 	for _, test := range []struct {
 		name     string
 		inUse    bool
@@ -214,8 +209,12 @@ func TestYieldToOtherRun(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newShared(t, githubtest.Options{})
+			isListWithDraft := func(r *http.Request) bool {
+				isList := r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/releases")
+				return isList && len(s.gh.Releases()) > 0
+			}
 			published := false
-			s.beforeRequest = once(isListWithDraft(s), func() {
+			s.beforeRequest = once(isListWithDraft, func() {
 				published = true
 				draft := s.gh.Releases()[0].ID
 				s.other.createRelease(`{"tag_name":"v1.0.0","name":"public"}`)
@@ -228,7 +227,8 @@ func TestYieldToOtherRun(t *testing.T) {
 			w.Files = nil // the public release has none, and that is not tested here
 			rel := s.open(w)
 			if !published || rel.Created || !rel.Published() {
-				t.Errorf("other run published: %v; created %v, published %v", published, rel.Created, rel.Published())
+				t.Errorf("other run published: %v; created %v, published %v",
+					published, rel.Created, rel.Published())
 			}
 			if len(s.gh.Releases()) != test.releases || len(rel.Notices) != test.notices {
 				t.Errorf("%d releases, %q", len(s.gh.Releases()), rel.Notices)
@@ -301,7 +301,8 @@ func TestAcceptOtherRelease(t *testing.T) {
 			if n := len(s.gh.Releases()); n != test.releases {
 				t.Errorf("%d releases, expected %d", n, test.releases)
 			}
-			if left := strings.Contains(notices(rel), "the unused draft is left: http"); left != test.adopted {
+			left := strings.Contains(notices(rel), "the unused draft is left: http")
+			if left != test.adopted {
 				t.Errorf("notices: %q", rel.Notices)
 			}
 		})
@@ -339,23 +340,42 @@ func TestImmutableWithoutFiles(t *testing.T) {
 
 // A repository may have been renamed, which is a notice, or disabled, which is an error.
 func TestRepository(t *testing.T) {
-	for body, want := range map[string]string{
-		`{"id":1,"full_name":"octo/renamed"}`:                "notice: repository octo/hello has been renamed to octo/renamed",
-		`{"id":1,"full_name":"octo/hello","disabled":true}`:  "looking at the repository: repository octo/hello is disabled by GitHub",
-		`{"id":1,"full_name":"Octo/Hello","archived":false}`: "notice: ",
+	for _, test := range []struct {
+		answer string
+		err    string // nil if empty
+		notice string
+	}{
+		{
+			answer: `{"id":1,"full_name":"octo/renamed"}`,
+			notice: "repository octo/hello has been renamed to octo/renamed",
+		},
+		{
+			answer: `{"id":1,"full_name":"octo/hello","disabled":true}`,
+			err:    "looking at the repository: repository octo/hello is disabled by GitHub",
+		},
+		{
+			answer: `{"id":1,"full_name":"Octo/Hello","archived":false}`,
+		},
 	} {
-		fault, _ := failing(1, &githubtest.Fault{Status: http.StatusOK, Body: body}, func(r *http.Request) bool {
+		answer := &githubtest.Fault{Status: http.StatusOK, Body: test.answer}
+		fault, _ := failing(1, answer, func(r *http.Request) bool {
 			return strings.HasSuffix(r.URL.Path, "/octo/hello")
 		})
 		_, client := start(t, githubtest.Options{Fault: fault})
 
 		rel, err := client.Open(t.Context(), wanted)
-		got := fmt.Sprint(err)
-		if err == nil {
-			got = "notice: " + notices(rel)
+		if test.err != "" {
+			if err == nil || err.Error() != test.err {
+				t.Errorf("%s: got %v, want %s", test.answer, err, test.err)
+			}
+			continue
 		}
-		if got != want {
-			t.Errorf("%s: got %q, want %q", body, got, want)
+		if err != nil {
+			t.Errorf("%s: %v", test.answer, err)
+			continue
+		}
+		if got := notices(rel); got != test.notice {
+			t.Errorf("%s: got notices %q, want %q", test.answer, got, test.notice)
 		}
 	}
 }

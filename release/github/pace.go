@@ -64,7 +64,8 @@ func (c *Client) waitForTurn(ctx context.Context) error {
 	}
 
 	if wait >= c.scaled(minReportedWait) && c.pacer.shouldReport(now, c.scaled(time.Minute)) {
-		c.say(fmt.Sprintf("continuing in %s: GitHub accepts 80 files a minute and 500 an hour", c.format(wait)))
+		c.say(fmt.Sprintf("continuing in %s: GitHub accepts 80 files a minute and 500 an hour",
+			c.format(wait)))
 	}
 
 	select {

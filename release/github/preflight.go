@@ -63,7 +63,8 @@ func (r *Release) checkTag(ctx context.Context) error {
 	}
 	if commit != "" {
 		return &Refusal{&hintError{
-			fmt.Errorf("tag %s is at commit %.12s on GitHub, but the release is for %.12s", tag, commit, r.want.Commit),
+			fmt.Errorf("tag %s is at commit %.12s on GitHub, but the release is for %.12s",
+				tag, commit, r.want.Commit),
 			"git fetch --force --tags && git checkout " + shellQuote(tag),
 		}}
 	}
@@ -71,8 +72,8 @@ func (r *Release) checkTag(ctx context.Context) error {
 	// There is no tag. If there is a draft, it must name the right commit.
 	if r.rel != nil && r.current().TargetCommitish != r.want.Commit {
 		return &Refusal{&hintError{
-			fmt.Errorf("tag %s is not on GitHub, and publishing the draft would create it at %s instead of %.12s",
-				tag, r.current().TargetCommitish, r.want.Commit),
+			fmt.Errorf("tag %s is not on GitHub, and publishing the draft would create it "+
+				"at %s instead of %.12s", tag, r.current().TargetCommitish, r.want.Commit),
 			pushHint,
 		}}
 	}
@@ -102,7 +103,8 @@ func (r *Release) checkFiles(context.Context) error {
 			hint = "use a new tag: this one cannot be used again, even if the release is deleted"
 		}
 		return &Refusal{&hintError{
-			fmt.Errorf("release %s is already public and has no %s; %s", r.want.Tag, name, r.whyUnchangeable()),
+			fmt.Errorf("release %s is already public and has no %s; %s",
+				r.want.Tag, name, r.whyUnchangeable()),
 			hint,
 		}}
 	}
@@ -123,7 +125,8 @@ func (r *Release) checkDraftFiles() error {
 	if len(extras) > 0 {
 		// The release may have been public with these files before a run made it a draft again.
 		r.allowedExtras = extras
-		r.notice("the draft keeps files that do not belong to this release, because overwrite is true: %s", names)
+		r.notice("the draft keeps files that do not belong to this release, "+
+			"because overwrite is true: %s", names)
 	}
 
 	r.checkRateLimit()
@@ -160,8 +163,8 @@ func (r *Release) checkRateLimit() {
 	if rate == nil || rate.Limit <= 0 || rate.Remaining >= need {
 		return
 	}
-	r.notice("this token has %d requests left until %s, and the release needs about %d: it may have to wait",
-		rate.Remaining, rate.Reset.UTC().Format(time.RFC3339), need)
+	r.notice("this token has %d requests left until %s, and the release needs about %d: "+
+		"it may have to wait", rate.Remaining, rate.Reset.UTC().Format(time.RFC3339), need)
 }
 
 // extraFiles returns the complete files on the server that are not among names, sorted.

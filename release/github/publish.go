@@ -166,11 +166,12 @@ func (r *Release) makePublic(ctx context.Context, want []Asset, makeLatest bool)
 		}
 		return r.checkDraft(ctx, want)
 	}
-	return r.changeState(ctx, "publishing the release", Public, check, github.UpdateReleaseRequest{
+	request := github.UpdateReleaseRequest{
 		Draft:      new(false),
 		Prerelease: &r.want.Prerelease,
 		MakeLatest: new(fmt.Sprint(makeLatest)),
-	})
+	}
+	return r.changeState(ctx, "publishing the release", Public, check, request)
 }
 
 // changeState makes the release public, or a draft again. It calls check before each attempt.
@@ -215,7 +216,8 @@ func (r *Release) confirmState(ctx context.Context, to State, requestErr error) 
 
 		case r.State() == Unknown:
 			text := fmt.Errorf("%w\nand it is not known whether the release is public: %v", requestErr, err)
-			return &hintError{text, "look at " + r.URL() + ", and run again: the next run continues from there"}
+			hint := "look at " + r.URL() + ", and run again: the next run continues from there"
+			return &hintError{text, hint}
 
 		case err != nil:
 			return fmt.Errorf("%w\nand then %v", requestErr, err)
@@ -300,12 +302,15 @@ func (r *Release) changedHint() string {
 		return "look at " + r.URL() + "; the release is immutable, so a correct one needs a new tag"
 	}
 
-	withdraw := fmt.Sprintf("gh release edit %s --draft --repo %s/%s", shellQuote(r.want.Tag), r.c.owner, r.c.repo)
+	withdraw := fmt.Sprintf("gh release edit %s --draft --repo %s/%s",
+		shellQuote(r.want.Tag), r.c.owner, r.c.repo)
 	added := r.extraFiles(slices.Concat(r.want.Files, r.allowedExtras))
 	if len(added) > 0 {
-		return "to withdraw the release: " + withdraw + "\nto delete what was added: " + r.deleteAssetsHint(added)
+		return "to withdraw the release: " + withdraw + "\n" +
+			"to delete what was added: " + r.deleteAssetsHint(added)
 	}
-	return "look at " + r.URL() + ", and run again with --overwrite; to withdraw it until then: " + withdraw
+	return "look at " + r.URL() + ", and run again with --overwrite; " +
+		"to withdraw it until then: " + withdraw
 }
 
 // acceptOtherRelease is called when another run has published a release of the tag from a

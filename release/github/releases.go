@@ -42,11 +42,11 @@ type Release struct {
 
 	mu           sync.Mutex                      // guards rel and the fields below
 	gone         bool                            // somebody has deleted the release
-	stateUnknown bool                            // a request to change the state was sent, and its result is not known
+	stateUnknown bool                            // the result of a request to change it is not known
 	assets       map[string]*github.ReleaseAsset // the files on the server, by name, as far as known
-	preexisting  map[int64]bool                  // the ids of the assets that were there when the release was opened
-	uploadedByUs map[int64]bool                  // the ids of the assets that this process uploaded
-	digests      map[int64]string                // the digests of downloaded assets, by id
+	preexisting  map[int64]bool                  // ids of assets that Open found
+	uploadedByUs map[int64]bool                  // ids of assets that this process uploaded
+	digests      map[int64]string                // digests of downloaded assets, by id
 }
 
 // A State is what is known about a release on the server.
@@ -161,11 +161,11 @@ func (r *Release) checkSameTag() error {
 		return nil
 	}
 
-	return &wrongAnswer{&Refusal{&hintError{
-		fmt.Errorf("draft %d was created for tag %s but is for %q now: somebody has edited it",
-			rel.ID, r.want.Tag, rel.TagName),
-		fmt.Sprintf("set its tag to %s on %s, or delete the draft; then run again", r.want.Tag, rel.HTMLURL),
-	}}}
+	text := fmt.Errorf("draft %d was created for tag %s but is for %q now: somebody has edited it",
+		rel.ID, r.want.Tag, rel.TagName)
+	hint := fmt.Sprintf("set its tag to %s on %s, or delete the draft; then run again",
+		r.want.Tag, rel.HTMLURL)
+	return &wrongAnswer{&Refusal{&hintError{text, hint}}}
 }
 
 // Downloads returns the download addresses of the files of the published release, by name.

@@ -198,7 +198,8 @@ func (c *Client) retry(ctx context.Context, doing string, f func() error) error 
 		if left := c.waitBudget.left(); wait > left {
 			tooLong := fmt.Errorf("%w\nthe next attempt is due in %s, but this run may wait only %s more",
 				explain(doing, err), c.format(wait), c.format(left))
-			return &hintError{tooLong, "run again later; files that are already on the server are not uploaded again"}
+			hint := "run again later; files that are already on the server are not uploaded again"
+			return &hintError{tooLong, hint}
 		}
 		if err := c.wait(ctx, wait, doing+": "+kind.name); err != nil {
 			return err

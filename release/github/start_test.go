@@ -60,7 +60,9 @@ func start(t *testing.T, opts githubtest.Options) (*githubtest.Server, *github.C
 }
 
 // startSaying is like start. It also returns a function that returns what the client said.
-func startSaying(t *testing.T, opts githubtest.Options) (gh *githubtest.Server, client *github.Client, said func() string) {
+func startSaying(
+	t *testing.T, opts githubtest.Options,
+) (gh *githubtest.Server, client *github.Client, said func() string) {
 	t.Helper()
 
 	gh = newServer(opts)
@@ -246,9 +248,12 @@ func isAssetList(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/assets")
 }
 
-// failing returns a function for Options.Fault with which the first n requests that match
-// have the fault, and the number of requests that have had it.
-func failing(n int, fault *githubtest.Fault, match func(*http.Request) bool) (func(int, *http.Request) *githubtest.Fault, *int) {
+// A faultFunc returns the fault of the n-th request, or nil. It is for Options.Fault.
+type faultFunc = func(n int, r *http.Request) *githubtest.Fault
+
+// failing returns a faultFunc with which the first n requests that match have the fault, and
+// the number of requests that have had it.
+func failing(n int, fault *githubtest.Fault, match func(*http.Request) bool) (faultFunc, *int) {
 	count := new(int)
 	return func(_ int, r *http.Request) *githubtest.Fault {
 		if *count < n && match(r) {
@@ -259,9 +264,8 @@ func failing(n int, fault *githubtest.Fault, match func(*http.Request) bool) (fu
 	}, count
 }
 
-// always returns a function for Options.Fault with which every request that matches has the
-// fault.
-func always(fault *githubtest.Fault, match func(*http.Request) bool) func(int, *http.Request) *githubtest.Fault {
+// always returns a faultFunc with which every request that matches has the fault.
+func always(fault *githubtest.Fault, match func(*http.Request) bool) faultFunc {
 	return func(_ int, r *http.Request) *githubtest.Fault {
 		if match(r) {
 			return fault

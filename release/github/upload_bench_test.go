@@ -59,7 +59,9 @@ func BenchmarkUpload(b *testing.B) {
 }
 
 // measure returns how long upload takes with a new server and a new release.
-func measure(b *testing.B, want github.Wanted, upload func(url string, rel *github.Release) error) time.Duration {
+func measure(
+	b *testing.B, want github.Wanted, upload func(url string, rel *github.Release) error,
+) time.Duration {
 	gh := newServer(githubtest.Options{Discard: true})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(50 * time.Millisecond)
