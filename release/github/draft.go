@@ -98,6 +98,7 @@ func (r *Release) adoptFirst(drafts []*github.RepositoryRelease) {
 	}
 }
 
+// notice adds to the Notices of the release.
 func (r *Release) notice(format string, args ...any) {
 	r.Notices = append(r.Notices, fmt.Sprintf(format, args...))
 }
