@@ -76,7 +76,7 @@ func TestAttachedCannotBeSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run(t.Context(), 2, "INPUT_ATTACH=made/*")
-	w.said("made/empty is empty, and GitHub takes no empty files", "made/large has 2147483648 bytes, and GitHub takes files below 2 GiB")
+	w.said("made/empty is empty, and GitHub accepts no empty files", "made/large has 2147483648 bytes, and GitHub accepts files below 2 GiB")
 	if f, err := os.Open(secret); err == nil {
 		f.Close() // root reads everything, and Windows has no such mode
 	} else {

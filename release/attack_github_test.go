@@ -210,7 +210,7 @@ func TestAttackReleaseDeleted(t *testing.T) {
 	isUpload := func(r *http.Request) bool { return strings.Contains(r.URL.RawQuery, "checksums.txt") }
 	w.beforeFirst(isUpload, func(*http.Request) { w.send(http.MethodDelete, "/repos/octo/hello/releases/1", "") })
 	w.run(t.Context(), 1)
-	w.said("release 1 of v1.2.3 is gone, somebody has deleted it", "hello 1.2.3 failed: 2 of 2 targets are complete, somebody has deleted the release")
+	w.said("release 1 of v1.2.3 is gone; somebody has deleted it", "hello 1.2.3 failed: 2 of 2 targets are complete, somebody has deleted the release")
 	w.neverSaid("the draft stays", "waiting ")
 	w.run(t.Context(), 0)
 	w.published()
@@ -224,7 +224,7 @@ func TestAttackForeignFile(t *testing.T) {
 		w.send(http.MethodPost, "/uploads/repos/octo/hello/releases/1/assets?name=evil.exe", "MZ")
 	})
 	w.run(t.Context(), 1)
-	w.said("the release is public, and somebody has changed it meanwhile", `"evil.exe": not of this release`,
+	w.said("the release is public, and somebody has changed it meanwhile", `"evil.exe": does not belong to this release`,
 		"hint: to withdraw the release: gh release edit v1.2.3 --draft --repo octo/hello", "the release is public: http")
 	w.neverSaid("nothing was published", "published hello")
 	if all := w.gh.Releases(); len(all) != 1 || all[0].Draft || len(all[0].Assets) != 4 {
@@ -239,7 +239,7 @@ func TestAttackTagDeleted(t *testing.T) {
 	isUpload := func(r *http.Request) bool { return r.Method == http.MethodPost && r.URL.RawQuery != "" }
 	w.beforeFirst(isUpload, func(*http.Request) { w.gh.MoveTag("v1.2.3", "") })
 	w.run(t.Context(), 1)
-	w.said("looking for tag v1.2.3: GitHub does not have it: somebody has deleted it", "hint: git push origin v1.2.3", "nothing was published", "the draft stays")
+	w.said("looking for tag v1.2.3: it is not on GitHub; somebody has deleted it", "hint: git push origin v1.2.3", "nothing was published", "the draft stays")
 	if at := w.gh.Tag("v1.2.3"); at != "" || len(w.gh.History()) > 0 {
 		t.Errorf("the tag is at %q", at)
 	}

@@ -58,7 +58,7 @@ func TestAttackStart(t *testing.T) {
 				}
 				return when(create, done)
 			},
-			exitFellShort, []string{"and whether the draft is there is not known", "hint: gh release list --repo octo/hello"}, 1,
+			exitFellShort, []string{"and it is not known whether the draft was created", "hint: gh release list --repo octo/hello"}, 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

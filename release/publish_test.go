@@ -82,7 +82,7 @@ func TestOverwriteAndVerify(t *testing.T) {
 	w.run(t.Context(), 1)
 	w.said("a public release is never changed unless overwrite is true")
 	w.run(t.Context(), 0, "INPUT_OVERWRITE=true", "INPUT_VERIFY=true")
-	w.said("release v1.2.3 was public with other files: it is a draft until all of them are replaced", "replaced",
+	w.said("release v1.2.3 was public with different files; it is a draft until all of them are replaced", "replaced",
 		"octo/hello@v1.2.3!hello_1.2.3_linux_amd64.tar.gz!hello\n", "verified as published: 2 executables\n")
 	all := w.gh.Releases()
 	if len(all) != 1 || all[0].Draft {

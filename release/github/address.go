@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// repositoryName matches OWNER/REPO as GitHub allows it. None of the characters has a
-// meaning in an address, so the two names need no escaping.
+// repositoryName matches OWNER/REPO as GitHub allows it. No character in it has a meaning in
+// an address, so the two names need no escaping.
 var repositoryName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._-]*)/([A-Za-z0-9._-]+)$`)
 
 // splitRepository returns the two names in OWNER/REPO.
@@ -22,10 +22,10 @@ func splitRepository(name string) (owner, repo string, err error) {
 	return m[1], m[2], nil
 }
 
-// notInTags matches what git check-ref-format forbids anywhere in a name.
-var notInTags = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{`)
+// forbiddenInTags matches what git check-ref-format forbids anywhere in a name.
+var forbiddenInTags = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{`)
 
-// CheckTag returns an error if git and GitHub cannot have a tag of that name
+// CheckTag returns an error if git or GitHub does not allow a tag of that name
 // (git-check-ref-format(1)).
 func CheckTag(tag string) error {
 	if err := checkRefName(tag); err != nil {
@@ -34,11 +34,12 @@ func CheckTag(tag string) error {
 	return nil
 }
 
+// checkRefName returns what git does not allow in the name of a tag.
 func checkRefName(name string) error {
 	if !utf8.ValidString(name) {
 		return errors.New("it is not UTF-8") // requests to GitHub are JSON, which is UTF-8
 	}
-	if found := notInTags.FindString(name); found != "" {
+	if found := forbiddenInTags.FindString(name); found != "" {
 		return fmt.Errorf("git does not allow %q in it", found)
 	}
 	if name == "@" || strings.HasPrefix(name, "-") || strings.HasSuffix(name, ".") {
@@ -56,9 +57,9 @@ func checkRefName(name string) error {
 	return nil
 }
 
-// escapeTag returns a tag escaped for the path of an address. go-github does not escape
-// names: "#" or "?" would end the path, and "%2e%2e" would lead to another release. Slashes
-// stay, because GitHub accepts a tag that spans several segments.
+// escapeTag returns a tag escaped for use in the path of an address. go-github does not
+// escape names: "#" or "?" would end the path, and "%2e%2e" would lead to another release.
+// Slashes stay, because GitHub accepts a tag that spans several segments.
 func escapeTag(tag string) string {
 	parts := strings.Split(tag, "/")
 	for i, part := range parts {
@@ -70,7 +71,7 @@ func escapeTag(tag string) string {
 // plainWord matches a word that needs no quotes in a shell.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+@%:=,-]+$`)
 
-// shellQuote returns foreign text as one word of a command that can be pasted.
+// shellQuote quotes text as one word of a shell command that can be pasted.
 func shellQuote(word string) string {
 	if plainWord.MatchString(word) {
 		return word

@@ -1,224 +1,208 @@
 package github_test
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// The draft of an earlier run, or of a person, is continued: by its tag, the oldest,
-// with the notes it has; what is there stays, what is broken or different is replaced.
+// A draft of an earlier run, or of a person, is continued with the title and notes that it
+// has. Files in it stay if they are the right ones, and are replaced otherwise.
 func TestAdoptDraft(t *testing.T) {
-	gh, client := start(t, githubtest.Options{ListDelay: 0, Fault: func(n int, r *http.Request) *githubtest.Fault {
-		if strings.Contains(r.URL.RawQuery, "broken") {
-			return &githubtest.Fault{Starter: true, Reset: true}
-		}
-		return nil
-	}})
-	first, err := client.Open(t.Context(), github.Wanted{Tag: "v1.0.0", Commit: githubtest.Head, Title: "By hand", Notes: "written by a person", Files: wanted.Files})
-	if err != nil || !first.Created {
-		t.Fatalf("%+v, %v", first, err)
+	gh, client := start(t, githubtest.Options{})
+
+	byHand := wanted
+	byHand.Title = "By hand"
+	byHand.Notes = "written by a person"
+	first := open(t, client, byHand)
+	if !first.Created {
+		t.Fatal("the draft was not created")
 	}
-	for _, f := range []github.Asset{files[0], file("b.zip", "of another commit")} {
-		if _, err := first.Attach(t.Context(), f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rel, err := client.Open(t.Context(), wanted)
-	if err != nil || rel.Created || rel.ID() != first.ID() || len(rel.Notices) != 1 {
-		t.Fatalf("%+v, %v", rel, err)
+	attachAll(t, first, []github.Asset{files[0], file("b.zip", "of another commit")})
+
+	rel := open(t, client, wanted)
+	if rel.Created || rel.ID() != first.ID() || len(rel.Notices) != 1 {
+		t.Fatalf("created %v, release %d, notices %q", rel.Created, rel.ID(), rel.Notices)
 	}
 	for i, want := range []string{github.Same, github.Replaced, github.Uploaded} {
-		if outcome, err := rel.Attach(t.Context(), files[i]); outcome != want || err != nil {
+		outcome, err := rel.Attach(t.Context(), files[i])
+		if outcome != want || err != nil {
 			t.Errorf("%s: %s, %v, expected %s", files[i].Name, outcome, err, want)
 		}
 	}
 	if err := rel.Delete(t.Context()); err == nil {
 		t.Error("somebody else's draft was deleted")
 	}
+
 	if err := rel.Publish(t.Context(), files, false); err != nil {
 		t.Fatal(err)
 	}
-	whole(t, gh)
-	if public := gh.Releases()[0]; public.Name != "By hand" || public.Body != "written by a person" {
+	checkComplete(t, gh)
+	public := gh.Releases()[0]
+	if public.Name != "By hand" || public.Body != "written by a person" {
 		t.Errorf("title %q, notes %q", public.Name, public.Body)
 	}
 }
 
-// An empty draft that a killed run left beside the one it used goes; a person's stays.
-func TestTwins(t *testing.T) {
+// A killed run may leave an empty draft beside the one that it used. It is deleted. A draft of
+// a person is not.
+func TestLeftoverDrafts(t *testing.T) {
 	for _, test := range []struct {
-		body string
-		left int // releases
-		told bool
-	}{{"notes", 1, false}, {"by a person", 2, true}} {
-		gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
-		srv := httptest.NewServer(gh)
-		defer srv.Close()
-		for _, body := range []string{"notes", test.body} {
-			draft := fmt.Sprintf(`{"tag_name":"v1.0.0","target_commitish":%q,"name":"v1.0.0","body":%q,"draft":true}`, githubtest.Head, body)
-			r, err := http.NewRequest(http.MethodPost, srv.URL+"/repos/octo/hello/releases", strings.NewReader(draft))
-			if err != nil {
+		name     string
+		body     string // of the second draft
+		releases int    // in the end
+		notice   bool
+	}{
+		{name: "same text", body: "notes", releases: 1, notice: false},
+		{name: "other text", body: "by a person", releases: 2, notice: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			gh := newServer(githubtest.Options{})
+			srv := httptest.NewServer(gh)
+			defer srv.Close()
+			user := otherUser{t, srv.URL}
+			for _, body := range []string{"notes", test.body} {
+				user.createRelease(fmt.Sprintf(
+					`{"tag_name":"v1.0.0","target_commitish":%q,"name":"v1.0.0","body":%q,"draft":true}`,
+					githubtest.Head, body))
+			}
+
+			client := newClient(t, options(srv.URL))
+			rel := open(t, client, wanted)
+			attachAll(t, rel, files)
+			if err := rel.Publish(t.Context(), files, true); err != nil {
 				t.Fatal(err)
 			}
-			r.Header.Set("Authorization", "Bearer t")
-			r.Header.Set("Content-Type", "application/json")
-			answer, err := http.DefaultClient.Do(r)
-			if err != nil || answer.StatusCode != http.StatusCreated {
-				t.Fatalf("%v, %v", answer, err)
+
+			all := gh.Releases()
+			if len(all) != test.releases || all[0].Draft {
+				t.Errorf("%d releases, the first a draft: %v", len(all), all[0].Draft)
 			}
-			answer.Body.Close()
-		}
-		client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		rel, err := client.Open(t.Context(), wanted)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
-			if _, err := rel.Attach(t.Context(), f); err != nil {
-				t.Fatal(err)
+			notice := strings.Contains(notices(rel), "ignoring a second draft release of v1.0.0")
+			if notice != test.notice {
+				t.Errorf("notices: %q", rel.Notices)
 			}
-		}
-		if err := rel.Publish(t.Context(), files, true); err != nil {
-			t.Fatal(err)
-		}
-		all := gh.Releases()
-		if told := strings.Contains(strings.Join(rel.Notices, "\n"), "is left alone"); len(all) != test.left || all[0].Draft || told != test.told {
-			t.Errorf("%s: %d releases, %q", test.body, len(all), rel.Notices)
-		}
+		})
 	}
 }
 
-// What is not of this release never becomes public with it.
-func TestForeignFilesInADraft(t *testing.T) {
+// Files that do not belong to the release never become public with it.
+func TestExtraFilesInDraft(t *testing.T) {
 	gh, client := start(t, githubtest.Options{})
-	rel, err := client.Open(t.Context(), wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range append(slices.Clone(files), file("old_0.9.0.zip", "of another run")) {
-		if _, err := rel.Attach(t.Context(), f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := rel.Publish(t.Context(), files, true); err == nil || !strings.Contains(err.Error(), `"old_0.9.0.zip": not of this release`) {
+	rel := open(t, client, wanted)
+	attachAll(t, rel, files)
+	attachAll(t, rel, []github.Asset{file("old_0.9.0.zip", "of another run")})
+
+	err := rel.Publish(t.Context(), files, true)
+	if !errorContains(err, `"old_0.9.0.zip": does not belong to this release`) {
 		t.Errorf("published: %v", err)
 	}
-	refused(t, client, wanted, "draft v1.0.0 has files that are not of this release: old_0.9.0.zip", "for f in old_0.9.0.zip; do gh release delete-asset v1.0.0 $f --repo octo/hello; done")
+	checkRefused(t, client, wanted,
+		"draft v1.0.0 has files that do not belong to this release: old_0.9.0.zip",
+		"for f in old_0.9.0.zip; do gh release delete-asset v1.0.0 $f --repo octo/hello; done")
 	if len(gh.History()) > 0 {
 		t.Error("it was public")
 	}
 }
 
-// refused fails the test unless Open refuses with this message and this hint.
-func refused(t *testing.T, client *github.Client, w github.Wanted, message, hint string) {
-	t.Helper()
-	_, err := client.Open(t.Context(), w)
-	var refusal *github.Refusal
-	var hinted interface{ Hint() string }
-	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), message) || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), hint) {
-		t.Errorf("not refused so: %v", err)
-	}
-}
-
-// Two runs of one tag, on different machines: neither breaks what the other made.
+// Two runs release one tag on different machines. Neither breaks what the other has made.
 func TestTwoRunsOfOneTag(t *testing.T) {
-	gh, client := start(t, githubtest.Options{})
-	slow, err := client.Open(t.Context(), wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := release(t, client); err != nil { // continues the draft of the slow one, and is done first
-		t.Fatal(err)
-	}
-	if err := slow.Delete(t.Context()); err == nil || !strings.Contains(err.Error(), "another run has published it") || !slow.Published() {
-		t.Errorf("a public release was deleted: %v", err)
-	}
-	whole(t, gh)
+	t.Run("the first run gives up", func(t *testing.T) {
+		gh, client := start(t, githubtest.Options{})
+		slow := open(t, client, wanted)
+		mustRelease(t, client) // continues the draft of the slow run, and finishes first
 
-	gh, client = start(t, githubtest.Options{})
-	if slow, err = client.Open(t.Context(), wanted); err != nil {
-		t.Fatal(err)
-	}
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files { // it knows of none of them, nor that the release is public
-		if outcome, err := slow.Attach(t.Context(), f); outcome == "" || err != nil {
-			t.Errorf("%s: %q, %v", f.Name, outcome, err)
+		err := slow.Delete(t.Context())
+		if !errorContains(err, "another run has published it") || !slow.Published() {
+			t.Errorf("a public release was deleted: %v", err)
 		}
-	}
-	if err := slow.Publish(t.Context(), files, true); err != nil {
-		t.Error(err)
-	}
-	whole(t, gh)
+		checkComplete(t, gh)
+	})
 
-	gh, client = start(t, githubtest.Options{})
-	if slow, err = client.Open(t.Context(), wanted); err != nil {
-		t.Fatal(err)
-	}
-	other, err := client.Open(t.Context(), wanted)
-	if err == nil {
-		_, err = other.Attach(t.Context(), files[0])
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := slow.Delete(t.Context()); err == nil || len(gh.Releases()) != 1 {
-		t.Errorf("the draft was deleted under another run: %v", err)
-	}
+	t.Run("the first run continues", func(t *testing.T) {
+		gh, client := start(t, githubtest.Options{})
+		slow := open(t, client, wanted)
+		mustRelease(t, client)
+
+		// The slow run knows neither the files nor that the release is public.
+		for _, f := range files {
+			outcome, err := slow.Attach(t.Context(), f)
+			if outcome == "" || err != nil {
+				t.Errorf("%s: %q, %v", f.Name, outcome, err)
+			}
+		}
+		if err := slow.Publish(t.Context(), files, true); err != nil {
+			t.Error(err)
+		}
+		checkComplete(t, gh)
+	})
+
+	t.Run("the first run gives up while the other is at work", func(t *testing.T) {
+		gh, client := start(t, githubtest.Options{})
+		slow := open(t, client, wanted)
+		other := open(t, client, wanted)
+		attachAll(t, other, files[:1])
+
+		err := slow.Delete(t.Context())
+		if err == nil || len(gh.Releases()) != 1 {
+			t.Errorf("the draft of another run was deleted: %v", err)
+		}
+	})
 }
 
-// A release that a person made public, without the files, cannot be completed; it is
-// said before anything is compiled.
+// A release that a person published without the files cannot be completed. That is reported
+// before anything is compiled.
 func TestPublicWithoutFiles(t *testing.T) {
 	gh, client := start(t, githubtest.Options{})
-	rel, err := client.Open(t.Context(), wanted)
-	if err == nil {
-		err = rel.Publish(t.Context(), nil, true)
-	}
-	if err != nil {
+	rel := open(t, client, wanted)
+	if err := rel.Publish(t.Context(), nil, true); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, client, wanted, "release v1.0.0 is public already and has no a.tar.gz", "run again with --overwrite")
-	if len(gh.Releases()) != 1 || len(gh.Releases()[0].Assets) > 0 {
+
+	checkRefused(t, client, wanted,
+		"release v1.0.0 is already public and has no a.tar.gz",
+		"run again with --overwrite")
+	all := gh.Releases()
+	if len(all) != 1 || len(all[0].Assets) > 0 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// The tag may have been moved since it was pushed.
+func TestMovedTag(t *testing.T) {
+	gh, client := start(t, githubtest.Options{
+		Tags:    map[string]string{"v1.0.0": elsewhere},
+		Commits: []string{elsewhere},
+	})
+	checkRefused(t, client, wanted,
+		"tag v1.0.0 is at commit 7638417db6d5 on GitHub, but the release is for 6dcb09b5b578",
+		"git fetch --force --tags")
+	if len(gh.Releases()) > 0 {
 		t.Errorf("%+v", gh.Releases())
 	}
 }
 
-// The tag may have been moved since it was pushed, before the run or during it.
-func TestMovedTag(t *testing.T) {
-	const elsewhere = "7638417db6d59f3c431d3e1f261cc637155684cd"
-	moved, client := start(t, githubtest.Options{Tags: map[string]string{"v1.0.0": elsewhere}, Commits: []string{elsewhere}})
-	refused(t, client, wanted, "tag v1.0.0 is at commit 7638417db6d5 on GitHub, and 6dcb09b5b578 was to be released", "git fetch --force --tags")
-	if len(moved.Releases()) > 0 {
-		t.Errorf("%+v", moved.Releases())
-	}
-	// Not on GitHub at all: the draft says where it will be made, and that must be right.
-	gh, client := start(t, githubtest.Options{Tags: map[string]string{}, Commits: []string{elsewhere}})
+// If the tag is not on GitHub, the draft says at which commit it will be created.
+func TestTagNotOnGitHub(t *testing.T) {
+	gh, client := start(t, githubtest.Options{
+		Tags:    map[string]string{},
+		Commits: []string{elsewhere},
+	})
 	other := wanted
 	other.Commit = elsewhere
-	if _, err := client.Open(t.Context(), other); err != nil {
-		t.Fatal(err)
-	}
-	refused(t, client, wanted, "the draft would make it at "+elsewhere, "git push origin v1.0.0")
+	open(t, client, other)
+	checkRefused(t, client, wanted,
+		"publishing the draft would create it at "+elsewhere,
+		"git push origin v1.0.0")
 	if len(gh.History()) > 0 {
 		t.Error("it was public")
 	}
+
 	gh, client = start(t, githubtest.Options{Tags: map[string]string{}})
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, gh)
+	mustRelease(t, client)
+	checkComplete(t, gh)
 }

@@ -12,30 +12,32 @@ import (
 	"github.com/google/go-github/v92/github"
 )
 
-// A Client speaks the Releases API for one repository.
+// A Client uses the Releases API for one repository.
 type Client struct {
-	api         *github.Client
-	owner, repo string
-	home        *url.URL     // of the API
-	plain       *http.Client // without the token, for hosts that downloads are redirected to
-	say         func(string)
+	api       *github.Client
+	apiURL    *url.URL
+	anonymous *http.Client // sends no token, for hosts that downloads are redirected to
+	owner     string
+	repo      string
+	say       func(line string)
 
-	second   time.Duration // what counts as one: shorter in tests
-	patience patience
-	pacer    pacer
-	rate     atomic.Pointer[github.Rate]
+	second     time.Duration // the unit of all waits: a second, or less in tests
+	waitBudget waitBudget
+	pacer      pacer
+	rate       atomic.Pointer[github.Rate] // the rate limit in the last list of files
 }
 
-// Options are what a Client needs to know.
+// Options configure a Client.
 type Options struct {
-	APIURL     string // GITHUB_API_URL: works for GitHub Enterprise and data residency too
-	Repository string // GITHUB_REPOSITORY: OWNER/REPO
-	Token      string // "": only what is public
+	APIURL     string // GITHUB_API_URL, also of GitHub Enterprise and data residency
+	Repository string // GITHUB_REPOSITORY, as OWNER/REPO
+	Token      string // if empty, only public releases can be read
 	UserAgent  string
-	Say        func(line string) // told while the client waits; nil: nobody
-	Second     time.Duration     // of waiting; 0 is one second, tests take less
-	Stall      time.Duration     // how long a connection may stand still; 0 is two minutes
-	Transport  *http.Transport   // nil: Go's default
+
+	Say       func(line string) // is called while the client waits, unless nil
+	Second    time.Duration     // the unit of all waits; 0 means a second, tests use less
+	Stall     time.Duration     // how long a connection may stall; 0 means two minutes
+	Transport *http.Transport   // nil means Go's default
 }
 
 // NewClient returns a client. It makes no request.
@@ -44,13 +46,15 @@ func NewClient(o Options) (*Client, error) {
 	if err != nil {
 		return nil, &hintError{err, "export GITHUB_REPOSITORY=OWNER/REPO"}
 	}
-	home, err := url.Parse(o.APIURL)
-	if err != nil || home.Host == "" || home.Scheme != "https" && home.Scheme != "http" {
-		return nil, &hintError{fmt.Errorf("GITHUB_API_URL %q is not the address of an API", o.APIURL), "export GITHUB_API_URL=https://api.github.com"}
+	apiURL, err := parseAPIURL(o.APIURL)
+	if err != nil {
+		return nil, &hintError{err, "export GITHUB_API_URL=https://api.github.com"}
 	}
-	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, errors.New("the token has characters that no token has") // and it is not to be shown
+	if strings.ContainsFunc(o.Token, isNotInTokens) {
+		// The token is a secret, so the error must not show it.
+		return nil, errors.New("the token contains characters that are in no token")
 	}
+
 	if o.Second == 0 {
 		o.Second = time.Second
 	}
@@ -64,45 +68,82 @@ func NewClient(o Options) (*Client, error) {
 		o.Transport = http.DefaultTransport.(*http.Transport).Clone()
 	}
 	if o.Transport.HTTP2 == nil {
-		o.Transport.HTTP2 = new(alive)
+		o.Transport.HTTP2 = new(http2Pings)
 	}
-	transport := watchful{o.Transport, o.Stall, new(atomic.Bool)}
+
+	transport := stallTransport{
+		base:    o.Transport,
+		limit:   o.Stall,
+		stalled: new(atomic.Bool),
+	}
+	apiTransport := limitTransport{
+		base: authTransport{
+			base:   transport,
+			apiURL: apiURL,
+			token:  o.Token,
+		},
+	}
 	base := strings.TrimSuffix(o.APIURL, "/") + "/"
-	options := []github.ClientOptionsFunc{
-		github.WithTransport(bounded{authorized{transport, home, o.Token}}),
+	api, err := github.NewClient(
+		github.WithTransport(apiTransport),
 		github.WithUserAgent(o.UserAgent),
-		github.WithURLs(&base, &base),      // uploads go to the upload_url of the release, not here
-		github.WithDisableRateLimitCheck(), // it would refuse requests by itself, with a wrong idea of how long (retry.go)
-	}
-	api, err := github.NewClient(options...)
+		github.WithURLs(&base, &base), // uploads go to the upload_url of the release instead
+
+		// go-github would refuse requests by itself, and be wrong about the time (retry.go).
+		github.WithDisableRateLimitCheck(),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("reading GITHUB_API_URL: %w", err)
 	}
-	return &Client{
-		api: api, home: home, owner: owner, repo: repo, plain: &http.Client{Transport: transport}, say: o.Say,
-		second: o.Second, patience: patience{budget: time.Duration(waitBudget.Seconds() * float64(o.Second))},
-	}, nil
+
+	c := &Client{
+		api:       api,
+		apiURL:    apiURL,
+		anonymous: &http.Client{Transport: transport},
+		owner:     owner,
+		repo:      repo,
+		say:       o.Say,
+		second:    o.Second,
+	}
+	c.waitBudget.total = c.scaled(maxWaiting)
+	return c, nil
 }
 
-// An authorized transport adds the token to requests to GitHub, and to no others: a
-// redirect may lead anywhere, and go-github would send the token along.
-type authorized struct {
-	base  http.RoundTripper
-	home  *url.URL
-	token string
+// parseAPIURL returns the address of an API, which must be an absolute HTTP address.
+func parseAPIURL(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, fmt.Errorf("GITHUB_API_URL %q is not the address of an API", address)
+	}
+	return u, nil
 }
 
-func (t authorized) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.token != "" && trusted(t.home, r.URL) {
+// isNotInTokens reports whether no token contains r. Tokens are printable ASCII.
+func isNotInTokens(r rune) bool { return r <= ' ' || r > '~' }
+
+// An authTransport adds the token to requests to GitHub, and to no others: a redirect may
+// lead anywhere, and go-github would send the token along.
+type authTransport struct {
+	base   http.RoundTripper
+	apiURL *url.URL
+	token  string
+}
+
+func (t authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.token != "" && isGitHubHost(t.apiURL, r.URL) {
 		r = r.Clone(r.Context()) // a transport must not change the request
 		r.Header.Set("Authorization", "Bearer "+t.token)
 	}
 	return t.base.RoundTrip(r)
 }
 
-// trusted reports whether an address is the API's or that of its uploads:
-// uploads.github.com beside api.github.com, and the same below ghe.com; GitHub Enterprise
+// isGitHubHost reports whether u is on the host of the API or on that of uploads. The latter
+// is uploads.github.com for api.github.com, and likewise below ghe.com. GitHub Enterprise
 // Server has both on one host.
-func trusted(home, u *url.URL) bool {
-	return u.Scheme == home.Scheme && (u.Host == home.Host || u.Host == "uploads."+strings.TrimPrefix(home.Host, "api."))
+func isGitHubHost(apiURL, u *url.URL) bool {
+	if u.Scheme != apiURL.Scheme {
+		return false
+	}
+	uploadHost := "uploads." + strings.TrimPrefix(apiURL.Host, "api.")
+	return u.Host == apiURL.Host || u.Host == uploadHost
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/google/go-github/v92/github"
 )
 
-// drafts lists the drafts of the tag, the oldest first. A new one may be missing for a
-// while (softprops/action-gh-release#705).
-func (r *Release) drafts(ctx context.Context) (drafts []*github.RepositoryRelease, err error) {
-	err = eachPage(maxReleasePages, func(opts *github.ListOptions) (*github.Response, error) {
-		var resp *github.Response
+// listDrafts returns the drafts of the tag, the oldest first. A new draft may be missing
+// from the list for a while (softprops/action-gh-release#705).
+func (r *Release) listDrafts(ctx context.Context) ([]*github.RepositoryRelease, error) {
+	var drafts []*github.RepositoryRelease
+	err := eachPage(maxReleasePages, func(opts *github.ListOptions) (*github.Response, error) {
 		var page []*github.RepositoryRelease
+		var resp *github.Response
 		err := r.c.retry(ctx, "listing releases", func() (err error) {
 			page, resp, err = r.c.listReleases(ctx, opts)
 			return err
@@ -27,6 +28,7 @@ func (r *Release) drafts(ctx context.Context) (drafts []*github.RepositoryReleas
 		if err != nil {
 			return nil, err
 		}
+
 		for _, rel := range page {
 			if rel.Draft && rel.TagName == r.want.Tag {
 				drafts = append(drafts, rel)
@@ -34,290 +36,379 @@ func (r *Release) drafts(ctx context.Context) (drafts []*github.RepositoryReleas
 		}
 		return resp, nil
 	})
-	slices.SortFunc(drafts, func(a, b *github.RepositoryRelease) int { return cmp.Compare(a.ID, b.ID) })
+
+	slices.SortFunc(drafts, func(a, b *github.RepositoryRelease) int {
+		return cmp.Compare(a.ID, b.ID)
+	})
 	return drafts, err
 }
 
-// patientDrafts lists the drafts of the tag once the list shows that of this run: then it
-// shows older ones too. A list that lags for longer than some seconds is taken as it is.
-func (r *Release) patientDrafts(ctx context.Context) ([]*github.RepositoryRelease, error) {
+// maxListReads is how often the list of releases is read until it has our draft.
+const maxListReads = 5
+
+// listDraftsWithOurs returns the drafts of the tag once the list includes the draft of this
+// run, because it then includes older drafts too. If the list lags behind for more than a
+// few seconds, the last one is returned.
+func (r *Release) listDraftsWithOurs(ctx context.Context) ([]*github.RepositoryRelease, error) {
 	for attempt := 1; ; attempt++ {
-		drafts, err := r.drafts(ctx)
-		if err != nil || attempt == 5 || slices.ContainsFunc(drafts, func(d *github.RepositoryRelease) bool { return d.ID == r.rel.ID }) {
+		drafts, err := r.listDrafts(ctx)
+		if err != nil {
 			return drafts, err
 		}
-		if err := r.c.wait(ctx, backoff(r.c, nil, attempt), "the list of releases lags"); err != nil {
+
+		listed := slices.ContainsFunc(drafts, func(d *github.RepositoryRelease) bool {
+			return d.ID == r.rel.ID
+		})
+		if listed || attempt == maxListReads {
+			return drafts, nil
+		}
+
+		err = r.c.wait(ctx, backoff(r.c, nil, attempt), "the list of releases lacks the draft of this run")
+		if err != nil {
 			return nil, err
 		}
 	}
 }
 
-// findDraft adopts the oldest draft of the tag, if there is one and no public release.
+// findDraft adopts the oldest draft of the tag, unless there is a public release or no draft.
 func (r *Release) findDraft(ctx context.Context) error {
 	if r.rel != nil {
 		return nil
 	}
-	drafts, err := r.drafts(ctx)
+
+	drafts, err := r.listDrafts(ctx)
 	if err != nil || len(drafts) == 0 {
 		return err
 	}
-	r.adopt(drafts)
+	r.adoptFirst(drafts)
 	return nil
 }
 
-func (r *Release) adopt(drafts []*github.RepositoryRelease) {
+// adoptFirst makes the first of drafts the release of this run.
+func (r *Release) adoptFirst(drafts []*github.RepositoryRelease) {
 	r.rel = drafts[0]
-	r.Notices = append(r.Notices, fmt.Sprintf("continuing draft %d of %s, with the title and notes it has", r.rel.ID, r.want.Tag))
+	r.notice("continuing draft %d of %s, keeping its title and notes", r.rel.ID, r.want.Tag)
+
 	for _, other := range drafts[1:] {
-		if r.twin(other) {
-			r.twins = true
+		if r.isLeftover(other) {
+			r.hasLeftovers = true
 			continue
 		}
-		r.Notices = append(r.Notices, fmt.Sprintf("another draft of %s is left alone: %s", r.want.Tag, other.HTMLURL))
+		r.notice("ignoring a second draft release of %s: %s", r.want.Tag, other.HTMLURL)
 	}
 }
 
-// create makes the draft, unless there is a release already.
+// notice adds to the Notices of the release.
+func (r *Release) notice(format string, args ...any) {
+	r.Notices = append(r.Notices, fmt.Sprintf(format, args...))
+}
+
+// create creates the draft, unless there is a release already.
 func (r *Release) create(ctx context.Context) error {
 	if r.rel != nil {
 		return nil
 	}
-	w := r.want
-	body, err := r.notes(ctx)
+
+	body, err := r.releaseNotes(ctx)
 	if err != nil {
 		return err
 	}
 	request := github.CreateReleaseRequest{
-		TagName: w.Tag, TargetCommitish: &w.Commit, Name: new(cmp.Or(w.Title, w.Tag)), Body: &body,
-		Draft: new(true), Prerelease: &w.Prerelease,
+		TagName:         r.want.Tag,
+		TargetCommitish: &r.want.Commit,
+		Name:            new(cmp.Or(r.want.Title, r.want.Tag)),
+		Body:            &body,
+		Draft:           new(true),
+		Prerelease:      &r.want.Prerelease,
 	}
-	err = r.c.retry(ctx, "creating the draft release", func() (err error) {
-		if r.tries++; r.tries > 1 { // the attempt that failed may have created it all the same
-			found, err := r.takeCreated(ctx, request)
-			if err != nil || found {
-				return err
-			}
-		}
-		if err := r.c.pace(ctx); err != nil {
-			return err
-		}
-		r.created = true
-		rel, err := r.c.createDraft(ctx, request)
-		if err != nil {
-			return err
-		}
-		r.rel = rel
-		r.Created = true
-		return nil
+
+	err = r.c.retry(ctx, "creating the draft release", func() error {
+		return r.tryCreate(ctx, request)
 	})
-	if err != nil && r.rel == nil {
-		if err := r.findCreated(ctx, request, err); err != nil {
-			return err
-		}
+	if err != nil {
+		err = r.recoverCreated(ctx, request, err)
+	}
+	if err != nil {
+		return err
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("creating the draft release: %w", context.Cause(ctx))
 	}
-	return r.giveWay(ctx)
+
+	return r.yieldToOtherRun(ctx)
 }
 
-// lookTime is how long the last look at a release may take when the run is over.
-const lookTime = 20 * time.Second
+// tryCreate makes one attempt to create the draft.
+func (r *Release) tryCreate(ctx context.Context, request github.CreateReleaseRequest) error {
+	r.createAttempts++
+	if r.createAttempts > 1 {
+		// The attempt before this one may have created the draft although it failed.
+		found, err := r.findCreated(ctx, request)
+		if err != nil || found {
+			return err
+		}
+	}
 
-// findCreated looks for the draft when creating it was answered with err: whatever was
-// answered, it may be there. If it is not, or that cannot be found out, err is the reason to
-// give. A run that was cancelled looks, too, so that it leaves nothing.
-func (r *Release) findCreated(ctx context.Context, sent github.CreateReleaseRequest, err error) error {
-	if !r.created {
+	if err := r.c.waitForTurn(ctx); err != nil {
 		return err
 	}
+
+	r.mayHaveCreated = true
+	rel, err := r.c.createDraft(ctx, request)
+	if err != nil {
+		return err
+	}
+
+	r.rel = rel
+	r.Created = true
+	return nil
+}
+
+// recoverTime is how long a cancelled run looks for a draft that it may have created.
+const recoverTime = 20 * time.Second
+
+// recoverCreated looks for the draft after creating it has ended with createErr, because the
+// draft may exist nevertheless. It returns the error to report if there is no draft or if it
+// cannot find out. It also looks if the run was cancelled, so that no draft is left behind.
+func (r *Release) recoverCreated(
+	ctx context.Context, sent github.CreateReleaseRequest, createErr error,
+) error {
+	if !r.mayHaveCreated {
+		return createErr
+	}
+
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), recoverTime)
 		defer cancel()
 	}
 
-	found, findErr := r.takeCreated(ctx, sent)
-	if findErr != nil {
-		text := fmt.Errorf("%w\nand whether the draft is there is not known: %v", err, findErr)
-		return &hintError{text, fmt.Sprintf("gh release list --repo %s/%s; the next run continues a draft that is there", r.c.owner, r.c.repo)}
+	found, err := r.findCreated(ctx, sent)
+	if err != nil {
+		text := fmt.Errorf("%w\nand it is not known whether the draft was created: %v", createErr, err)
+		hint := fmt.Sprintf("gh release list --repo %s/%s; if the draft is there, the next run continues it",
+			r.c.owner, r.c.repo)
+		return &hintError{text, hint}
 	}
 	if !found {
-		r.created = false
-		return err
+		r.mayHaveCreated = false
+		return createErr
 	}
 	return nil
 }
 
-// hasForeign reports whether a release has a file that is not one of ours.
-func (r *Release) hasForeign(rel *github.RepositoryRelease) bool {
-	return slices.ContainsFunc(rel.Assets, func(a *github.ReleaseAsset) bool {
-		return !slices.Contains(r.want.Files, a.GetName())
-	})
-}
-
-// takeCreated looks for the draft after an attempt to create it has failed. There was no
-// draft before the attempt: one with the text that was sent is ours, and another one is
-// adopted.
-func (r *Release) takeCreated(ctx context.Context, sent github.CreateReleaseRequest) (found bool, err error) {
-	drafts, err := r.drafts(ctx)
+// findCreated looks for the draft after an attempt to create it has failed, and reports
+// whether it found one. There was no draft before the attempt. A draft with the text that was
+// sent is therefore ours. Any other draft is adopted.
+func (r *Release) findCreated(
+	ctx context.Context, sent github.CreateReleaseRequest,
+) (found bool, err error) {
+	drafts, err := r.listDrafts(ctx)
 	if err != nil || len(drafts) == 0 {
 		return false, err
 	}
 
-	d := drafts[0]
-	r.Created = d.GetBody() == *sent.Body && d.GetName() == *sent.Name && d.TargetCommitish == *sent.TargetCommitish
-	if !r.Created {
-		r.adopt(drafts)
-		return true, nil
+	oldest := drafts[0]
+	r.Created = oldest.GetBody() == *sent.Body &&
+		oldest.GetName() == *sent.Name &&
+		oldest.TargetCommitish == *sent.TargetCommitish
+	if r.Created {
+		r.rel = oldest
+	} else {
+		r.adoptFirst(drafts)
 	}
-
-	r.rel = d
 	return true, nil
 }
 
-// giveWay looks whether another run made a release of the tag while this one did. The
-// older draft, or the one that is public already, is everybody's; ours is deleted, unless
-// somebody has published it or put a file of their own into it. A third run that found it
-// has to be run again.
-func (r *Release) giveWay(ctx context.Context) error {
-	if !r.Created { // adopted
-		return nil
+// yieldToOtherRun resolves a race between two runs that created a release for the same tag.
+// An older draft wins over ours, and so does a public release. If ours loses it is deleted,
+// unless somebody has published it or added files to it. A third run that adopted it has to
+// be run again.
+func (r *Release) yieldToOtherRun(ctx context.Context) error {
+	if !r.Created {
+		return nil // we adopted the release, so there is nothing of ours to delete
 	}
-	drafts, err := r.patientDrafts(ctx)
-	if err != nil {
+
+	ours := r.rel
+	lost, err := r.adoptWinner(ctx)
+	if err != nil || !lost {
 		return err
 	}
-	own := r.rel
-	if len(drafts) > 0 && drafts[0].ID < own.ID {
-		r.adopt(slices.DeleteFunc(drafts, func(d *github.RepositoryRelease) bool { return d.ID == own.ID }))
-	} else if err := r.findPublished(ctx); err != nil || r.rel == nil {
-		r.rel = own
-		return err
-	} else if r.rel.ID == own.ID {
-		return nil
-	}
+
 	r.Created = false
-	if err := r.withdraw(ctx, own); err != nil {
-		return fmt.Errorf("%w\nthe draft of this run is left: %s", err, own.HTMLURL)
+	if err := r.deleteUnlessInUse(ctx, ours.ID); err != nil {
+		return fmt.Errorf("%w\nthe draft of this run is left: %s", err, ours.HTMLURL)
 	}
 	return nil
 }
 
-// withdraw deletes the draft that this run created, unless somebody uses it.
-func (r *Release) withdraw(ctx context.Context, own *github.RepositoryRelease) error {
-	var now *github.RepositoryRelease
+// adoptWinner makes the release of another run the release of this run if it takes
+// precedence over ours, and reports whether it does.
+func (r *Release) adoptWinner(ctx context.Context) (lost bool, err error) {
+	ours := r.rel
+
+	drafts, err := r.listDraftsWithOurs(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(drafts) > 0 && drafts[0].ID < ours.ID {
+		others := slices.DeleteFunc(drafts, func(d *github.RepositoryRelease) bool {
+			return d.ID == ours.ID
+		})
+		r.adoptFirst(others)
+		return true, nil
+	}
+
+	public, err := r.publicRelease(ctx)
+	if err != nil || public == nil {
+		return false, err
+	}
+	r.rel = public
+	return public.ID != ours.ID, nil
+}
+
+// deleteUnlessInUse deletes a draft that this run created, unless somebody uses it.
+func (r *Release) deleteUnlessInUse(ctx context.Context, id int64) error {
+	var draft *github.RepositoryRelease
 	err := r.c.retry(ctx, "reading the draft release", func() (err error) {
-		now, err = r.c.getRelease(ctx, own.ID)
+		draft, err = r.c.getRelease(ctx, id)
 		if status(err) == http.StatusNotFound {
 			return nil
 		}
 		return err
 	})
-	switch {
-	case err != nil || now == nil:
+	if err != nil || draft == nil {
 		return err
-	case !now.Draft || now.TagName != r.want.Tag || r.hasForeign(now):
-		r.Notices = append(r.Notices, fmt.Sprintf("another release of %s, which somebody uses, is left alone: %s", r.want.Tag, now.HTMLURL))
+	}
+
+	if !draft.Draft || draft.TagName != r.want.Tag || r.hasExtraFiles(draft) {
+		r.notice("left another release of %s in place because it is in use: %s", r.want.Tag, draft.HTMLURL)
 		return nil
 	}
-	return r.deleteRelease(ctx, own.ID)
+	return r.deleteRelease(ctx, id)
 }
 
-// maxNotes is the most characters that GitHub takes for the text of a release.
+// hasExtraFiles reports whether a release has a file that this run does not upload.
+func (r *Release) hasExtraFiles(rel *github.RepositoryRelease) bool {
+	return slices.ContainsFunc(rel.Assets, func(a *github.ReleaseAsset) bool {
+		return !slices.Contains(r.want.Files, a.GetName())
+	})
+}
+
+// maxNotes is the number of characters that GitHub accepts as the text of a release.
 const maxNotes = 125000
 
-const cutNotes = "\n\n*(cut: GitHub takes no longer text)*"
+const cutNotes = "\n\n*(cut here: GitHub does not accept longer notes)*"
 
-// notes is the text of a new release: what was asked for, or what GitHub generates from
-// the changes, and the footer. They are generated apart from the release because GitHub
-// puts a text that is given with the release before them.
-func (r *Release) notes(ctx context.Context) (string, error) {
+// releaseNotes returns the text of a new release: the notes that were asked for, or those
+// that GitHub generates from the changes, and the footer. The notes are generated before the
+// release is created, because GitHub would put generated notes after the footer.
+func (r *Release) releaseNotes(ctx context.Context) (string, error) {
 	notes := r.want.Notes
 	if notes == "" {
-		err := r.c.retry(ctx, "generating the notes of the release", func() error {
-			generated, err := r.c.generateNotes(ctx, r.want.Tag, r.want.Commit)
-			notes = generated
+		err := r.c.retry(ctx, "generating the release notes", func() (err error) {
+			notes, err = r.c.generateNotes(ctx, r.want.Tag, r.want.Commit)
 			return err
 		})
 		if err != nil {
 			return "", err
 		}
 	}
-	text, cut := fit(notes, r.want.Footer)
+
+	text, cut := joinNotes(notes, r.want.Footer)
 	if cut {
-		r.Notices = append(r.Notices, fmt.Sprintf("the notes were cut: GitHub takes %d characters", maxNotes))
+		r.notice("the notes were cut to %d characters, the most that GitHub accepts", maxNotes)
 	}
 	return text, nil
 }
 
-// fit puts notes and footer together, and cuts the notes where it would be too long.
-func fit(notes, footer string) (text string, cut bool) {
+// joinNotes returns the notes followed by the footer. If the text would be too long, it cuts
+// the notes and reports that.
+func joinNotes(notes, footer string) (text string, cut bool) {
+	notes = strings.TrimRight(notes, "\n")
 	if footer != "" {
 		footer = "\n\n" + footer
 	}
-	notes = strings.TrimRight(notes, "\n")
-	if utf8.RuneCountInString(notes)+utf8.RuneCountInString(footer) <= maxNotes {
+	footerLength := utf8.RuneCountInString(footer)
+
+	if utf8.RuneCountInString(notes)+footerLength <= maxNotes {
 		return strings.TrimLeft(notes+footer, "\n"), false
 	}
-	room := max(0, maxNotes-utf8.RuneCountInString(cutNotes)-utf8.RuneCountInString(footer))
+
+	room := max(0, maxNotes-utf8.RuneCountInString(cutNotes)-footerLength)
 	return string([]rune(notes)[:room]) + cutNotes + footer, true
 }
 
-// reopen makes a public release a draft again, so that nobody sees it half replaced.
-func (r *Release) reopen(ctx context.Context) error {
-	r.reopening.Lock()
-	defer r.reopening.Unlock()
-	if !r.Published() {
-		return nil
+// makeDraft makes a public release a draft again, so that nobody sees it with only some of
+// its files replaced. If another upload is already doing so, it waits for the result.
+func (r *Release) makeDraft(ctx context.Context) error {
+	r.toDraft.Lock()
+	defer r.toDraft.Unlock()
+
+	if !r.mayBePublic() {
+		return nil // another upload has done it
 	}
-	request := github.UpdateReleaseRequest{Draft: new(true), TagName: &r.want.Tag} // without its tag a draft would lose it
-	checked := true
+
+	checked := true // by the caller
 	check := func() error {
-		if err := r.c.pace(ctx); err != nil || checked {
-			checked = false
+		if err := r.c.waitForTurn(ctx); err != nil {
 			return err
 		}
-		return r.refresh(ctx)
+		if checked {
+			checked = false
+			return nil
+		}
+		return r.Refresh(ctx)
 	}
-	if err := r.change(ctx, "making the public release a draft again", Draft, check, request); err != nil {
+	request := github.UpdateReleaseRequest{
+		Draft:   new(true),
+		TagName: &r.want.Tag, // without it, a draft would lose its tag
+	}
+	err := r.changeState(ctx, "making the public release a draft again", Draft, check, request)
+	if err != nil {
 		return err
 	}
+
 	r.publishing = true
-	r.c.say("release " + r.want.Tag + " was public with other files: it is a draft until all of them are replaced")
+	r.c.say(fmt.Sprintf("release %s was public with different files; "+
+		"it is a draft until all of them are replaced", r.want.Tag))
 	return nil
 }
 
-// Delete removes a draft that this process created. It never touches another one, nor
-// one that another run has published or added files to meanwhile.
+// Delete deletes a draft that this process created. It returns an error if another run has
+// published the draft or added files to it, or if this process did not create it.
 func (r *Release) Delete(ctx context.Context) error {
 	if !r.Created {
-		return errors.New("deleting the draft release: it is not of this run")
+		return errors.New("deleting the draft release: this run did not create it")
 	}
-	err := r.refresh(ctx)
+
+	err := r.Refresh(ctx)
 	if r.State() == Gone {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("deleting the draft release: %w", err)
 	}
+
 	if r.Published() {
 		return errors.New("deleting the draft release: another run has published it")
 	}
 	for _, a := range r.current().Assets {
-		if a.GetState() == stateUploaded && !r.own[a.GetID()] {
+		if a.GetState() == stateUploaded && !r.uploadedByUs[a.GetID()] {
 			return fmt.Errorf("deleting the draft release: somebody else has added %s to it", a.GetName())
 		}
 	}
 	return r.deleteRelease(ctx, r.ID())
 }
 
+// deleteRelease deletes a draft. It succeeds if there is none.
 func (r *Release) deleteRelease(ctx context.Context, id int64) error {
 	return r.c.retry(ctx, "deleting the draft release", func() error {
-		if err := r.c.pace(ctx); err != nil {
+		if err := r.c.waitForTurn(ctx); err != nil {
 			return err
 		}
-		err := r.c.removeRelease(ctx, id)
+
+		err := r.c.deleteRelease(ctx, id)
 		if status(err) == http.StatusNotFound {
 			return nil
 		}
@@ -325,23 +416,27 @@ func (r *Release) deleteRelease(ctx context.Context, id int64) error {
 	})
 }
 
-// twin reports whether d is what a failed attempt to create the draft left: an empty draft
-// of the same commit with the very same text.
-func (r *Release) twin(d *github.RepositoryRelease) bool {
-	own := r.current()
-	return d.ID != own.ID && len(d.Assets) == 0 && d.TargetCommitish == own.TargetCommitish &&
-		d.GetBody() == own.GetBody() && d.GetName() == own.GetName()
+// isLeftover reports whether a draft was left behind by a failed attempt to create the
+// release: it is empty, and has the same commit and the very same text.
+func (r *Release) isLeftover(draft *github.RepositoryRelease) bool {
+	rel := r.current()
+	return draft.ID != rel.ID &&
+		len(draft.Assets) == 0 &&
+		draft.TargetCommitish == rel.TargetCommitish &&
+		draft.GetBody() == rel.GetBody() &&
+		draft.GetName() == rel.GetName()
 }
 
-// removeTwins deletes what attempts to create the draft left, of this run or of one that
-// was killed.
-func (r *Release) removeTwins(ctx context.Context) error {
-	if r.tries < 2 && !r.twins {
+// deleteLeftovers deletes the drafts that failed attempts to create the release left behind,
+// in this run or in one that was killed.
+func (r *Release) deleteLeftovers(ctx context.Context) error {
+	if r.createAttempts < 2 && !r.hasLeftovers {
 		return nil
 	}
-	drafts, err := r.patientDrafts(ctx)
+
+	drafts, err := r.listDraftsWithOurs(ctx)
 	for _, d := range drafts {
-		if r.twin(d) {
+		if r.isLeftover(d) {
 			err = errors.Join(err, r.deleteRelease(ctx, d.ID))
 		}
 	}

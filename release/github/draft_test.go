@@ -14,65 +14,95 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// Notes that are given or generated, with the footer behind, cut where GitHub would refuse.
+// The text of a release is its notes, given or generated, and the footer. Notes that GitHub
+// would refuse are cut.
 func TestNotes(t *testing.T) {
-	long := strings.Repeat("größer ", 20000)
-	for name, test := range map[string]struct {
-		notes, footer string
-		want          func(body string) bool
+	const cut = "\n\n*(cut here: GitHub does not accept longer notes)*"
+	longest := strings.Repeat("x", 125000)
+
+	for _, test := range []struct {
+		name   string
+		notes  string
+		footer string
+		want   func(body string) bool
+		isCut  bool
 	}{
-		"given": {"mine\n", "footer\n", func(b string) bool { return b == "mine\n\nfooter\n" }},
-		"generated": {"", "footer\n", func(b string) bool {
-			return strings.HasPrefix(b, "**Full Changelog**: http") && strings.HasSuffix(b, "/v1.0.0\n\nfooter\n")
-		}},
-		"no footer": {"mine", "", func(b string) bool { return b == "mine" }},
-		"too long": {long, "footer\n", func(b string) bool {
-			return utf8.RuneCountInString(b) == 125000 && strings.HasPrefix(b, "größer ") && strings.HasSuffix(b, "(cut: GitHub takes no longer text)*\n\nfooter\n")
-		}},
-		"as long as can be": {strings.Repeat("x", 125000), "", func(b string) bool { return b == strings.Repeat("x", 125000) }},
+		{
+			name:   "given",
+			notes:  "mine\n",
+			footer: "footer\n",
+			want:   func(body string) bool { return body == "mine\n\nfooter\n" },
+		},
+		{
+			name:   "generated",
+			footer: "footer\n",
+			want: func(body string) bool {
+				return strings.HasPrefix(body, "**Full Changelog**: http") &&
+					strings.HasSuffix(body, "/v1.0.0\n\nfooter\n")
+			},
+		},
+		{
+			name:  "no footer",
+			notes: "mine",
+			want:  func(body string) bool { return body == "mine" },
+		},
+		{
+			name:   "too long",
+			notes:  strings.Repeat("größer ", 20000),
+			footer: "footer\n",
+			want: func(body string) bool {
+				return utf8.RuneCountInString(body) == 125000 &&
+					strings.HasPrefix(body, "größer ") &&
+					strings.HasSuffix(body, cut+"\n\nfooter\n")
+			},
+			isCut: true,
+		},
+		{
+			name:  "as long as possible",
+			notes: longest,
+			want:  func(body string) bool { return body == longest },
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			gh, client := start(t, githubtest.Options{})
 			w := wanted
-			w.Notes, w.Footer = test.notes, test.footer
-			rel, err := client.Open(t.Context(), w)
-			if err != nil {
-				t.Fatal(err)
+			w.Notes = test.notes
+			w.Footer = test.footer
+			rel := open(t, client, w)
+
+			body := gh.Releases()[0].Body
+			if !test.want(body) {
+				end := body[max(0, len(body)-100):]
+				t.Errorf("%d characters: %.100q ... %q", utf8.RuneCountInString(body), body, end)
 			}
-			if body := gh.Releases()[0].Body; !test.want(body) {
-				t.Errorf("%d characters: %.100q ... %q", utf8.RuneCountInString(body), body, body[max(0, len(body)-100):])
-			}
-			if cut := strings.Contains(strings.Join(rel.Notices, "\n"), "the notes were cut"); cut != (name == "too long") {
+			if isCut := strings.Contains(notices(rel), "the notes were cut"); isCut != test.isCut {
 				t.Errorf("notices: %q", rel.Notices)
 			}
 		})
 	}
 }
 
-// A public release is made anew only if that was asked for: as a draft meanwhile, so that
-// nobody ever sees it half replaced, and never an immutable one.
+// With Overwrite, the files of a public release are replaced while it is a draft, so that
+// nobody ever sees it with only some of them replaced.
 func TestOverwrite(t *testing.T) {
+	old := []github.Asset{
+		file("a.tar.gz", "old a"),
+		file("b.zip", "old b"),
+		files[2],
+		file("extra.txt", "by a person"),
+	}
 	gh, client := start(t, githubtest.Options{})
-	old := []github.Asset{file("a.tar.gz", "old a"), file("b.zip", "old b"), files[2], file("extra.txt", "by a person")}
 	w := wanted
 	w.Files = append([]string{"extra.txt"}, wanted.Files...)
-	rel, err := client.Open(t.Context(), w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range old {
-		if _, err := rel.Attach(t.Context(), f); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rel := open(t, client, w)
+	attachAll(t, rel, old)
 	if err := rel.Publish(t.Context(), old, true); err != nil {
 		t.Fatal(err)
 	}
+
 	w = wanted
 	w.Overwrite = true
-	if rel, err = client.Open(t.Context(), w); err != nil {
-		t.Fatal(err)
-	}
+	rel = open(t, client, w)
 	var wg sync.WaitGroup
 	outcomes := make([]string, len(files))
 	for i, f := range files {
@@ -91,136 +121,248 @@ func TestOverwrite(t *testing.T) {
 	if err := rel.Publish(t.Context(), files, true); err != nil {
 		t.Fatal(err)
 	}
+
 	all := gh.Releases()
 	if len(all) != 1 || all[0].Draft || len(all[0].Assets) != 4 || all[0].Tag != "v1.0.0" {
 		t.Fatalf("%+v", all)
 	}
-	for _, seen := range gh.History() { // all of one, or all of the other
+	for _, seen := range gh.History() {
 		a, _ := seen.Release.Asset("a.tar.gz")
 		b, _ := seen.Release.Asset("b.zip")
-		isOld := a.Digest == "sha256:"+old[0].SHA256 && b.Digest == "sha256:"+old[1].SHA256
-		isNew := a.Digest == "sha256:"+files[0].SHA256 && b.Digest == "sha256:"+files[1].SHA256
-		if !isOld && !isNew {
+		allOld := a.Digest == "sha256:"+old[0].SHA256 && b.Digest == "sha256:"+old[1].SHA256
+		allNew := a.Digest == "sha256:"+files[0].SHA256 && b.Digest == "sha256:"+files[1].SHA256
+		if !allOld && !allNew {
 			t.Errorf("seen at request %d: a %s, b %s", seen.Request, a.Digest, b.Digest)
 		}
 	}
-
-	gh, client = start(t, githubtest.Options{Immutable: true})
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	if rel, err = client.Open(t.Context(), w); err != nil {
-		t.Fatal(err)
-	}
-	if _, err = rel.Attach(t.Context(), old[0]); err == nil || !strings.Contains(err.Error(), "it is immutable: nothing can change it") {
-		t.Errorf("immutable: %v", err)
-	}
-	whole(t, gh)
 }
 
-// Two runs of one tag that make a draft at the same time end with one release.
+// An immutable release is never overwritten.
+func TestOverwriteImmutable(t *testing.T) {
+	gh, client := start(t, githubtest.Options{Immutable: true})
+	mustRelease(t, client)
+
+	w := wanted
+	w.Overwrite = true
+	rel := open(t, client, w)
+	_, err := rel.Attach(t.Context(), file("a.tar.gz", "old a"))
+	if !errorContains(err, "it is immutable: nothing can change it") {
+		t.Errorf("immutable: %v", err)
+	}
+	checkComplete(t, gh)
+}
+
+// Several runs that create a draft for one tag at the same time end with one release.
 func TestTwoCreatorsAtOnce(t *testing.T) {
 	for delay := range 4 {
 		gh, client := start(t, githubtest.Options{ListDelay: delay})
+
 		var wg sync.WaitGroup
 		errs := make([]error, 3)
 		for i := range errs {
 			wg.Go(func() { errs[i] = release(t, client) })
 		}
 		wg.Wait()
-		done := 0
+
+		succeeded := 0
 		for _, err := range errs {
 			if err == nil {
-				done++
+				succeeded++
 			}
 		}
-		if done == 0 {
+		if succeeded == 0 {
 			t.Fatalf("list delay %d: %v", delay, errors.Join(errs...))
 		}
-		if err := release(t, client); err != nil { // whoever failed is run again
+
+		// A run that failed is run again.
+		if err := release(t, client); err != nil {
 			t.Errorf("list delay %d: %v", delay, err)
 		}
-		whole(t, gh)
+		checkComplete(t, gh)
 	}
 }
 
-// Every refusal that is known by name says what to do, and names the request.
-func TestHints(t *testing.T) {
-	message := func(code int, text string, more ...map[string]string) *githubtest.Fault {
-		body := map[string]any{"message": text, "documentation_url": "https://docs.github.com/rest", "status": fmt.Sprint(code)}
-		if len(more) > 0 {
-			body["errors"] = more
-		}
-		data, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &githubtest.Fault{Status: code, Body: string(data)}
+// apiError returns an answer with an error as GitHub's API writes it.
+func apiError(t *testing.T, status int, message string, reasons ...map[string]string) *githubtest.Fault {
+	t.Helper()
+	body := map[string]any{
+		"message":           message,
+		"documentation_url": "https://docs.github.com/rest",
+		"status":            fmt.Sprint(status),
 	}
-	const validation = "Validation Failed"
-	for _, test := range []struct {
-		method, suffix string // of the request that is refused
-		fault          *githubtest.Fault
-		text, hint     string
+	if len(reasons) > 0 {
+		body["errors"] = reasons
+	}
+
+	data, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &githubtest.Fault{Status: status, Body: string(data)}
+}
+
+// The error for an answer that we know has a hint, and names the request.
+func TestHints(t *testing.T) {
+	tests := []struct {
+		method  string // of the request that is refused
+		suffix  string // of its path
+		status  int
+		message string
+		reason  map[string]string
+		text    string // in the error
+		hint    string
 	}{
-		{"GET", "/octo/hello", message(401, "Bad credentials"), "Bad credentials", "the token is wrong or has expired"},
-		{"POST", "/releases", message(403, "Resource not accessible by integration"), "not accessible by integration", "permissions: # in the workflow, at its top or in the job\n  contents: write"},
-		{"POST", "/releases", message(403, "Resource not accessible by personal access token"), "personal access token", `"Contents: Read and write"`},
-		{"POST", "/releases", message(403, "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization."), "SAML", "authorize the token"},
-		{"POST", "/releases", message(403, "Repository was archived so is read-only."), "archived", "gh repo unarchive"},
-		{"GET", "/octo/hello", message(404, "Not Found"), "404", "check GITHUB_REPOSITORY, GITHUB_API_URL"},
-		{"PATCH", "", message(422, validation, map[string]string{"resource": "Release", "code": "custom", "field": "tag_name", "message": "tag_name was used by an immutable release"}),
-			"used by an immutable release", "take a new tag"},
-		{"PATCH", "", message(422, validation, map[string]string{"resource": "Release", "code": "custom", "field": "pre_receive", "message": "pre_receive Repository rule violations found\n\nCannot create ref due to creations being restricted."}),
-			"creations being restricted", "a tag ruleset lets nobody make this tag"},
-		{"POST", "/releases", message(422, "Repository is empty."), "is empty", "git push origin HEAD"},
-		{"POST", "/releases", message(451, "Repository access blocked"), "451", "GitHub has blocked"},
-	} {
+		{
+			method:  "GET",
+			suffix:  "/octo/hello",
+			status:  401,
+			message: "Bad credentials",
+			text:    "Bad credentials",
+			hint:    "the token is wrong or has expired",
+		},
+		{
+			method:  "POST",
+			suffix:  "/releases",
+			status:  403,
+			message: "Resource not accessible by integration",
+			text:    "not accessible by integration",
+			hint:    "permissions: # in the workflow, at its top or in the job\n  contents: write",
+		},
+		{
+			method:  "POST",
+			suffix:  "/releases",
+			status:  403,
+			message: "Resource not accessible by personal access token",
+			text:    "personal access token",
+			hint:    `"Contents: Read and write"`,
+		},
+		{
+			method: "POST",
+			suffix: "/releases",
+			status: 403,
+			message: "Resource protected by organization SAML enforcement. " +
+				"You must grant your OAuth token access to this organization.",
+			text: "SAML",
+			hint: "authorize the token",
+		},
+		{
+			method:  "POST",
+			suffix:  "/releases",
+			status:  403,
+			message: "Repository was archived so is read-only.",
+			text:    "archived",
+			hint:    "gh repo unarchive",
+		},
+		{
+			method:  "GET",
+			suffix:  "/octo/hello",
+			status:  404,
+			message: "Not Found",
+			text:    "404",
+			hint:    "check GITHUB_REPOSITORY, GITHUB_API_URL",
+		},
+		{
+			method:  "PATCH",
+			status:  422,
+			message: "Validation Failed",
+			reason: map[string]string{
+				"resource": "Release",
+				"code":     "custom",
+				"field":    "tag_name",
+				"message":  "tag_name was used by an immutable release",
+			},
+			text: "used by an immutable release",
+			hint: "use a new tag",
+		},
+		{
+			method:  "PATCH",
+			status:  422,
+			message: "Validation Failed",
+			reason: map[string]string{
+				"resource": "Release",
+				"code":     "custom",
+				"field":    "pre_receive",
+				"message": "pre_receive Repository rule violations found\n\n" +
+					"Cannot create ref due to creations being restricted.",
+			},
+			text: "creations being restricted",
+			hint: "a ruleset forbids creating this tag",
+		},
+		{
+			method:  "POST",
+			suffix:  "/releases",
+			status:  422,
+			message: "Repository is empty.",
+			text:    "is empty",
+			hint:    "git push origin HEAD",
+		},
+		{
+			method:  "POST",
+			suffix:  "/releases",
+			status:  451,
+			message: "Repository access blocked",
+			text:    "451",
+			hint:    "GitHub has blocked",
+		},
+	}
+
+	for _, test := range tests {
 		t.Run(test.text, func(t *testing.T) {
-			gh, client := start(t, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
-				if r.Method == test.method && strings.HasSuffix(r.URL.Path, test.suffix) {
-					return test.fault
-				}
-				return nil
-			}})
-			err := release(t, client)
-			var hint interface{ Hint() string }
-			var refusal *github.Refusal
-			if !errors.As(err, &refusal) || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), test.hint) || !strings.Contains(err.Error(), test.text) || !strings.Contains(err.Error(), "(request FA4E:") {
-				t.Errorf("%v, %+v", err, hint)
+			var reasons []map[string]string
+			if test.reason != nil {
+				reasons = append(reasons, test.reason)
 			}
-			refused := 0
+			fault := apiError(t, test.status, test.message, reasons...)
+			gh, client := start(t, githubtest.Options{Fault: always(fault, func(r *http.Request) bool {
+				return r.Method == test.method && strings.HasSuffix(r.URL.Path, test.suffix)
+			})})
+
+			err := release(t, client)
+			if !isRefusal(err) || !errorContains(err, test.text) || !errorContains(err, "(request FA4E:") {
+				t.Errorf("%v", err)
+			}
+			if hint := hintOf(err); !strings.Contains(hint, test.hint) {
+				t.Errorf("hint %q, expected %q", hint, test.hint)
+			}
+
+			refusals := 0
 			for _, r := range gh.Requests() {
 				if r.Status >= 400 && r.Method == test.method && strings.HasSuffix(r.Path, test.suffix) {
-					refused++
+					refusals++
 				}
 			}
-			if refused != 1 {
-				t.Errorf("asked %d times", refused)
+			if refusals != 1 {
+				t.Errorf("requested %d times", refusals)
 			}
 		})
 	}
-	_, client := start(t, githubtest.Options{Archived: true})
-	refused(t, client, wanted, "repository octo/hello is archived, and takes no release", "gh repo unarchive octo/hello")
 }
 
-// A run waits no longer than it may, says so while it waits, and that is counted once
-// however many requests wait.
-func TestPatience(t *testing.T) {
-	limit := githubtest.SecondaryLimit(0)
-	_, client, said := startSaying(t, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
-		if r.Method == http.MethodPost {
-			return limit
-		}
-		return nil
-	}})
+// An archived repository is recognized before anything is created.
+func TestArchived(t *testing.T) {
+	_, client := start(t, githubtest.Options{Archived: true})
+	checkRefused(t, client, wanted,
+		"repository octo/hello is archived and accepts no releases",
+		"gh repo unarchive octo/hello")
+}
+
+// A run waits no longer than it may, and says so while it waits.
+func TestWaitBudget(t *testing.T) {
+	_, client, said := startSaying(t, githubtest.Options{
+		Fault: always(githubtest.SecondaryLimit(0), func(r *http.Request) bool {
+			return r.Method == http.MethodPost
+		}),
+	})
+
 	_, err := client.Open(t.Context(), wanted)
-	var hint interface{ Hint() string }
-	if err == nil || !strings.Contains(err.Error(), "to wait for that takes ") || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "run again later") {
-		t.Errorf("%v", err)
+	checkError(t, err, "the next attempt is due in ")
+	if hint := hintOf(err); !strings.Contains(hint, "run again later") {
+		t.Errorf("hint %q", hint)
 	}
 	for _, want := range []string{
-		"waiting 1m", "(creating the draft release: a secondary rate limit); of the 30m0s that this run waits at most, ", "waiting 8m",
+		"creating the draft release: secondary rate limit; retrying in 1m",
+		"retrying in 8m",
+		"giving up after 30m of waiting (",
 	} {
 		if !strings.Contains(said(), want) {
 			t.Errorf("%q was not said:\n%s", want, said())
@@ -228,15 +370,15 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// An hour's requests that will not do are told beforehand.
+// If the requests that the token has left do not suffice, there is a notice.
 func TestFewRequestsLeft(t *testing.T) {
-	for limit, told := range map[int]bool{25: true, 5000: false} {
+	for limit, want := range map[int]bool{
+		25:   true,
+		5000: false,
+	} {
 		_, client := start(t, githubtest.Options{RateLimit: limit})
-		rel, err := client.Open(t.Context(), wanted)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Contains(strings.Join(rel.Notices, "\n"), "more requests of this token until"); got != told {
+		rel := open(t, client, wanted)
+		if got := strings.Contains(notices(rel), "requests left until"); got != want {
 			t.Errorf("%d requests an hour: %q", limit, rel.Notices)
 		}
 	}

@@ -27,13 +27,13 @@ func (e *hintError) Hint() string { return e.hint }
 // Advice returns what to do about the error.
 func (e *hintError) Advice() problem.Remedy { return problem.Advise(e.hint) }
 
-// A Refusal is GitHub's, or our own, "no": trying again changes nothing.
+// A Refusal is an error that another attempt does not change: GitHub or this package says no.
 type Refusal struct{ err error }
 
 func (e *Refusal) Error() string { return e.err.Error() }
 func (e *Refusal) Unwrap() error { return e.err }
 
-// A temporaryError passes by itself, or with another try.
+// A temporaryError is an error that disappears by itself, or with another attempt.
 type temporaryError struct{ err error }
 
 func (e *temporaryError) Error() string { return e.err.Error() }
@@ -50,20 +50,25 @@ func isGone(err error) bool {
 	return errors.As(err, &gone)
 }
 
-// A failure is an error that was explained: no request within the same one is tried again.
-type failure struct{ err error }
+// An explainedError is the error of a request that was given up and explained. A request that
+// contains this one is not retried.
+type explainedError struct{ err error }
 
-func (e *failure) Error() string { return e.err.Error() }
-func (e *failure) Unwrap() error { return e.err }
+func (e *explainedError) Error() string { return e.err.Error() }
+func (e *explainedError) Unwrap() error { return e.err }
 
-// explain adds what was being done, GitHub's request id, and the remedy where there is one.
+func isExplained(err error) bool {
+	var explained *explainedError
+	return errors.As(err, &explained)
+}
+
+// explain adds to err what was being done, GitHub's request id, and a hint if one is known.
 func explain(doing string, err error) error {
-	var explained *failure
-	if errors.As(err, &explained) {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	final := find(err) == nil
 	text := fmt.Errorf("%s: %w", doing, err)
+	if isExplained(err) {
+		return text
+	}
+
 	answer := response(err)
 	hint := connectionHint(err)
 	if answer != nil {
@@ -72,72 +77,139 @@ func explain(doing string, err error) error {
 		}
 		hint = answerHint(err)
 	}
-	var own *hintError
-	if hint != "" && !errors.As(err, &own) {
+
+	var hinted *hintError
+	if hint != "" && !errors.As(err, &hinted) {
 		text = &hintError{text, hint}
 	}
-	if answer != nil && final && answer.StatusCode >= 400 && answer.StatusCode < 500 {
+
+	if answer != nil && isClientError(answer.StatusCode) && retryableKind(err) == nil {
 		text = &Refusal{text}
 	}
-	return &failure{text}
+	return &explainedError{text}
 }
 
-// permissions is what a workflow needs.
-const permissions = "permissions: # in the workflow, at its top or in the job\n  contents: write"
+// isClientError reports whether an HTTP status says that the request is at fault.
+func isClientError(status int) bool { return status >= 400 && status < 500 }
 
-// An answer is known by its status and by a part of its text, in lower case. The first
-// row that fits counts.
-var answers = []struct {
-	code int
-	text string
-	hint string
+// permissionsHint is what a workflow needs to create releases.
+const permissionsHint = "permissions: # in the workflow, at its top or in the job\n  contents: write"
+
+// answerHints has a hint for each answer that is known. An answer is known by its status and
+// a part of its text in lower case. The first entry that matches counts.
+var answerHints = []struct {
+	status int
+	text   string
+	hint   string
 }{
-	{http.StatusUnauthorized, "", "the token is wrong or has expired; in a workflow: with: {token: '${{ github.token }}'}"},
-	{http.StatusForbidden, "not accessible by integration", permissions},
-	{http.StatusForbidden, "not accessible by personal access token", "give the token the repository permission \"Contents: Read and write\""},
-	{http.StatusForbidden, "saml", "authorize the token for the organization: Settings, Developer settings, Tokens, Configure SSO"},
-	{http.StatusForbidden, "archived", "gh repo unarchive; an archived repository takes no release"},
-	{http.StatusForbidden, "ip allow list", "add the runner's address to the organization's IP allow list, or use a runner inside"},
-	{http.StatusNotFound, "", "check GITHUB_REPOSITORY, GITHUB_API_URL, and that the token may see the repository"},
-	{http.StatusUnprocessableEntity, "used by an immutable release", "take a new tag: the name of an immutable release's tag cannot be used again, even when the release is deleted"},
-	{http.StatusUnprocessableEntity, "creations being restricted", "a tag ruleset lets nobody make this tag; push it as somebody who may, or change Settings, Rules"},
-	{http.StatusUnprocessableEntity, "repository rule", "a ruleset is against it: Settings, Rules"},
-	{http.StatusUnprocessableEntity, "immutable release", "an immutable release cannot be changed; take a new tag"},
-	{http.StatusUnprocessableEntity, "repository is empty", "git push origin HEAD"},
-	{http.StatusLocked, "", "the repository is locked; see Settings, or ask GitHub's support"},
-	{http.StatusUnavailableForLegalReasons, "", "GitHub has blocked the repository"},
+	{
+		status: http.StatusUnauthorized,
+		hint:   "the token is wrong or has expired; in a workflow: with: {token: '${{ github.token }}'}",
+	},
+	{
+		status: http.StatusForbidden,
+		text:   "not accessible by integration",
+		hint:   permissionsHint,
+	},
+	{
+		status: http.StatusForbidden,
+		text:   "not accessible by personal access token",
+		hint:   "give the token the repository permission \"Contents: Read and write\"",
+	},
+	{
+		status: http.StatusForbidden,
+		text:   "saml",
+		hint: "authorize the token for the organization: " +
+			"Settings, Developer settings, Tokens, Configure SSO",
+	},
+	{
+		status: http.StatusForbidden,
+		text:   "archived",
+		hint:   "gh repo unarchive; an archived repository accepts no releases",
+	},
+	{
+		status: http.StatusForbidden,
+		text:   "ip allow list",
+		hint: "add the runner's address to the organization's IP allow list, " +
+			"or use a runner inside its network",
+	},
+	{
+		status: http.StatusNotFound,
+		hint:   "check GITHUB_REPOSITORY, GITHUB_API_URL, and that the token may see the repository",
+	},
+	{
+		status: http.StatusUnprocessableEntity,
+		text:   "used by an immutable release",
+		hint: "use a new tag: the tag of an immutable release cannot be used again, " +
+			"even if the release is deleted",
+	},
+	{
+		status: http.StatusUnprocessableEntity,
+		text:   "creations being restricted",
+		hint: "a ruleset forbids creating this tag; " +
+			"push the tag as a user who may, or change Settings, Rules",
+	},
+	{
+		status: http.StatusUnprocessableEntity,
+		text:   "repository rule",
+		hint:   "a ruleset of the repository forbids it; see Settings, Rules",
+	},
+	{
+		status: http.StatusUnprocessableEntity,
+		text:   "immutable release",
+		hint:   "an immutable release cannot be changed; use a new tag",
+	},
+	{
+		status: http.StatusUnprocessableEntity,
+		text:   "repository is empty",
+		hint:   "git push origin HEAD",
+	},
+	{
+		status: http.StatusLocked,
+		hint:   "the repository is locked; see its Settings, or ask GitHub's support",
+	},
+	{
+		status: http.StatusUnavailableForLegalReasons,
+		hint:   "GitHub has blocked the repository",
+	},
 }
 
+// answerHint returns what to do about an answer of the API, or "" if that is not known.
 func answerHint(err error) string {
-	code, text := status(err), strings.ToLower(err.Error())
-	for _, a := range answers {
-		if a.code == code && strings.Contains(text, a.text) {
+	code := status(err)
+	text := strings.ToLower(err.Error())
+	for _, a := range answerHints {
+		if a.status == code && strings.Contains(text, a.text) {
 			return a.hint
 		}
 	}
 	return ""
 }
 
-// connectionHint is what to do where no answer came.
+// connectionHint returns what to do if there was no answer of the API, or "" if that is not
+// known.
 func connectionHint(err error) string {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "check GITHUB_API_URL: there is no host " + dns.Name
 	case isCertificate(err):
-		return "check GITHUB_API_URL; a server of your own needs its certificate among the runner's: export SSL_CERT_FILE=..."
-	case isPage(err):
-		return "check GITHUB_API_URL: a page for people answered; on GitHub Enterprise Server it ends in /api/v3"
+		return "check GITHUB_API_URL; if you run the server yourself, " +
+			"the runner must trust its certificate: export SSL_CERT_FILE=..."
+	case isHTML(err):
+		return "check GITHUB_API_URL: the answer is a web page; " +
+			"on GitHub Enterprise Server it ends in /api/v3"
 	}
 	return ""
 }
 
-// codeOf reports whether a 422 gives the code for the field as a reason.
-func codeOf(err error, code, field string) bool {
+// hasErrorCode reports whether err is a 422 that gives code as a reason for field.
+func hasErrorCode(err error, code, field string) bool {
 	var answer *github.ErrorResponse
 	if !errors.As(err, &answer) {
 		return false
 	}
+
 	for _, e := range answer.Errors {
 		if e.Code == code && e.Field == field {
 			return true

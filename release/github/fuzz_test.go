@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -16,60 +17,83 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// FuzzAnswers falsifies one answer of a whole run, in any way. Whatever is answered, the run
-// ends, and what it says of the release in the end is so.
+// FuzzAnswers falsifies one answer of a whole run. Whatever the answer is, the run must end,
+// and what it then says about the release must be true.
 func FuzzAnswers(f *testing.F) {
 	for request := range uint8(24) {
-		for kind := range uint8(len(falsehoods)) {
+		for kind := range uint8(len(falsifiers)) {
 			f.Add(request, kind, uint64(request)*7+uint64(kind), false, "null")
 		}
 	}
+
+	const publication = 18 // the request that publishes
 	for seed := range uint64(10) {
-		f.Add(uint8(18), uint8(falsifyStatus), seed, false, "") // the answer to the publication
+		f.Add(uint8(publication), uint8(falsifyStatus), seed, false, "")
 	}
-	for _, text := range []string{"", "[]", "[null]", "{}", "<html>", `"`, `{"id":1}`, `{"message":"no"}`, `{"id":1,"tag_name":"v1.0.0","draft":false}`} {
-		f.Add(uint8(18), uint8(falsifyBody), uint64(1), true, text)
-		f.Add(uint8(18), uint8(falsifyBody), uint64(1), false, text)
+	for _, text := range []string{
+		"",
+		"[]",
+		"[null]",
+		"{}",
+		"<html>",
+		`"`,
+		`{"id":1}`,
+		`{"message":"no"}`,
+		`{"id":1,"tag_name":"v1.0.0","draft":false}`,
+	} {
+		f.Add(uint8(publication), uint8(falsifyBody), uint64(1), true, text)
+		f.Add(uint8(publication), uint8(falsifyBody), uint64(1), false, text)
 	}
-	f.Fuzz(func(t *testing.T, request, kind uint8, seed uint64, undone bool, text string) {
+
+	f.Fuzz(func(t *testing.T, request, kind uint8, seed uint64, notDone bool, text string) {
 		t.Parallel()
-		draw := rand.New(rand.NewPCG(seed, uint64(kind)))
-		falsify := falsehoods[int(kind)%len(falsehoods)]
-		at := 1 + int(request)%40
-		fault := &githubtest.Fault{Alter: func(a *githubtest.Answer) { falsify(a, draw, text) }}
-		if undone {
-			fault = &githubtest.Fault{Status: statuses[draw.IntN(len(statuses))], Body: text}
+		random := rand.New(rand.NewPCG(seed, uint64(kind)))
+		number := 1 + int(request)%40
+
+		falsify := falsifiers[int(kind)%len(falsifiers)]
+		fault := &githubtest.Fault{
+			Alter: func(a *githubtest.Answer) { falsify(a, random, text) },
 		}
-		gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head},
-			Fault: func(n int, _ *http.Request) *githubtest.Fault {
-				if n == at {
-					return fault
-				}
-				return nil
-			}})
+		if notDone {
+			fault = &githubtest.Fault{
+				Status: randomOf(random, statuses),
+				Body:   text,
+			}
+		}
+
+		gh := newServer(githubtest.Options{Fault: func(n int, _ *http.Request) *githubtest.Fault {
+			if n == number {
+				return fault
+			}
+			return nil
+		}})
 		srv := httptest.NewServer(gh)
 		defer srv.Close()
-		client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: 50 * time.Microsecond})
-		if err != nil {
-			t.Fatal(err)
-		}
-		judge(t, gh, client, at)
+		o := options(srv.URL)
+		o.Second = 50 * time.Microsecond
+		checkRun(t, gh, newClient(t, o), number)
 	})
 }
 
-// judge releases, downloads what is released, and compares what is said with what is.
-func judge(t *testing.T, gh *githubtest.Server, client *github.Client, at int) {
+func randomOf[T any](random *rand.Rand, values []T) T { return values[random.IntN(len(values))] }
+
+// checkRun makes a release, downloads it, and compares what the client says about it with what
+// is on the server. The answer to the request number falsified was not true.
+func checkRun(t *testing.T, gh *githubtest.Server, client *github.Client, falsified int) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	rel, err := runWhole(ctx, client)
-	said, first, last := github.Draft, github.Draft, 0
+
+	rel, err := releaseAndCheck(ctx, client)
+	first := github.Draft // what the client says after the run
+	said := github.Draft  // and what it says in the end
+	lastRequest := 0
 	if rel != nil {
 		first = rel.State()
 		if err != nil {
-			_ = rel.Refresh(ctx) // as a run does that fell short; State says what came of it
+			_ = rel.Refresh(ctx) // as a run does that failed; the state says what was found
 		}
 		said = rel.State()
-		last = len(gh.Requests())
+		lastRequest = len(gh.Requests())
 	}
 	if ctx.Err() != nil {
 		t.Errorf("it did not end: %v", err)
@@ -83,38 +107,40 @@ func judge(t *testing.T, gh *githubtest.Server, client *github.Client, at int) {
 		t.Errorf("%d public releases", len(public))
 	}
 	for _, seen := range gh.History() {
-		for _, file := range files {
-			if a, ok := seen.Release.Asset(file.Name); !ok || a.State != "uploaded" || a.Digest != "sha256:"+file.SHA256 {
-				t.Errorf("public with %s: %v, %s, %s", file.Name, ok, a.State, a.Digest)
-			}
-		}
+		checkFiles(t, seen.Release, files)
 	}
+
 	switch {
 	case err == nil && (len(public) != 1 || said != github.Public):
 		t.Errorf("a success, state %s, with %d public releases", said, len(public))
-	case len(public) > 0 && slices.ContainsFunc([]github.State{first, said}, isNotPublic):
+
+	case len(public) > 0 && (saysNotPublished(first) || saysNotPublished(said)):
 		t.Errorf("it is public, and was said to be %s, then %s: %v", first, said, err)
-	case len(public) == 0 && said == github.Public && at != last: // where the last answer lies, nobody can know
+
+	case len(public) == 0 && said == github.Public && falsified != lastRequest:
+		// If the last answer is false, the client cannot know.
 		t.Errorf("it is not public, and was said to be: %v", err)
 	}
 
-	download(t, client)
+	checkDownloads(t, client)
 	if n := len(gh.Requests()); n > 250 {
 		t.Errorf("%d requests", n)
 	}
 }
 
-// isNotPublic reports whether a run that ends so says that nothing was published.
-func isNotPublic(s github.State) bool { return s == github.Draft || s == github.Gone }
+// saysNotPublished reports whether a run that ends in the state says that nothing was
+// published.
+func saysNotPublished(s github.State) bool { return s == github.Draft || s == github.Gone }
 
-// runWhole does what a run does.
-func runWhole(ctx context.Context, client *github.Client) (*github.Release, error) {
+// releaseAndCheck makes a release with generated notes, and checks it before it publishes it.
+func releaseAndCheck(ctx context.Context, client *github.Client) (*github.Release, error) {
 	want := wanted
-	want.Notes = "" // generated
+	want.Notes = ""
 	rel, err := client.Open(ctx, want)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, f := range files {
 		if _, err := rel.Attach(ctx, f); err != nil {
 			return rel, err
@@ -129,40 +155,29 @@ func runWhole(ctx context.Context, client *github.Client) (*github.Release, erro
 	return rel, rel.Publish(ctx, files, true)
 }
 
-// download does what verify does. A file is what it should be, or an error.
-func download(t *testing.T, client *github.Client) {
+// checkDownloads downloads the files of the release, if there is one. A download must either
+// be the file or an error.
+func checkDownloads(t *testing.T, client *github.Client) {
 	rel, err := client.Find(t.Context(), "v1.0.0")
 	if err != nil {
 		return
 	}
+
 	f := tempFile(t)
 	for _, name := range rel.Names() {
+		sum, err := rel.Download(t.Context(), name, f)
+		if err != nil {
+			continue
+		}
 		i := slices.IndexFunc(files, func(a github.Asset) bool { return a.Name == name })
-		if sum, err := rel.Download(t.Context(), name, f); err == nil && i >= 0 && sum != files[i].SHA256 {
+		if i >= 0 && sum != files[i].SHA256 {
 			t.Errorf("%s was downloaded with SHA-256 %s", name, sum)
 		}
 	}
 }
 
-// falsehoods are ways to falsify an answer.
-var falsehoods = []func(a *githubtest.Answer, draw *rand.Rand, text string){
-	falsifyStatus: func(a *githubtest.Answer, draw *rand.Rand, _ string) { a.Status = statuses[draw.IntN(len(statuses))] },
-	falsifyBody:   func(a *githubtest.Answer, _ *rand.Rand, text string) { a.Body = []byte(text) },
-	falsifyBoth: func(a *githubtest.Answer, draw *rand.Rand, text string) {
-		a.Status, a.Body = statuses[draw.IntN(len(statuses))], []byte(text)
-	},
-	falsifyEnd:    func(a *githubtest.Answer, draw *rand.Rand, _ string) { a.Body = a.Body[:draw.IntN(len(a.Body)+1)] },
-	falsifyHeader: falsifyOneHeader,
-	falsifyByte: func(a *githubtest.Answer, draw *rand.Rand, text string) {
-		if len(a.Body) > 0 {
-			at := draw.IntN(len(a.Body))
-			a.Body = slices.Concat(a.Body[:at], []byte(text[:min(1, len(text))]), a.Body[at+1:])
-		}
-	},
-	falsifyValue:   func(a *githubtest.Answer, draw *rand.Rand, text string) { falsifyJSON(a, draw, text, replaceValue) },
-	falsifyMissing: func(a *githubtest.Answer, draw *rand.Rand, text string) { falsifyJSON(a, draw, text, removeValue) },
-	falsifyList:    func(a *githubtest.Answer, draw *rand.Rand, text string) { falsifyJSON(a, draw, text, repeatValue) },
-}
+// A falsifier falsifies an answer, at random, with a text.
+type falsifier func(a *githubtest.Answer, random *rand.Rand, text string)
 
 const (
 	falsifyStatus = iota
@@ -176,113 +191,230 @@ const (
 	falsifyList
 )
 
-var statuses = []int{200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 408, 409, 410, 422, 423, 429, 451, 500, 502, 503, 504, 599}
+var falsifiers = []falsifier{
+	falsifyStatus: func(a *githubtest.Answer, random *rand.Rand, _ string) {
+		a.Status = randomOf(random, statuses)
+	},
+	falsifyBody: func(a *githubtest.Answer, _ *rand.Rand, text string) {
+		a.Body = []byte(text)
+	},
+	falsifyBoth: func(a *githubtest.Answer, random *rand.Rand, text string) {
+		a.Status = randomOf(random, statuses)
+		a.Body = []byte(text)
+	},
+	falsifyEnd: func(a *githubtest.Answer, random *rand.Rand, _ string) {
+		a.Body = a.Body[:random.IntN(len(a.Body)+1)]
+	},
+	falsifyHeader: falsifyOneHeader,
+	falsifyByte: func(a *githubtest.Answer, random *rand.Rand, text string) {
+		if len(a.Body) == 0 {
+			return
+		}
+		i := random.IntN(len(a.Body))
+		replacement := []byte(text[:min(1, len(text))])
+		a.Body = slices.Concat(a.Body[:i], replacement, a.Body[i+1:])
+	},
+	falsifyValue: func(a *githubtest.Answer, random *rand.Rand, text string) {
+		falsifyJSON(a, random, text, replaceValue)
+	},
+	falsifyMissing: func(a *githubtest.Answer, random *rand.Rand, text string) {
+		falsifyJSON(a, random, text, removeValue)
+	},
+	falsifyList: func(a *githubtest.Answer, random *rand.Rand, text string) {
+		falsifyJSON(a, random, text, repeatValue)
+	},
+}
 
-func falsifyOneHeader(a *githubtest.Answer, draw *rand.Rand, text string) {
-	values := []string{"", "0", "1", "2", "-1", "3600", "99999999999999999999", "4611686018427387904", text,
-		`<http://127.0.0.1:1/x?page=2>; rel="next"`, `<?page=1>; rel="next"`, `<?page=x>; rel="next"`, `<?page=-5>; rel="next"`, "/", "http://127.0.0.1:1/", "gzip", "text/html"}
-	names := []string{"Link", "Retry-After", "Location", "X-RateLimit-Remaining", "X-RateLimit-Limit", "X-RateLimit-Reset", "Content-Type",
-		"Content-Encoding", "X-GitHub-Request-Id", "ETag", "X-GitHub-OTP", "Deprecation", "Sunset"}
-	a.Header.Set(names[draw.IntN(len(names))], values[draw.IntN(len(values))])
-	if draw.IntN(2) == 0 {
-		a.Status = statuses[draw.IntN(len(statuses))]
+var statuses = []int{
+	200, 201, 202, 204, 206,
+	301, 302, 303, 304, 307, 308,
+	400, 401, 403, 404, 408, 409, 410, 422, 423, 429, 451,
+	500, 502, 503, 504, 599,
+}
+
+// falsifyOneHeader sets a header of the answer, and sometimes its status.
+func falsifyOneHeader(a *githubtest.Answer, random *rand.Rand, text string) {
+	names := []string{
+		"Link",
+		"Retry-After",
+		"Location",
+		"X-RateLimit-Remaining",
+		"X-RateLimit-Limit",
+		"X-RateLimit-Reset",
+		"Content-Type",
+		"Content-Encoding",
+		"X-GitHub-Request-Id",
+		"ETag",
+		"X-GitHub-OTP",
+		"Deprecation",
+		"Sunset",
+	}
+	values := []string{
+		"",
+		"0",
+		"1",
+		"2",
+		"-1",
+		"3600",
+		"99999999999999999999",
+		"4611686018427387904",
+		text,
+		`<http://127.0.0.1:1/x?page=2>; rel="next"`,
+		`<?page=1>; rel="next"`,
+		`<?page=x>; rel="next"`,
+		`<?page=-5>; rel="next"`,
+		"/",
+		"http://127.0.0.1:1/",
+		"gzip",
+		"text/html",
+	}
+	a.Header.Set(randomOf(random, names), randomOf(random, values))
+
+	if random.IntN(2) == 0 {
+		a.Status = randomOf(random, statuses)
 	}
 }
 
-// falsifyJSON changes one value of the answer, wherever it is. Two times out of three it is
-// one of those that this program reads.
-func falsifyJSON(a *githubtest.Answer, draw *rand.Rand, text string, change func(parent any, key any, draw *rand.Rand, text string)) {
+// A location is where a value is in a JSON document: its parent is an object or an array, and
+// its key a name or an index.
+type location struct{ parent, key any }
+
+func (l location) get() any {
+	switch parent := l.parent.(type) {
+	case map[string]any:
+		return parent[l.key.(string)]
+	case []any:
+		return parent[l.key.(int)]
+	}
+	return nil
+}
+
+func (l location) set(v any) {
+	switch parent := l.parent.(type) {
+	case map[string]any:
+		parent[l.key.(string)] = v
+	case []any:
+		parent[l.key.(int)] = v
+	}
+}
+
+// falsifyJSON changes one value anywhere in the answer. Two times out of three it is one that
+// this program reads.
+func falsifyJSON(
+	a *githubtest.Answer, random *rand.Rand, text string,
+	change func(l location, random *rand.Rand, text string),
+) {
 	var root any
 	if json.Unmarshal(a.Body, &root) != nil {
 		return
 	}
-	type place struct{ parent, key any }
-	var all, read []place
-	var walk func(v any)
-	visit := func(parent, key, v any) {
-		all = append(all, place{parent, key})
-		if name, ok := key.(string); ok && slices.Contains(readFields, name) {
-			read = append(read, place{parent, key})
-		}
-		walk(v)
-	}
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for _, key := range sortedKeys(v) {
-				visit(v, key, v[key])
-			}
-		case []any:
-			for i := range v {
-				visit(v, i, v[i])
-			}
-		}
-	}
-	answer := []any{root}
-	walk(answer)
-	if len(read) > 0 && draw.IntN(3) > 0 {
+	document := []any{root} // in a list, so that the root has a location too
+
+	all := locations(document)
+	read := slices.DeleteFunc(slices.Clone(all), func(l location) bool {
+		name, ok := l.key.(string)
+		return !ok || !slices.Contains(readFields, name)
+	})
+	if len(read) > 0 && random.IntN(3) > 0 {
 		all = read
 	}
-	at := all[draw.IntN(len(all))]
-	change(at.parent, at.key, draw, text)
+	change(randomOf(random, all), random, text)
+
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(answer[0]); err == nil {
+	if err := encoder.Encode(document[0]); err == nil {
 		a.Body = b.Bytes()
 	}
 }
 
-var readFields = []string{"id", "tag_name", "target_commitish", "draft", "immutable", "assets", "upload_url", "html_url", "name", "body", "state", "size", "digest",
-	"sha", "full_name", "archived", "disabled", "browser_download_url", "created_at"}
-
-func sortedKeys(m map[string]any) (keys []string) {
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-func setValue(parent, key, v any) {
-	switch parent := parent.(type) {
+// locations returns the locations of all values within v.
+func locations(v any) (all []location) {
+	switch v := v.(type) {
 	case map[string]any:
-		parent[key.(string)] = v
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			all = append(all, location{v, key})
+			all = append(all, locations(v[key])...)
+		}
 	case []any:
-		parent[key.(int)] = v
+		for i := range v {
+			all = append(all, location{v, i})
+			all = append(all, locations(v[i])...)
+		}
 	}
+	return all
 }
 
-func valueOf(parent, key any) any {
-	if m, ok := parent.(map[string]any); ok {
-		return m[key.(string)]
-	}
-	return parent.([]any)[key.(int)]
+// readFields are the names of the values that this program reads.
+var readFields = []string{
+	"id",
+	"tag_name",
+	"target_commitish",
+	"draft",
+	"immutable",
+	"assets",
+	"upload_url",
+	"html_url",
+	"name",
+	"body",
+	"state",
+	"size",
+	"digest",
+	"sha",
+	"full_name",
+	"archived",
+	"disabled",
+	"browser_download_url",
+	"created_at",
 }
 
-func replaceValue(parent, key any, draw *rand.Rand, text string) {
-	values := []any{nil, true, false, 0, -1, 1, 2, 1.5, 1e99, text, "", "v1.0.0", "v9.9.9", "uploaded", "starter", []any{}, []any{nil}, map[string]any{}, fmt.Sprint(valueOf(parent, key))}
-	setValue(parent, key, values[draw.IntN(len(values))])
+// replaceValue replaces a value by one that may have another type.
+func replaceValue(l location, random *rand.Rand, text string) {
+	l.set(randomOf(random, []any{
+		nil,
+		true,
+		false,
+		0,
+		-1,
+		1,
+		2,
+		1.5,
+		1e99,
+		text,
+		"",
+		"v1.0.0",
+		"v9.9.9",
+		"uploaded",
+		"starter",
+		[]any{},
+		[]any{nil},
+		map[string]any{},
+		fmt.Sprint(l.get()),
+	}))
 }
 
-func removeValue(parent, key any, _ *rand.Rand, _ string) {
-	if m, ok := parent.(map[string]any); ok {
-		delete(m, key.(string))
+// removeValue removes a value, or sets it to null in a list.
+func removeValue(l location, _ *rand.Rand, _ string) {
+	if object, ok := l.parent.(map[string]any); ok {
+		delete(object, l.key.(string))
 		return
 	}
-	setValue(parent, key, nil)
+	l.set(nil)
 }
 
-// repeatValue makes a list of a value, or a longer list of a list.
-func repeatValue(parent, key any, draw *rand.Rand, _ string) {
-	v := valueOf(parent, key)
-	list, ok := v.([]any)
+// repeatValue replaces a list by a longer one, and any other value by a list of it.
+func repeatValue(l location, random *rand.Rand, _ string) {
+	list, ok := l.get().([]any)
 	if !ok {
-		setValue(parent, key, []any{v})
+		l.set([]any{l.get()})
 		return
 	}
+
 	if len(list) > 0 {
-		list = append(list, list[draw.IntN(len(list))])
+		list = append(list, randomOf(random, list))
 	}
-	setValue(parent, key, append(list, nil)[:len(list)+draw.IntN(2)])
+	if random.IntN(2) == 1 {
+		list = append(list, nil)
+	}
+	l.set(list)
 }

@@ -3,7 +3,6 @@ package github_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,63 +19,105 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// failing returns a function for Options.Fault: the first n requests that match fail so.
-func failing(n int, fault *githubtest.Fault, match func(*http.Request) bool) (func(int, *http.Request) *githubtest.Fault, *int) {
-	count := new(int)
-	return func(_ int, r *http.Request) *githubtest.Fault {
-		if *count < n && match(r) {
-			*count++
-			return fault
-		}
-		return nil
-	}, count
+// secondaryLimit returns the answer of a secondary rate limit with additional headers, given
+// as names and values.
+func secondaryLimit(headers ...string) *githubtest.Fault {
+	fault := githubtest.SecondaryLimit(0)
+	for i := 0; i < len(headers); i += 2 {
+		fault.Header.Set(headers[i], headers[i+1])
+	}
+	return fault
 }
 
-func isCreate(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/releases")
-}
-
-// How long is waited for what. Time passes in a bubble, where only waiting takes any.
+// The client waits as long as the answers say, and no longer. Time passes in a bubble of
+// testing/synctest, in which only waiting takes time.
 func TestWaits(t *testing.T) {
-	secondary := func(header ...string) *githubtest.Fault {
-		f := githubtest.SecondaryLimit(0)
-		for i := 0; i < len(header); i += 2 {
-			f.Header.Set(header[i], header[i+1])
-		}
-		return f
-	}
-	primary := func(in time.Duration) *githubtest.Fault { return githubtest.PrimaryLimit(time.Now().Add(in)) }
-	status := func(code int, header http.Header) *githubtest.Fault {
-		return &githubtest.Fault{Status: code, Header: header}
-	}
-	in := func(d time.Duration) string { return fmt.Sprint(time.Now().Add(d).Unix()) }
-
-	for name, test := range map[string]struct {
-		fault    func() *githubtest.Fault // made in the bubble: some name a time
-		times    int
-		from, to float64 // the wait, in seconds
+	for _, test := range []struct {
+		name  string
+		fault func() *githubtest.Fault // called in the bubble, because some answers name a time
+		times int
+		from  float64 // the least wait, in seconds
+		to    float64 // the longest wait, in seconds
 	}{
-		"Retry-After": {func() *githubtest.Fault { return secondary("Retry-After", "40") }, 1, 40, 41},
-		"Retry-After, and no requests left for most of an hour": {func() *githubtest.Fault {
-			return secondary("Retry-After", "40", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", in(50*time.Minute))
-		}, 1, 40, 41},
-		"without Retry-After":     {func() *githubtest.Fault { return secondary() }, 1, 60, 61},
-		"without, twice":          {func() *githubtest.Fault { return secondary() }, 2, 180, 182},
-		"the hour's are used up":  {func() *githubtest.Fault { return primary(100 * time.Second) }, 1, 101, 103},
-		"the hour is over, twice": {func() *githubtest.Fault { return primary(-600 * time.Second) }, 2, 62, 64},
-		"503, Retry-After":        {func() *githubtest.Fault { return status(503, http.Header{"Retry-After": {"30"}}) }, 1, 30, 30},
-		"502, three times":        {func() *githubtest.Fault { return status(502, nil) }, 3, 7, 10.5},
+		{
+			name:  "Retry-After",
+			fault: func() *githubtest.Fault { return secondaryLimit("Retry-After", "40") },
+			times: 1,
+			from:  40,
+			to:    41,
+		},
+		{
+			name: "Retry-After, and no requests left for most of an hour",
+			fault: func() *githubtest.Fault {
+				reset := time.Now().Add(50 * time.Minute)
+				return secondaryLimit(
+					"Retry-After", "40",
+					"X-RateLimit-Remaining", "0",
+					"X-RateLimit-Reset", fmt.Sprint(reset.Unix()),
+				)
+			},
+			times: 1,
+			from:  40,
+			to:    41,
+		},
+		{
+			name:  "without Retry-After",
+			fault: func() *githubtest.Fault { return secondaryLimit() },
+			times: 1,
+			from:  60,
+			to:    61,
+		},
+		{
+			name:  "without Retry-After, twice",
+			fault: func() *githubtest.Fault { return secondaryLimit() },
+			times: 2,
+			from:  180,
+			to:    182,
+		},
+		{
+			name: "no requests left in this hour",
+			fault: func() *githubtest.Fault {
+				return githubtest.PrimaryLimit(time.Now().Add(100 * time.Second))
+			},
+			times: 1,
+			from:  101,
+			to:    103,
+		},
+		{
+			name: "no requests left although the hour is over, twice",
+			fault: func() *githubtest.Fault {
+				return githubtest.PrimaryLimit(time.Now().Add(-600 * time.Second))
+			},
+			times: 2,
+			from:  62,
+			to:    64,
+		},
+		{
+			name: "503 with Retry-After",
+			fault: func() *githubtest.Fault {
+				return &githubtest.Fault{Status: 503, Header: http.Header{"Retry-After": {"30"}}}
+			},
+			times: 1,
+			from:  30,
+			to:    30,
+		},
+		{
+			name:  "502, three times",
+			fault: func() *githubtest.Fault { return &githubtest.Fault{Status: 502} },
+			times: 3,
+			from:  7,
+			to:    10.5,
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fault, count := failing(test.times, test.fault(), isCreate)
 				client := startInBubble(t, githubtest.Options{Fault: fault})
 
-				began := time.Now()
-				if _, err := client.Open(t.Context(), wanted); err != nil {
-					t.Fatal(err)
-				}
-				if took := time.Since(began).Seconds(); took < test.from || took > test.to || *count != test.times {
+				start := time.Now()
+				open(t, client, wanted)
+				took := time.Since(start).Seconds()
+				if took < test.from || took > test.to || *count != test.times {
 					t.Errorf("took %.3f s, expected %g to %g; %d faults", took, test.from, test.to, *count)
 				}
 			})
@@ -84,16 +125,17 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// startInBubble returns a client whose seconds are seconds, of a fake GitHub in the same
-// bubble of testing/synctest: there is no network between them, for which a bubble does not
-// wait.
+// startInBubble returns a client of a fake GitHub that both run in a bubble of
+// testing/synctest. There is no network between them, because a bubble does not wait for the
+// network. The seconds of the client are seconds of the bubble.
 func startInBubble(t *testing.T, opts githubtest.Options) *github.Client {
 	t.Helper()
-	opts.Token = "t"
-	opts.Tags = map[string]string{"v1.0.0": githubtest.Head}
 
-	pipes := pipeListener{make(chan net.Conn), make(chan struct{})}
-	server := &http.Server{Handler: githubtest.New(opts)}
+	pipes := pipeListener{
+		connections: make(chan net.Conn),
+		closed:      make(chan struct{}),
+	}
+	server := &http.Server{Handler: newServer(opts)}
 	go func() { _ = server.Serve(pipes) }() // until it is closed
 	transport := &http.Transport{DialContext: pipes.dial}
 	t.Cleanup(func() {
@@ -101,11 +143,10 @@ func startInBubble(t *testing.T, opts githubtest.Options) *github.Client {
 		_ = server.Close()
 	})
 
-	client, err := github.NewClient(github.Options{APIURL: "http://github.test", Repository: "octo/hello", Token: "t", Transport: transport})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	o := options("http://github.test")
+	o.Second = time.Second
+	o.Transport = transport
+	return newClient(t, o)
 }
 
 // A pipeListener hands one end of a pipe to a server for each connection that is dialed.
@@ -133,153 +174,177 @@ func (l pipeListener) Accept() (net.Conn, error) {
 	}
 }
 
-func (l pipeListener) Close() error   { close(l.closed); return nil }
+func (l pipeListener) Close() error {
+	close(l.closed)
+	return nil
+}
+
 func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// Five uploads that meet a limit at once wait as long as one.
+// If five uploads meet a rate limit at the same time, they wait at the same time.
 func TestLimitIsWaitedForOnce(t *testing.T) {
-	seen := map[string]bool{}
+	limited := map[string]bool{}
 	_, client, said := startSaying(t, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
-		if r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "name=") && !seen[r.URL.RawQuery] {
-			seen[r.URL.RawQuery] = true
-			return githubtest.SecondaryLimit(0)
+		if !isUploadOf("")(r) || limited[r.URL.RawQuery] {
+			return nil
 		}
-		return nil
+		limited[r.URL.RawQuery] = true
+		return githubtest.SecondaryLimit(0)
 	}})
-	want, all := six()
-	if err := runSix(t.Context(), client, all, want); err != nil {
+
+	want, all := sixTargets()
+	if err := releaseSix(t.Context(), client, all, want); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(said(), "waiting 2m") || !strings.Contains(said(), "waiting 1m") {
+	if strings.Contains(said(), "retrying in 2m") || !strings.Contains(said(), "retrying in 1m") {
 		t.Errorf("said:\n%s", said())
 	}
 }
 
-// A limit at the last request, for longer than a request may take, is waited for too.
-func TestLimitAtThePublication(t *testing.T) {
-	fault, count := failing(3, githubtest.SecondaryLimit(0), func(r *http.Request) bool { return r.Method == http.MethodPatch })
+// A rate limit is also waited for at the request that publishes, even if that takes longer
+// than a request may take.
+func TestLimitAtPublication(t *testing.T) {
+	fault, count := failing(3, githubtest.SecondaryLimit(0), isPublication)
 	gh, client := start(t, githubtest.Options{Fault: fault})
-	if err := release(t, client); err != nil || *count != 3 {
-		t.Fatalf("%d, %v", *count, err)
+
+	err := release(t, client)
+	if err != nil || *count != 3 {
+		t.Fatalf("%d limits, %v", *count, err)
 	}
-	whole(t, gh)
+	checkComplete(t, gh)
 }
 
-// A file that is gone, or not what it was, is no trouble of the network.
-func TestLocalTroubles(t *testing.T) {
+// A local file that is missing or has changed is not a network error, and is not tried again.
+func TestLocalFileErrors(t *testing.T) {
 	gh, client := start(t, githubtest.Options{})
-	rel, err := client.Open(t.Context(), wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rel := open(t, client, wanted)
+
 	for name, test := range map[string]struct {
 		open func() (io.ReadSeekCloser, error)
 		want string
 	}{
-		"gone":  {func() (io.ReadSeekCloser, error) { return os.Open("/no/such/file") }, "no such file"},
-		"short": {func() (io.ReadSeekCloser, error) { return nopCloser{bytes.NewReader([]byte("short"))}, nil }, "a.tar.gz has 5 bytes now, and had 5000 when it was packed"},
+		"missing": {
+			open: func() (io.ReadSeekCloser, error) { return os.Open("/no/such/file") },
+			want: "no such file",
+		},
+		"too short": {
+			open: func() (io.ReadSeekCloser, error) { return nopCloser{strings.NewReader("short")}, nil },
+			want: "a.tar.gz has 5 bytes, but had 5000 when it was packed",
+		},
 	} {
 		opened := 0
-		_, err := rel.Attach(t.Context(), github.Asset{Name: "a.tar.gz", Size: 5000, SHA256: strings.Repeat("0", 64), Open: func() (io.ReadSeekCloser, error) {
-			opened++
-			return test.open()
-		}})
-		if opened != 1 || err == nil || !strings.Contains(err.Error(), test.want) {
+		_, err := rel.Attach(t.Context(), github.Asset{
+			Name:   "a.tar.gz",
+			Size:   5000,
+			SHA256: strings.Repeat("0", 64),
+			Open: func() (io.ReadSeekCloser, error) {
+				opened++
+				return test.open()
+			},
+		})
+		if opened != 1 || !errorContains(err, test.want) {
 			t.Errorf("%s: opened %d times, %v", name, opened, err)
 		}
 	}
-	if len(gh.Releases()) != 1 || !gh.Releases()[0].Draft {
-		t.Errorf("%+v", gh.Releases())
+
+	all := gh.Releases()
+	if len(all) != 1 || !all[0].Draft {
+		t.Errorf("%+v", all)
 	}
 }
 
-// An answer that says yes and has nothing in it is asked for again, whatever was asked.
+// A successful answer without content is requested again, whatever the request was.
 func TestEmptyAnswers(t *testing.T) {
-	want, all := six()
-	want.Notes, want.Footer = "", "" // GitHub generates them
+	want, all := sixTargets()
+	want.Notes = "" // GitHub generates them
+	want.Footer = ""
 	gh, client := start(t, githubtest.Options{})
-	if err := runSix(t.Context(), client, all, want); err != nil {
+	if err := releaseSix(t.Context(), client, all, want); err != nil {
 		t.Fatal(err)
 	}
+	requests := gh.Requests()
 
-	log := gh.Requests()
 	for _, body := range []string{`{}`, `null`, `[null]`, `[{}]`, ` `} {
-		for number := range log {
+		for i, request := range requests {
 			gh, client := start(t, githubtest.Options{Fault: func(n int, _ *http.Request) *githubtest.Fault {
-				if n != number+1 {
+				if n != i+1 {
 					return nil
 				}
 				return &githubtest.Fault{Status: 200, Body: body}
 			}})
-			if err := runSix(t.Context(), client, all, want); err != nil {
-				t.Errorf("%s for %s %s: %v", body, log[number].Method, log[number].Path, err)
+
+			if err := releaseSix(t.Context(), client, all, want); err != nil {
+				t.Errorf("%s for %s %s: %v", body, request.Method, request.Path, err)
 			}
-			if rels := gh.Releases(); len(rels) != 1 || rels[0].Draft || len(rels[0].Assets) != len(all) || rels[0].Body == "" {
-				t.Errorf("%s for %s %s: %d releases", body, log[number].Method, log[number].Path, len(rels))
+			rels := gh.Releases()
+			if len(rels) != 1 || rels[0].Draft || len(rels[0].Assets) != len(all) || rels[0].Body == "" {
+				t.Errorf("%s for %s %s: %d releases", body, request.Method, request.Path, len(rels))
 			}
 		}
 	}
 }
 
-// The token goes to the API and its uploads, wherever an answer points.
-func TestTokenGoesNowhereElse(t *testing.T) {
+// If an answer redirects to another host, the token is not sent there.
+func TestRedirectsGetNoToken(t *testing.T) {
 	var mu sync.Mutex
-	var got []string
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var received []string
+	otherHost := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
-		got = append(got, r.Method+" "+r.Header.Get("Authorization"))
+		received = append(received, r.Method+" "+r.Header.Get("Authorization"))
 		w.WriteHeader(http.StatusNotFound)
 	}))
-	defer other.Close()
-	elsewhere := strings.Replace(other.URL, "127.0.0.1", "localhost", 1)
+	defer otherHost.Close()
+	redirect := strings.Replace(otherHost.URL, "127.0.0.1", "localhost", 1) + "/x"
+
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
 		for _, code := range []int{301, 302, 307, 308} {
-			gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
+			gh := newServer(githubtest.Options{})
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == method {
-					w.Header().Set("Location", elsewhere+"/x")
+					w.Header().Set("Location", redirect)
 					w.WriteHeader(code)
 					return
 				}
 				gh.ServeHTTP(w, r)
 			}))
-			client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Microsecond})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := release(t, client); err == nil {
+
+			o := options(srv.URL)
+			o.Second = time.Microsecond
+			if err := release(t, newClient(t, o)); err == nil {
 				t.Errorf("%s %d: released", method, code)
 			}
 			srv.Close()
 		}
 	}
-	for _, r := range got {
+
+	for _, r := range received {
 		if strings.Contains(r, "Bearer") {
-			t.Errorf("the token went elsewhere: %s", r)
+			t.Errorf("the token was sent to another host: %s", r)
 		}
 	}
-	if len(got) == 0 {
+	if len(received) == 0 {
 		t.Error("no redirect was followed")
 	}
+}
 
-	// Where a release says to send its files is believed only of GitHub's own hosts.
-	gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
+// The upload address of a release must be on one of GitHub's own hosts.
+func TestUploadAddressElsewhere(t *testing.T) {
+	gh := newServer(githubtest.Options{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		gh.ServeHTTP(answer, r)
+
+		ours := []byte("http://" + r.Host + "/uploads")
+		other := []byte("http://localhost:1/uploads")
 		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
 		w.WriteHeader(answer.Code)
-		_, _ = w.Write(bytes.ReplaceAll(answer.Body.Bytes(), []byte("http://"+r.Host+"/uploads"), []byte(elsewhere+"/uploads")))
+		_, _ = w.Write(bytes.ReplaceAll(answer.Body.Bytes(), ours, other))
 	}))
 	defer srv.Close()
-	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = release(t, client)
-	var refusal *github.Refusal
-	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "which is not a host of "+srv.URL) {
+
+	err := release(t, newClient(t, options(srv.URL)))
+	if !isRefusal(err) || !errorContains(err, "is not on a host of "+srv.URL) {
 		t.Errorf("%v", err)
 	}
 }

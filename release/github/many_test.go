@@ -18,42 +18,59 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// zeros is a file of n zero bytes that takes no memory.
-type zeros struct{ *io.SectionReader }
+// zeroReader is an endless source of zero bytes.
+type zeroReader struct{}
 
-func (zeros) Close() error { return nil }
-
-type nothing struct{}
-
-func (nothing) ReadAt(p []byte, _ int64) (int, error) { clear(p); return len(p), nil }
-
-func zeroFile(name string, n int64) github.Asset {
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(nothing{}, 0, n)); err != nil {
-		panic(err) // neither of them can fail
-	}
-	return github.Asset{Name: name, Size: n, SHA256: fmt.Sprintf("%x", h.Sum(nil)),
-		Open: func() (io.ReadSeekCloser, error) { return zeros{io.NewSectionReader(nothing{}, 0, n)}, nil }}
+func (zeroReader) ReadAt(p []byte, _ int64) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
-// As many files as a release takes are sent at the rate that GitHub bears, which the fake
-// enforces with minutes of 60 ms: not one request is over a limit, and memory stays small.
+// zeroFile returns an asset of n zero bytes that takes no memory.
+func zeroFile(name string, n int64) github.Asset {
+	content := func() *io.SectionReader { return io.NewSectionReader(zeroReader{}, 0, n) }
+
+	h := sha256.New()
+	if _, err := io.Copy(h, content()); err != nil {
+		panic(err) // neither of them can fail
+	}
+	return github.Asset{
+		Name:   name,
+		Size:   n,
+		SHA256: fmt.Sprintf("%x", h.Sum(nil)),
+		Open:   func() (io.ReadSeekCloser, error) { return nopCloser{content()}, nil },
+	}
+}
+
+// The greatest number of files that a release may have is uploaded without a request over
+// GitHub's limits, and with little memory. The fake enforces the limits, with minutes of
+// 60 ms.
 func TestThousandFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it takes three hours of 3.6 s")
 	}
+
 	const second = time.Millisecond
-	gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head},
-		Discard: true, Now: time.Now, Minute: 60 * second, RateLimit: 15000})
+	gh := newServer(githubtest.Options{
+		Discard:   true,
+		Now:       time.Now,
+		Minute:    60 * second,
+		RateLimit: 15000,
+	})
 	srv := httptest.NewServer(gh)
 	defer srv.Close()
-	var said strings.Builder
+
 	var mu sync.Mutex
-	client, err := github.NewClient(github.Options{APIURL: srv.URL, Repository: "octo/hello", Token: "t", Second: second,
-		Say: func(line string) { mu.Lock(); defer mu.Unlock(); fmt.Fprintln(&said, line) }})
-	if err != nil {
-		t.Fatal(err)
+	var said strings.Builder
+	o := options(srv.URL)
+	o.Second = second
+	o.Say = func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(&said, line)
 	}
+	client := newClient(t, o)
+
 	want := wanted
 	want.Files = nil
 	all := make([]github.Asset, github.MaxAssets)
@@ -61,14 +78,12 @@ func TestThousandFiles(t *testing.T) {
 		all[i] = zeroFile(fmt.Sprintf("file%04d", i), 64<<10)
 		want.Files = append(want.Files, all[i].Name)
 	}
+
 	start := time.Now()
-	rel, err := client.Open(t.Context(), want)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rel := open(t, client, want)
 	var g errgroup.Group
 	g.SetLimit(5)
-	var most uint64
+	var maxHeap uint64
 	for i, f := range all {
 		g.Go(func() error {
 			_, err := rel.Attach(t.Context(), f)
@@ -77,7 +92,7 @@ func TestThousandFiles(t *testing.T) {
 				runtime.ReadMemStats(&m)
 				mu.Lock()
 				defer mu.Unlock()
-				most = max(most, m.HeapInuse)
+				maxHeap = max(maxHeap, m.HeapInuse)
 			}
 			return err
 		})
@@ -89,7 +104,9 @@ func TestThousandFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	took := time.Since(start)
-	t.Logf("%d files in %s of the fake's time, heap at most %d MB", len(all), took/second*time.Second, most>>20)
+	t.Logf("%d files in %s of the fake's time, heap at most %d MB",
+		len(all), took/second*time.Second, maxHeap>>20)
+
 	if n := gh.Limited(); n > 0 {
 		t.Errorf("%d requests over a secondary limit", n)
 	}
@@ -99,39 +116,47 @@ func TestThousandFiles(t *testing.T) {
 	if least := github.LeastTime(len(all), false); took < time.Duration(least.Seconds())*second {
 		t.Errorf("it took %s, and LeastTime says at least %s", took/second*time.Second, least)
 	}
-	if most > 100<<20 {
-		t.Errorf("%d MB of heap", most>>20)
+	if maxHeap > 100<<20 {
+		t.Errorf("%d MB of heap", maxHeap>>20)
 	}
-	if !strings.Contains(said.String(), "sending on in ") {
-		t.Errorf("nobody was told of the wait:\n%s", said.String())
+	if !strings.Contains(said.String(), "continuing in ") {
+		t.Errorf("the wait was not reported:\n%s", said.String())
 	}
-	for _, violation := range gh.Invalid() {
-		t.Errorf("against GitHub's description: %s", violation)
-	}
+	checkRequests(t, gh)
 }
 
-// One file too large is refused without a request.
+// A file that is too large is refused without a request.
 func TestTooLarge(t *testing.T) {
 	gh, client := start(t, githubtest.Options{})
-	rel, err := client.Open(t.Context(), wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := len(gh.Requests())
-	for size, refused := range map[int64]bool{2 << 30: true, 2<<30 - 1: false} {
+	rel := open(t, client, wanted)
+	requests := len(gh.Requests())
+
+	attach := func(size int64) (opened bool, err error) {
 		ctx, cancel := context.WithCancel(t.Context())
-		opened := false
-		_, err := rel.Attach(ctx, github.Asset{Name: "a.tar.gz", Size: size, SHA256: strings.Repeat("0", 64), Open: func() (io.ReadSeekCloser, error) {
-			opened = true
-			cancel() // it is not to be sent
-			return nil, io.ErrUnexpectedEOF
-		}})
-		if opened == refused || err == nil || refused && !strings.Contains(err.Error(), "2147483648 bytes, and GitHub takes files below 2 GiB") {
-			t.Errorf("%d bytes: opened %v, %v", size, opened, err)
-		}
-		cancel()
+		defer cancel()
+		_, err = rel.Attach(ctx, github.Asset{
+			Name:   "a.tar.gz",
+			Size:   size,
+			SHA256: strings.Repeat("0", 64),
+			Open: func() (io.ReadSeekCloser, error) {
+				opened = true
+				cancel() // the file must not be sent
+				return nil, io.ErrUnexpectedEOF
+			},
+		})
+		return opened, err
 	}
-	if n := len(gh.Requests()); n != before {
-		t.Errorf("%d requests", n-before)
+
+	opened, err := attach(2 << 30)
+	if opened || !errorContains(err, "2147483648 bytes, and GitHub accepts files below 2 GiB") {
+		t.Errorf("2 GiB: opened %v, %v", opened, err)
+	}
+	opened, err = attach(2<<30 - 1)
+	if !opened || err == nil {
+		t.Errorf("one byte less: opened %v, %v", opened, err)
+	}
+
+	if n := len(gh.Requests()); n != requests {
+		t.Errorf("%d requests", n-requests)
 	}
 }

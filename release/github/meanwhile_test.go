@@ -6,44 +6,30 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// What happens to the release or its tag between two requests of a run.
+// The tests in this file change the release or its tag between two requests of a run.
 
-const elsewhere = "7638417db6d59f3c431d3e1f261cc637155684cd"
-
-// once returns a function that calls do before the first request that matches.
-func once(match func(*http.Request) bool, do func()) func(*http.Request) {
-	var done atomic.Bool
-	return func(r *http.Request) {
-		if match(r) && !done.Swap(true) {
-			do()
-		}
-	}
-}
-
-func isPublication(r *http.Request) bool { return r.Method == http.MethodPatch }
-
-// A release that somebody deletes is said to be gone, after seconds.
+// A release that somebody deletes is reported as gone, after a few requests.
 func TestReleaseDeleted(t *testing.T) {
-	isUpload := func(r *http.Request) bool { return strings.Contains(r.URL.RawQuery, "name=b.zip") }
-	isList := func(r *http.Request) bool {
-		return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/assets")
-	}
-	isByTag := func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/releases/tags/") }
+	isReadByTag := func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/releases/tags/") }
+
 	for name, when := range map[string]func(*http.Request) bool{
-		"before an upload": isUpload, "before the check": isList, "before the publication": isPublication, "after it": isByTag,
+		"before an upload":       isUploadOf("b.zip"),
+		"before the check":       isAssetList,
+		"before the publication": isPublication,
+		"after the publication":  isReadByTag,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t, githubtest.Options{})
+			s := newShared(t, githubtest.Options{})
 			rel := s.open(wanted)
-			s.meddle = once(when, func() { s.hand.release(http.MethodDelete, rel.ID(), "") })
+			s.beforeRequest = once(when, func() { s.other.deleteRelease(rel.ID()) })
+
 			var errs []error
 			for _, f := range files {
 				_, err := rel.Attach(t.Context(), f)
@@ -51,19 +37,22 @@ func TestReleaseDeleted(t *testing.T) {
 			}
 			errs = append(errs, rel.Publish(t.Context(), files, true))
 			err := errors.Join(errs...)
-			s.refused(err, fmt.Sprintf("release %d of v1.0.0 is gone, somebody has deleted it", rel.ID()))
+
+			checkError(t, err, fmt.Sprintf("release %d of v1.0.0 is gone; somebody has deleted it", rel.ID()))
 			if rel.State() != github.Gone || len(s.gh.Releases()) > 0 {
 				t.Errorf("state %s, %d releases", rel.State(), len(s.gh.Releases()))
 			}
-			asked := 0
+
+			notFound := 0
 			for _, r := range s.gh.Requests() {
 				if r.Status == http.StatusNotFound {
-					asked++
+					notFound++
 				}
 			}
-			if asked > 20 {
-				t.Errorf("asked for it %d times", asked)
+			if notFound > 20 {
+				t.Errorf("it was not found %d times", notFound)
 			}
+
 			if err := rel.Delete(t.Context()); err != nil {
 				t.Errorf("deleting what is gone: %v", err)
 			}
@@ -71,61 +60,80 @@ func TestReleaseDeleted(t *testing.T) {
 	}
 }
 
-// A tag that is deleted or moved during the run is not made again, and not by publishing.
-func TestTagDeletedMeanwhile(t *testing.T) {
+// A tag that somebody deletes or moves during the run is an error, and publishing does not
+// create it again.
+func TestTagChangedDuringRun(t *testing.T) {
 	for name, test := range map[string]struct {
-		to   string
-		when func(*http.Request) bool
-		want string
-		made string // where the tag is afterwards
+		moveTo string // "" deletes the tag
+		when   func(*http.Request) bool
+		want   string
+		public bool
 	}{
-		"deleted before the check": {"", isCreate, "GitHub does not have it: somebody has deleted it", ""},
-		"moved before the check":   {elsewhere, isCreate, "tag v1.0.0 is at commit 7638417db6d5 on GitHub", elsewhere},
-		"moved in the last moment": {elsewhere, isPublication, "the release is public, and its tag is not as it should be", elsewhere},
+		"deleted before the check": {
+			moveTo: "",
+			when:   isCreate,
+			want:   "it is not on GitHub; somebody has deleted it",
+		},
+		"moved before the check": {
+			moveTo: elsewhere,
+			when:   isCreate,
+			want:   "tag v1.0.0 is at commit 7638417db6d5 on GitHub",
+		},
+		"moved at the last moment": {
+			moveTo: elsewhere,
+			when:   isPublication,
+			want:   "the release is public, but its tag is wrong",
+			public: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newShop(t, githubtest.Options{Commits: []string{elsewhere}})
-			s.meddle = once(test.when, func() { s.gh.MoveTag("v1.0.0", test.to) })
+			s := newShared(t, githubtest.Options{Commits: []string{elsewhere}})
+			s.beforeRequest = once(test.when, func() { s.gh.MoveTag("v1.0.0", test.moveTo) })
 			rel := s.open(wanted)
 			s.attach(rel, files)
+
 			err := rel.Publish(t.Context(), files, true)
-			s.refused(err, test.want)
-			var hint interface{ Hint() string }
-			if !errors.As(err, &hint) {
+			checkError(t, err, test.want)
+			if hintOf(err) == "" {
 				t.Errorf("no hint: %v", err)
 			}
-			if at := s.gh.Tag("v1.0.0"); at != test.made {
+			if at := s.gh.Tag("v1.0.0"); at != test.moveTo {
 				t.Errorf("the tag is at %q", at)
 			}
-			if public := !s.gh.Releases()[0].Draft; public != rel.Published() || public != strings.Contains(test.want, "is public") {
+			public := !s.gh.Releases()[0].Draft
+			if public != test.public || rel.Published() != test.public {
 				t.Errorf("public: %v, state %s", public, rel.State())
 			}
 		})
 	}
 }
 
-// A file that somebody adds in the last moment is public then: it is named, and left.
-func TestForeignFileAtTheLastMoment(t *testing.T) {
+// A file that somebody adds at the last moment becomes public. It is reported, and left.
+func TestFileAddedAtTheLastMoment(t *testing.T) {
 	for immutable, hint := range map[bool]string{
 		false: "for f in evil.bin; do gh release delete-asset v1.0.0 $f --repo octo/hello; done",
 		true:  "the release is immutable",
 	} {
-		s := newShop(t, githubtest.Options{Immutable: immutable})
+		s := newShared(t, githubtest.Options{Immutable: immutable})
 		rel := s.open(wanted)
 		s.attach(rel, files)
-		s.meddle = once(isPublication, func() { s.hand.attach(rel.ID(), "evil.bin", "by somebody else") })
+		s.beforeRequest = once(isPublication, func() {
+			s.other.attach(rel.ID(), "evil.bin", "by somebody else")
+		})
+
 		err := rel.Publish(t.Context(), files, true)
-		s.refused(err, "the release is public, and somebody has changed it meanwhile", `"evil.bin": not of this release`)
-		var hinted interface{ Hint() string }
-		if !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), hint) || !rel.Published() {
-			t.Errorf("state %s, %v", rel.State(), hinted)
+		checkError(t, err,
+			"the release is public, and somebody has changed it meanwhile",
+			`"evil.bin": does not belong to this release`)
+		if !strings.Contains(hintOf(err), hint) || !rel.Published() {
+			t.Errorf("state %s, hint %q", rel.State(), hintOf(err))
 		}
-		if _, left := s.gh.Releases()[0].Asset("evil.bin"); !left {
+		if _, ok := s.gh.Releases()[0].Asset("evil.bin"); !ok {
 			t.Error("somebody else's file was deleted")
 		}
 
-		// The next run compares what is public: its own files are as they should be.
+		// The next run compares its own files only, and they are as they should be.
 		again := s.open(wanted)
 		if err := again.Publish(t.Context(), files, true); err != nil {
 			t.Error(err)
@@ -133,42 +141,41 @@ func TestForeignFileAtTheLastMoment(t *testing.T) {
 	}
 }
 
-// While GitHub makes the run wait before it publishes, the draft may change: it is checked
-// again before each try.
-func TestForeignFileWhileWaiting(t *testing.T) {
+// While a run waits before it publishes, somebody may change the draft. It is checked again
+// before each attempt.
+func TestFileAddedWhileWaiting(t *testing.T) {
 	fault, count := failing(1, githubtest.SecondaryLimit(0), isPublication)
-	s := newShop(t, githubtest.Options{Fault: fault})
+	s := newShared(t, githubtest.Options{Fault: fault})
 	rel := s.open(wanted)
 	s.attach(rel, files)
-	s.meddle = once(isPublication, func() { s.hand.attach(rel.ID(), "evil.bin", "by somebody else") })
-	s.refused(rel.Publish(t.Context(), files, true), `"evil.bin": not of this release`)
+	s.beforeRequest = once(isPublication, func() {
+		s.other.attach(rel.ID(), "evil.bin", "by somebody else")
+	})
+
+	err := rel.Publish(t.Context(), files, true)
+	checkError(t, err, `"evil.bin": does not belong to this release`)
 	if *count != 1 || rel.State() != github.Draft || len(s.gh.History()) > 0 {
 		t.Errorf("state %s, %d limits", rel.State(), *count)
 	}
 }
 
-// A file that the server stores under another name is ours: it is removed, so that neither
-// this draft nor the next run has to do with it.
+// A file that the server stores under another name is removed, whether or not the answer with
+// that name arrives. Otherwise this run and the next one would take it for somebody else's.
 func TestRenamedByTheServer(t *testing.T) {
-	for name, fault := range map[string]githubtest.Fault{
-		"said":     {Rename: "renamed.zip"},
-		"not said": {Rename: "renamed.zip", AfterDone: true, Reset: true},
+	for name, rename := range map[string]githubtest.Fault{
+		"with an answer":    {Rename: "renamed.zip"},
+		"without an answer": {Rename: "renamed.zip", AfterDone: true, Reset: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			armed := true
-			s := newShop(t, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
-				if !armed || !strings.Contains(r.URL.RawQuery, "name=b.zip") {
-					return nil
-				}
-				armed = false
-				return &fault
-			}})
+			fault, _ := failing(1, &rename, isUploadOf("b.zip"))
+			s := newShared(t, githubtest.Options{Fault: fault})
 			rel := s.open(wanted)
 			s.attach(rel, files[:1])
-			s.hand.attach(rel.ID(), "copy.zip", "archive b") // of somebody else, with other bytes
+			s.other.attach(rel.ID(), "copy.zip", "archive b") // its content is not that of b.zip
+
 			_, err := rel.Attach(t.Context(), files[1])
-			s.refused(err, `GitHub stored the file as "renamed.zip", which was removed again`)
+			checkError(t, err, `GitHub stored the file as "renamed.zip", which was removed again`)
 			var names []string
 			for _, a := range s.gh.Releases()[0].Assets {
 				names = append(names, a.Name)
@@ -178,53 +185,59 @@ func TestRenamedByTheServer(t *testing.T) {
 			}
 		})
 	}
+}
 
-	// An answer about somebody else's file is no reason to delete that.
-	answer := githubtest.Fault{Status: 201, AfterDone: true, Body: `{"id":2,"name":"manual.pdf","state":"uploaded","size":7}`}
-	fault, _ := failing(1, &answer, func(r *http.Request) bool { return strings.Contains(r.URL.RawQuery, "name=b.zip") })
-	s := newShop(t, githubtest.Options{Fault: fault})
+// If the answer to an upload is about somebody else's file, that file is not removed.
+func TestUploadAnsweredWithAnotherFile(t *testing.T) {
+	answer := githubtest.Fault{
+		Status:    201,
+		AfterDone: true,
+		Body:      `{"id":2,"name":"manual.pdf","state":"uploaded","size":7}`,
+	}
+	fault, _ := failing(1, &answer, isUploadOf("b.zip"))
+	s := newShared(t, githubtest.Options{Fault: fault})
 	rel := s.open(wanted)
-	s.hand.attach(rel.ID(), "manual.pdf", "by hand")
+	s.other.attach(rel.ID(), "manual.pdf", "by hand")
 	s.attach(rel, files)
 	if all := s.gh.Releases()[0].Assets; len(all) != 4 {
 		t.Errorf("%d files", len(all))
 	}
 }
 
-// Digests in capitals are digests: nothing is sent again for them.
+// Digests may be written in capital letters. No file is uploaded or downloaded because of it.
 func TestCapitalDigests(t *testing.T) {
 	gh, client := start(t, githubtest.Options{Fault: func(int, *http.Request) *githubtest.Fault {
 		return &githubtest.Fault{Alter: capitalDigests}
 	}})
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, gh)
-	sent, read := 0, 0
+	mustRelease(t, client)
+	checkComplete(t, gh)
+
+	uploads := 0
+	downloads := 0
 	for _, r := range gh.Requests() {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/assets") {
-			sent++
+			uploads++
 		}
 		if strings.Contains(r.Path, "/releases/assets/") {
-			read++
+			downloads++
 		}
 	}
-	if sent != len(files) || read > 0 {
-		t.Errorf("%d uploads and %d downloads for %d files", sent, read, len(files))
+	if uploads != len(files) || downloads > 0 {
+		t.Errorf("%d uploads and %d downloads for %d files", uploads, downloads, len(files))
 	}
 }
 
-// A draft that was complete a moment ago and is another's now, or is not there any more, is no
-// success.
+// Check fails for a draft whose files are right if somebody has edited or deleted the draft.
 func TestCheckReadsTheRelease(t *testing.T) {
-	s := newShop(t, githubtest.Options{})
+	s := newShared(t, githubtest.Options{})
 	rel := s.open(wanted)
 	s.attach(rel, files)
 	if err := rel.Check(t.Context(), files); err != nil {
 		t.Fatal(err)
 	}
-	s.hand.release(http.MethodPatch, rel.ID(), `{"tag_name":"v9.9.9"}`)
-	s.refused(rel.Check(t.Context(), files), "somebody has edited it")
-	s.hand.release(http.MethodDelete, rel.ID(), "")
-	s.refused(rel.Check(t.Context(), files), "is gone")
+
+	s.other.editRelease(rel.ID(), `{"tag_name":"v9.9.9"}`)
+	checkError(t, rel.Check(t.Context(), files), "somebody has edited it")
+	s.other.deleteRelease(rel.ID())
+	checkError(t, rel.Check(t.Context(), files), "is gone")
 }

@@ -7,53 +7,67 @@ import (
 	"time"
 )
 
-// GitHub's limits for requests that create content, of which an upload is one: "no more
-// than 80 content-generating requests per minute and no more than 500 content-generating
-// requests per hour" (docs.github.com, rate limits for the REST API). What else the token
-// does at the time counts too, so some are left.
+// GitHub's limits for requests that create content, such as uploads: "no more than 80
+// content-generating requests per minute and no more than 500 content-generating requests per
+// hour" (docs.github.com, rate limits for the REST API). Other requests with the same token
+// count too, so we use less than that.
 const (
 	perMinute = 70
 	perHour   = 480
 )
 
-// A pacer lets requests begin at a rate that GitHub bears.
+// A pacer spreads requests so that they stay within GitHub's limits.
 type pacer struct {
-	mu     sync.Mutex
-	begins []time.Time // of the last perHour requests, in order; the last may be in the future
-	told   time.Time   // when somebody was last told of a wait
+	mu           sync.Mutex
+	starts       []time.Time // of the last perHour requests, in order; they may be in the future
+	lastReported time.Time   // when a wait was last reported
 }
 
-// turn takes the next place in the line and returns when it comes up.
-func (p *pacer) turn(now time.Time, minute, hour time.Duration) time.Time {
+// reserve reserves the next free place for a request and returns when the request may start.
+func (p *pacer) reserve(now time.Time, minute, hour time.Duration) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := now
-	for _, limit := range []struct {
-		n    int
-		time time.Duration
-	}{{perMinute, minute}, {perHour, hour}} {
-		if len(p.begins) >= limit.n {
-			if free := p.begins[len(p.begins)-limit.n].Add(limit.time); free.After(at) {
-				at = free
-			}
-		}
-	}
-	p.begins = append(p.begins, at)
-	p.begins = p.begins[max(0, len(p.begins)-perHour):]
-	return at
+
+	start := now
+	start = later(start, p.nextFree(perMinute, minute))
+	start = later(start, p.nextFree(perHour, hour))
+
+	p.starts = append(p.starts, start)
+	p.starts = p.starts[max(0, len(p.starts)-perHour):]
+	return start
 }
 
-// pace waits until a request that changes something may be sent. It is no trouble, and
-// not taken from the budget for that.
-func (c *Client) pace(ctx context.Context) error {
-	now := time.Now()
-	wait := c.pacer.turn(now, c.scaled(time.Minute), c.scaled(time.Hour)).Sub(now)
-	if wait >= c.scaled(tellAfter) && c.pacer.tell(now, c.scaled(time.Minute)) {
-		c.say(fmt.Sprintf("sending on in %s: GitHub takes 80 files a minute and 500 an hour", c.seconds(wait)))
+// nextFree returns when another request may start, if at most limit requests may start in any
+// period. It returns the zero time if fewer than limit have started.
+func (p *pacer) nextFree(limit int, period time.Duration) time.Time {
+	if len(p.starts) < limit {
+		return time.Time{}
 	}
+	return p.starts[len(p.starts)-limit].Add(period)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// waitForTurn waits until a request that changes something may be sent. The time is not taken
+// from the run's waitBudget, because nothing has gone wrong.
+func (c *Client) waitForTurn(ctx context.Context) error {
+	now := time.Now()
+	start := c.pacer.reserve(now, c.scaled(time.Minute), c.scaled(time.Hour))
+	wait := start.Sub(now)
 	if wait <= 0 {
 		return nil
 	}
+
+	if wait >= c.scaled(minReportedWait) && c.pacer.shouldReport(now, c.scaled(time.Minute)) {
+		c.say(fmt.Sprintf("continuing in %s: GitHub accepts 80 files a minute and 500 an hour",
+			c.format(wait)))
+	}
+
 	select {
 	case <-time.After(wait):
 		return nil
@@ -62,25 +76,31 @@ func (c *Client) pace(ctx context.Context) error {
 	}
 }
 
-// tell reports whether it is time to tell of a wait: all that wait would say the same.
-func (p *pacer) tell(now time.Time, every time.Duration) bool {
+// shouldReport reports whether to report a wait. At most one wait is reported in a period,
+// because requests that wait at the same time would all report the same.
+func (p *pacer) shouldReport(now time.Time, period time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now.Sub(p.told) < every {
+
+	if now.Sub(p.lastReported) < period {
 		return false
 	}
-	p.told = now
+	p.lastReported = now
 	return true
 }
 
-// LeastTime is how long GitHub's limits make it take to publish n files: a request for
-// each, two for the release. Where files are replaced it is twice as many.
+// LeastTime returns the shortest time in which GitHub's limits allow publishing n files. It
+// takes a request for each file and two for the release. If files are replaced, it takes two
+// requests for each.
 func LeastTime(n int, overwrite bool) time.Duration {
+	requests := n
 	if overwrite {
-		n *= 2
+		requests *= 2
 	}
-	n += 2
-	hours := (n - 1) / perHour
-	rest := n - hours*perHour
-	return time.Duration(hours)*time.Hour + time.Duration((rest-1)/perMinute)*time.Minute
+	requests += 2
+
+	hours := (requests - 1) / perHour
+	rest := requests - hours*perHour
+	minutes := (rest - 1) / perMinute
+	return time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
 }

@@ -8,90 +8,128 @@ import (
 	"time"
 )
 
-// checkRepository looks whether the repository takes releases at all.
+// checkRepository returns a Refusal if the repository accepts no releases.
 func (r *Release) checkRepository(ctx context.Context) error {
 	return r.c.retry(ctx, "looking at the repository", func() error {
 		repo, err := r.c.getRepository(ctx)
-		switch name := r.c.owner + "/" + r.c.repo; {
-		case err != nil:
+		if err != nil {
 			return err
+		}
+
+		name := r.c.owner + "/" + r.c.repo
+		switch {
 		case repo.GetArchived():
-			return &Refusal{&hintError{fmt.Errorf("repository %s is archived, and takes no release", name), "gh repo unarchive " + name}}
+			return &Refusal{&hintError{
+				fmt.Errorf("repository %s is archived and accepts no releases", name),
+				"gh repo unarchive " + name,
+			}}
 		case repo.GetDisabled():
 			return &Refusal{fmt.Errorf("repository %s is disabled by GitHub", name)}
 		case !strings.EqualFold(repo.GetFullName(), name):
-			r.Notices = append(r.Notices, fmt.Sprintf("repository %s is called %s now", name, repo.GetFullName()))
+			r.notice("repository %s has been renamed to %s", name, repo.GetFullName())
 		}
 		return nil
 	})
 }
 
-// checkTag makes sure that the tag on the server names the commit that is released: it may
-// have been moved or deleted since it was pushed. If there is no tag, GitHub creates it when
-// the release becomes public, at the commit that the draft names. That is allowed for a tag
-// that did not exist when the run began, but not for one that somebody has deleted since.
+// checkTag returns an error unless the tag on the server points to the commit of the release.
+// The tag may have been moved or deleted since it was pushed.
+//
+// If there is no tag, GitHub creates it when the release becomes public, at the commit that
+// the draft names. That is allowed if the tag did not exist when the run began, but not if
+// somebody has deleted it since.
 func (r *Release) checkTag(ctx context.Context) error {
 	tag := r.want.Tag
-	push := "git push origin " + shellQuote(tag)
+	pushHint := "git push origin " + shellQuote(tag)
 
-	at := ""
+	commit := ""
 	err := r.c.retry(ctx, "looking for tag "+tag, func() (err error) {
-		at, err = r.c.commitOfTag(ctx, tag)
-		if err == nil && at == "" && r.tagSeen {
-			return wrong("GitHub does not have it: somebody has deleted it")
+		commit, err = r.c.commitOfTag(ctx, tag)
+		if err == nil && commit == "" && r.tagSeen {
+			return wrongAnswerf("it is not on GitHub; somebody has deleted it")
 		}
 		return err
 	})
-	if err != nil && r.tagSeen && at == "" && isWrongAnswer(err) {
-		return &Refusal{&hintError{err, push}}
+	if err != nil && commit == "" && r.tagSeen && isWrongAnswer(err) {
+		return &Refusal{&hintError{err, pushHint}}
 	}
 	if err != nil {
 		return err
 	}
 
-	switch {
-	case at == r.want.Commit:
+	if commit == r.want.Commit {
 		r.tagSeen = true
 		return nil
-	case at != "":
-		return &Refusal{&hintError{fmt.Errorf("tag %s is at commit %.12s on GitHub, and %.12s was to be released", tag, at, r.want.Commit),
-			"git fetch --force --tags && git checkout " + shellQuote(tag)}}
-	case r.rel != nil && r.current().TargetCommitish != r.want.Commit:
-		return &Refusal{&hintError{fmt.Errorf("tag %s is not on GitHub, and the draft would make it at %s instead of %.12s", tag, r.current().TargetCommitish, r.want.Commit),
-			push}}
+	}
+	if commit != "" {
+		return &Refusal{&hintError{
+			fmt.Errorf("tag %s is at commit %.12s on GitHub, but the release is for %.12s",
+				tag, commit, r.want.Commit),
+			"git fetch --force --tags && git checkout " + shellQuote(tag),
+		}}
+	}
+
+	// There is no tag. If there is a draft, it must name the right commit.
+	if r.rel != nil && r.current().TargetCommitish != r.want.Commit {
+		return &Refusal{&hintError{
+			fmt.Errorf("tag %s is not on GitHub, and publishing the draft would create it "+
+				"at %s instead of %.12s", tag, r.current().TargetCommitish, r.want.Commit),
+			pushHint,
+		}}
 	}
 	return nil
 }
 
-// checkNames refuses at once what could only fail later: a public release without some
-// of the files, and a draft with files that are not of this release and would become
-// public with it.
-func (r *Release) checkNames(context.Context) error {
-	if r.Published() && r.want.Overwrite && !r.current().GetImmutable() {
-		r.foreign = r.others(r.want.Files) // they were public before
+// checkFiles compares the names of the files on the server with those of the release, and
+// returns a Refusal for what would otherwise fail later: a public release without some of the
+// files, or a draft with files of another release, which would become public with it.
+func (r *Release) checkFiles(context.Context) error {
+	if !r.Published() {
+		return r.checkDraftFiles()
+	}
+
+	if r.want.Overwrite && !r.current().GetImmutable() {
+		r.allowedExtras = r.extraFiles(r.want.Files) // they were public before
 		return nil
 	}
-	if r.Published() {
-		for _, name := range r.want.Files {
-			if r.asset(name) == nil {
-				hint := "let this program make the release: run again with --overwrite, or take a new tag"
-				if r.current().GetImmutable() {
-					hint = "take a new tag: the name of this one is used up, even if the release is deleted"
-				}
-				return &Refusal{&hintError{fmt.Errorf("release %s is public already and has no %s; %s", r.want.Tag, name, r.unchangeable()), hint}}
-			}
+
+	for _, name := range r.want.Files {
+		if r.asset(name) != nil {
+			continue
 		}
-		return nil
+
+		hint := "to replace the files of the release, run again with --overwrite; or use a new tag"
+		if r.current().GetImmutable() {
+			hint = "use a new tag: this one cannot be used again, even if the release is deleted"
+		}
+		return &Refusal{&hintError{
+			fmt.Errorf("release %s is already public and has no %s; %s",
+				r.want.Tag, name, r.whyUnchangeable()),
+			hint,
+		}}
 	}
-	others := r.others(r.want.Files)
-	if len(others) > 0 && r.want.Overwrite { // it may have been public with them
-		r.foreign = others
-		r.Notices = append(r.Notices, "the draft keeps files that are not of this release, because overwrite is true: "+strings.Join(others, ", "))
-	} else if len(others) > 0 {
-		return &Refusal{&hintError{fmt.Errorf("draft %s has files that are not of this release: %s", r.want.Tag, strings.Join(others, ", ")),
-			r.deleteAssetsHint(others)}}
+	return nil
+}
+
+// checkDraftFiles is checkFiles for a draft.
+func (r *Release) checkDraftFiles() error {
+	extras := r.extraFiles(r.want.Files)
+	names := strings.Join(extras, ", ")
+
+	if len(extras) > 0 && !r.want.Overwrite {
+		return &Refusal{&hintError{
+			fmt.Errorf("draft %s has files that do not belong to this release: %s", r.want.Tag, names),
+			r.deleteAssetsHint(extras),
+		}}
 	}
-	r.checkRate()
+	if len(extras) > 0 {
+		// The release may have been public with these files before a run made it a draft again.
+		r.allowedExtras = extras
+		r.notice("the draft keeps files that do not belong to this release, "+
+			"because overwrite is true: %s", names)
+	}
+
+	r.checkRateLimit()
 	return nil
 }
 
@@ -106,33 +144,39 @@ func (r *Release) deleteAssetsHint(names []string) string {
 		strings.Join(words, " "), shellQuote(r.want.Tag), r.c.owner, r.c.repo)
 }
 
-// unchangeable says why a public release stays as it is.
-func (r *Release) unchangeable() string {
+// whyUnchangeable returns the reason why a public release is not changed.
+func (r *Release) whyUnchangeable() string {
 	if r.current().GetImmutable() {
 		return "it is immutable: nothing can change it"
 	}
 	return "a public release is never changed unless overwrite is true"
 }
 
-// checkRate tells beforehand that the hour's requests will not do. A file takes two for
-// its upload (softprops/action-gh-release#261) and some are needed around them.
-func (r *Release) checkRate() {
-	rate, need := r.c.rate.Load(), 2*len(r.want.Files)+len(r.want.Files)/100+20
-	if rate != nil && rate.Limit > 0 && rate.Remaining < need {
-		r.Notices = append(r.Notices, fmt.Sprintf("GitHub takes %d more requests of this token until %s, and the release needs about %d: it may have to wait",
-			rate.Remaining, rate.Reset.UTC().Format(time.RFC3339), need))
+// checkRateLimit adds a notice if the requests that the token has left in this hour may not
+// suffice. An upload counts as two requests (softprops/action-gh-release#261), each page of a
+// list as one, and a few more are needed.
+func (r *Release) checkRateLimit() {
+	files := len(r.want.Files)
+	need := 2*files + files/perPage + 20
+
+	rate := r.c.rate.Load()
+	if rate == nil || rate.Limit <= 0 || rate.Remaining >= need {
+		return
 	}
+	r.notice("this token has %d requests left until %s, and the release needs about %d: "+
+		"it may have to wait", rate.Remaining, rate.Reset.UTC().Format(time.RFC3339), need)
 }
 
-// others lists the whole files on the server that are not among names, sorted.
-func (r *Release) others(names []string) (others []string) {
+// extraFiles returns the complete files on the server that are not among names, sorted.
+func (r *Release) extraFiles(names []string) (extras []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	for name, a := range r.assets {
-		if !slices.Contains(names, name) && a.GetState() == stateUploaded {
-			others = append(others, name)
+		if a.GetState() == stateUploaded && !slices.Contains(names, name) {
+			extras = append(extras, name)
 		}
 	}
-	slices.Sort(others)
-	return others
+	slices.Sort(extras)
+	return extras
 }

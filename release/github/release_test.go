@@ -3,15 +3,13 @@ package github_test
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,38 +19,38 @@ import (
 
 func TestRelease(t *testing.T) {
 	gh, client := start(t, githubtest.Options{})
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, gh)
+	mustRelease(t, client)
+	checkComplete(t, gh)
 	if rel := gh.Releases()[0]; rel.Name != "v1.0.0" || rel.Body != "notes" || !rel.Latest {
 		t.Errorf("%+v", rel)
 	}
-	// Again: everything is there.
-	rel, err := client.Open(t.Context(), wanted)
-	if err != nil || !rel.Published() || rel.Created {
-		t.Fatalf("%+v, %v", rel, err)
+
+	// A second run finds all files there.
+	rel := open(t, client, wanted)
+	if !rel.Published() || rel.Created {
+		t.Fatalf("published %v, created %v", rel.Published(), rel.Created)
 	}
 	for _, f := range files {
-		if outcome, err := rel.Attach(t.Context(), f); outcome != github.Same || err != nil {
+		outcome, err := rel.Attach(t.Context(), f)
+		if outcome != github.Same || err != nil {
 			t.Errorf("%s: %s, %v", f.Name, outcome, err)
 		}
 	}
+
 	// A public release is never changed.
 	for _, f := range []github.Asset{file("a.tar.gz", "other"), file("new", "new")} {
 		outcome, err := rel.Attach(t.Context(), f)
-		var refusal *github.Refusal
-		if outcome != "" || !errors.As(err, &refusal) || !strings.Contains(err.Error(), "a public release is never changed") {
-			t.Errorf("%s: %v", f.Name, err)
+		if outcome != "" || !isRefusal(err) || !errorContains(err, "a public release is never changed") {
+			t.Errorf("%s: %q, %v", f.Name, outcome, err)
 		}
 	}
 	if err := rel.Delete(t.Context()); err == nil {
 		t.Error("a public release was deleted")
 	}
-	whole(t, gh)
+	checkComplete(t, gh)
 }
 
-// What goes wrong once with the upload of one file is mended within the run.
+// A fault at the upload of one file is mended within the run.
 func TestUploadFaults(t *testing.T) {
 	for name, fault := range map[string]*githubtest.Fault{
 		"502":                        {Status: http.StatusBadGateway},
@@ -68,37 +66,31 @@ func TestUploadFaults(t *testing.T) {
 		"502 in HTML, as proxies do": {Status: http.StatusBadGateway, Body: "<html>bad gateway</html>"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			done := false
-			gh, client := start(t, githubtest.Options{Fault: func(n int, r *http.Request) *githubtest.Fault {
-				if done || r.Method != http.MethodPost || !strings.Contains(r.URL.RawQuery, "b.zip") {
-					return nil
-				}
-				done = true
-				return fault
-			}})
-			if err := release(t, client); err != nil {
-				t.Fatal(err)
-			}
-			if !done {
+			faults, count := failing(1, fault, isUploadOf("b.zip"))
+			gh, client := start(t, githubtest.Options{Fault: faults})
+			mustRelease(t, client)
+			if *count != 1 {
 				t.Fatal("the fault did not happen")
 			}
-			whole(t, gh)
+			checkComplete(t, gh)
 		})
 	}
 }
 
-// What goes wrong once with any other request is mended within the run too, and never
-// makes a second release.
+// A fault at any one request is mended within the run, and never leads to a second release.
 func TestEveryRequestMayFailOnce(t *testing.T) {
 	gh, client := start(t, githubtest.Options{})
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	total := len(gh.Requests())
+	mustRelease(t, client)
+	requests := len(gh.Requests())
+
 	cases := 0
-	for number := 1; number <= total; number++ {
-		for _, fault := range []githubtest.Fault{{Status: 502}, {AfterDone: true}, {AfterDone: true, Reset: true}} {
-			gh, client := start(t, githubtest.Options{Fault: func(n int, r *http.Request) *githubtest.Fault {
+	for number := 1; number <= requests; number++ {
+		for _, fault := range []githubtest.Fault{
+			{Status: 502},
+			{AfterDone: true},
+			{AfterDone: true, Reset: true},
+		} {
+			gh, client := start(t, githubtest.Options{Fault: func(n int, _ *http.Request) *githubtest.Fault {
 				if n == number {
 					return &fault
 				}
@@ -108,213 +100,226 @@ func TestEveryRequestMayFailOnce(t *testing.T) {
 				t.Errorf("request %d, %+v: %v", number, fault, err)
 				continue
 			}
-			whole(t, gh)
+			checkComplete(t, gh)
 			cases++
 		}
 	}
+
 	t.Logf("%d cases", cases)
 	if cases < 20 {
 		t.Errorf("only %d cases", cases)
 	}
 }
 
-// A file that never arrives is never published without.
-func TestFaultThatStays(t *testing.T) {
-	gh, client := start(t, githubtest.Options{Fault: func(n int, r *http.Request) *githubtest.Fault {
-		if r.Method == http.MethodPost && strings.Contains(r.URL.RawQuery, "b.zip") {
-			return &githubtest.Fault{Truncate: true}
-		}
-		return nil
-	}})
+// If a file never arrives, the release is not published.
+func TestPermanentFault(t *testing.T) {
+	gh, client := start(t, githubtest.Options{
+		Fault: always(&githubtest.Fault{Truncate: true}, isUploadOf("b.zip")),
+	})
+
 	err := release(t, client)
-	if err == nil || !strings.Contains(err.Error(), "uploading b.zip: GitHub stored 5000 bytes with sha256:") {
-		t.Errorf("error: %v", err)
-	}
-	if rel := gh.Releases(); len(rel) != 1 || !rel[0].Draft || len(gh.History()) > 0 {
-		t.Errorf("releases: %+v", rel)
+	checkError(t, err, "uploading b.zip: GitHub stored 5000 bytes with sha256:")
+	all := gh.Releases()
+	if len(all) != 1 || !all[0].Draft || len(gh.History()) > 0 {
+		t.Errorf("releases: %+v", all)
 	}
 }
 
-// Check names every difference between the server and what should be there.
+// Check names every difference between the files on the server and the expected ones.
 func TestCheckNamesDifferences(t *testing.T) {
 	_, client := start(t, githubtest.Options{})
-	rel, err := client.Open(t.Context(), wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files[:2] {
-		if _, err := rel.Attach(t.Context(), f); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rel := open(t, client, wanted)
+	attachAll(t, rel, files[:2])
+
 	want := slices.Clone(files)
 	want[1] = file("b.zip", "something else")
-	err = rel.Check(t.Context(), want)
-	for _, part := range []string{"checksums.txt: not on the server", "b.zip: 10000 bytes, expected 14", "b.zip: digest sha256:"} {
-		if err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("%q is not in: %v", part, err)
-		}
+	err := rel.Check(t.Context(), want)
+	checkError(t, err,
+		"checksums.txt: not on the server",
+		"b.zip: 10000 bytes, expected 14",
+		"b.zip: digest sha256:")
+	if errorContains(err, "a.tar.gz") {
+		t.Errorf("a.tar.gz is right: %v", err)
 	}
-	if err != nil && strings.Contains(err.Error(), "a.tar.gz") {
-		t.Errorf("a.tar.gz is whole: %v", err)
-	}
+
 	if err := rel.Publish(t.Context(), want, true); err == nil || rel.Published() {
-		t.Error("published all the same")
+		t.Error("published nevertheless")
 	}
 }
 
-// Once it is being made public, a cancellation comes too late: what it is must be known.
+// Once the release is being published, a cancelled run goes on until it knows the result.
 func TestCancelWhilePublishing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	gh, client := start(t, githubtest.Options{Fault: func(n int, r *http.Request) *githubtest.Fault {
-		if r.Method == http.MethodPatch {
+	gh, client := start(t, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
+		if isPublication(r) {
 			cancel()
 		}
 		return nil
 	}})
-	rel, err := client.Open(ctx, wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if _, err := rel.Attach(ctx, f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := rel.Publish(ctx, files, true); err != nil || !rel.Published() {
+	rel := open(t, client, wanted)
+	attachAll(t, rel, files)
+
+	err := rel.Publish(ctx, files, true)
+	if err != nil || !rel.Published() {
 		t.Errorf("published %v, %v", rel.Published(), err)
 	}
-	whole(t, gh)
-	// Before that, it comes in time.
-	_, client = start(t, githubtest.Options{})
-	if rel, err = client.Open(t.Context(), wanted); err != nil {
-		t.Fatal(err)
-	}
-	if err := rel.Publish(ctx, nil, true); err == nil || rel.Published() {
+	checkComplete(t, gh)
+}
+
+// A run that is cancelled before that publishes nothing.
+func TestCancelBeforePublishing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, client := start(t, githubtest.Options{})
+	rel := open(t, client, wanted)
+
+	cancel()
+	err := rel.Publish(ctx, nil, true)
+	if err == nil || rel.Published() {
 		t.Errorf("published %v, %v", rel.Published(), err)
 	}
 }
 
-func TestBadOptions(t *testing.T) {
-	good := github.Options{APIURL: "https://api.example.com", Repository: "o/r", Token: "t"}
-	for name, change := range map[string]func(*github.Options){
-		"no scheme": func(o *github.Options) { o.APIURL = "foo" }, "ftp": func(o *github.Options) { o.APIURL = "ftp://x" },
-		"token": func(o *github.Options) { o.Token = "a\nb" }, "repository": func(o *github.Options) { o.Repository = "o/r/x" },
-	} {
-		o := good
-		change(&o)
-		if _, err := github.NewClient(o); err == nil || strings.Contains(err.Error(), "a\nb") {
-			t.Errorf("%s: %v", name, err)
-		}
+func TestInvalidOptions(t *testing.T) {
+	valid := github.Options{
+		APIURL:     "https://api.example.com",
+		Repository: "o/r",
+		Token:      "t",
 	}
-	if _, err := github.NewClient(good); err != nil {
+	if _, err := github.NewClient(valid); err != nil {
 		t.Error(err)
 	}
+
+	for name, change := range map[string]func(*github.Options){
+		"no scheme":  func(o *github.Options) { o.APIURL = "foo" },
+		"ftp":        func(o *github.Options) { o.APIURL = "ftp://x" },
+		"token":      func(o *github.Options) { o.Token = "a\nb" },
+		"repository": func(o *github.Options) { o.Repository = "o/r/x" },
+	} {
+		o := valid
+		change(&o)
+		_, err := github.NewClient(o)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if errorContains(err, "a\nb") {
+			t.Errorf("%s: the error shows the token: %v", name, err)
+		}
+	}
 }
 
-// A download that breaks off is begun again, and never mistaken for the file.
+// A download that breaks off is repeated. A part of a file is never taken for the file.
 func TestDownload(t *testing.T) {
-	broken := 0
-	_, client := start(t, githubtest.Options{Fault: func(n int, r *http.Request) *githubtest.Fault {
-		if r.Method == http.MethodGet && r.Header.Get("Accept") == "application/octet-stream" && broken < 2 {
-			broken++
-			return &githubtest.Fault{ResetAfter: 100}
-		}
-		return nil
-	}})
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
+	isDownload := func(r *http.Request) bool {
+		return r.Method == http.MethodGet && r.Header.Get("Accept") == "application/octet-stream"
 	}
+	fault, count := failing(2, &githubtest.Fault{ResetAfter: 100}, isDownload)
+	_, client := start(t, githubtest.Options{Fault: fault})
+	mustRelease(t, client)
+
 	rel, err := client.Find(t.Context(), "v1.0.0")
-	if err != nil || !slices.Equal(rel.Names(), wanted.Files) {
-		t.Fatalf("%+v, %v", rel, err)
-	}
-	f, err := os.Create(filepath.Join(t.TempDir(), "b.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	sum, err := rel.Download(t.Context(), "b.zip", f)
-	data, readErr := os.ReadFile(f.Name())
-	if err != nil || readErr != nil || sum != files[1].SHA256 || fmt.Sprintf("%x", sha256.Sum256(data)) != sum || broken != 2 {
-		t.Errorf("%s after %d faults, %d bytes, %v, %v", sum, broken, len(data), err, readErr)
+	if !slices.Equal(rel.Names(), wanted.Files) {
+		t.Errorf("names %q", rel.Names())
 	}
+
+	f := tempFile(t)
+	sum, err := rel.Download(t.Context(), "b.zip", f)
+	if err != nil || sum != files[1].SHA256 || *count != 2 {
+		t.Errorf("%s after %d faults, %v", sum, *count, err)
+	}
+	data, err := os.ReadFile(f.Name())
+	if err != nil || fmt.Sprintf("%x", sha256.Sum256(data)) != sum {
+		t.Errorf("%d bytes with another digest, %v", len(data), err)
+	}
+
 	if _, err := rel.Download(t.Context(), "nothing", f); err == nil {
 		t.Error("a file that is not there was downloaded")
 	}
-	var refusal *github.Refusal
-	if _, err := client.Find(t.Context(), "v2.0.0"); !errors.As(err, &refusal) {
+	if _, err := client.Find(t.Context(), "v2.0.0"); !isRefusal(err) {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestImmutable(t *testing.T) {
 	gh, client := start(t, githubtest.Options{Immutable: true})
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, gh)
+	mustRelease(t, client)
+	checkComplete(t, gh)
 	if !gh.Releases()[0].Immutable {
 		t.Error("not immutable")
 	}
 }
 
-// GitHub Enterprise Server has its API below a path, and older ones keep no digests:
-// then the bytes themselves are read back.
+// GitHub Enterprise Server has its API below a path, and older ones keep no digests. The
+// files are then downloaded and compared.
 func TestEnterpriseWithoutDigests(t *testing.T) {
-	gh := githubtest.New(githubtest.Options{Token: "t", Tags: map[string]string{"v1.0.0": githubtest.Head}})
 	digest := regexp.MustCompile(`"digest":\s*"sha256:[0-9a-f]*"`)
+	gh := newServer(githubtest.Options{})
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := httptest.NewRecorder()
 		gh.ServeHTTP(answer, r)
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
+
 		body := digest.ReplaceAll(answer.Body.Bytes(), []byte(`"digest":null`))
+		maps.Copy(w.Header(), answer.Header())
 		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 		w.WriteHeader(answer.Code)
-		_, _ = w.Write(body) // the client would notice
+		_, _ = w.Write(body) // the client would notice an error
 	}))
 	defer srv.Close()
-	client, err := github.NewClient(github.Options{APIURL: srv.URL + "/api/v3", Repository: "octo/hello", Token: "t", Second: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	whole(t, gh)
-	rel, err := client.Open(t.Context(), wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
+
+	client := newClient(t, options(srv.URL+"/api/v3"))
+	mustRelease(t, client)
+	checkComplete(t, gh)
+
+	rel := open(t, client, wanted)
 	other := slices.Clone(files)
 	other[0] = file("a.tar.gz", "archive A") // as long as the one on the server
-	if err := rel.Check(t.Context(), other); err == nil || !strings.Contains(err.Error(), "a.tar.gz: digest sha256:") {
-		t.Errorf("a file with other bytes: %v", err)
-	}
+	checkError(t, rel.Check(t.Context(), other), "a.tar.gz: digest sha256:")
 }
 
 func TestLatest(t *testing.T) {
 	_, client := start(t, githubtest.Options{})
-	if tag, err := client.Latest(t.Context()); tag != "" || err != nil {
+	tag, err := client.Latest(t.Context())
+	if tag != "" || err != nil {
 		t.Errorf("%q, %v", tag, err)
 	}
-	if err := release(t, client); err != nil {
-		t.Fatal(err)
-	}
-	if tag, err := client.Latest(t.Context()); tag != "v1.0.0" || err != nil {
+
+	mustRelease(t, client)
+	tag, err = client.Latest(t.Context())
+	if tag != "v1.0.0" || err != nil {
 		t.Errorf("%q, %v", tag, err)
 	}
 }
 
 func TestCheckName(t *testing.T) {
-	for name, ok := range map[string]bool{
-		"tool_1.0.0_linux_amd64.tar.gz": true, "checksums.txt": true, "a": true, "a+b": true, "tool_1.0.0-rc.1": true,
-		"tool 1": false, "tool~1.deb": false, ".hidden": false, "tool.": false, "a:b": false, "a(b)": false, "": false, "ü": false, "a/b": false,
-	} {
-		if err := github.CheckName(name); (err == nil) != ok {
+	valid := []string{
+		"tool_1.0.0_linux_amd64.tar.gz",
+		"checksums.txt",
+		"a",
+		"a+b",
+		"tool_1.0.0-rc.1",
+	}
+	invalid := []string{
+		"tool 1",
+		"tool~1.deb",
+		".hidden",
+		"tool.",
+		"a:b",
+		"a(b)",
+		"",
+		"ü",
+		"a/b",
+	}
+
+	for _, name := range valid {
+		if err := github.CheckName(name); err != nil {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range invalid {
+		if err := github.CheckName(name); err == nil {
+			t.Errorf("%q: no error", name)
 		}
 	}
 }

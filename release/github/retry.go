@@ -20,78 +20,152 @@ import (
 	"github.com/google/go-github/v92/github"
 )
 
-// A trouble is one way in which a request fails, and what is done about it.
-type trouble struct {
-	what string // for the line that says why is waited
-	is   func(error) bool
-	// wait says how long to wait before the next try, the n-th after troubles of this kind;
-	// nil: another try changes nothing.
+// A failureKind is a way in which a request can fail, and what to do about it.
+type failureKind struct {
+	// name is shown while the client waits for the next attempt.
+	name string
+
+	// matches reports whether an error is of this kind.
+	matches func(error) bool
+
+	// wait returns how long to wait before the next attempt after the n-th failure. It is nil
+	// if another attempt changes nothing.
 	wait func(c *Client, err error, n int) time.Duration
-	// limit is one of GitHub's: to wait for it is no attempt that failed.
-	limit bool
-	// most is the number of attempts that may end this way; 0 is no limit of its own.
-	most int
+
+	// rateLimit says that the failure is one of GitHub's rate limits. Waiting for it does not
+	// count as a failed attempt.
+	rateLimit bool
+
+	// maxFailures is the number of failures of this kind after which a request is given up. If
+	// it is 0, only the total number of attempts is limited.
+	maxFailures int
 }
 
-// troubles is read from the top; the first row that fits decides. What fits none is an
-// answer that another try does not change.
+// failureKinds is searched from the top, and the first kind that matches an error counts. An
+// error that no kind matches is an answer that another attempt does not change.
 //
-// Two answers are not here, because what they mean depends on the request: 404 and 422 to
-// an upload are looked into first (assets.go), and so is 422 to a publication (publish.go).
-var troubles = []trouble{
-	// A request within this one, that was explained and given up already.
-	{what: "given up", is: func(err error) bool { var f *failure; return errors.As(err, &f) }},
-	// A file that cannot be read or written here.
-	{what: "a file", is: isLocal},
+// Two answers are not here, because their meaning depends on the request: upload (assets.go)
+// treats some 404s and 422s as temporary, and Publish (publish.go) looks into a 422.
+var failureKinds = []failureKind{
+	{
+		// A request made as part of this one has been given up already.
+		name:    "given up",
+		matches: isExplained,
+	},
+	{
+		name:    "local file error",
+		matches: isLocal,
+	},
+
 	// "Continuing to make requests while you are rate limited may result in the banning of
 	// your integration" (docs.github.com, rate limits for the REST API).
-	{what: "a secondary rate limit", is: isSecondaryLimit, wait: retryAfterOrMinute, limit: true},
-	{what: "the hour's requests are used up", is: isPrimaryLimit, wait: untilReset, limit: true},
-	{what: "too many requests", is: hasStatus(http.StatusTooManyRequests), wait: retryAfterOrMinute, limit: true},
-	// What the server could not do now. An upload may have left something (assets.go looks).
-	{what: "the server is in trouble", is: isServerTrouble, wait: backoff},
-	// A wrong answer, or a release that is not found where it was, passes soon or never.
-	{what: "the answer does not fit the question", is: isWrongAnswer, wait: backoff, most: fewAttempts},
-	{what: "the release is not found", is: isGone, wait: backoff, most: fewAttempts},
-	// What this package found to be worth another try.
-	{what: "not as it should be", is: isTemporary, wait: backoff},
-	{what: "the connection stands still", is: func(err error) bool { return errors.Is(err, errStalled) }, wait: backoff},
-	// A certificate does not become right.
-	{what: "the server is not who it says", is: isCertificate},
-	// A page for people where an API should be: the address is wrong.
-	{what: "not an API", is: isPage},
-	// An answer that broke off: reading it is as good as a connection that broke.
-	{what: "the answer broke off", is: isCut, wait: backoff},
-	// Refused, reset, timed out, no such host, HTTP/2 GOAWAY and REFUSED_STREAM: with a fresh
-	// body each of these may be tried again (RFC 9113, 8.7), and runners' DNS does fail at times.
-	{what: "the connection failed", is: isConnection, wait: backoff},
+	{
+		name:      "secondary rate limit",
+		matches:   isSecondaryLimit,
+		wait:      retryAfterOrMinute,
+		rateLimit: true,
+	},
+	{
+		name:      "hourly rate limit",
+		matches:   isPrimaryLimit,
+		wait:      untilReset,
+		rateLimit: true,
+	},
+	{
+		name:      "too many requests",
+		matches:   hasStatus(http.StatusTooManyRequests),
+		wait:      retryAfterOrMinute,
+		rateLimit: true,
+	},
+
+	{
+		// If it was an upload, it may have left something (lookAgain in assets.go).
+		name:    "server error",
+		matches: isServerError,
+		wait:    backoff,
+	},
+	{
+		// A wrong answer disappears soon or never.
+		name:        "unexpected answer",
+		matches:     isWrongAnswer,
+		wait:        backoff,
+		maxFailures: fewAttempts,
+	},
+	{
+		// A release that is not found appears again soon or never.
+		name:        "release not found",
+		matches:     isGone,
+		wait:        backoff,
+		maxFailures: fewAttempts,
+	},
+	{
+		// What this package found to be worth another attempt.
+		name:    "unexpected result",
+		matches: isTemporary,
+		wait:    backoff,
+	},
+	{
+		name:    "stalled connection",
+		matches: isStalled,
+		wait:    backoff,
+	},
+	{
+		// A wrong certificate stays wrong.
+		name:    "wrong certificate",
+		matches: isCertificate,
+	},
+	{
+		// The address leads to a web page instead of an API, so it is wrong.
+		name:    "not an API",
+		matches: isHTML,
+	},
+	{
+		// As good as a connection that broke.
+		name:    "incomplete answer",
+		matches: isIncomplete,
+		wait:    backoff,
+	},
+	{
+		// Refused, reset, timed out, no such host, HTTP/2 GOAWAY and REFUSED_STREAM: with a
+		// fresh body all of them may be retried (RFC 9113, 8.7), and DNS does fail on runners.
+		name:    "connection error",
+		matches: isConnection,
+		wait:    backoff,
+	},
 }
 
-// find returns the row of an error, nil if another try changes nothing.
-func find(err error) *trouble {
-	for i := range troubles {
-		if troubles[i].is(err) {
-			if troubles[i].wait == nil {
-				return nil
-			}
-			return &troubles[i]
+// retryableKind returns the kind of an error, or nil if another attempt changes nothing.
+func retryableKind(err error) *failureKind {
+	for i := range failureKinds {
+		kind := &failureKinds[i]
+		if !kind.matches(err) {
+			continue
 		}
+		if kind.wait == nil {
+			return nil
+		}
+		return kind
 	}
 	return nil
 }
 
-// maxAttempts of one request. With the waits between them they take two to three minutes.
+// maxAttempts is the number of attempts at one request. With the waits between them they
+// take two to three minutes.
 const maxAttempts = 8
 
-// fewAttempts of one request take some ten seconds.
+// fewAttempts is the number of attempts where more would not help. They take about ten
+// seconds.
 const fewAttempts = 3
 
-// retry calls f until it succeeds, fails for good, has failed maxAttempts times, or the
-// run has waited enough. f must make its request from the start each time, body included.
+// retry calls f until it succeeds, fails for good, has failed maxAttempts times, or the run
+// has waited long enough. Each call of f must make its request from the start, including the
+// body.
 func (c *Client) retry(ctx context.Context, doing string, f func() error) error {
-	limits := 0
-	ends := map[*trouble]int{} // number of attempts that ended in each trouble
-	for attempt := 1; ; {
+	attempts := 0   // that failed, without those that met a rate limit
+	rateLimits := 0 // attempts that met a rate limit
+	failures := map[*failureKind]int{}
+
+	for {
 		err := f()
 		if err == nil {
 			return nil
@@ -99,114 +173,144 @@ func (c *Client) retry(ctx context.Context, doing string, f func() error) error 
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 		}
-		t := find(err)
-		if t == nil || !t.limit && attempt == maxAttempts {
+
+		kind := retryableKind(err)
+		if kind == nil {
 			return explain(doing, err)
 		}
-		ends[t]++
-		if ends[t] == t.most {
+		failures[kind]++
+		if failures[kind] == kind.maxFailures {
 			return explain(doing, err)
 		}
-		n := attempt
-		if t.limit {
-			limits++
-			n = limits
+
+		var wait time.Duration
+		if kind.rateLimit {
+			rateLimits++
+			wait = kind.wait(c, err, rateLimits)
 		} else {
-			attempt++
+			attempts++
+			if attempts == maxAttempts {
+				return explain(doing, err)
+			}
+			wait = kind.wait(c, err, attempts)
 		}
-		wait := t.wait(c, err, n)
-		if left := c.patience.left(); wait > left {
-			return &hintError{fmt.Errorf("%w\nto wait for that takes %s, and this run may wait %s more", explain(doing, err), c.seconds(wait), c.seconds(left)),
-				"run again later: what is on the server already is not sent again"}
+
+		if left := c.waitBudget.left(); wait > left {
+			tooLong := fmt.Errorf("%w\nthe next attempt is due in %s, but this run may wait only %s more",
+				explain(doing, err), c.format(wait), c.format(left))
+			hint := "run again later; files that are already on the server are not uploaded again"
+			return &hintError{tooLong, hint}
 		}
-		if err := c.wait(ctx, wait, fmt.Sprintf("%s: %s", doing, t.what)); err != nil {
+		if err := c.wait(ctx, wait, doing+": "+kind.name); err != nil {
 			return err
 		}
 	}
 }
 
-// tellAfter is the wait from which it is told: shorter ones are nobody's concern.
-const tellAfter = 5 * time.Second
+// minReportedWait is the shortest wait that is reported.
+const minReportedWait = 5 * time.Second
 
-// wait waits, and says so at the start and every minute.
-func (c *Client) wait(ctx context.Context, d time.Duration, why string) error {
-	defer c.patience.begin()()
+// wait waits for d because of reason, and says so at the start and every minute.
+func (c *Client) wait(ctx context.Context, d time.Duration, reason string) error {
+	stop := c.waitBudget.start()
+	defer stop()
+
 	for d > 0 {
-		if d >= c.scaled(tellAfter) {
-			c.say(fmt.Sprintf("waiting %s (%s); of the %s that this run waits at most, %s are left",
-				c.seconds(d), why, c.seconds(c.patience.budget), c.seconds(c.patience.left())))
+		if d >= c.scaled(minReportedWait) {
+			c.say(fmt.Sprintf("%s; retrying in %s; giving up after %s of waiting (%s left)",
+				reason, c.format(d), c.format(c.waitBudget.total), c.format(c.waitBudget.left())))
 		}
+
 		step := min(d, c.scaled(time.Minute))
 		d -= step
 		select {
 		case <-time.After(step):
 		case <-ctx.Done():
-			return fmt.Errorf("waiting (%s): %w", why, context.Cause(ctx))
+			return fmt.Errorf("waiting to retry (%s): %w", reason, context.Cause(ctx))
 		}
 	}
 	return nil
 }
 
-// scaled is a time in the client's seconds, which are shorter in tests.
+// scaled returns the time that the client takes for d. It is shorter in tests, where the
+// client's seconds are.
 func (c *Client) scaled(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * float64(c.second) / float64(time.Second))
 }
 
-// seconds shows a time of the client for people.
-func (c *Client) seconds(d time.Duration) time.Duration {
-	return time.Duration(float64(d) / float64(c.second) * float64(time.Second)).Round(time.Second)
+// format returns a time of the client as text: "30m", "1m5s". It is the inverse of scaled.
+func (c *Client) format(d time.Duration) string {
+	seconds := time.Duration(float64(d) / float64(c.second) * float64(time.Second)).Round(time.Second)
+	text := seconds.String()
+
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
-// patience is how much waiting one run may do, however many of its requests wait at a time.
-type patience struct {
-	budget time.Duration
+// A waitBudget limits how long one run waits in total. Time in which several requests wait
+// counts once.
+type waitBudget struct {
+	total time.Duration
 
 	mu      sync.Mutex
-	waiting int
-	since   time.Time // when waiting last became more than 0
+	waiting int       // requests that wait
+	since   time.Time // when the first of them began to wait
 	spent   time.Duration
 }
 
-// waitBudget is the most that one run waits for GitHub. Most outages and every secondary
-// limit are shorter; half of the default timeout is left for the work.
-const waitBudget = 30 * time.Minute
+// maxWaiting is how long one run waits for GitHub in total. Most outages and every secondary
+// rate limit are shorter, and half of the default timeout is left for the work.
+const maxWaiting = 30 * time.Minute
 
-func (p *patience) left() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	left := p.budget - p.spent
-	if p.waiting > 0 {
-		left -= time.Since(p.since)
+// left returns how long the run may still wait.
+func (b *waitBudget) left() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	left := b.total - b.spent
+	if b.waiting > 0 {
+		left -= time.Since(b.since)
 	}
 	return max(0, left)
 }
 
-// begin counts the time until the function it returns is called.
-func (p *patience) begin() (end func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.waiting++; p.waiting == 1 {
-		p.since = time.Now()
+// start counts the time from here until stop is called.
+func (b *waitBudget) start() (stop func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.waiting++
+	if b.waiting == 1 {
+		b.since = time.Now()
 	}
+
 	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.waiting--; p.waiting == 0 {
-			p.spent += time.Since(p.since)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+
+		b.waiting--
+		if b.waiting == 0 {
+			b.spent += time.Since(b.since)
 		}
 	}
 }
 
-// backoff doubles up to a minute, or longer if the server says so; with jitter, so that
-// the uploads of one run do not return together.
+// backoff returns a wait that doubles up to a minute, or is longer if the server says so. It
+// is random in part, which keeps the uploads of one run from returning together.
 func backoff(c *Client, err error, n int) time.Duration {
 	wait := c.scaled(min(time.Second<<min(n-1, 6), time.Minute))
-	return max(wait+rand.N(wait/2+1), c.scaled(retryAfter(err)))
+	jitter := rand.N(wait/2 + 1)
+	return max(wait+jitter, c.scaled(retryAfter(err)))
 }
 
-// retryAfterOrMinute waits as long as the server says, and without its word "at least one
-// minute", longer each time (docs.github.com, as above). go-github would take
-// X-RateLimit-Reset for its word, which belongs to the primary limit.
+// retryAfterOrMinute returns the wait that the server asks for. If it asks for none, the wait
+// is "at least one minute", and longer each time (docs.github.com, as above). go-github would
+// use X-RateLimit-Reset instead, which belongs to the primary rate limit.
 func retryAfterOrMinute(c *Client, err error, n int) time.Duration {
 	wait := retryAfter(err)
 	if wait <= 0 {
@@ -215,23 +319,28 @@ func retryAfterOrMinute(c *Client, err error, n int) time.Duration {
 	return c.scaled(wait) + rand.N(c.second)
 }
 
-// untilReset waits for the next hour's requests. The clocks of this machine and of the
-// server may differ; when the hour is over and the limit is not, it waits like for any other.
+// untilReset returns the wait until the next hour, when requests are allowed again. The
+// clocks of this machine and of the server may differ. If the limit outlasts the hour, the
+// waits grow as with other limits.
 func untilReset(c *Client, err error, n int) time.Duration {
 	var limit *github.RateLimitError
 	errors.As(err, &limit)
-	wait := min(max(time.Until(limit.Rate.Reset.Time), 0), 24*time.Hour) + 2*time.Second // the server may say any year
+
+	// The server may name any year.
+	wait := min(max(time.Until(limit.Rate.Reset.Time), 0), 24*time.Hour)
+	wait += 2 * time.Second
 	if n > 1 {
 		wait = max(wait, time.Minute<<min(n-2, 3))
 	}
 	return c.scaled(wait) + rand.N(c.second)
 }
 
-// response is the answer in an error, nil if there was none.
+// response returns the answer that an error is about, or nil if there was none.
 func response(err error) *http.Response {
 	var answer *github.ErrorResponse
 	var primary *github.RateLimitError
 	var secondary *github.AbuseRateLimitError
+
 	switch {
 	case errors.As(err, &answer):
 		return answer.Response
@@ -243,20 +352,23 @@ func response(err error) *http.Response {
 	return nil
 }
 
-// status is the HTTP status of an API error, 0 if err is none.
+// status returns the HTTP status of an API error, or 0 if err is none.
 func status(err error) int {
-	if r := response(err); r != nil {
-		return r.StatusCode
+	r := response(err)
+	if r == nil {
+		return 0
 	}
-	return 0
+	return r.StatusCode
 }
 
-// retryAfter is what the answer says in Retry-After, 0 if nothing. GitHub writes seconds.
+// retryAfter returns the wait that the Retry-After header of the answer asks for, or 0 if it
+// asks for none. GitHub writes it in seconds.
 func retryAfter(err error) time.Duration {
 	r := response(err)
 	if r == nil {
 		return 0
 	}
+
 	n, err := strconv.Atoi(r.Header.Get("Retry-After"))
 	if err != nil || n < 0 || n > 24*60*60 {
 		return 0
@@ -264,35 +376,42 @@ func retryAfter(err error) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-func hasStatus(code int) func(error) bool { return func(err error) bool { return status(err) == code } }
+func hasStatus(code int) func(error) bool {
+	return func(err error) bool { return status(err) == code }
+}
 
 func isPrimaryLimit(err error) bool {
 	var limit *github.RateLimitError
 	return errors.As(err, &limit)
 }
 
-// isSecondaryLimit knows it by go-github's type, by the words, or by the header: the host
-// of uploads answers in another form than the API, and X-RateLimit-Remaining, by which
-// go-github goes first, may be 0 as well.
+// isSecondaryLimit reports whether err is a secondary rate limit. go-github's error type is
+// not enough. The host of uploads answers in another form than the API, and go-github goes by
+// X-RateLimit-Remaining first, which may be 0 as well. The message or the Retry-After header
+// tell.
 func isSecondaryLimit(err error) bool {
-	var limit *github.AbuseRateLimitError
+	var secondary *github.AbuseRateLimitError
 	var primary *github.RateLimitError
 	var answer *github.ErrorResponse
-	text := ""
+
+	message := ""
 	switch {
-	case errors.As(err, &limit):
+	case errors.As(err, &secondary):
 		return true
 	case errors.As(err, &primary):
-		text = primary.Message
+		message = primary.Message
 	case errors.As(err, &answer):
-		text = answer.Message
+		message = answer.Message
 	}
+
 	code := status(err)
-	return (code == http.StatusForbidden || code == http.StatusTooManyRequests) &&
-		(retryAfter(err) > 0 || strings.Contains(text, "secondary rate limit"))
+	if code != http.StatusForbidden && code != http.StatusTooManyRequests {
+		return false
+	}
+	return retryAfter(err) > 0 || strings.Contains(message, "secondary rate limit")
 }
 
-// A localError is a file that is not what it was.
+// A localError is an error about a file on this machine.
 type localError struct{ err error }
 
 func (e *localError) Error() string { return e.err.Error() }
@@ -304,7 +423,7 @@ func isLocal(err error) bool {
 	return errors.As(err, &path) || errors.As(err, &local)
 }
 
-func isServerTrouble(err error) bool {
+func isServerError(err error) bool {
 	code := status(err)
 	return code >= 500 || code == http.StatusRequestTimeout
 }
@@ -314,6 +433,8 @@ func isTemporary(err error) bool {
 	return errors.As(err, &temporary)
 }
 
+func isStalled(err error) bool { return errors.Is(err, errStalled) }
+
 func isCertificate(err error) bool {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
@@ -321,13 +442,14 @@ func isCertificate(err error) bool {
 	return errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
 }
 
-// isPage knows HTML by the character that no JSON begins with.
-func isPage(err error) bool {
+// isHTML reports whether the answer was HTML where JSON was expected. HTML begins with a
+// character that no JSON begins with.
+func isHTML(err error) bool {
 	var syntax *json.SyntaxError
 	return errors.As(err, &syntax) && strings.Contains(err.Error(), "invalid character '<'")
 }
 
-func isCut(err error) bool {
+func isIncomplete(err error) bool {
 	var syntax *json.SyntaxError
 	return errors.As(err, &syntax) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }

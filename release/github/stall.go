@@ -9,91 +9,114 @@ import (
 	"time"
 )
 
-// errStalled is why a transfer was given up: however long it takes, it must go on.
-var errStalled = errors.New("nothing was sent or received for too long")
+// errStalled is the reason for giving up a transfer in which no data moves. A transfer may
+// take long, but it must not stall.
+var errStalled = errors.New("no data was sent or received for too long")
 
-// stallTime is how long a connection may stand still. A server that stores a large file
-// takes some time for its answer after the last byte.
+// stallTime is how long a connection may stall. A server that stores a large file takes some
+// time to answer after the last byte.
 const stallTime = 2 * time.Minute
 
-// alive makes HTTP/2 connections ask for a sign of life, so that one which is dead is not
-// used for the next request while another one still waits on it.
-var alive = http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second}
-
-// A watchful transport gives up a request when nothing of it moves: not when it takes long.
-type watchful struct {
-	base  *http.Transport
-	limit time.Duration
-	stood *atomic.Bool // a connection did, and may be there still
+// http2Pings makes an HTTP/2 connection check that the other side is alive. Otherwise a dead
+// connection would be used for the next request while another one is waiting on it.
+var http2Pings = http.HTTP2Config{
+	SendPingTimeout: 30 * time.Second,
+	PingTimeout:     15 * time.Second,
 }
 
-func (t watchful) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.stood.Swap(false) {
-		t.base.CloseIdleConnections() // HTTP/2 would send this try down the same dead one
+// A stallTransport gives up a request if it stalls, however long it takes otherwise.
+type stallTransport struct {
+	base    *http.Transport
+	limit   time.Duration
+	stalled *atomic.Bool // a connection has stalled, and may still be open
+}
+
+func (t stallTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.stalled.Swap(false) {
+		t.base.CloseIdleConnections() // HTTP/2 would use the dead connection again
 	}
+
 	ctx, cancel := context.WithCancelCause(r.Context())
-	w := &watch{limit: t.limit, ctx: ctx, end: func() { cancel(nil) }}
-	w.timer = time.AfterFunc(t.limit, func() { cancel(errStalled) })
+	timer := &stallTimer{
+		limit:  t.limit,
+		ctx:    ctx,
+		cancel: func() { cancel(nil) },
+		timer:  time.AfterFunc(t.limit, func() { cancel(errStalled) }),
+	}
+
 	r = r.Clone(ctx) // a transport must not change the request
 	if r.Body != nil {
-		r.Body = &watchedBody{r.Body, w, false}
+		r.Body = &stallBody{
+			ReadCloser: r.Body,
+			timer:      timer,
+		}
 	}
+
 	answer, err := t.base.RoundTrip(r)
 	if err != nil {
-		w.stop()
-		if err = w.why(err); errors.Is(err, errStalled) {
-			t.stood.Store(true)
+		timer.stop()
+		err = timer.cause(err)
+		if isStalled(err) {
+			t.stalled.Store(true)
 		}
 		return nil, err
 	}
-	answer.Body = &watchedBody{answer.Body, w, true}
+
+	answer.Body = &stallBody{
+		ReadCloser: answer.Body,
+		timer:      timer,
+		answer:     true,
+	}
 	return answer, nil
 }
 
-// A watch ends a request when its timer has run out.
-type watch struct {
-	limit time.Duration
-	timer *time.Timer
-	ctx   context.Context
-	end   func()
+// A stallTimer cancels a request when its time has run out.
+type stallTimer struct {
+	limit  time.Duration
+	timer  *time.Timer
+	ctx    context.Context
+	cancel func()
 }
 
-func (w *watch) stop() {
-	w.timer.Stop()
-	w.end()
+func (t *stallTimer) stop() {
+	t.timer.Stop()
+	t.cancel()
 }
 
-// why is the error of a request that may have been ended by the watch.
-func (w *watch) why(err error) error {
-	if err != nil && errors.Is(context.Cause(w.ctx), errStalled) {
+func (t *stallTimer) reset() { t.timer.Reset(t.limit) }
+
+// cause returns errStalled if err is not nil and the timer has cancelled the request, and err
+// otherwise.
+func (t *stallTimer) cause(err error) error {
+	if err != nil && errors.Is(context.Cause(t.ctx), errStalled) {
 		return errStalled
 	}
 	return err
 }
 
-// A watchedBody tells the watch of every part that moves. The transport reads more of a
-// request's body only when what it has is on its way. The end of the answer is the end
-// of the watch.
-type watchedBody struct {
+// A stallBody resets the timer whenever data moves. The transport reads more of a request's
+// body only once it has sent what it read before. Closing the body of the answer stops the
+// timer.
+type stallBody struct {
 	io.ReadCloser
-	watch  *watch
-	answer bool
+	timer  *stallTimer
+	answer bool // it is the body of the answer, not of the request
 }
 
-func (b *watchedBody) Read(p []byte) (int, error) {
+func (b *stallBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 {
-		b.watch.timer.Reset(b.watch.limit)
+		b.timer.reset()
 	}
 	if err != nil && err != io.EOF {
-		err = b.watch.why(err)
+		err = b.timer.cause(err)
 	}
 	return n, err
 }
 
-func (b *watchedBody) Close() error {
+func (b *stallBody) Close() error {
 	if b.answer {
-		defer b.watch.stop()
+		defer b.timer.stop()
 	}
 	return b.ReadCloser.Close()
 }
