@@ -60,7 +60,7 @@ func TestJudge(t *testing.T) {
 		}),
 			"system libraries only", []string{"needs libc.so.1/../../evil", "needs /tmp/libc.so", "needs libc.so.1/evil", "needs libcrypto.so.1"}},
 		{"openbsd with a search path", "openbsd", with(func(f *File) { f.Needed, f.RunPath = []string{"libc.so"}, []string{"$ORIGIN"} }),
-			"system libraries only", []string{"searches libraries in $ORIGIN"}},
+			"system libraries only", []string{"searches for libraries in $ORIGIN"}},
 		{"openbsd with another loader", "openbsd", with(func(f *File) { f.Interpreter = "/usr/local/libexec/ld.so" }),
 			"system libraries only", []string{"interpreter /usr/local/libexec/ld.so"}},
 		{"openbsd without any", "openbsd", &static, "system libraries only", nil},
@@ -111,13 +111,13 @@ func TestWindowsLibraries(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"KERNEL32.DLL", "ntdll.dll", "WINSPOOL.DRV", "ucrtbase.dll", "API-MS-Win-Core-Synch-l1-2-0.dll", "ext-ms-win-gdi-internal-l1-1-0.dll"} {
-		if !windows.allowed(name) {
+		if !windows.allows(name) {
 			t.Errorf("%s is refused", name)
 		}
 	}
 	for _, name := range []string{"vcruntime140.dll", "msvcp140.dll", "libgcc_s_seh-1.dll", "libwinpthread-1.dll", "libstdc++-6.dll", "mscoree.dll",
 		"", "kernel32", "kernel32.dll.dll", `C:\kernel32.dll`, `.\kernel32.dll`, "./kernel32.dll", "x/kernel32.dll"} {
-		if windows.allowed(name) {
+		if windows.allows(name) {
 			t.Errorf("%s is allowed", name)
 		}
 	}

@@ -232,8 +232,8 @@ func TestELFRefused(t *testing.T) {
 		}), "mapped twice"},
 		{"segments out of order", segments(func(list []elf.Prog64) []elf.Prog64 {
 			return append(list, elf.Prog64{Type: uint32(elf.PT_LOAD), Filesz: 1, Memsz: 1})
-		}), "is below the address of the segment before it"},
-		{"segment at another place of its page", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr += 8 })), "has another offset in its page"},
+		}), "is below the address of the previous segment"},
+		{"segment at another place of its page", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr += 8 })), "is at another offset in its page"},
 		{"address beyond what programs have", segments(segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Vaddr = 1 << 47 })), "do not fit"},
 		{"code that must not be executed", elfSpec{editSegments: segment(elf.PT_LOAD, func(p *elf.Prog64) { p.Flags = uint32(elf.PF_R) })},
 			"not in executable memory"},
@@ -245,7 +245,7 @@ func TestELFRefused(t *testing.T) {
 		}}, "not in executable memory"},
 		{"program headers elsewhere in memory", segments(func(list []elf.Prog64) []elf.Prog64 {
 			return append(list, elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: elfBase + 0x80, Filesz: 8, Memsz: 8})
-		}), "their address 0x10080 is at 0x80 of the file"},
+		}), "their address 0x10080 maps 0x80 of the file"},
 		{"program headers not in memory", segments(func(list []elf.Prog64) []elf.Prog64 {
 			return append(list, elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: 0x40, Filesz: 8, Memsz: 8})
 		}), "reading ELF program headers at address 0x40: not in the file"},
@@ -257,15 +257,15 @@ func TestELFRefused(t *testing.T) {
 		{"two places of program headers", segments(func(list []elf.Prog64) []elf.Prog64 {
 			p := elf.Prog64{Type: uint32(elf.PT_PHDR), Off: 0x40, Vaddr: elfBase + 0x40, Filesz: 8, Memsz: 8}
 			return append(list, p, p)
-		}), "a second one"},
+		}), "duplicate segment"},
 		{"two interpreters", segments(twice(elf.PT_INTERP)), "PT_INTERP at 0x"},
-		{"two dynamic sections", segments(twice(elf.PT_DYNAMIC)), "a second one"},
+		{"two dynamic sections", segments(twice(elf.PT_DYNAMIC)), "duplicate segment"},
 		{"interpreter beyond the end", segments(segment(elf.PT_INTERP, func(p *elf.Prog64) { p.Off = 1 << 40 })), "reading ELF interpreter at 0x10000000000"},
 		{"interpreter without NUL", segments(segment(elf.PT_INTERP, func(p *elf.Prog64) { p.Filesz-- })), "no NUL in 10 bytes"},
 		{"interpreter with two ends", with(func(s *elfSpec) { s.interp = "/lib\x00/ld" }), `path "/lib" in a segment of 9 bytes`},
 		{"empty interpreter", segments(segment(elf.PT_INTERP, func(p *elf.Prog64) { p.Filesz = 0 })), "reading ELF interpreter"},
 		{"long interpreter", with(func(s *elfSpec) { s.interp = "/" + strings.Repeat("x", 5000) }), "no NUL in 4096 bytes"},
-		{"interpreter that speaks to the terminal", with(func(s *elfSpec) { s.interp = "/lib\x1b[2J" }), "is not a name"},
+		{"interpreter that speaks to the terminal", with(func(s *elfSpec) { s.interp = "/lib\x1b[2J" }), "is not a printable name"},
 
 		{"dynamic section beyond the end", segments(segment(elf.PT_DYNAMIC, func(p *elf.Prog64) { p.Filesz = 1 << 40 })), "reading ELF dynamic section"},
 		{"dynamic section elsewhere in memory", segments(segment(elf.PT_DYNAMIC, func(p *elf.Prog64) { p.Vaddr -= 8 })), "its address 0x"},
@@ -277,10 +277,10 @@ func TestELFRefused(t *testing.T) {
 		{"no string table", entries(entry(elf.DT_STRTAB, func(d *elf.Dyn64) { d.Tag = int64(elf.DT_DEBUG) })), "reading ELF dynamic string table"},
 		{"two string tables", entries(func(d []elf.Dyn64) []elf.Dyn64 {
 			return append([]elf.Dyn64{{Tag: int64(elf.DT_STRTAB), Val: elfBase}}, d...)
-		}), "DT_STRTAB is 0x10000 and 0x"},
+		}), "DT_STRTAB is both 0x10000 and 0x"},
 		{"name beyond the string table", entries(entry(elf.DT_NEEDED, func(d *elf.Dyn64) { d.Val = 1000 })), "reading ELF library name"},
 		{"name without end", entries(entry(elf.DT_STRSZ, func(d *elf.Dyn64) { d.Val = 5 })), "no NUL"},
-		{"name of two lines", with(func(s *elfSpec) { s.needed = []string{"a\n::set-output name=x::y"} }), "is not a name"},
+		{"name of two lines", with(func(s *elfSpec) { s.needed = []string{"a\n::set-output name=x::y"} }), "is not a printable name"},
 		{"versions not in memory", entries(entry(elf.DT_VERNEED, func(d *elf.Dyn64) { d.Val = 8 })), "reading ELF version needs"},
 		{"versions without end", with(func(s *elfSpec) {
 			s.versions = nil
@@ -289,8 +289,8 @@ func TestELFRefused(t *testing.T) {
 			}
 		}), "reading ELF version needs"},
 
-		{"two systems", elfSpec{abi: elf.ELFOSABI_NETBSD, notes: append(elfSpec{data: elf.ELFDATA2LSB}.encode(elfNote{8, 0, 1}), "FreeBSD\x00"...)}, "made for netbsd (ELFOSABI_NETBSD) and for freebsd (FreeBSD note)"},
-		{"note beyond the end", elfSpec{notes: elfSpec{data: elf.ELFDATA2LSB}.encode(elfNote{1 << 31, 0, 1})}, "reading ELF notes"},
+		{"two systems", elfSpec{abi: elf.ELFOSABI_NETBSD, notes: append(elfSpec{data: elf.ELFDATA2LSB}.encode(elfNote{NameSize: 8, Type: 1}), "FreeBSD\x00"...)}, "made for netbsd (ELFOSABI_NETBSD) and for freebsd (FreeBSD note)"},
+		{"note beyond the end", elfSpec{notes: elfSpec{data: elf.ELFDATA2LSB}.encode(elfNote{NameSize: 1 << 31, Type: 1})}, "reading ELF notes"},
 		{"half a note", elfSpec{notes: make([]byte, 14)}, "reading ELF notes"},
 	}
 	for _, test := range tests {

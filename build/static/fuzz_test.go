@@ -92,7 +92,7 @@ func FuzzELF(f *testing.F) {
 		elfSpec{symbols: true}.bytes(),
 		elfSpec{interp: "/lib/ld.so", needed: []string{"libc.so.6", "libm.so.6"}, runPath: "/a:/b", versions: []string{"GLIBC_2.34"}}.bytes(),
 		elfSpec{class: elf.ELFCLASS32, data: elf.ELFDATA2MSB, machine: elf.EM_MIPS, kind: elf.ET_DYN, pie: true}.bytes(),
-		elfSpec{notes: append(elfSpec{}.encode(elfNote{4, 16, 1}), "GNU\x00\x00\x00\x00\x00\x03\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00"...)}.bytes(),
+		elfSpec{notes: append(elfSpec{}.encode(elfNote{NameSize: 4, DescSize: 16, Type: 1}), "GNU\x00\x00\x00\x00\x00\x03\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00"...)}.bytes(),
 		elfSpec{class: elf.ELFCLASS32, machine: elf.EM_ARM, needed: []string{"liba.so"}}.bytes(),
 	}
 	fuzz(f, []string{"linux", "openbsd"}, seeds, func(t *testing.T, b []byte, file *File) {

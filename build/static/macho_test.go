@@ -343,11 +343,11 @@ func TestMachORefused(t *testing.T) {
 		{"name without end", extra(append(s.encode(lcLoadDylib, uint32(24), uint32(12)), "/usr/lib/xyz"...)), "no NUL in 12 bytes"},
 		{"no entry point", machoWith(func(s *machoSpec) { s.noEntry = true }).bytes(), "no entry point"},
 		{"short command", extra(s.encode(lcLoadDylib, uint32(8))), "reading Mach-O name"},
-		{"two loaders", extra(s.named(lcLoadDylinker, 12, "/x")), "a second LC_LOAD_DYLINKER"},
+		{"two loaders", extra(s.named(lcLoadDylinker, 12, "/x")), "duplicate LC_LOAD_DYLINKER"},
 		{"two systems", machoWith(func(s *machoSpec) { s.platform, s.minMacOS = 2, 10<<16 }).bytes(), "made for ios and for darwin"},
 		{"signature beyond the end", extra(s.encode(lcCodeSignature, uint32(16), uint32(1<<30), uint32(1))), "reading Mach-O code signature"},
 		{"no slice", []byte("\xca\xfe\xba\xbe\x00\x00\x00\x00"), "no architecture"},
-		{"slice twice", fat(macho.MagicFat, machoGood, machoGood), "CpuArm64 twice"},
+		{"slice twice", fat(macho.MagicFat, machoGood, machoGood), "duplicate slice for CpuArm64"},
 		{"slice of another machine", swapped, "made for CpuArm64 subtype 0"},
 		{"slice beyond the end", cut[:0x1100], "reading slice CpuArm64: reading Mach-O slice at 0x1000"},
 		{"slice in a slice", func() []byte {

@@ -78,14 +78,14 @@ func (s peSpec) bytes() []byte {
 // tables is the contents of the section: the import tables and the names in them.
 func (s peSpec) tables(o *pe.OptionalHeader64) []byte {
 	var imports []peImport
-	var delayed []peDelayed
+	var delayed []peDelayedImport
 	for range s.imports {
 		imports = append(imports, peImport{OriginalFirstThunk: 1, FirstThunk: 1})
 	}
 	for range s.delayed {
-		delayed = append(delayed, peDelayed{Attributes: 1})
+		delayed = append(delayed, peDelayedImport{Attributes: 1})
 	}
-	imports, delayed = append(imports, peImport{}), append(delayed, peDelayed{})
+	imports, delayed = append(imports, peImport{}), append(delayed, peDelayedImport{})
 	names := binary.Size(imports) + binary.Size(delayed)
 	var text []byte
 	address := func(name string) uint32 {
@@ -313,14 +313,14 @@ func TestPERefused(t *testing.T) {
 		{"a text", []byte("MZ: " + strings.Repeat("Mozambique ", 20)), "not an executable: a DOS program or a text"},
 		{"cut before the PE header", peSpec{}.bytes()[:0x80], "reading PE headers at 0x80"},
 		{"cut before a PE header as far as it may be", append(bytes.Repeat([]byte("MZ"), 30), 0xff, 0xff, 0xff, 0x0f), "reading PE headers at 0xfffffff"},
-		{"not to be executed", object, "reading PE headers at 0x84: without IMAGE_FILE_EXECUTABLE_IMAGE"},
+		{"not to be executed", object, "reading PE headers at 0x84: IMAGE_FILE_EXECUTABLE_IMAGE is not set"},
 		{"short optional header", short, "64 bytes, need 112"},
 		{"optional header without directories", optional(func(o *pe.OptionalHeader64) { o.Magic = 0x107 }), "unknown magic 0x107"},
 		{"wrong word size", peSpec{bits: 32}.bytes(), "IMAGE_FILE_MACHINE_AMD64 with a 32-bit optional header"},
 		{"headers beyond the end", optional(func(o *pe.OptionalHeader64) { o.SizeOfHeaders = 1 << 20 }), "reach beyond the end"},
 		{"section beyond the end", section(func(s *pe.SectionHeader32) { s.SizeOfRawData += 0x200 }), "reading PE section at 0x400"},
 		{"manifest that is cut off", peManifest("<assembly><dependency>").bytes(), "reading PE manifest at 0x658: XML syntax error"},
-		{"manifest that speaks to the terminal", peManifest(manifestOf("a&#9;b")).bytes(), "is not a name"},
+		{"manifest that speaks to the terminal", peManifest(manifestOf("a&#9;b")).bytes(), "is not a printable name"},
 		{"resources without end", peManifestAt(0x3f8).bytes(), "reading PE resources"},
 		{"section elsewhere than in the file, which is mapped as it is", peSpec{editOptional: peFlat}.bytes(), "address 0x1000 is not its offset in the file"},
 		{"section that another replaces", overlapping, "mapped twice"},

@@ -68,7 +68,7 @@ func compareReadelf(t *testing.T, path string, f *File, out string) {
 	t.Helper()
 	all := func(pattern string) (found []string) {
 		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(out, -1) {
-			found = add(found, m[1])
+			found = appendUnique(found, m[1])
 		}
 		return found
 	}
@@ -92,14 +92,14 @@ func compareReadelf(t *testing.T, path string, f *File, out string) {
 	needed := all(`\(NEEDED\) +Shared library: \[(.*)\]`)
 	for _, kind := range []string{"FILTER", "AUXILIARY", "AUDIT", "DEPAUDIT"} {
 		for _, name := range all(`\(` + kind + `\) .*: \[(.*)\]`) {
-			needed = add(needed, name)
+			needed = appendUnique(needed, name)
 		}
 	}
 	equal("needed", f.Needed, needed)
 	var dirs []string
 	for _, list := range all(`\((?:RPATH|RUNPATH)\) +Library (?:rpath|runpath): \[(.*)\]`) {
 		for _, dir := range strings.Split(list, ":") {
-			dirs = add(dirs, dir)
+			dirs = appendUnique(dirs, dir)
 		}
 	}
 	equal("search path", f.RunPath, dirs)

@@ -94,8 +94,8 @@ func TestWasmRefused(t *testing.T) {
 		want string
 	}{
 		{"component", []byte("\x00asm\x0d\x00\x01\x00"), "version 0x1000d"},
-		{"nothing", wasmModule(), "0 functions declared, 0 there"},
-		{"no code", wasmModule(wasmTypes, wasmImports("env.a"), wasmFunctions), "1 functions declared, 0 there"},
+		{"nothing", wasmModule(), "0 functions declared, 0 defined"},
+		{"no code", wasmModule(wasmTypes, wasmImports("env.a"), wasmFunctions), "1 functions declared, 0 defined"},
 		{"section beyond the end", append(wasmModule(wasmTypes), 3, 200), "reading wasm section"},
 		{"size of a section", append(wasmModule(wasmTypes), 3, 0x80, 0x80, 0x80, 0x80, 0x80, 0), "not a number of 32 bits"},
 		{"size of more than 32 bits", append(wasmModule(wasmTypes), 3, 0xff, 0xff, 0xff, 0xff, 0x7f), "not a number of 32 bits"},
@@ -108,7 +108,7 @@ func TestWasmRefused(t *testing.T) {
 		{"many imports", imports(0xff, 0xff, 0xff, 0xff, 0x0f), "reading wasm import"},
 		{"unknown kind", imports(1, 1, 'a', 1, 'b', 9, 0), "unknown type 9"},
 		{"unknown limits", imports(1, 1, 'a', 1, 'b', 2, 4, 0), "unknown flag 4"},
-		{"name of a terminal", imports(1, 1, 0x1b, 1, 'b', 0, 0), "is not a name"},
+		{"name of a terminal", imports(1, 1, 0x1b, 1, 'b', 0, 0), "is not a printable name"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

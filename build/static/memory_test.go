@@ -13,7 +13,7 @@ func TestMemory(t *testing.T) {
 	mapped := func(addr, size, off, bytes uint64) mapping {
 		m := mapping{addr: addr, size: size}
 		if bytes > 0 {
-			m.view = view{r: file.r, off: off, size: bytes, left: file.left}
+			m.view = view{r: file.r, off: off, size: bytes, remaining: file.remaining}
 		}
 		return m
 	}
