@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// A claim says what a program may ask for if it is built for one system and runs there with nothing else
-// installed.
+// A claim says what a program may ask for if it is built for one system and runs there with
+// nothing else installed.
 type claim struct {
 	// name is the claim in words.
 	name string
 	// format is the format of the system's executables.
 	format string
-	// systems lists the values of File.OS that stand for the system. A file that names no system is
-	// accepted.
+	// systems lists the values of File.OS that stand for the system. A file that names no
+	// system is accepted.
 	systems []string
 	// interpreters lists the loaders that a program may ask for. It need not ask for one.
 	interpreters []string
 	// libraries lists the libraries that a program may need, as patterns for [claim.allows].
 	libraries []string
-	// asItIs accepts shared libraries and search paths. It also accepts every library if there are no
-	// patterns.
+	// asItIs accepts shared libraries and search paths. It also accepts every library if there
+	// are no patterns.
 	asItIs bool
 }
 
@@ -35,8 +35,8 @@ const (
 	claimAsItIs    = "as it is"              // nothing
 )
 
-// claims maps each GOOS to its claim. The loaders and libraries are those of programs that Go itself builds
-// with CGO_ENABLED=0; TestGoTargets measures them.
+// claims maps each GOOS to its claim. The loaders and libraries are those of programs that Go
+// itself builds with CGO_ENABLED=0; TestGoTargets measures them.
 var claims = map[string]claim{
 	"linux": {
 		name:    claimStatic,
@@ -148,24 +148,25 @@ var solarisLibraries = []string{
 // Verdict is the result of [Judge].
 type Verdict struct {
 	OK bool `json:"ok"`
-	// Claim is what was proved, or would have been: "static", "static-pie", "system libraries only",
-	// "host imports only" or "as it is".
+	// Claim is what was proved, or would have been: "static", "static-pie", "system libraries
+	// only", "host imports only" or "as it is".
 	Claim string `json:"claim"`
 	// Reasons names every difference between the file and the claim. It is empty if OK.
 	Reasons []string `json:"reasons,omitempty"`
-	// Warnings names what the claim does not cover: things that the program does not need in order to
-	// start but asks for later.
+	// Warnings names what the claim does not cover: things that the program does not need in
+	// order to start but asks for later.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
 // System returns the GOOS to [Judge] f for.
 //
-// goos is the GOOS in the build info of the file, or "" if there is none. System returns it if it is set,
-// and Judge fails if f contradicts it. Otherwise System returns the system that the header, the notes or the
-// loader of f names, or else the usual system for files of its format.
+// goos is the GOOS in the build info of the file, or "" if there is none. System returns it if
+// it is set, and Judge fails if f contradicts it. Otherwise System returns the system that the
+// header, the notes or the loader of f names, or else the usual system for files of its format.
 //
-// Only build info distinguishes illumos from Solaris, and Android from Linux in a program without a loader
-// and libraries. Judging such an Android program as a Linux program is no less strict.
+// Only build info distinguishes illumos from Solaris, and Android from Linux in a program
+// without a loader and libraries. Judging such an Android program as a Linux program is no less
+// strict.
 func System(f *File, goos string) string {
 	switch {
 	case goos != "":
@@ -192,8 +193,8 @@ func isWASI(module string) bool {
 	return strings.HasPrefix(module, "wasi_")
 }
 
-// Judge reports whether f, which was built for goos, runs with nothing else installed. It does not check
-// that f.Arch is the architecture that was meant to be built.
+// Judge reports whether f, which was built for goos, runs with nothing else installed. It does
+// not check that f.Arch is the architecture that was meant to be built.
 func Judge(goos string, f *File) Verdict {
 	c, known := claims[goos]
 	if !known {
@@ -257,8 +258,8 @@ func (c claim) differences(f *File) (reasons []string) {
 	return append(reasons, c.libraryDifferences(f)...)
 }
 
-// libraryDifferences returns a reason for each library that the claim does not allow, and for each directory
-// from which another library could be loaded under an allowed name.
+// libraryDifferences returns a reason for each library that the claim does not allow, and for
+// each directory from which another library could be loaded under an allowed name.
 func (c claim) libraryDifferences(f *File) (reasons []string) {
 	for _, name := range f.Needed {
 		if !c.allows(name) {
@@ -287,14 +288,15 @@ func displayName(name string) string {
 	return name
 }
 
-// allows reports whether the claim allows a library. A pattern that ends in a slash matches everything below
-// that directory. All other patterns are for [path.Match].
+// allows reports whether the claim allows a library. A pattern that ends in a slash matches
+// everything below that directory. All other patterns are for [path.Match].
 func (c claim) allows(name string) bool {
 	if c.format == PE {
 		name = strings.ToLower(name) // Windows ignores case
 	}
 
-	// A path with ".." in it may lead outside the directory it begins with: /usr/lib/../../opt/x.
+	// A path with ".." in it may lead outside the directory it begins with:
+	// /usr/lib/../../opt/x.
 	if name != path.Clean(name) || strings.ContainsAny(name, `\:`) {
 		return false
 	}

@@ -8,13 +8,15 @@ import (
 	"io"
 )
 
-// An ELF file is read as the kernel and the dynamic linker read it: the header, the program headers, and what
-// those point to. Section headers serve linkers and debuggers; they may be missing or wrong. Fields have the
-// names of the System V ABI, chapters 4 and 5 (https://gabi.xinuos.com).
+// An ELF file is read as the kernel and the dynamic linker read it: the header, the program
+// headers, and what those point to. Section headers serve linkers and debuggers; they may be
+// missing or wrong. Fields have the names of the System V ABI, chapters 4 and 5
+// (https://gabi.xinuos.com).
 //
-// Reading fails if loaders disagree about the file, or if the kernel sees something else than readers that
-// rely on the first bytes of the header. See elf_header.go for the header, load for the segments, memory.at
-// for the bytes at an address, and elf_system.go for the system that runs the file.
+// Reading fails if loaders disagree about the file, or if the kernel sees something else than
+// readers that rely on the first bytes of the header. See elf_header.go for the header, load
+// for the segments, memory.at for the bytes at an address, and elf_system.go for the system
+// that runs the file.
 
 // elfTarget identifies the processor and the data layout of an ELF file.
 type elfTarget struct {
@@ -40,7 +42,8 @@ var elfArch = map[elfTarget]string{
 	{elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB}:      "s390x",
 }
 
-// efMIPSABI2 is the flag in e_flags for the MIPS n32 ABI, which Go lacks (EF_MIPS_ABI2 in <elf.h>).
+// efMIPSABI2 is the flag in e_flags for the MIPS n32 ABI, which Go lacks (EF_MIPS_ABI2 in
+// <elf.h>).
 const efMIPSABI2 = 0x20
 
 // elfFile is an ELF file that is being read. 32-bit structures are widened to 64 bits.
@@ -102,7 +105,8 @@ func readELF(v view) (*File, error) {
 	return f, nil
 }
 
-// readTable reads n structures at off. In a 32-bit file they are of type S32 and are widened to S64.
+// readTable reads n structures at off. In a 32-bit file they are of type S32 and are widened to
+// S64.
 func readTable[S32, S64 any](
 	e *elfFile, v view, what string, off, n uint64, widen func(S32) S64,
 ) ([]S64, error) {
@@ -132,8 +136,8 @@ func readTable[S32, S64 any](
 	return table, nil
 }
 
-// readInterpreter reads PT_INTERP. Like Linux, it requires the NUL to be the last byte of the segment
-// (load_elf_binary in fs/binfmt_elf.c).
+// readInterpreter reads PT_INTERP. Like Linux, it requires the NUL to be the last byte of the
+// segment (load_elf_binary in fs/binfmt_elf.c).
 func (e *elfFile) readInterpreter(f *File) error {
 	const what = "ELF interpreter"
 
@@ -157,8 +161,8 @@ func (e *elfFile) readInterpreter(f *File) error {
 	return nil
 }
 
-// checkHeadersInMemory checks that the program headers in memory are those in the file. The kernel reads
-// them from the file and then passes their address to the loader (AT_PHDR).
+// checkHeadersInMemory checks that the program headers in memory are those in the file. The
+// kernel reads them from the file and then passes their address to the loader (AT_PHDR).
 func (e *elfFile) checkHeadersInMemory(f *File) error {
 	const what = "ELF program headers"
 	if f.Interpreter == "" {
@@ -196,8 +200,8 @@ func (e *elfFile) checkHeadersInMemory(f *File) error {
 	return nil
 }
 
-// checkEntry checks that the first instruction of a program is in the file and in executable memory. A file
-// that holds only debug information fails this check.
+// checkEntry checks that the first instruction of a program is in the file and in executable
+// memory. A file that holds only debug information fails this check.
 func (e *elfFile) checkEntry(f *File) error {
 	const what = "ELF entry point"
 	if f.Kind == Library {
@@ -248,8 +252,8 @@ func (e *elfFile) readProtection(f *File) error {
 	return nil
 }
 
-// readSymbols looks for a symbol table among the sections. Sections are not needed to run, so a file whose
-// section headers are cut off counts as stripped.
+// readSymbols looks for a symbol table among the sections. Sections are not needed to run, so a
+// file whose section headers are cut off counts as stripped.
 func (e *elfFile) readSymbols(f *File) error {
 	f.Stripped = true
 
@@ -270,9 +274,9 @@ func (e *elfFile) readSymbols(f *File) error {
 	return nil
 }
 
-// readPacker recognizes UPX, a small program that unpacks and starts another one, which cannot be read here.
-// Its magic number follows the program headers and a checksum (struct l_info in src/stub/src/include/linux.h
-// of UPX, which src/p_lx_elf.cpp looks for).
+// readPacker recognizes UPX, a small program that unpacks and starts another one, which cannot
+// be read here. Its magic number follows the program headers and a checksum (struct l_info in
+// src/stub/src/include/linux.h of UPX, which src/p_lx_elf.cpp looks for).
 func (e *elfFile) readPacker(f *File) error {
 	const checksumSize = 4
 	headers := uint64(e.head.Phnum) * uint64(e.head.Phentsize)

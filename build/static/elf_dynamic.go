@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// dynamicSection holds the entries of PT_DYNAMIC up to DT_NULL: the values of each tag, in the order of the
-// file.
+// dynamicSection holds the entries of PT_DYNAMIC up to DT_NULL: the values of each tag, in the
+// order of the file.
 type dynamicSection map[elf.DynTag][]uint64
 
 // Tags that debug/elf has no name for.
@@ -18,8 +18,9 @@ const (
 	elfSunwFilter    elf.DynTag = 0x6000000f // DT_SUNW_FILTER
 )
 
-// libraryTags are the tags that make the dynamic linker load a library. DT_FILTER, DT_AUXILIARY and the
-// audit libraries are rare relatives of DT_NEEDED (glibc elf/dl-deps.c, elf/rtld.c; ld.so.1(1) of Solaris).
+// libraryTags are the tags that make the dynamic linker load a library. DT_FILTER, DT_AUXILIARY
+// and the audit libraries are rare relatives of DT_NEEDED (glibc elf/dl-deps.c, elf/rtld.c;
+// ld.so.1(1) of Solaris).
 var libraryTags = []elf.DynTag{
 	elf.DT_NEEDED,
 	elf.DT_FILTER,
@@ -28,16 +29,16 @@ var libraryTags = []elf.DynTag{
 	elfDepAudit,
 }
 
-// solarisLibraryTags are further tags that make the loader of Solaris load a library. To other loaders the
-// same numbers mean something else (<sys/link.h> of illumos).
+// solarisLibraryTags are further tags that make the loader of Solaris load a library. To other
+// loaders the same numbers mean something else (<sys/link.h> of illumos).
 var solarisLibraryTags = []elf.DynTag{
 	elfSunwAuxiliary,
 	elfSunwFilter,
 	elf.DT_USED,
 }
 
-// readDynamic reads the libraries that a program needs, where the loader searches for them, and the kind of
-// the file.
+// readDynamic reads the libraries that a program needs, where the loader searches for them, and
+// the kind of the file.
 func (e *elfFile) readDynamic(f *File) error {
 	d, err := e.readDynamicSection()
 	if err != nil {
@@ -62,9 +63,9 @@ func (e *elfFile) readDynamic(f *File) error {
 	return nil
 }
 
-// elfKind tells programs from libraries. A program that may run at any address has the same e_type as a
-// library. Linkers mark it with DF_1_PIE (GNU ld, gold, lld, mold, Go). A file without this mark that has a
-// dynamic section, but no interpreter to process it, is a library.
+// elfKind tells programs from libraries. A program that may run at any address has the same
+// e_type as a library. Linkers mark it with DF_1_PIE (GNU ld, gold, lld, mold, Go). A file
+// without this mark that has a dynamic section, but no interpreter to process it, is a library.
 func elfKind(f *File, t elf.Type, isPIE bool) string {
 	switch {
 	case t == elf.ET_EXEC:
@@ -132,8 +133,8 @@ func widenDynamicEntry(d elf.Dyn32) elf.Dyn64 {
 	}
 }
 
-// uniqueValue returns the value of a tag, or 0 if there is none. It returns an error if the tag has several
-// different values.
+// uniqueValue returns the value of a tag, or 0 if there is none. It returns an error if the tag
+// has several different values.
 func (e *elfFile) uniqueValue(d dynamicSection, tag elf.DynTag) (uint64, error) {
 	values := d[tag]
 	if len(values) == 0 {
@@ -168,7 +169,8 @@ func (e *elfFile) stringTable(d dynamicSection) (view, error) {
 	return table.sub(what, 0, size)
 }
 
-// readLibraries reads the names of libraries and of the directories in which the loader searches for them.
+// readLibraries reads the names of libraries and of the directories in which the loader
+// searches for them.
 func (e *elfFile) readLibraries(f *File, d dynamicSection) error {
 	// The values are offsets into the string table.
 	var libraries []uint64
@@ -211,8 +213,8 @@ func (e *elfFile) readLibraries(f *File, d dynamicSection) error {
 	return nil
 }
 
-// verneed is Elf64_Verneed, which is the same in 32-bit files (Linux Standard Base, Core Specification,
-// 10.7.3).
+// verneed is Elf64_Verneed, which is the same in 32-bit files (Linux Standard Base, Core
+// Specification, 10.7.3).
 type verneed struct {
 	Version, Count  uint16
 	File, Aux, Next uint32
@@ -225,8 +227,8 @@ type vernaux struct {
 	Name, Next   uint32
 }
 
-// libgcc is a library of GCC, not of glibc. It has versions called GLIBC_2.0 nevertheless, because its
-// symbols once belonged to glibc.
+// libgcc is a library of GCC, not of glibc. It has versions called GLIBC_2.0 nevertheless,
+// because its symbols once belonged to glibc.
 const libgcc = "libgcc_s.so.1"
 
 // glibcVersion returns the highest x.y of the symbol versions GLIBC_x.y that the program needs.
@@ -295,8 +297,8 @@ func (e *elfFile) neededVersions(needs, names view, off uint64, count uint16) (v
 	return versions, nil
 }
 
-// versionLess compares versions such as 2.2.5 and 2.34 number by number. Anything else, such as the PRIVATE of
-// GLIBC_PRIVATE, is less than every version.
+// versionLess compares versions such as 2.2.5 and 2.34 number by number. Anything else, such as
+// the PRIVATE of GLIBC_PRIVATE, is less than every version.
 func versionLess(a, b string) bool {
 	x := versionNumbers(a)
 	y := versionNumbers(b)
@@ -311,7 +313,8 @@ func versionLess(a, b string) bool {
 	return false
 }
 
-// versionNumbers returns the numbers in a version, or nil if it is not made of numbers and dots.
+// versionNumbers returns the numbers in a version, or nil if it is not made of numbers and
+// dots.
 func versionNumbers(version string) (numbers []int) {
 	for part := range strings.SplitSeq(version, ".") {
 		n, err := strconv.Atoi(part)

@@ -7,14 +7,15 @@ import (
 	"io"
 )
 
-// The header of an ELF file says what the file is in two places. Debuggers and readelf use its first bytes.
-// Linux uses only e_type, e_machine, e_phentsize and e_phnum (load_elf_binary in fs/binfmt_elf.c,
-// elf_check_arch of each machine), and reads them in the word size and byte order of the kernel. So a 64-bit
-// program runs even if its EI_CLASS says 32 bits or its EI_DATA says big-endian.
+// The header of an ELF file says what the file is in two places. Debuggers and readelf use its
+// first bytes. Linux uses only e_type, e_machine, e_phentsize and e_phnum (load_elf_binary in
+// fs/binfmt_elf.c, elf_check_arch of each machine), and reads them in the word size and byte
+// order of the kernel. So a 64-bit program runs even if its EI_CLASS says 32 bits or its
+// EI_DATA says big-endian.
 //
-// This package requires both places to agree. e_type must be the type of a program in the byte order of
-// EI_DATA, e_phentsize must match the word size of EI_CLASS, and the machine must support both. Otherwise
-// reading the file fails, and not with ErrNotExecutable.
+// This package requires both places to agree. e_type must be the type of a program in the byte
+// order of EI_DATA, e_phentsize must match the word size of EI_CLASS, and the machine must
+// support both. Otherwise reading the file fails, and not with ErrNotExecutable.
 
 // elfShape is a set of word sizes and byte orders.
 type elfShape uint8
@@ -26,8 +27,8 @@ const (
 	bigEndian
 )
 
-// elfMachines maps machines to the word sizes and byte orders that their programs can have. Other machines
-// are rejected, because it is not known how their kernels read a file.
+// elfMachines maps machines to the word sizes and byte orders that their programs can have.
+// Other machines are rejected, because it is not known how their kernels read a file.
 var elfMachines = map[elf.Machine]elfShape{
 	elf.EM_386:          bits32 | littleEndian,
 	elf.EM_486:          bits32 | littleEndian,          // runs like EM_386
@@ -66,7 +67,8 @@ var elfMachines = map[elf.Machine]elfShape{
 // elfHeaderSize is the size of a 64-bit ELF header, which is the larger one.
 const elfHeaderSize = 64
 
-// readHeader reads the ELF header into e.head. It returns an error if the file is not an executable.
+// readHeader reads the ELF header into e.head. It returns an error if the file is not an
+// executable.
 func (e *elfFile) readHeader() error {
 	const what = "ELF header"
 
@@ -113,8 +115,8 @@ func (e *elfFile) readHeader() error {
 	return nil
 }
 
-// declaredShape returns the word size and byte order that the first bytes of the file declare, and sets
-// e.class and e.order to them.
+// declaredShape returns the word size and byte order that the first bytes of the file declare,
+// and sets e.class and e.order to them.
 func (e *elfFile) declaredShape(raw []byte) (shape elfShape, err error) {
 	const what = "ELF header"
 
@@ -139,8 +141,8 @@ func (e *elfFile) declaredShape(raw []byte) (shape elfShape, err error) {
 	return 0, e.errorf(what, elf.EI_CLASS, "unknown class %d", e.class)
 }
 
-// checkType returns an error for object files and memory dumps, which cannot be started, and for files whose
-// e_type is the type of a program only in the other byte order.
+// checkType returns an error for object files and memory dumps, which cannot be started, and
+// for files whose e_type is the type of a program only in the other byte order.
 func (e *elfFile) checkType(raw []byte) error {
 	const what = "ELF header"
 	const offset = 16 // of e_type
@@ -161,8 +163,8 @@ func (e *elfFile) checkType(raw []byte) error {
 	return e.errorf(what, offset, "unknown type 0x%x", uint16(declared))
 }
 
-// checkClass returns an error if a kernel of the other word size would find program headers in the file. This
-// package reads only those of the declared word size.
+// checkClass returns an error if a kernel of the other word size would find program headers in
+// the file. This package reads only those of the declared word size.
 func (e *elfFile) checkClass(raw []byte) error {
 	other := elf.ELFCLASS32
 	if e.class == elf.ELFCLASS32 {
@@ -179,8 +181,8 @@ func (e *elfFile) checkClass(raw []byte) error {
 	return nil
 }
 
-// hasProgramHeaders reports whether a kernel of the word size of class accepts the size and number of the
-// program headers and goes on to read them.
+// hasProgramHeaders reports whether a kernel of the word size of class accepts the size and
+// number of the program headers and goes on to read them.
 func hasProgramHeaders(h elf.Header64, class elf.Class) bool {
 	size := elfProgramHeaderBytes(class)
 	return uint64(h.Phentsize) == size && h.Phnum > 0 && uint64(h.Phnum)*size <= maxProgramHeaders
@@ -193,7 +195,8 @@ func elfHeaderBytes(class elf.Class) uint64 {
 	return uint64(binary.Size(elf.Header64{}))
 }
 
-// decodeELFHeader decodes raw as a header of the given word size and byte order. 32-bit fields are widened.
+// decodeELFHeader decodes raw as a header of the given word size and byte order. 32-bit fields
+// are widened.
 func decodeELFHeader(raw []byte, class elf.Class, order binary.ByteOrder) (head elf.Header64, err error) {
 	if class == elf.ELFCLASS64 {
 		_, err = binary.Decode(raw, order, &head)

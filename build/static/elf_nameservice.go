@@ -11,22 +11,23 @@ const (
 	scanLimit = 1 << 30
 )
 
-// nssPrefix begins the names of the libraries that glibc's name service loads, such as libnss_files.so.2
-// (nsswitch.conf(5), FILES).
+// nssPrefix begins the names of the libraries that glibc's name service loads, such as
+// libnss_files.so.2 (nsswitch.conf(5), FILES).
 var nssPrefix = []byte("libnss_")
 
-// findNameService scans a static program that contains glibc for glibc's name service. Only the names of
-// the libraries that it loads give it away.
+// findNameService scans a static program that contains glibc for glibc's name service. Only the
+// names of the libraries that it loads give it away.
 //
-// Other programs are not scanned. The start files of glibc mark a program with a GNU note or the Linux
-// EI_OSABI, which neither Go nor musl does.
+// Other programs are not scanned. The start files of glibc mark a program with a GNU note or
+// the Linux EI_OSABI, which neither Go nor musl does.
 func (e *elfFile) findNameService(f *File) error {
 	const what = "ELF segments"
 	if f.Interpreter != "" || len(f.Needed) > 0 || !e.hasEvidenceFor("linux") {
 		return nil
 	}
 
-	// Any number of segments may overlap, so scan the range from the first to the last of them once.
+	// Any number of segments may overlap, so scan the range from the first to the last of them
+	// once.
 	start := e.size
 	end := uint64(0)
 	for _, m := range e.memory {

@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// systemNoteType is the type of a note that names a system: NT_*_TAG or NT_*_IDENT in the <elf.h> of each
-// system, NT_GNU_ABI_TAG for GNU.
+// systemNoteType is the type of a note that names a system: NT_*_TAG or NT_*_IDENT in the
+// <elf.h> of each system, NT_GNU_ABI_TAG for GNU.
 const systemNoteType = 1
 
-// elfNoteOwners maps the owners of such notes to their systems. A GNU note names the system inside.
+// elfNoteOwners maps the owners of such notes to their systems. A GNU note names the system
+// inside.
 var elfNoteOwners = map[string]string{
 	"Android\x00":   "android",
 	"DragonFly\x00": "dragonfly",
@@ -22,8 +23,8 @@ var elfNoteOwners = map[string]string{
 // maxNoteOwner is more than the length of any name in elfNoteOwners.
 const maxNoteOwner = 16
 
-// gnuSystems maps the first word of NT_GNU_ABI_TAG to systems (Linux Standard Base, Core Specification,
-// 11.2).
+// gnuSystems maps the first word of NT_GNU_ABI_TAG to systems (Linux Standard Base, Core
+// Specification, 11.2).
 var gnuSystems = map[uint32]string{
 	0: "linux",
 	1: "hurd",
@@ -49,16 +50,16 @@ func (e *elfFile) readNotes() error {
 	return nil
 }
 
-// elfNote is Elf64_Nhdr, which is the same in 32-bit files. The name and the description follow it, both
-// padded.
+// elfNote is Elf64_Nhdr, which is the same in 32-bit files. The name and the description follow
+// it, both padded.
 type elfNote struct {
 	NameSize uint32
 	DescSize uint32
 	Type     uint32
 }
 
-// readNoteSegment reads the notes of one PT_NOTE segment. They are padded to 4 bytes, or to 8 if the segment
-// is aligned to 8 (ELF_NOTE_DESC_OFFSET in elf/dl-load.h of glibc).
+// readNoteSegment reads the notes of one PT_NOTE segment. They are padded to 4 bytes, or to 8
+// if the segment is aligned to 8 (ELF_NOTE_DESC_OFFSET in elf/dl-load.h of glibc).
 func (e *elfFile) readNoteSegment(notes view, align uint64) error {
 	const what = "ELF notes"
 	if align != 8 {

@@ -11,15 +11,17 @@ import (
 // (load_elf_phdrs in fs/binfmt_elf.c).
 const maxProgramHeaders = 64 << 10
 
-// elfAddressLimits maps machines to the first address that Linux does not give to programs (TASK_SIZE in the
-// kernel). It lacks machines for which the limit depends on the kernel's configuration.
+// elfAddressLimits maps machines to the first address that Linux does not give to programs
+// (TASK_SIZE in the kernel). It lacks machines for which the limit depends on the kernel's
+// configuration.
 var elfAddressLimits = map[elf.Machine]uint64{
 	elf.EM_386:    0xc0000000,
 	elf.EM_486:    0xc0000000,
 	elf.EM_X86_64: 1<<47 - pageSize,
 }
 
-// readSegments reads the program headers and checks that the file contains the segments they describe.
+// readSegments reads the program headers and checks that the file contains the segments they
+// describe.
 func (e *elfFile) readSegments() error {
 	const what = "ELF program headers"
 
@@ -63,8 +65,8 @@ func elfProgramHeaderBytes(class elf.Class) uint64 {
 	return uint64(binary.Size(elf.Prog64{}))
 }
 
-// addSegment adds s to the segments. It returns an error if s repeats a segment of a type that loaders expect
-// only once.
+// addSegment adds s to the segments. It returns an error if s repeats a segment of a type that
+// loaders expect only once.
 func (e *elfFile) addSegment(s elf.Prog64) error {
 	switch elf.ProgType(s.Type) {
 	case elf.PT_LOAD:
@@ -89,8 +91,8 @@ func segmentName(s elf.Prog64) string {
 // load adds a PT_LOAD segment to the memory of the program.
 //
 // It returns an error for segments that Linux does not map (elf_load and load_elf_binary in
-// fs/binfmt_elf.c), and for segments that are not in ascending order of address. The System V ABI requires
-// this order, and kernels rely on it when they compute how much memory to reserve.
+// fs/binfmt_elf.c), and for segments that are not in ascending order of address. The System V
+// ABI requires this order, and kernels rely on it when they compute how much memory to reserve.
 func (e *elfFile) load(s elf.Prog64) error {
 	what := segmentName(s)
 

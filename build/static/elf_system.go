@@ -13,8 +13,8 @@ type systemEvidence struct {
 	source string // what names the system, for messages
 }
 
-// elfSystems maps EI_OSABI to systems. Most linkers leave it at ELFOSABI_NONE, which says nothing about the
-// system.
+// elfSystems maps EI_OSABI to systems. Most linkers leave it at ELFOSABI_NONE, which says
+// nothing about the system.
 var elfSystems = map[elf.OSABI]string{
 	elf.ELFOSABI_NONE:    "",
 	elf.ELFOSABI_NETBSD:  "netbsd",
@@ -63,8 +63,8 @@ func loadersOf(system string) (paths []string) {
 	return paths
 }
 
-// elfLinuxLoaders lists the file names of Linux loaders as patterns for [path.Match]: those of glibc, the
-// Linux Standard Base, musl and uClibc. They may be in any directory.
+// elfLinuxLoaders lists the file names of Linux loaders as patterns for [path.Match]: those of
+// glibc, the Linux Standard Base, musl and uClibc. They may be in any directory.
 var elfLinuxLoaders = []string{
 	"ld-linux.so.*",
 	"ld-linux-*.so.*",
@@ -86,7 +86,8 @@ func loaderSystem(loader string, machine elf.Machine) string {
 		return "linux"
 	}
 
-	// Solaris calls its loader ld.so.1, and so does glibc on machines that Solaris does not run on.
+	// Solaris calls its loader ld.so.1, and so does glibc on machines that Solaris does not run
+	// on.
 	if name == "ld.so.1" {
 		switch machine {
 		case elf.EM_MIPS, elf.EM_PPC, elf.EM_S390:
@@ -116,8 +117,8 @@ var elfLibraries = []struct {
 	{"libc.so.[0-9]*.[0-9]*", "openbsd"},
 }
 
-// librarySystem returns the system of the first library in needed that only one system has, or "" if there is
-// none.
+// librarySystem returns the system of the first library in needed that only one system has, or
+// "" if there is none.
 func librarySystem(needed []string) string {
 	for _, name := range needed {
 		for _, library := range elfLibraries {
@@ -129,8 +130,8 @@ func librarySystem(needed []string) string {
 	return ""
 }
 
-// readSystem finds the system that the file is made for. EI_OSABI, the notes and the loader must name the
-// same one. If none of them names a system, the libraries decide.
+// readSystem finds the system that the file is made for. EI_OSABI, the notes and the loader
+// must name the same one. If none of them names a system, the libraries decide.
 func (e *elfFile) readSystem(f *File) error {
 	abi := elf.OSABI(e.head.Ident[elf.EI_OSABI])
 	f.ABI = abi.String()
@@ -170,7 +171,8 @@ func (e *elfFile) agreedSystem() (string, error) {
 		case agreed.system == "" || agreed.system == found.system:
 			agreed = found
 		case agreed.source == elf.ELFOSABI_LINUX.String() && found.system == "android":
-			// ELFOSABI_LINUX is also ELFOSABI_GNU: the linker used a GNU extension such as indirect functions.
+			// ELFOSABI_LINUX is also ELFOSABI_GNU: the linker used a GNU extension such as
+			// indirect functions.
 			agreed = found
 		default:
 			return "", e.errorf("ELF header", elf.EI_OSABI, "contradiction: made for %s (%s) and for %s (%s)",
@@ -187,8 +189,8 @@ func (e *elfFile) hasEvidenceFor(system string) bool {
 	})
 }
 
-// isSolarisLoader reports whether a loader is that of Solaris, which gives some tags of the dynamic section a
-// meaning of its own.
+// isSolarisLoader reports whether a loader is that of Solaris, which gives some tags of the
+// dynamic section a meaning of its own.
 func isSolarisLoader(loader string) bool {
 	return strings.HasSuffix(loader, "/ld.so.1")
 }
@@ -200,7 +202,8 @@ func matchesAny(patterns []string, name string) bool {
 	})
 }
 
-// matches reports whether name matches a pattern for [path.Match]. A malformed pattern matches nothing.
+// matches reports whether name matches a pattern for [path.Match]. A malformed pattern matches
+// nothing.
 func matches(pattern, name string) bool {
 	match, err := path.Match(pattern, name)
 	return err == nil && match

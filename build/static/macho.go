@@ -6,13 +6,14 @@ import (
 	"fmt"
 )
 
-// A Mach-O file is read by its load commands, as the kernel and dyld read it. Names and numbers are those of
-// <mach-o/loader.h>, <mach-o/fat.h> and <mach/machine.h>.
+// A Mach-O file is read by its load commands, as the kernel and dyld read it. Names and numbers
+// are those of <mach-o/loader.h>, <mach-o/fat.h> and <mach/machine.h>.
 
 // cpuABI64 is CPU_ARCH_ABI64, the bit in the cputype of a 64-bit machine.
 const cpuABI64 macho.Cpu = 0x01000000
 
-// machoOrders maps processors to their byte order. A kernel only accepts files in its own byte order.
+// machoOrders maps processors to their byte order. A kernel only accepts files in its own byte
+// order.
 var machoOrders = map[macho.Cpu]binary.ByteOrder{
 	macho.Cpu386:   binary.LittleEndian,
 	macho.CpuAmd64: binary.LittleEndian,
@@ -46,8 +47,8 @@ const (
 	lcFilesetEntry    macho.LoadCmd = 0x80000035
 )
 
-// lcReqDyld is LC_REQ_DYLD, the bit of the load commands that dyld must understand in order to start a
-// program.
+// lcReqDyld is LC_REQ_DYLD, the bit of the load commands that dyld must understand in order to
+// start a program.
 const lcReqDyld macho.LoadCmd = 0x80000000
 
 // Memory protections of a segment (<mach/vm_prot.h>).
@@ -70,8 +71,8 @@ func newMachOTarget(cpu macho.Cpu, sub uint32) machoTarget {
 	}
 }
 
-// machoArch maps targets to their GOARCH. Programs with other subtypes, such as arm64e and x86_64h, run only on
-// some processors.
+// machoArch maps targets to their GOARCH. Programs with other subtypes, such as arm64e and
+// x86_64h, run only on some processors.
 var machoArch = map[machoTarget]string{
 	{macho.Cpu386, 3}:   "386",   // CPU_SUBTYPE_I386_ALL
 	{macho.CpuAmd64, 3}: "amd64", // CPU_SUBTYPE_X86_64_ALL
@@ -148,7 +149,8 @@ func (m *machoFile) read() (*File, error) {
 	return f, nil
 }
 
-// readHeader reads mach_header or mach_header_64 and returns the load commands, which follow it.
+// readHeader reads mach_header or mach_header_64 and returns the load commands, which follow
+// it.
 func (m *machoFile) readHeader(f *File) (commands view, err error) {
 	const what = "Mach-O header"
 
@@ -261,8 +263,8 @@ func (m *machoFile) readCommand(f *File, cmd macho.LoadCmd, command view) error 
 		// They have LC_REQ_DYLD and are only about symbols.
 
 	default:
-		// A version of dyld that does not know the command rejects the file. Another version may load a
-		// library because of it.
+		// A version of dyld that does not know the command rejects the file. Another version
+		// may load a library because of it.
 		if cmd&lcReqDyld != 0 {
 			return command.errorf("Mach-O load command", 0, "unknown command 0x%x, which is required", uint32(cmd))
 		}
@@ -270,8 +272,8 @@ func (m *machoFile) readCommand(f *File, cmd macho.LoadCmd, command view) error 
 	return nil
 }
 
-// readPath reads a load command that contains a path. The field after the size of the command is the offset
-// of the path.
+// readPath reads a load command that contains a path. The field after the size of the command
+// is the offset of the path.
 func (m *machoFile) readPath(f *File, cmd macho.LoadCmd, command view) error {
 	const what = "Mach-O name"
 
@@ -304,7 +306,8 @@ func (m *machoFile) readPath(f *File, cmd macho.LoadCmd, command view) error {
 func (m *machoFile) readSegment(f *File, command view, s macho.Segment64) error {
 	const what = "Mach-O segment"
 
-	// A segment without memory is not mapped. Go writes such a segment for its debug information.
+	// A segment without memory is not mapped. Go writes such a segment for its debug
+	// information.
 	if s.Memsz > 0 && s.Filesz > s.Memsz {
 		return command.errorf(what, 0, "0x%x bytes do not fit into 0x%x", s.Filesz, s.Memsz)
 	}
@@ -333,8 +336,8 @@ func (m *machoFile) readSignature(f *File, command view) error {
 	return err
 }
 
-// readVersion reads the system and its oldest version from build_version_command, or from the older
-// version_min_command, which exists for each system.
+// readVersion reads the system and its oldest version from build_version_command, or from the
+// older version_min_command, which exists for each system.
 func (m *machoFile) readVersion(f *File, cmd macho.LoadCmd, command view) error {
 	const what = "Mach-O version"
 
@@ -375,8 +378,8 @@ func (m *machoFile) readVersion(f *File, cmd macho.LoadCmd, command view) error 
 	return nil
 }
 
-// machoVersion returns the text of a version, which has 16 bits for the major version and 8 bits each for the
-// minor version and the patch level.
+// machoVersion returns the text of a version, which has 16 bits for the major version and 8
+// bits each for the minor version and the patch level.
 func machoVersion(version uint32) string {
 	text := fmt.Sprintf("%d.%d", version>>16, version>>8&0xff)
 	if patch := version & 0xff; patch != 0 {

@@ -13,8 +13,8 @@ const (
 	fatMagic64 = 0xcafebabf
 	// fatHeaderSize is the size of fat_header, which precedes the entries.
 	fatHeaderSize = 8
-	// maxSlices is the number of fat_arch entries that fit behind the header into a page of 16 KB. The
-	// kernel of macOS reads no more (exec_fat_imgact in bsd/kern/kern_exec.c of xnu).
+	// maxSlices is the number of fat_arch entries that fit behind the header into a page of 16
+	// KB. The kernel of macOS reads no more (exec_fat_imgact in bsd/kern/kern_exec.c of xnu).
 	maxSlices = (16<<10 - fatHeaderSize) / 20
 	// minJavaVersion is the lowest major version of a Java class file.
 	minJavaVersion = 45
@@ -30,8 +30,8 @@ type fatArch struct {
 	Reserved uint32
 }
 
-// readFat reads a universal binary, which consists of Mach-O files for several machines. A Java class begins
-// with the same bytes.
+// readFat reads a universal binary, which consists of Mach-O files for several machines. A Java
+// class begins with the same bytes.
 func readFat(v view) (*File, error) {
 	var head struct {
 		Magic uint32
@@ -59,8 +59,8 @@ func readFat(v view) (*File, error) {
 		return nil, err
 	}
 
-	// Apple's lipo can hide a slice for 64-bit ARM behind the counted ones (-hideARM64), where some versions
-	// of Apple's loader find it.
+	// Apple's lipo can hide a slice for 64-bit ARM behind the counted ones (-hideARM64), where
+	// some versions of Apple's loader find it.
 	more, err := readFatArches(v, head.Magic, head.Count+1)
 	if err == nil {
 		hidden := more[head.Count:]
@@ -72,8 +72,8 @@ func readFat(v view) (*File, error) {
 	return readSlices(v, arches)
 }
 
-// readFatArches reads the entries of a universal binary. If it returns an error, it also returns the entries
-// that it could read.
+// readFatArches reads the entries of a universal binary. If it returns an error, it also
+// returns the entries that it could read.
 func readFatArches(v view, magic, count uint32) (arches []fatArch, err error) {
 	if magic == fatMagic64 {
 		arches = make([]fatArch, count)
@@ -104,9 +104,10 @@ func readFatArches(v view, magic, count uint32) (arches []fatArch, err error) {
 	return arches, err
 }
 
-// looksLikeJavaClass reports whether a file begins like a Java class. After the magic number, a class has its
-// minor and major version, the size of the constant pool, and the kind of the first constant (Java Virtual
-// Machine Specification, 4.1 and 4.4). As a universal binary it would have 45 slices or more.
+// looksLikeJavaClass reports whether a file begins like a Java class. After the magic number, a
+// class has its minor and major version, the size of the constant pool, and the kind of the
+// first constant (Java Virtual Machine Specification, 4.1 and 4.4). As a universal binary it
+// would have 45 slices or more.
 func looksLikeJavaClass(v view, magic, count uint32) bool {
 	majorVersion := count & 0xffff
 	if magic != macho.MagicFat || majorVersion < minJavaVersion {
@@ -130,8 +131,8 @@ func looksLikeJavaClass(v view, magic, count uint32) bool {
 	return false
 }
 
-// containsMachO reports whether one of the entries points to the magic number of a Mach-O file. If the file is
-// a Java class, its bytes do not.
+// containsMachO reports whether one of the entries points to the magic number of a Mach-O file.
+// If the file is a Java class, its bytes do not.
 func containsMachO(v view, arches []fatArch) bool {
 	const what = "Mach-O slice"
 	for _, arch := range arches {
@@ -161,8 +162,8 @@ func isMachO(magic []byte) bool {
 	return false
 }
 
-// readSlices reads the slices of a universal binary. The kernel runs one of them, so a file that contains one
-// program is an executable whatever the other slices are.
+// readSlices reads the slices of a universal binary. The kernel runs one of them, so a file
+// that contains one program is an executable whatever the other slices are.
 func readSlices(v view, arches []fatArch) (*File, error) {
 	f := &File{Format: MachO}
 	seen := map[machoTarget]bool{}
@@ -211,8 +212,8 @@ func readSlice(v view, arch fatArch) (*File, error) {
 		return nil, err
 	}
 
-	// The kernel chooses the slice by the universal header, and then requires the slice to be for the same
-	// machine.
+	// The kernel chooses the slice by the universal header, and then requires the slice to be
+	// for the same machine.
 	target := newMachOTarget(m.head.Cpu, m.head.SubCpu)
 	if target != newMachOTarget(arch.Cpu, arch.SubCpu) {
 		return nil, content.errorf("Mach-O slice", 0, "made for %s subtype %d", target.cpu, target.sub)

@@ -12,17 +12,17 @@ const pageSize = 0x1000
 // memory is the address space of a program as a loader fills it from the file.
 type memory []mapping
 
-// A mapping places the bytes of view at addr, followed by zeros up to size bytes. Loaders map whole pages, so
-// a mapping also replaces everything else in its first and its last page.
+// A mapping places the bytes of view at addr, followed by zeros up to size bytes. Loaders map
+// whole pages, so a mapping also replaces everything else in its first and its last page.
 type mapping struct {
 	addr uint64
 	size uint64
 	view view
 }
 
-// at returns the bytes from addr to the end of the mapping that contains them, or to the first page that
-// another mapping replaces. It returns an error if two mappings have different bytes at addr itself, because
-// it depends on the loader which of them the program sees.
+// at returns the bytes from addr to the end of the mapping that contains them, or to the first
+// page that another mapping replaces. It returns an error if two mappings have different bytes
+// at addr itself, because it depends on the loader which of them the program sees.
 func (m memory) at(what string, addr uint64) (view, error) {
 	i := slices.IndexFunc(m, func(p mapping) bool { return p.contains(addr) })
 	if i < 0 {
@@ -67,16 +67,16 @@ func (m mapping) pages() (start, end uint64) {
 	return start, end
 }
 
-// replaces returns the range of addresses at which m may put other bytes than p does, and whether there is
-// one.
+// replaces returns the range of addresses at which m may put other bytes than p does, and
+// whether there is one.
 func (m mapping) replaces(p mapping) (start, end uint64, replaced bool) {
 	if m.size == 0 {
 		return 0, 0, false
 	}
 	start, end = m.pages()
 
-	// If both map the file at the same distance between address and offset, they put the same bytes at the
-	// same addresses. Only the zeros that follow the bytes of m differ.
+	// If both map the file at the same distance between address and offset, they put the same
+	// bytes at the same addresses. Only the zeros that follow the bytes of m differ.
 	sameDistance := m.addr-m.view.off == p.addr-p.view.off
 	if m.view.size > 0 && sameDistance {
 		return m.addr + m.view.size, end, m.size > m.view.size

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// A PE file is read as Windows reads it: headers, sections, import tables, manifests. Facts and names are those
-// of "PE Format" (https://learn.microsoft.com/windows/win32/debug/pe-format).
+// A PE file is read as Windows reads it: headers, sections, import tables, manifests. Facts and
+// names are those of "PE Format" (https://learn.microsoft.com/windows/win32/debug/pe-format).
 
 const (
 	whatPE         = "PE headers"
@@ -20,8 +20,8 @@ const (
 	dosHeaderSize = 64
 	// peOffset is the place in the DOS header of the offset of the PE header (e_lfanew).
 	peOffset = 0x3c
-	// maxPEOffset is RTL_IMAGE_MAX_DOS_HEADER in winnt.h. Windows does not look for a PE header beyond it.
-	// In a text file, the letters at peOffset make a larger number.
+	// maxPEOffset is RTL_IMAGE_MAX_DOS_HEADER in winnt.h. Windows does not look for a PE header
+	// beyond it. In a text file, the letters at peOffset make a larger number.
 	maxPEOffset = 256 << 20
 	// sectorSize is the alignment that Windows assumes for the bytes of a section in the file.
 	sectorSize = 512
@@ -121,8 +121,8 @@ func readPE(v view) (*File, error) {
 	return f, nil
 }
 
-// isText reports whether the whole file is text. It is for small files. The remains of a DOS header contain
-// other bytes than text, except for the magic number.
+// isText reports whether the whole file is text. It is for small files. The remains of a DOS
+// header contain other bytes than text, except for the magic number.
 func (p *peFile) isText() bool {
 	data, err := p.bytes("DOS header", 0, p.size)
 	if err != nil || len(data) <= 2 {
@@ -137,7 +137,8 @@ func (p *peFile) isText() bool {
 	return true
 }
 
-// readHeaders reads the headers up to the optional header. It returns the offset of the section table.
+// readHeaders reads the headers up to the optional header. It returns the offset of the section
+// table.
 func (p *peFile) readHeaders() (sections uint64, err error) {
 	if p.size < dosHeaderSize && p.isText() {
 		return 0, fmt.Errorf("%w: a text file that begins like a DOS program", ErrNotExecutable)
@@ -165,8 +166,8 @@ func (p *peFile) readHeaders() (sections uint64, err error) {
 		return 0, err
 	}
 	if p.head.Characteristics&pe.IMAGE_FILE_EXECUTABLE_IMAGE == 0 {
-		// Windows refuses to start the file, but firmware and Wine do not check. It cannot be an object
-		// file, because those have no DOS header.
+		// Windows refuses to start the file, but firmware and Wine do not check. It cannot be
+		// an object file, because those have no DOS header.
 		return 0, p.errorf(whatPE, off, "IMAGE_FILE_EXECUTABLE_IMAGE is not set")
 	}
 	off += uint64(binary.Size(p.head))
@@ -181,7 +182,8 @@ func (p *peFile) readHeaders() (sections uint64, err error) {
 	return off + optional.size, nil
 }
 
-// readOptionalHeader reads the optional header, which says how many data directories it ends with.
+// readOptionalHeader reads the optional header, which says how many data directories it ends
+// with.
 func (p *peFile) readOptionalHeader(v view) error {
 	const what = whatPEOptional
 
@@ -245,8 +247,8 @@ func widenOptionalHeader(o pe.OptionalHeader32) pe.OptionalHeader64 {
 	}
 }
 
-// readSections maps the headers and the sections into memory and checks that the file contains them. off is
-// the offset of the section table.
+// readSections maps the headers and the sections into memory and checks that the file contains
+// them. off is the offset of the section table.
 func (p *peFile) readSections(f *File, off uint64) error {
 	headers, err := p.sub(whatPE, 0, uint64(p.optional.SizeOfHeaders))
 	if err != nil {
@@ -277,8 +279,9 @@ func (p *peFile) readSections(f *File, off uint64) error {
 	return nil
 }
 
-// isMappedWhole reports whether Windows maps the file as it is. Windows does so if the sections are aligned too
-// finely to map them one by one, and then requires the address of each section to be its offset in the file.
+// isMappedWhole reports whether Windows maps the file as it is. Windows does so if the sections
+// are aligned too finely to map them one by one, and then requires the address of each section
+// to be its offset in the file.
 func (p *peFile) isMappedWhole() bool {
 	return p.optional.SectionAlignment < pageSize
 }
@@ -312,7 +315,8 @@ func (p *peFile) addSection(s pe.SectionHeader32) error {
 		return content.errorf(what, 0, "not aligned to %d", sectorSize)
 	}
 
-	// SizeOfRawData is rounded up. Bytes beyond VirtualSize are only mapped up to the end of the page.
+	// SizeOfRawData is rounded up. Bytes beyond VirtualSize are only mapped up to the end of
+	// the page.
 	if size > 0 {
 		content.size = min(content.size, size)
 	}
@@ -324,8 +328,8 @@ func (p *peFile) addSection(s pe.SectionHeader32) error {
 	return nil
 }
 
-// checkEntry checks that the first instruction of a program is in the file. Libraries need no entry point, and
-// .NET programs are started by their runtime.
+// checkEntry checks that the first instruction of a program is in the file. Libraries need no
+// entry point, and .NET programs are started by their runtime.
 func (p *peFile) checkEntry(f *File) error {
 	if f.Kind == Library || p.isDotNET() {
 		return nil
@@ -340,14 +344,15 @@ func (p *peFile) isDotNET() bool {
 	return addr != 0
 }
 
-// directory returns the address and the size of a data directory. The address is 0 if there is none.
+// directory returns the address and the size of a data directory. The address is 0 if there is
+// none.
 func (p *peFile) directory(i int) (addr, size uint64) {
 	d := p.optional.DataDirectory[i]
 	return uint64(d.VirtualAddress), uint64(d.Size)
 }
 
-// readSignature looks for the attribute certificate table and checks that the file contains it. Its address,
-// unlike that of all other directories, is an offset in the file.
+// readSignature looks for the attribute certificate table and checks that the file contains it.
+// Its address, unlike that of all other directories, is an offset in the file.
 func (p *peFile) readSignature(f *File) error {
 	off, size := p.directory(pe.IMAGE_DIRECTORY_ENTRY_SECURITY)
 	if off == 0 || size == 0 {

@@ -18,8 +18,8 @@ type peImport struct {
 
 // readImports reads the import directory: the DLLs that Windows loads with the program.
 //
-// ImportedLibraries of debug/pe is a stub that returns nothing. Its ImportedSymbols stops at an entry without
-// OriginalFirstThunk; Windows does not.
+// ImportedLibraries of debug/pe is a stub that returns nothing. Its ImportedSymbols stops at an
+// entry without OriginalFirstThunk; Windows does not.
 func (p *peFile) readImports(f *File) error {
 	const what = "PE import directory"
 
@@ -54,16 +54,16 @@ func (p *peFile) readImports(f *File) error {
 	}
 }
 
-// peBoundImport is IMAGE_BOUND_IMPORT_DESCRIPTOR. It is as long as IMAGE_BOUND_FORWARDER_REF; ModuleForwarders
-// of those follow it.
+// peBoundImport is IMAGE_BOUND_IMPORT_DESCRIPTOR. It is as long as IMAGE_BOUND_FORWARDER_REF;
+// ModuleForwarders of those follow it.
 type peBoundImport struct {
 	TimeDateStamp    uint32
 	ModuleName       uint16
 	ModuleForwarders uint16
 }
 
-// readBoundImports reads the bound import directory, which repeats the import directory with the timestamps of
-// the DLLs. Versions of Windows before 10 load the DLLs that it names.
+// readBoundImports reads the bound import directory, which repeats the import directory with
+// the timestamps of the DLLs. Versions of Windows before 10 load the DLLs that it names.
 func (p *peFile) readBoundImports(f *File) error {
 	const what = "PE bound import directory"
 
@@ -109,11 +109,12 @@ type peDelayedImport struct {
 	TimeDateStamp           uint32
 }
 
-// peRVABased is the bit RvaBased of Attributes: the addresses are relative to ImageBase. Compilers before Visual
-// C++ 7 did not set it.
+// peRVABased is the bit RvaBased of Attributes: the addresses are relative to ImageBase.
+// Compilers before Visual C++ 7 did not set it.
 const peRVABased = 1
 
-// readDelayedImports reads the delay-load directory: the DLLs that a program loads when it first uses them.
+// readDelayedImports reads the delay-load directory: the DLLs that a program loads when it
+// first uses them.
 func (p *peFile) readDelayedImports(f *File) error {
 	const what = "PE delay-load directory"
 
@@ -147,7 +148,8 @@ func (p *peFile) readDelayedImports(f *File) error {
 	}
 }
 
-// addDotNETRuntime adds the DLL that starts .NET programs. Windows loads it even if the imports do not name it.
+// addDotNETRuntime adds the DLL that starts .NET programs. Windows loads it even if the imports
+// do not name it.
 func (p *peFile) addDotNETRuntime(f *File) error {
 	if p.isDotNET() {
 		f.Needed = appendUnique(f.Needed, "mscoree.dll")

@@ -11,9 +11,9 @@ import (
 	"unicode/utf16"
 )
 
-// The resources of a program may contain a manifest, which names assemblies: sets of DLLs that are installed
-// side by side in several versions. Windows does not start a program if one of them is missing
-// (https://learn.microsoft.com/windows/win32/sbscs/application-manifests).
+// The resources of a program may contain a manifest, which names assemblies: sets of DLLs that
+// are installed side by side in several versions. Windows does not start a program if one of
+// them is missing (https://learn.microsoft.com/windows/win32/sbscs/application-manifests).
 
 const (
 	whatResources = "PE resources"
@@ -35,8 +35,8 @@ var windowsAssemblies = []string{
 	assemblyPrefix + "microsoft.windows.systemcompatible",
 }
 
-// peResourceDirectory is IMAGE_RESOURCE_DIRECTORY. Its entries follow it, first those with names and then those
-// with identifiers.
+// peResourceDirectory is IMAGE_RESOURCE_DIRECTORY. Its entries follow it, first those with
+// names and then those with identifiers.
 type peResourceDirectory struct {
 	Characteristics   uint32
 	TimeDateStamp     uint32
@@ -100,8 +100,8 @@ func (p *peFile) readManifests(f *File) error {
 	return nil
 }
 
-// resourceEntries reads the entries of a resource directory. The offset must have resourceDirectoryFlag unless
-// it is 0, which is the offset of the first directory.
+// resourceEntries reads the entries of a resource directory. The offset must have
+// resourceDirectoryFlag unless it is 0, which is the offset of the first directory.
 func resourceEntries(resources view, offset uint32) ([]peResourceEntry, error) {
 	if offset != 0 && offset&resourceDirectoryFlag == 0 {
 		return nil, resources.errorf(whatResources, uint64(offset), "a resource where a directory was expected")
@@ -205,7 +205,8 @@ func assemblyName(identity xml.StartElement) string {
 	return ""
 }
 
-// fromUTF16 converts UTF-16 text, which begins with a byte order mark, to UTF-8. It returns other text unchanged.
+// fromUTF16 converts UTF-16 text, which begins with a byte order mark, to UTF-8. It returns
+// other text unchanged.
 func fromUTF16(text []byte) ([]byte, error) {
 	var order binary.ByteOrder
 	switch {
@@ -225,9 +226,9 @@ func fromUTF16(text []byte) ([]byte, error) {
 	return []byte(string(utf16.Decode(withoutMark))), nil
 }
 
-// fromSingleBytes converts text in a single-byte encoding to UTF-8. It treats every such encoding as Latin-1,
-// because they agree on ASCII, which the names of assemblies are made of. Text that declares UTF-16 is UTF-8 by
-// the time it gets here, see fromUTF16.
+// fromSingleBytes converts text in a single-byte encoding to UTF-8. It treats every such
+// encoding as Latin-1, because they agree on ASCII, which the names of assemblies are made of.
+// Text that declares UTF-16 is UTF-8 by the time it gets here, see fromUTF16.
 func fromSingleBytes(_ string, input io.Reader) (io.Reader, error) {
 	text, err := io.ReadAll(input)
 	if err != nil {

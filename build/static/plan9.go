@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// A Plan 9 file consists of a header and the parts that the header gives the sizes of (a.out(6) of Plan 9).
-// Plan 9 has no shared libraries.
+// A Plan 9 file consists of a header and the parts that the header gives the sizes of (a.out(6)
+// of Plan 9). Plan 9 has no shared libraries.
 
 // plan9Header is Exec.
 type plan9Header struct {
@@ -49,7 +49,8 @@ func readPlan9(v view) (*File, error) {
 		off += 8 // the entry point in 64 bits
 	}
 
-	// All parts must be present, even the symbols: whoever strips them also sets their size to zero.
+	// All parts must be present, even the symbols: whoever strips them also sets their size to
+	// zero.
 	for _, size := range []uint32{head.Text, head.Data, head.Symbols, head.PCSP, head.PCLine} {
 		part, err := v.sub("Plan 9 segment", off, uint64(size))
 		if err != nil {

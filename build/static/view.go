@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// budget is the number of bytes to read from one file before giving up. Real programs need about a
-	// hundredth of it.
+	// budget is the number of bytes to read from one file before giving up. Real programs need
+	// about a hundredth of it.
 	budget = 4 << 20
-	// readCost is the smallest amount that a read takes from the budget, so that the number of tiny reads
-	// is limited too.
+	// readCost is the smallest amount that a read takes from the budget, so that the number of
+	// tiny reads is limited too.
 	readCost = 64
 	// maxName is the length of the longest path or name in bytes: PATH_MAX in <linux/limits.h>.
 	maxName = 4096
@@ -25,8 +25,8 @@ const (
 // errBudget is the error for a file whose tables are larger than the budget.
 var errBudget = fmt.Errorf("more than %d MB of tables", budget>>20)
 
-// A view is a range of a file. It gives no access to the rest of the file. All views of a file share one
-// budget, which every read is charged to.
+// A view is a range of a file. It gives no access to the rest of the file. All views of a file
+// share one budget, which every read is charged to.
 type view struct {
 	r         io.ReaderAt
 	off       uint64 // where the range begins in the file
@@ -44,13 +44,14 @@ func newView(r io.ReaderAt, size int64) view {
 	}
 }
 
-// errorf returns an error that says which part of the file could not be read, where it is, and why.
-// The offset is relative to the view; the message has the offset in the file.
+// errorf returns an error that says which part of the file could not be read, where it is, and
+// why. The offset is relative to the view; the message has the offset in the file.
 func (v view) errorf(what string, off uint64, format string, args ...any) error {
 	return fmt.Errorf("reading %s at 0x%x: %w", what, v.off+off, fmt.Errorf(format, args...))
 }
 
-// sub returns a view of the n bytes at off. It is the check for every size and offset found in a file.
+// sub returns a view of the n bytes at off. It is the check for every size and offset found in
+// a file.
 func (v view) sub(what string, off, n uint64) (view, error) {
 	if off > v.size || n > v.size-off {
 		return view{}, v.errorf(what, off, "0x%x bytes reach beyond the end at 0x%x: %w",
@@ -114,7 +115,8 @@ func (v view) cString(what string, off uint64) (string, error) {
 		return "", v.errorf(what, off, "outside the table that ends at 0x%x: %w", v.off+v.size, io.ErrUnexpectedEOF)
 	}
 
-	// Most names are short, so begin with a small read and repeat it with a larger one if needed.
+	// Most names are short, so begin with a small read and repeat it with a larger one if
+	// needed.
 	for n := uint64(64); ; n *= 8 {
 		n = min(n, maxName, v.size-off)
 		buf, err := v.bytes(what, off, n)
@@ -135,8 +137,8 @@ func (v view) cString(what string, off uint64) (string, error) {
 	}
 }
 
-// checkPrintable returns an error if s contains unprintable characters. Names are written to terminals and
-// logs, where a line break or an escape sequence could forge other output.
+// checkPrintable returns an error if s contains unprintable characters. Names are written to
+// terminals and logs, where a line break or an escape sequence could forge other output.
 func checkPrintable(s string) error {
 	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, unprintable) {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// A wasm file is read by its sections (WebAssembly Core Specification 3.0, chapter 5, "Binary Format"). The
-// comments quote the titles of the specification's parts.
+// A wasm file is read by its sections (WebAssembly Core Specification 3.0, chapter 5, "Binary
+// Format"). The comments quote the titles of the specification's parts.
 
 // The sections that are read.
 const (
@@ -17,8 +17,8 @@ const (
 	wasmCode     = 10
 )
 
-// wasmOrder lists all sections but custom ones in the only order that a module may have them in ("Modules").
-// Custom sections may be anywhere.
+// wasmOrder lists all sections but custom ones in the only order that a module may have them in
+// ("Modules"). Custom sections may be anywhere.
 var wasmOrder = []byte{1, wasmImport, wasmFunction, 4, 5, 13, 6, 7, 8, 9, 12, wasmCode, 11}
 
 func readWasm(v view) (*File, error) {
@@ -84,15 +84,16 @@ func readWasm(v view) (*File, error) {
 	return f, nil
 }
 
-// wasmReader reads one value after another. After the first error, which err keeps, it returns zero values.
+// wasmReader reads one value after another. After the first error, which err keeps, it returns
+// zero values.
 type wasmReader struct {
 	view
 	off uint64
 	err error
 }
 
-// importModules reads the import section and returns the modules that a program imports from its host, each
-// once.
+// importModules reads the import section and returns the modules that a program imports from
+// its host, each once.
 func (r *wasmReader) importModules() (modules []string) {
 	const what = "wasm import"
 
@@ -131,7 +132,8 @@ func (r *wasmReader) skipExternType() {
 	}
 }
 
-// skipValueType skips a value type. It is one byte, which the heap type follows in some reference types.
+// skipValueType skips a value type. It is one byte, which the heap type follows in some
+// reference types.
 func (r *wasmReader) skipValueType() {
 	const what = "wasm value type"
 	const (
@@ -145,7 +147,8 @@ func (r *wasmReader) skipValueType() {
 	}
 }
 
-// skipLimits skips the limits of a memory or a table: a flag, the minimum and, with some flags, the maximum.
+// skipLimits skips the limits of a memory or a table: a flag, the minimum and, with some flags,
+// the maximum.
 func (r *wasmReader) skipLimits() {
 	const what = "wasm limits"
 

@@ -6,8 +6,9 @@ import (
 	"path"
 )
 
-// An XCOFF file of AIX is read by its sections. The loader section names the libraries. Structures and numbers
-// are those of <xcoff.h>, described in "XCOFF Object File Format" of the AIX Files Reference.
+// An XCOFF file of AIX is read by its sections. The loader section names the libraries.
+// Structures and numbers are those of <xcoff.h>, described in "XCOFF Object File Format" of the
+// AIX Files Reference.
 //
 // 32-bit programs are recognized and rejected. Go does not support AIX on 32-bit machines.
 
@@ -18,7 +19,8 @@ const (
 	xcoffThreadBSS = 0x0800 // STYP_TBSS
 	xcoffLoader    = 0x1000 // STYP_LOADER
 
-	// xcoffAuxiliarySize is the size of the auxiliary header that a 32-bit program must have (AOUTHSZ).
+	// xcoffAuxiliarySize is the size of the auxiliary header that a 32-bit program must have
+	// (AOUTHSZ).
 	xcoffAuxiliarySize = 72
 )
 
@@ -73,8 +75,9 @@ type xcoffLoaderHeader struct {
 	RelocationOffset uint64
 }
 
-// readXCOFF32 rejects 32-bit programs. Their magic number has only two bytes, which other files begin with as
-// well, so readXCOFF32 checks more of the header before it calls a file a program.
+// readXCOFF32 rejects 32-bit programs. Their magic number has only two bytes, which other files
+// begin with as well, so readXCOFF32 checks more of the header before it calls a file a
+// program.
 func readXCOFF32(v view) (*File, error) {
 	const what = "32-bit XCOFF header"
 
@@ -139,8 +142,9 @@ func readXCOFF(v view) (*File, error) {
 	return f, nil
 }
 
-// readXCOFFImports reads the import file identifiers from the loader section. Each consists of a path, a file and
-// an archive member, all NUL-terminated. The path of the first one is where the loader searches.
+// readXCOFFImports reads the import file identifiers from the loader section. Each consists of
+// a path, a file and an archive member, all NUL-terminated. The path of the first one is where
+// the loader searches.
 func readXCOFFImports(f *File, loader view) error {
 	const what = "XCOFF import files"
 
