@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestMemory asks for addresses where mappings overlap. The file is 16 pages; an address is in page 0x10
-// and above.
+// TestMemory looks up addresses where mappings overlap. The file has 16 pages, and page 0 of
+// the file is mapped to page 0x10.
 func TestMemory(t *testing.T) {
 	file := newView(bytes.NewReader(make([]byte, 16*pageSize)), 16*pageSize)
 	mapped := func(addr, size, off, bytes uint64) mapping {
@@ -19,27 +19,87 @@ func TestMemory(t *testing.T) {
 	}
 	first := mapped(0x10000, 0x3000, 0, 0x3000)
 	tests := []struct {
-		name string
-		also mapping
-		addr uint64
-		off  uint64 // in the file
-		size uint64
-		err  string
+		name  string
+		other mapping
+		addr  uint64
+		off   uint64 // in the file
+		size  uint64
+		err   string
 	}{
-		{"nothing else", mapping{}, 0x10100, 0x100, 0x2f00, ""},
-		{"before", mapping{}, 0xffff, 0, 0, "not in the file"},
-		{"behind", mapping{}, 0x13000, 0, 0, "not in the file"},
-		{"the same bytes", mapped(0x11000, 0x1000, 0x1000, 0x1000), 0x10100, 0x100, 0x2f00, ""},
-		{"the same bytes, then zeros", mapped(0x11000, 0x1000, 0x1000, 0x800), 0x10100, 0x100, 0x1700, ""},
-		{"among the zeros", mapped(0x11000, 0x1000, 0x1000, 0x800), 0x11900, 0, 0, "mapped twice"},
-		{"other bytes from a page on", mapped(0x12ff0, 1, 0x5ff0, 1), 0x10100, 0x100, 0x1f00, ""},
-		{"other bytes in the page", mapped(0x10ff0, 1, 0x5ff0, 1), 0x10100, 0, 0, "mapped twice"},
-		{"other bytes in the page before", mapped(0x10ff0, 1, 0x5ff0, 1), 0x11000, 0x1000, 0x2000, ""},
-		{"zeros from a page on", mapped(0x12800, 0x1000, 0, 0), 0x10100, 0x100, 0x1f00, ""},
-		{"zeros to the end of memory", mapped(0x12800, 1<<64-1-0x12800, 0, 0), 0x10100, 0x100, 0x1f00, ""},
+		{
+			name: "nothing else",
+			addr: 0x10100,
+			off:  0x100,
+			size: 0x2f00,
+		},
+		{
+			name: "before",
+			addr: 0xffff,
+			err:  "not in the file",
+		},
+		{
+			name: "behind",
+			addr: 0x13000,
+			err:  "not in the file",
+		},
+		{
+			name:  "the same bytes",
+			other: mapped(0x11000, 0x1000, 0x1000, 0x1000),
+			addr:  0x10100,
+			off:   0x100,
+			size:  0x2f00,
+		},
+		{
+			name:  "the same bytes, then zeros",
+			other: mapped(0x11000, 0x1000, 0x1000, 0x800),
+			addr:  0x10100,
+			off:   0x100,
+			size:  0x1700,
+		},
+		{
+			name:  "among the zeros",
+			other: mapped(0x11000, 0x1000, 0x1000, 0x800),
+			addr:  0x11900,
+			err:   "mapped twice",
+		},
+		{
+			name:  "other bytes in a later page",
+			other: mapped(0x12ff0, 1, 0x5ff0, 1),
+			addr:  0x10100,
+			off:   0x100,
+			size:  0x1f00,
+		},
+		{
+			name:  "other bytes in the page",
+			other: mapped(0x10ff0, 1, 0x5ff0, 1),
+			addr:  0x10100,
+			err:   "mapped twice",
+		},
+		{
+			name:  "other bytes in the page before",
+			other: mapped(0x10ff0, 1, 0x5ff0, 1),
+			addr:  0x11000,
+			off:   0x1000,
+			size:  0x2000,
+		},
+		{
+			name:  "zeros from a later page on",
+			other: mapped(0x12800, 0x1000, 0, 0),
+			addr:  0x10100,
+			off:   0x100,
+			size:  0x1f00,
+		},
+		{
+			name:  "zeros to the end of memory",
+			other: mapped(0x12800, 1<<64-1-0x12800, 0, 0),
+			addr:  0x10100,
+			off:   0x100,
+			size:  0x1f00,
+		},
 	}
 	for _, test := range tests {
-		for _, m := range []memory{{first, test.also}, {test.also, first}} {
+		// The order of the mappings must not matter.
+		for _, m := range []memory{{first, test.other}, {test.other, first}} {
 			got, err := m.at("it", test.addr)
 			switch {
 			case test.err != "":
