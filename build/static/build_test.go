@@ -1,6 +1,7 @@
 package static
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +14,8 @@ import (
 	"testing"
 )
 
-// The programs that the tests build. Each uses the packages for which Go needs libraries on some systems.
+// programs holds the source of the programs that the tests build. Two of them use the packages
+// for which Go needs libraries on some systems.
 var programs = map[string]string{
 	"net": `package main
 
@@ -64,7 +66,7 @@ func main() { println(answer()) }
 var (
 	buildDir  string // where programs are built; TestMain removes it
 	builtMu   sync.Mutex
-	builtFile = map[string]string{}
+	builtFile = map[string]string{} // the paths of the programs that are built
 )
 
 func TestMain(m *testing.M) {
@@ -79,8 +81,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build builds a program for a target, with arguments for go build and settings for its environment,
-// and returns its path. What was built before is not built again.
+// build builds a program for a target and returns its path. env is added to the environment and
+// args to the arguments of go build. Every program is built only once.
 func build(t *testing.T, program, target string, env []string, args ...string) string {
 	t.Helper()
 	if testing.Short() {
@@ -88,24 +90,39 @@ func build(t *testing.T, program, target string, env []string, args ...string) s
 	}
 	builtMu.Lock()
 	defer builtMu.Unlock()
+
 	key := strings.Join(slices.Concat([]string{program, target}, env, args), " ")
 	if path, ok := builtFile[key]; ok {
 		return path
 	}
+
 	source := filepath.Join(buildDir, program)
 	if err := os.MkdirAll(source, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"main.go": programs[program], "go.mod": "module example.org/" + program + "\n\ngo 1.26\n"} {
+	files := map[string]string{
+		"main.go": programs[program],
+		"go.mod":  "module example.org/" + program + "\n\ngo 1.26\n",
+	}
+	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(source, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+
+	name := fmt.Sprintf("%d_%s_%s", len(builtFile), program, strings.ReplaceAll(target, "/", "_"))
+	path := filepath.Join(buildDir, name)
 	goos, goarch, _ := strings.Cut(target, "/")
-	path := filepath.Join(buildDir, fmt.Sprintf("%d_%s_%s", len(builtFile), program, strings.ReplaceAll(target, "/", "_")))
-	cmd := exec.Command("go", slices.Concat([]string{"build", "-buildvcs=false", "-o", path}, args, []string{"."})...)
+	argv := slices.Concat([]string{"build", "-buildvcs=false", "-o", path}, args, []string{"."})
+	cmd := exec.Command("go", argv...)
 	cmd.Dir = source
-	cmd.Env = slices.Concat(os.Environ(), []string{"GOFLAGS=", "GOWORK=off", "GOOS=" + goos, "GOARCH=" + goarch, "CGO_ENABLED=0"}, env)
+	cmd.Env = slices.Concat(os.Environ(), []string{
+		"GOFLAGS=",
+		"GOWORK=off",
+		"GOOS=" + goos,
+		"GOARCH=" + goarch,
+		"CGO_ENABLED=0",
+	}, env)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", key, err, out)
 	}
@@ -113,7 +130,7 @@ func build(t *testing.T, program, target string, env []string, args ...string) s
 	return path
 }
 
-// target is what is expected of a program that Go builds with CGO_ENABLED=0.
+// target is what a program must look like that Go builds with CGO_ENABLED=0.
 type target struct {
 	name        string // GOOS/GOARCH
 	claim       string
@@ -121,25 +138,33 @@ type target struct {
 	needed      []string
 }
 
-// targets is the measured table, for Go 1.26.8: what net and os/user need. The table of claims allows this.
-// TestGoTargets builds the first five. GSR_ALL_TARGETS=1 builds all, 15 s each where nothing is cached: for
-// that, go test wants -timeout 30m.
+// Libraries that Go 1.26.8 needs for net and os/user, as measured. The table of claims allows
+// them.
+var (
+	windowsNeeds = []string{"kernel32.dll"}
+	darwinNeeds  = []string{"/usr/lib/libSystem.B.dylib", "/usr/lib/libresolv.9.dylib"}
+	openbsdNeeds = []string{"libc.so", "libpthread.so"}
+	solarisNeeds = []string{"libsendfile.so", "libsocket.so", "libc.so"}
+	aixNeeds     = []string{"libc.a(shr_64.o)", "libpthread.a(shr_xpg5_64.o)"}
+)
+
+// targets lists what Go builds for each target. See someTargets.
 var targets = []target{
 	{"linux/amd64", "static", "", nil},
-	{"windows/amd64", "system libraries only", "", []string{"kernel32.dll"}},
-	{"darwin/arm64", "system libraries only", "/usr/lib/dyld", []string{"/usr/lib/libSystem.B.dylib", "/usr/lib/libresolv.9.dylib"}},
-	{"openbsd/amd64", "system libraries only", "/usr/libexec/ld.so", []string{"libc.so", "libpthread.so"}},
+	{"windows/amd64", "system libraries only", "", windowsNeeds},
+	{"darwin/arm64", "system libraries only", "/usr/lib/dyld", darwinNeeds},
+	{"openbsd/amd64", "system libraries only", "/usr/libexec/ld.so", openbsdNeeds},
 	{"wasip1/wasm", "host imports only", "", []string{"wasi_snapshot_preview1"}},
 
-	{"aix/ppc64", "as it is", "", []string{"libc.a(shr_64.o)", "libpthread.a(shr_xpg5_64.o)"}},
+	{"aix/ppc64", "as it is", "", aixNeeds},
 	{"android/arm64", "as it is", "/system/bin/linker64", nil},
-	{"darwin/amd64", "system libraries only", "/usr/lib/dyld", []string{"/usr/lib/libSystem.B.dylib", "/usr/lib/libresolv.9.dylib"}},
+	{"darwin/amd64", "system libraries only", "/usr/lib/dyld", darwinNeeds},
 	{"dragonfly/amd64", "static", "", nil},
 	{"freebsd/386", "static", "", nil},
 	{"freebsd/amd64", "static", "", nil},
 	{"freebsd/arm", "static", "", nil},
 	{"freebsd/arm64", "static", "", nil},
-	{"illumos/amd64", "system libraries only", "/lib/amd64/ld.so.1", []string{"libsendfile.so", "libsocket.so", "libc.so"}},
+	{"illumos/amd64", "system libraries only", "/lib/amd64/ld.so.1", solarisNeeds},
 	{"js/wasm", "host imports only", "", []string{"gojs"}},
 	{"linux/386", "static", "", nil},
 	{"linux/arm", "static", "", nil},
@@ -157,20 +182,21 @@ var targets = []target{
 	{"netbsd/amd64", "static", "", nil},
 	{"netbsd/arm", "static", "", nil},
 	{"netbsd/arm64", "static", "", nil},
-	{"openbsd/386", "system libraries only", "/usr/libexec/ld.so", []string{"libc.so", "libpthread.so"}},
-	{"openbsd/arm", "system libraries only", "/usr/libexec/ld.so", []string{"libc.so", "libpthread.so"}},
-	{"openbsd/arm64", "system libraries only", "/usr/libexec/ld.so", []string{"libc.so", "libpthread.so"}},
-	{"openbsd/ppc64", "system libraries only", "/usr/libexec/ld.so", []string{"libc.so", "libpthread.so"}},
-	{"openbsd/riscv64", "system libraries only", "/usr/libexec/ld.so", []string{"libc.so", "libpthread.so"}},
+	{"openbsd/386", "system libraries only", "/usr/libexec/ld.so", openbsdNeeds},
+	{"openbsd/arm", "system libraries only", "/usr/libexec/ld.so", openbsdNeeds},
+	{"openbsd/arm64", "system libraries only", "/usr/libexec/ld.so", openbsdNeeds},
+	{"openbsd/ppc64", "system libraries only", "/usr/libexec/ld.so", openbsdNeeds},
+	{"openbsd/riscv64", "system libraries only", "/usr/libexec/ld.so", openbsdNeeds},
 	{"plan9/386", "as it is", "", nil},
 	{"plan9/amd64", "as it is", "", nil},
 	{"plan9/arm", "as it is", "", nil},
-	{"solaris/amd64", "system libraries only", "/lib/amd64/ld.so.1", []string{"libsendfile.so", "libsocket.so", "libc.so"}},
-	{"windows/386", "system libraries only", "", []string{"kernel32.dll"}},
-	{"windows/arm64", "system libraries only", "", []string{"kernel32.dll"}},
+	{"solaris/amd64", "system libraries only", "/lib/amd64/ld.so.1", solarisNeeds},
+	{"windows/386", "system libraries only", "", windowsNeeds},
+	{"windows/arm64", "system libraries only", "", windowsNeeds},
 }
 
-// someTargets is the targets to be built: five, or all.
+// someTargets returns the first five targets. With GSR_ALL_TARGETS=1 it returns all of them,
+// which take 15 s each to build with an empty build cache: pass -timeout 30m to go test.
 func someTargets() []target {
 	if os.Getenv("GSR_ALL_TARGETS") != "" {
 		return targets
@@ -187,31 +213,38 @@ func TestGoTargets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			goos, goarch, _ := strings.Cut(want.name, "/")
-			if f.Arch != goarch || f.Interpreter != want.interpreter || !slices.Equal(f.Needed, want.needed) || f.Optional != nil || f.Stripped {
+			if f.Arch != goarch || f.Interpreter != want.interpreter || f.Stripped {
+				t.Errorf("read %+v, want %+v", *f, want)
+			}
+			if !slices.Equal(f.Needed, want.needed) || f.Optional != nil {
 				t.Errorf("read %+v, want %+v", *f, want)
 			}
 			if f.WriteExec || f.ExecStack {
 				t.Errorf("writable and executable %v, executable stack %v", f.WriteExec, f.ExecStack)
 			}
+
 			v := Judge(goos, f)
 			if !v.OK || v.Claim != want.claim {
 				t.Errorf("verdict %+v, want %q", v, want.claim)
 			}
-			for other := range claims {
-				if claims[other].format != f.Format && Judge(other, f).OK {
-					t.Errorf("runs on %s too", other)
+			for other, claim := range claims {
+				if claim.format != f.Format && Judge(other, f).OK {
+					t.Errorf("runs on %s, too", other)
 				}
 			}
-			if f, err := Open(build(t, "net", want.name, nil, "-ldflags=-s -w")); err != nil || !f.Stripped {
-				t.Errorf("with -s -w: %+v, %v", f, err)
+
+			stripped, err := Open(build(t, "net", want.name, nil, "-ldflags=-s -w"))
+			if err != nil || !stripped.Stripped {
+				t.Errorf("with -s -w: %+v, %v", stripped, err)
 			}
 			measureReads(t, path)
 		})
 	}
 }
 
-// measureReads wants little of a file to be read.
+// measureReads checks that little of a file is read.
 func measureReads(t *testing.T, path string) {
 	r, err := os.Open(path)
 	if err != nil {
@@ -222,6 +255,7 @@ func measureReads(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	count := &countingReader{r: r}
 	if _, err := Read(count, size); err != nil {
 		t.Fatal(err)
@@ -232,40 +266,149 @@ func measureReads(t *testing.T, path string) {
 	}
 }
 
-// TestGoVariants reads what Go builds for linux/amd64, in each of the ways that release workflows have
-// been seen to use, with the verdict that was found by starting the result on other systems.
+// TestGoVariants reads what Go builds for linux/amd64 in the ways that release workflows use.
+// The verdicts were found by starting the programs on other systems.
 func TestGoVariants(t *testing.T) {
+	const (
+		pureGo           = "-tags=netgo,osusergo"
+		linkStatic       = "-ldflags=-linkmode external -extldflags -static"
+		linkStaticPIE    = "-ldflags=-linkmode external -extldflags -static-pie"
+		glibcInterpreter = "interpreter /lib64/ld-linux-x86-64.so.2"
+	)
 	cgo := []string{"CGO_ENABLED=1"}
 	musl := []string{"CGO_ENABLED=1", "CC=musl-gcc"}
-	glibc := []string{"interpreter /lib64/ld-linux-x86-64.so.2", "needs libc.so.6"}
+	needsGlibc := []string{glibcInterpreter, "needs libc.so.6"}
+
 	tests := []struct {
 		name     string
-		compiler string // has to be there
+		compiler string // skip the test without it
 		program  string
 		env      []string
 		args     []string
 		ok       bool
-		claim    string
-		kind     string
+		claim    string   // claimStatic if empty
+		kind     string   // Executable if empty
 		reasons  []string // the beginning of each
-		warns    bool     // of glibc's name service
+		warns    bool     // about glibc's name service
 	}{
-		{"without cgo", "", "net", nil, nil, true, "static", Executable, nil, false},
-		{"pie without cgo", "", "net", nil, []string{"-buildmode=pie"}, false, "static", PIE, []string{"interpreter /lib64/ld-linux-x86-64.so.2"}, false},
-		{"cgo is on", "gcc", "net", cgo, nil, false, "static", Executable, glibc, false},
-		{"cgo", "gcc", "cgo", cgo, nil, false, "static", Executable, glibc, false},
-		{"cgo is on, -extldflags without -linkmode", "gcc", "net", cgo, []string{"-ldflags=-extldflags=-static"}, false, "static", Executable, glibc, false},
-		{"cgo is on, netgo", "gcc", "net", cgo, []string{"-tags=netgo"}, false, "static", Executable, glibc, false},
-		{"cgo is on, netgo and osusergo", "gcc", "net", cgo, []string{"-tags=netgo,osusergo"}, true, "static", Executable, nil, false},
-		{"cgo, netgo and osusergo", "gcc", "cgo", cgo, []string{"-tags=netgo,osusergo"}, false, "static", Executable, glibc, false},
-		{"cgo, static", "gcc", "cgo", cgo, []string{"-ldflags=-linkmode external -extldflags -static"}, true, "static", Executable, nil, true},
-		{"cgo, static, netgo and osusergo", "gcc", "cgo", cgo, []string{"-tags=netgo,osusergo", "-ldflags=-linkmode external -extldflags -static"}, true, "static", Executable, nil, false},
-		{"cgo, static-pie", "gcc", "cgo", cgo, []string{"-buildmode=pie", "-tags=netgo,osusergo", "-ldflags=-linkmode external -extldflags -static-pie"}, true, "static-pie", StaticPIE, nil, false},
-		{"c-shared", "gcc", "cgo", cgo, []string{"-buildmode=c-shared"}, false, "static", Library, []string{"shared library, not a program", "needs libc.so.6"}, false},
-		{"musl", "musl-gcc", "cgo", musl, nil, false, "static", Executable, []string{"interpreter /lib/ld-musl-", "needs libc.so"}, false},
-		{"musl, static", "musl-gcc", "cgo", musl, []string{"-ldflags=-linkmode external -extldflags -static"}, true, "static", Executable, nil, false},
-		{"musl, static-pie", "musl-gcc", "cgo", musl, []string{"-buildmode=pie", "-ldflags=-linkmode external -extldflags -static-pie"}, false, "static", PIE,
-			[]string{"interpreter /lib/ld-musl-"}, false},
+		{
+			name:    "without cgo",
+			program: "net",
+			ok:      true,
+		},
+		{
+			name:    "pie without cgo",
+			program: "net",
+			args:    []string{"-buildmode=pie"},
+			kind:    PIE,
+			reasons: []string{glibcInterpreter},
+		},
+		{
+			name:     "cgo is on",
+			compiler: "gcc",
+			program:  "net",
+			env:      cgo,
+			reasons:  needsGlibc,
+		},
+		{
+			name:     "cgo",
+			compiler: "gcc",
+			program:  "cgo",
+			env:      cgo,
+			reasons:  needsGlibc,
+		},
+		{
+			name:     "cgo is on, -extldflags without -linkmode",
+			compiler: "gcc",
+			program:  "net",
+			env:      cgo,
+			args:     []string{"-ldflags=-extldflags=-static"},
+			reasons:  needsGlibc,
+		},
+		{
+			name:     "cgo is on, netgo",
+			compiler: "gcc",
+			program:  "net",
+			env:      cgo,
+			args:     []string{"-tags=netgo"},
+			reasons:  needsGlibc,
+		},
+		{
+			name:     "cgo is on, netgo and osusergo",
+			compiler: "gcc",
+			program:  "net",
+			env:      cgo,
+			args:     []string{pureGo},
+			ok:       true,
+		},
+		{
+			name:     "cgo, netgo and osusergo",
+			compiler: "gcc",
+			program:  "cgo",
+			env:      cgo,
+			args:     []string{pureGo},
+			reasons:  needsGlibc,
+		},
+		{
+			name:     "cgo, static",
+			compiler: "gcc",
+			program:  "cgo",
+			env:      cgo,
+			args:     []string{linkStatic},
+			ok:       true,
+			warns:    true,
+		},
+		{
+			name:     "cgo, static, netgo and osusergo",
+			compiler: "gcc",
+			program:  "cgo",
+			env:      cgo,
+			args:     []string{pureGo, linkStatic},
+			ok:       true,
+		},
+		{
+			name:     "cgo, static-pie",
+			compiler: "gcc",
+			program:  "cgo",
+			env:      cgo,
+			args:     []string{"-buildmode=pie", pureGo, linkStaticPIE},
+			ok:       true,
+			claim:    claimStaticPIE,
+			kind:     StaticPIE,
+		},
+		{
+			name:     "c-shared",
+			compiler: "gcc",
+			program:  "cgo",
+			env:      cgo,
+			args:     []string{"-buildmode=c-shared"},
+			kind:     Library,
+			reasons:  []string{"shared library, not a program", "needs libc.so.6"},
+		},
+		{
+			name:     "musl",
+			compiler: "musl-gcc",
+			program:  "cgo",
+			env:      musl,
+			reasons:  []string{"interpreter /lib/ld-musl-", "needs libc.so"},
+		},
+		{
+			name:     "musl, static",
+			compiler: "musl-gcc",
+			program:  "cgo",
+			env:      musl,
+			args:     []string{linkStatic},
+			ok:       true,
+		},
+		{
+			name:     "musl, static-pie",
+			compiler: "musl-gcc",
+			program:  "cgo",
+			env:      musl,
+			args:     []string{"-buildmode=pie", linkStaticPIE},
+			kind:     PIE,
+			reasons:  []string{"interpreter /lib/ld-musl-"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -275,21 +418,30 @@ func TestGoVariants(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
+			if kind := cmp.Or(test.kind, Executable); f.Kind != kind {
+				t.Errorf("kind %q, want %q", f.Kind, kind)
+			}
 			v := Judge("linux", f)
-			if v.OK != test.ok || v.Claim != test.claim || f.Kind != test.kind || len(v.Reasons) < len(test.reasons) || (len(v.Warnings) > 0) != test.warns {
-				t.Fatalf("verdict %+v of %+v", v, *f)
+			claim := cmp.Or(test.claim, claimStatic)
+			if v.OK != test.ok || v.Claim != claim || (len(v.Warnings) > 0) != test.warns {
+				t.Errorf("verdict %+v of %+v", v, *f)
+			}
+			if len(v.Reasons) < len(test.reasons) {
+				t.Fatalf("reasons %q, want %q", v.Reasons, test.reasons)
 			}
 			for i, reason := range test.reasons {
 				if !strings.HasPrefix(v.Reasons[i], reason) {
 					t.Errorf("reason %q, want %q", v.Reasons[i], reason)
 				}
 			}
-			truncations(t, path, "linux")
+			testTruncations(t, path, "linux")
 		})
 	}
 }
 
-// needCompiler skips a test that needs a C compiler for glibc or musl on linux/amd64, and a libc to link statically.
+// needCompiler skips a test unless there is a C compiler for linux/amd64, which builds for
+// glibc or musl, and a glibc to link statically.
 func needCompiler(t *testing.T, compiler string) {
 	if compiler == "" {
 		return
@@ -300,28 +452,33 @@ func needCompiler(t *testing.T, compiler string) {
 	if _, err := exec.LookPath(compiler); err != nil {
 		t.Skipf("%s is not installed", compiler)
 	}
-	if out, err := exec.Command("gcc", "-dumpmachine").Output(); err != nil || strings.Contains(string(out), "musl") {
-		t.Skipf("gcc is not for glibc: %s %v", out, err)
+
+	machine, err := exec.Command("gcc", "-dumpmachine").Output()
+	if err != nil || strings.Contains(string(machine), "musl") {
+		t.Skipf("gcc is not for glibc: %s %v", machine, err)
 	}
-	if out, err := exec.Command("gcc", "-print-file-name=libc.a").Output(); err != nil || !filepath.IsAbs(strings.TrimSpace(string(out))) {
+	libc, err := exec.Command("gcc", "-print-file-name=libc.a").Output()
+	if err != nil || !filepath.IsAbs(strings.TrimSpace(string(libc))) {
 		t.Skip("no static glibc (libc.a) is installed")
 	}
 }
 
-// TestForeignHostImport builds a wasm program that wants more than its platform gives.
+// TestForeignHostImport builds a wasm program that imports more than its platform provides.
 func TestForeignHostImport(t *testing.T) {
 	path := build(t, "env", "wasip1/wasm", nil)
 	f, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := Judge("wasip1", f); v.OK || !slices.Equal(v.Reasons, []string{"needs env"}) {
+	v := Judge("wasip1", f)
+	if v.OK || !slices.Equal(v.Reasons, []string{"needs env"}) {
 		t.Errorf("verdict %+v", v)
 	}
-	truncations(t, path, "wasip1")
+	testTruncations(t, path, "wasip1")
 }
 
-// TestFloat reads how 32-bit MIPS programs do floating point, which the kernel or the emulator decides by.
+// TestFloat checks how 32-bit MIPS programs compute with floating-point numbers. The kernel or
+// the emulator must support it.
 func TestFloat(t *testing.T) {
 	for _, float := range []string{"hardfloat", "softfloat"} {
 		f, err := Open(build(t, "empty", "linux/mipsle", []string{"GOMIPS=" + float}))

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestClaimsOfEverySystem asks the Go toolchain which systems there are.
+// TestClaimsOfEverySystem checks that there is a claim for every system of the Go toolchain.
 func TestClaimsOfEverySystem(t *testing.T) {
 	out, err := exec.Command("go", "tool", "dist", "list").Output()
 	if err != nil {
@@ -23,11 +23,6 @@ func TestClaimsOfEverySystem(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	static := File{Format: ELF, Kind: Executable}
-	with := func(edit func(*File)) *File {
-		f := static
-		edit(&f)
-		return &f
-	}
 	tests := []struct {
 		name    string
 		goos    string
@@ -35,45 +30,225 @@ func TestJudge(t *testing.T) {
 		claim   string
 		reasons []string
 	}{
-		{"static", "linux", &static, "static", nil},
-		{"static on each BSD that is", "dragonfly", &static, "static", nil},
-		{"static-pie", "linux", with(func(f *File) { f.Kind = StaticPIE }), "static-pie", nil},
-		{"all at once", "linux", with(func(f *File) {
-			f.OS, f.Kind, f.Interpreter, f.Packer = "netbsd", Library, "/lib/ld.so", "UPX"
-			f.Needed, f.Optional, f.RunPath = []string{"libc.so.6", "libm.so.6"}, []string{"libx"}, []string{"/x"}
-		}), "static", []string{"made for netbsd", "shared library, not a program", "packed by UPX: what it needs cannot be seen",
-			"interpreter /lib/ld.so", "needs libc.so.6", "needs libm.so.6", "may need libx"}},
-		{"other format", "linux", &File{Format: PE, Needed: []string{"kernel32.dll"}}, "static", []string{"PE where ELF was expected"}},
-		{"other format", "darwin", &static, "system libraries only", []string{"ELF where Mach-O was expected"}},
-		{"other format", "js", &static, "host imports only", []string{"ELF where wasm was expected"}},
-		{"other format", "plan9", &static, "as it is", []string{"ELF where Plan 9 was expected"}},
-		{"unknown system", "beos", &static, "", []string{`unknown operating system "beos"`}},
-		{"no system", "", &static, "", []string{`unknown operating system ""`}},
-		{"nothing read", "linux", nil, "static", []string{"no executable was read"}},
-		{"nothing read", "linux", &File{}, "static", []string{"no executable was read"}},
+		{
+			name:  "static",
+			goos:  "linux",
+			file:  &static,
+			claim: "static",
+		},
+		{
+			name:  "static on a BSD",
+			goos:  "dragonfly",
+			file:  &static,
+			claim: "static",
+		},
+		{
+			name:  "static-pie",
+			goos:  "linux",
+			file:  &File{Format: ELF, Kind: StaticPIE},
+			claim: "static-pie",
+		},
+		{
+			name: "every reason",
+			goos: "linux",
+			file: &File{
+				Format:      ELF,
+				Kind:        Library,
+				OS:          "netbsd",
+				Interpreter: "/lib/ld.so",
+				Packer:      "UPX",
+				Needed:      []string{"libc.so.6", "libm.so.6"},
+				Optional:    []string{"libx"},
+				RunPath:     []string{"/x"},
+			},
+			claim: "static",
+			reasons: []string{
+				"made for netbsd",
+				"shared library, not a program",
+				"packed by UPX: what it needs cannot be seen",
+				"interpreter /lib/ld.so",
+				"needs libc.so.6",
+				"needs libm.so.6",
+				"may need libx",
+			},
+		},
 
-		{"openbsd", "openbsd", with(func(f *File) {
-			f.OS, f.Interpreter, f.Needed = "openbsd", "/usr/libexec/ld.so", []string{"libc.so.100.3", "libpthread.so"}
-		}), "system libraries only", nil},
-		{"openbsd by a path", "openbsd", with(func(f *File) {
-			f.Needed = []string{"libc.so.1/../../evil", "/tmp/libc.so", "libc.so.1/evil", "libcrypto.so.1"}
-		}),
-			"system libraries only", []string{"needs libc.so.1/../../evil", "needs /tmp/libc.so", "needs libc.so.1/evil", "needs libcrypto.so.1"}},
-		{"openbsd with a search path", "openbsd", with(func(f *File) { f.Needed, f.RunPath = []string{"libc.so"}, []string{"$ORIGIN"} }),
-			"system libraries only", []string{"searches libraries in $ORIGIN"}},
-		{"openbsd with another loader", "openbsd", with(func(f *File) { f.Interpreter = "/usr/local/libexec/ld.so" }),
-			"system libraries only", []string{"interpreter /usr/local/libexec/ld.so"}},
-		{"openbsd without any", "openbsd", &static, "system libraries only", nil},
-		{"illumos", "illumos", with(func(f *File) {
-			f.Interpreter, f.Needed = "/lib/amd64/ld.so.1", []string{"libsendfile.so", "libsocket.so", "libc.so"}
-		}), "system libraries only", nil},
-		{"solaris", "solaris", with(func(f *File) { f.Needed = []string{"libc.so", "libssl.so"} }), "system libraries only", []string{"needs libssl.so"}},
+		{
+			name:    "other format",
+			goos:    "linux",
+			file:    &File{Format: PE, Needed: []string{"kernel32.dll"}},
+			claim:   "static",
+			reasons: []string{"PE where ELF was expected"},
+		},
+		{
+			name:    "other format",
+			goos:    "darwin",
+			file:    &static,
+			claim:   "system libraries only",
+			reasons: []string{"ELF where Mach-O was expected"},
+		},
+		{
+			name:    "other format",
+			goos:    "js",
+			file:    &static,
+			claim:   "host imports only",
+			reasons: []string{"ELF where wasm was expected"},
+		},
+		{
+			name:    "other format",
+			goos:    "plan9",
+			file:    &static,
+			claim:   "as it is",
+			reasons: []string{"ELF where Plan 9 was expected"},
+		},
+		{
+			name:    "unknown system",
+			goos:    "beos",
+			file:    &static,
+			reasons: []string{`unknown operating system "beos"`},
+		},
+		{
+			name:    "no system",
+			goos:    "",
+			file:    &static,
+			reasons: []string{`unknown operating system ""`},
+		},
+		{
+			name:    "no file",
+			goos:    "linux",
+			file:    nil,
+			claim:   "static",
+			reasons: []string{"no executable was read"},
+		},
+		{
+			name:    "empty file",
+			goos:    "linux",
+			file:    &File{},
+			claim:   "static",
+			reasons: []string{"no executable was read"},
+		},
 
-		{"android as it is", "android", with(func(f *File) { f.Kind, f.Interpreter, f.Needed = PIE, "/system/bin/linker64", []string{"libc.so"} }), "as it is", nil},
-		{"android for another system", "android", with(func(f *File) { f.OS = "freebsd" }), "as it is", []string{"made for freebsd"}},
-		{"aix as it is", "aix", &File{Format: XCOFF, OS: "aix"}, "as it is", nil},
-		{"slice", "darwin", &File{Format: MachO, Slices: []File{{Format: MachO, Machine: "CpuAmd64"}, {Format: PE, Machine: "x"}}},
-			"system libraries only", []string{"x: PE where Mach-O was expected"}},
+		{
+			name: "system libraries",
+			goos: "openbsd",
+			file: &File{
+				Format:      ELF,
+				Kind:        Executable,
+				OS:          "openbsd",
+				Interpreter: "/usr/libexec/ld.so",
+				Needed:      []string{"libc.so.100.3", "libpthread.so"},
+			},
+			claim: "system libraries only",
+		},
+		{
+			name: "libraries by a path",
+			goos: "openbsd",
+			file: &File{
+				Format: ELF,
+				Kind:   Executable,
+				Needed: []string{"libc.so.1/../../evil", "/tmp/libc.so", "libc.so.1/evil", "libcrypto.so.1"},
+			},
+			claim: "system libraries only",
+			reasons: []string{
+				"needs libc.so.1/../../evil",
+				"needs /tmp/libc.so",
+				"needs libc.so.1/evil",
+				"needs libcrypto.so.1",
+			},
+		},
+		{
+			name: "search path",
+			goos: "openbsd",
+			file: &File{
+				Format:  ELF,
+				Kind:    Executable,
+				Needed:  []string{"libc.so"},
+				RunPath: []string{"$ORIGIN"},
+			},
+			claim:   "system libraries only",
+			reasons: []string{"searches for libraries in $ORIGIN"},
+		},
+		{
+			name: "other loader",
+			goos: "openbsd",
+			file: &File{
+				Format:      ELF,
+				Kind:        Executable,
+				Interpreter: "/usr/local/libexec/ld.so",
+			},
+			claim:   "system libraries only",
+			reasons: []string{"interpreter /usr/local/libexec/ld.so"},
+		},
+		{
+			name:  "no libraries",
+			goos:  "openbsd",
+			file:  &static,
+			claim: "system libraries only",
+		},
+		{
+			name: "system libraries",
+			goos: "illumos",
+			file: &File{
+				Format:      ELF,
+				Kind:        Executable,
+				Interpreter: "/lib/amd64/ld.so.1",
+				Needed:      []string{"libsendfile.so", "libsocket.so", "libc.so"},
+			},
+			claim: "system libraries only",
+		},
+		{
+			name: "other library",
+			goos: "solaris",
+			file: &File{
+				Format: ELF,
+				Kind:   Executable,
+				Needed: []string{"libc.so", "libssl.so"},
+			},
+			claim:   "system libraries only",
+			reasons: []string{"needs libssl.so"},
+		},
+
+		{
+			name: "as it is",
+			goos: "android",
+			file: &File{
+				Format:      ELF,
+				Kind:        PIE,
+				Interpreter: "/system/bin/linker64",
+				Needed:      []string{"libc.so"},
+			},
+			claim: "as it is",
+		},
+		{
+			name: "made for another system",
+			goos: "android",
+			file: &File{
+				Format: ELF,
+				Kind:   Executable,
+				OS:     "freebsd",
+			},
+			claim:   "as it is",
+			reasons: []string{"made for freebsd"},
+		},
+		{
+			name:  "as it is",
+			goos:  "aix",
+			file:  &File{Format: XCOFF, OS: "aix"},
+			claim: "as it is",
+		},
+		{
+			name: "slice",
+			goos: "darwin",
+			file: &File{
+				Format: MachO,
+				Slices: []File{
+					{Format: MachO, Machine: "CpuAmd64"},
+					{Format: PE, Machine: "x"},
+				},
+			},
+			claim:   "system libraries only",
+			reasons: []string{"x: PE where Mach-O was expected"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.goos+" "+test.name, func(t *testing.T) {
@@ -85,39 +260,70 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestJudgeWarns asks for the warning about glibc's name service, whatever the program is marked as.
+// TestJudgeWarns checks that there is a warning about glibc's name service, whatever system the
+// program is judged for.
 func TestJudgeWarns(t *testing.T) {
 	for _, goos := range []string{"linux", "freebsd", "android"} {
 		f := File{Format: ELF, Kind: Executable}
 		if v := Judge(goos, &f); len(v.Warnings) > 0 {
 			t.Errorf("%s: %q without it", goos, v.Warnings)
 		}
+
 		f.NameService = true
-		if v := Judge(goos, &f); !v.OK || len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0], "libnss") {
+		v := Judge(goos, &f)
+		if !v.OK || len(v.Warnings) != 1 || !strings.Contains(v.Warnings[0], "libnss") {
 			t.Errorf("%s: %+v", goos, v)
 		}
 	}
 }
 
-// TestWindowsLibraries keeps the list in order, and free of what looks like Windows but is not.
+// TestWindowsLibraries checks that the list is sorted and allows nothing that only looks like a
+// DLL of Windows.
 func TestWindowsLibraries(t *testing.T) {
-	if list := windowsLibraries[2:]; !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
-		t.Error("not sorted, or a name twice")
+	files := windowsLibraries[2:] // behind the patterns of API sets
+	if !slices.IsSorted(files) {
+		t.Error("not sorted")
 	}
-	windows := claims["windows"]
+	if len(slices.Compact(slices.Clone(files))) != len(files) {
+		t.Error("a name twice")
+	}
 	for _, name := range windowsLibraries {
 		if name != strings.ToLower(name) {
-			t.Errorf("%s is not lower case: it is never found", name)
+			t.Errorf("%s is not in lower case, so it is never found", name)
 		}
 	}
-	for _, name := range []string{"KERNEL32.DLL", "ntdll.dll", "WINSPOOL.DRV", "ucrtbase.dll", "API-MS-Win-Core-Synch-l1-2-0.dll", "ext-ms-win-gdi-internal-l1-1-0.dll"} {
-		if !windows.allowed(name) {
+
+	windows := claims["windows"]
+	allowed := []string{
+		"KERNEL32.DLL",
+		"ntdll.dll",
+		"WINSPOOL.DRV",
+		"ucrtbase.dll",
+		"API-MS-Win-Core-Synch-l1-2-0.dll",
+		"ext-ms-win-gdi-internal-l1-1-0.dll",
+	}
+	for _, name := range allowed {
+		if !windows.allows(name) {
 			t.Errorf("%s is refused", name)
 		}
 	}
-	for _, name := range []string{"vcruntime140.dll", "msvcp140.dll", "libgcc_s_seh-1.dll", "libwinpthread-1.dll", "libstdc++-6.dll", "mscoree.dll",
-		"", "kernel32", "kernel32.dll.dll", `C:\kernel32.dll`, `.\kernel32.dll`, "./kernel32.dll", "x/kernel32.dll"} {
-		if windows.allowed(name) {
+	refused := []string{
+		"vcruntime140.dll",
+		"msvcp140.dll",
+		"libgcc_s_seh-1.dll",
+		"libwinpthread-1.dll",
+		"libstdc++-6.dll",
+		"mscoree.dll",
+		"",
+		"kernel32",
+		"kernel32.dll.dll",
+		`C:\kernel32.dll`,
+		`.\kernel32.dll`,
+		"./kernel32.dll",
+		"x/kernel32.dll",
+	}
+	for _, name := range refused {
+		if windows.allows(name) {
 			t.Errorf("%s is allowed", name)
 		}
 	}

@@ -1,15 +1,20 @@
 package static
 
-// windowsLibraries are DLLs that Windows itself ships: documented in the Windows API
-// (https://learn.microsoft.com/windows/win32/api) and found in System32 of plain installations of
-// Windows 10 and 11 for amd64 and arm64 and in SysWOW64, going by the lists in dll_lists of
-// https://github.com/adang1345/delvewheel; Go needs Windows 10 (https://go.dev/wiki/MinimumRequirements).
-// Two are missing on early Windows 10 for arm64 only: glu32 and opengl32. The names api-ms-win-* and
-// ext-ms-* are not files but API sets, which Windows resolves; the C runtime is one of them
+// windowsLibraries lists the DLLs that Windows itself ships, in lower case.
+//
+// They are documented in the Windows API (https://learn.microsoft.com/windows/win32/api) and
+// found in System32 of plain installations of Windows 10 and 11 for amd64 and arm64 and in
+// SysWOW64, according to the lists in dll_lists of https://github.com/adang1345/delvewheel. Go
+// needs Windows 10 (https://go.dev/wiki/MinimumRequirements). Only early versions of Windows 10
+// for arm64 lack two of them, glu32 and opengl32.
+//
+// The names api-ms-win-* and ext-ms-* are not files but API sets, which Windows maps to files.
+// The C runtime is one of them
 // (https://learn.microsoft.com/windows/win32/apiindex/windows-apisets).
 //
-// Not here, because they are installed with something else: vcruntime140.dll, msvcp140.dll and their
-// like (Visual C++), libgcc_s_seh-1.dll, libstdc++-6.dll, libwinpthread-1.dll (MinGW), mscoree.dll (.NET).
+// The list omits DLLs that come with other software: vcruntime140.dll, msvcp140.dll and the
+// like (Visual C++), libgcc_s_seh-1.dll, libstdc++-6.dll, libwinpthread-1.dll (MinGW),
+// mscoree.dll (.NET).
 var windowsLibraries = []string{
 	"api-ms-win-*", "ext-ms-*",
 	"activeds.dll", "advapi32.dll", "authz.dll", "avrt.dll",

@@ -7,56 +7,72 @@ import (
 	"strings"
 )
 
-// dynamicSection is PT_DYNAMIC up to DT_NULL: the values of each tag, in the order of the file.
+// dynamicSection holds the entries of PT_DYNAMIC up to DT_NULL: the values of each tag, in the
+// order of the file.
 type dynamicSection map[elf.DynTag][]uint64
 
-// libraryTags are the entries that make the dynamic linker load a library. DT_FILTER, DT_AUXILIARY and
-// the audit libraries are rare relatives of DT_NEEDED (glibc elf/dl-deps.c, elf/rtld.c; ld.so.1(1) of
-// Solaris).
-var libraryTags = []elf.DynTag{elf.DT_NEEDED, elf.DT_FILTER, elf.DT_AUXILIARY, elf.DT_AUDIT, elfDepAudit}
-
-// solarisLibraryTags are further tags that name libraries to the loader of Solaris. To other loaders the
-// same numbers mean something else (<sys/link.h> of illumos).
-var solarisLibraryTags = []elf.DynTag{elfSunwAuxiliary, elfSunwFilter, elf.DT_USED}
-
-// Entries of the dynamic section that debug/elf lacks.
+// Tags that debug/elf has no name for.
 const (
-	elfDepAudit      elf.DynTag = 0x6ffffefb // DT_DEPAUDIT of <elf.h>
+	elfDepAudit      elf.DynTag = 0x6ffffefb // DT_DEPAUDIT in <elf.h>
 	elfSunwAuxiliary elf.DynTag = 0x6000000d // DT_SUNW_AUXILIARY
 	elfSunwFilter    elf.DynTag = 0x6000000f // DT_SUNW_FILTER
 )
 
-// dynamic reads PT_DYNAMIC: the libraries, where they are searched, and what kind of file this is.
-func (e *elfFile) dynamic(f *File) error {
-	d, err := e.readDynamic()
+// libraryTags are the tags that make the dynamic linker load a library. DT_FILTER, DT_AUXILIARY
+// and the audit libraries are rare relatives of DT_NEEDED (glibc elf/dl-deps.c, elf/rtld.c;
+// ld.so.1(1) of Solaris).
+var libraryTags = []elf.DynTag{
+	elf.DT_NEEDED,
+	elf.DT_FILTER,
+	elf.DT_AUXILIARY,
+	elf.DT_AUDIT,
+	elfDepAudit,
+}
+
+// solarisLibraryTags are further tags that make the loader of Solaris load a library. To other
+// loaders the same numbers mean something else (<sys/link.h> of illumos).
+var solarisLibraryTags = []elf.DynTag{
+	elfSunwAuxiliary,
+	elfSunwFilter,
+	elf.DT_USED,
+}
+
+// readDynamic reads the libraries that a program needs, where the loader searches for them, and
+// the kind of the file.
+func (e *elfFile) readDynamic(f *File) error {
+	d, err := e.readDynamicSection()
 	if err != nil {
 		return err
 	}
 	f.Dynamic = d != nil
-	if err := e.libraries(f, d); err != nil {
+
+	if err := e.readLibraries(f, d); err != nil {
 		return err
 	}
-	if f.Glibc, err = e.glibc(d); err != nil {
-		return err
-	}
-	flags, err := e.value(d, elf.DT_FLAGS_1)
+	f.Glibc, err = e.glibcVersion(d)
 	if err != nil {
 		return err
 	}
-	f.Kind = kindOfELF(f, elf.Type(e.head.Type), elf.DynFlag1(flags)&elf.DF_1_PIE != 0)
+
+	flags, err := e.uniqueValue(d, elf.DT_FLAGS_1)
+	if err != nil {
+		return err
+	}
+	isPIE := elf.DynFlag1(flags)&elf.DF_1_PIE != 0
+	f.Kind = elfKind(f, elf.Type(e.head.Type), isPIE)
 	return nil
 }
 
-// kindOfELF tells programs from libraries, which have the same e_type where programs may be moved.
-// Linkers mark such programs with DF_1_PIE (GNU ld, gold, lld, mold, Go). Without the mark, and with
-// a dynamic section but no interpreter to work on it, it is a library.
-func kindOfELF(f *File, t elf.Type, marked bool) string {
+// elfKind tells programs from libraries. A program that may run at any address has the same
+// e_type as a library. Linkers mark it with DF_1_PIE (GNU ld, gold, lld, mold, Go). A file
+// without this mark that has a dynamic section, but no interpreter to process it, is a library.
+func elfKind(f *File, t elf.Type, isPIE bool) string {
 	switch {
 	case t == elf.ET_EXEC:
 		return Executable
 	case f.Interpreter != "":
 		return PIE
-	case f.Dynamic && !marked:
+	case f.Dynamic && !isPIE:
 		return Library
 	case len(f.Needed) > 0:
 		return PIE
@@ -64,74 +80,88 @@ func kindOfELF(f *File, t elf.Type, marked bool) string {
 	return StaticPIE
 }
 
-// readDynamic reads PT_DYNAMIC; without one the result is nil.
-func (e *elfFile) readDynamic() (dynamicSection, error) {
+// readDynamicSection reads PT_DYNAMIC. It returns nil if there is none.
+func (e *elfFile) readDynamicSection() (dynamicSection, error) {
 	const what = "ELF dynamic section"
+
 	s := e.segment(elf.PT_DYNAMIC)
 	if s == nil {
 		return nil, nil
 	}
-	section, err := e.sub(what, s.Off, s.Filesz)
+	inFile, err := e.sub(what, s.Off, s.Filesz)
 	if err != nil {
 		return nil, err
 	}
-	// The dynamic linker goes to the address, other readers go to the offset.
-	mapped, err := e.memory.at(what, s.Vaddr)
+
+	// The dynamic linker uses the address, other readers use the offset.
+	inMemory, err := e.memory.at(what, s.Vaddr)
 	if err != nil {
 		return nil, err
 	}
-	if mapped.off != section.off {
-		return nil, e.errorf(what, s.Off, "its address 0x%x is at 0x%x of the file", s.Vaddr, mapped.off)
+	if inMemory.off != inFile.off {
+		return nil, e.errorf(what, s.Off, "its address 0x%x maps 0x%x of the file", s.Vaddr, inMemory.off)
 	}
-	size := uint64(16)
+	section, err := inMemory.sub(what, 0, s.Filesz)
+	if err != nil {
+		return nil, err
+	}
+
+	entrySize := uint64(16)
 	if e.class == elf.ELFCLASS32 {
-		size = 8
+		entrySize = 8
 	}
-	if section, err = mapped.sub(what, 0, s.Filesz); err != nil {
-		return nil, err
-	}
-	entries, err := readTable(e, section, what, 0, section.size/size, func(d elf.Dyn32) elf.Dyn64 {
-		return elf.Dyn64{Tag: int64(d.Tag), Val: uint64(d.Val)}
-	})
+	entries, err := readTable(e, section, what, 0, section.size/entrySize, widenDynamicEntry)
 	if err != nil {
 		return nil, err
 	}
+
 	d := dynamicSection{}
 	for _, entry := range entries {
-		if entry.Tag == int64(elf.DT_NULL) {
+		tag := elf.DynTag(entry.Tag)
+		if tag == elf.DT_NULL {
 			return d, nil
 		}
-		tag := elf.DynTag(entry.Tag)
 		d[tag] = append(d[tag], entry.Val)
 	}
 	return nil, e.errorf(what, s.Off, "no DT_NULL in 0x%x bytes", s.Filesz)
 }
 
-// value returns the value of a tag that is to be there once, or 0.
-func (e *elfFile) value(d dynamicSection, tag elf.DynTag) (uint64, error) {
+func widenDynamicEntry(d elf.Dyn32) elf.Dyn64 {
+	return elf.Dyn64{
+		Tag: int64(d.Tag),
+		Val: uint64(d.Val),
+	}
+}
+
+// uniqueValue returns the value of a tag, or 0 if there is none. It returns an error if the tag
+// has several different values.
+func (e *elfFile) uniqueValue(d dynamicSection, tag elf.DynTag) (uint64, error) {
 	values := d[tag]
 	if len(values) == 0 {
 		return 0, nil
 	}
 	for _, v := range values {
 		if v != values[0] {
-			return 0, e.errorf("ELF dynamic section", e.segment(elf.PT_DYNAMIC).Off, "%s is 0x%x and 0x%x", tag, values[0], v)
+			off := e.segment(elf.PT_DYNAMIC).Off
+			return 0, e.errorf("ELF dynamic section", off, "%s is both 0x%x and 0x%x", tag, values[0], v)
 		}
 	}
 	return values[0], nil
 }
 
-// strings returns the string table of the dynamic section.
-func (e *elfFile) strings(d dynamicSection) (view, error) {
+// stringTable returns the string table of the dynamic section.
+func (e *elfFile) stringTable(d dynamicSection) (view, error) {
 	const what = "ELF dynamic string table"
-	addr, err := e.value(d, elf.DT_STRTAB)
+
+	addr, err := e.uniqueValue(d, elf.DT_STRTAB)
 	if err != nil {
 		return view{}, err
 	}
-	size, err := e.value(d, elf.DT_STRSZ)
+	size, err := e.uniqueValue(d, elf.DT_STRSZ)
 	if err != nil {
 		return view{}, err
 	}
+
 	table, err := e.memory.at(what, addr)
 	if err != nil {
 		return view{}, err
@@ -139,71 +169,77 @@ func (e *elfFile) strings(d dynamicSection) (view, error) {
 	return table.sub(what, 0, size)
 }
 
-// libraries reads the names of libraries and of the directories to search for them.
-func (e *elfFile) libraries(f *File, d dynamicSection) error {
+// readLibraries reads the names of libraries and of the directories in which the loader
+// searches for them.
+func (e *elfFile) readLibraries(f *File, d dynamicSection) error {
+	// The values are offsets into the string table.
 	var libraries []uint64
 	for _, tag := range libraryTags {
 		libraries = append(libraries, d[tag]...)
 	}
-	runPaths := slices.Concat(d[elf.DT_RPATH], d[elf.DT_RUNPATH])
-	if solarisLoader(f) {
+	searchPaths := slices.Concat(d[elf.DT_RPATH], d[elf.DT_RUNPATH])
+	if isSolarisLoader(f.Interpreter) {
 		for _, tag := range solarisLibraryTags {
 			libraries = append(libraries, d[tag]...)
 		}
-		runPaths = append(runPaths, d[elf.DT_CONFIG]...) // a file that says where libraries are
+		searchPaths = append(searchPaths, d[elf.DT_CONFIG]...) // a file that says where libraries are
 	}
-	if len(libraries)+len(runPaths) == 0 {
+	if len(libraries) == 0 && len(searchPaths) == 0 {
 		return nil
 	}
-	names, err := e.strings(d)
+
+	names, err := e.stringTable(d)
 	if err != nil {
 		return err
 	}
-	for _, at := range libraries {
-		name, err := names.text("ELF library name", at)
+	for _, off := range libraries {
+		name, err := names.cString("ELF library name", off)
 		if err != nil {
 			return err
 		}
-		f.Needed = add(f.Needed, name)
+		f.Needed = appendUnique(f.Needed, name)
 	}
-	for _, at := range runPaths {
-		list, err := names.text("ELF library search path", at)
+	for _, off := range searchPaths {
+		list, err := names.cString("ELF library search path", off)
 		if err != nil {
 			return err
 		}
 		for dir := range strings.SplitSeq(list, ":") {
 			if dir != "" {
-				f.RunPath = add(f.RunPath, dir)
+				f.RunPath = appendUnique(f.RunPath, dir)
 			}
 		}
 	}
 	return nil
 }
 
-// verneed and vernaux are Elf64_Verneed and Elf64_Vernaux, the same in 32 bits (Linux Standard Base,
-// Core Specification, 10.7.3).
+// verneed is Elf64_Verneed, which is the same in 32-bit files (Linux Standard Base, Core
+// Specification, 10.7.3).
 type verneed struct {
 	Version, Count  uint16
 	File, Aux, Next uint32
 }
 
+// vernaux is Elf64_Vernaux, which is the same in 32-bit files.
 type vernaux struct {
 	Hash         uint32
 	Flags, Other uint16
 	Name, Next   uint32
 }
 
-// libgcc is GCC's, but has versions called GLIBC_2.0, from when its symbols were glibc's.
+// libgcc is a library of GCC, not of glibc. It has versions called GLIBC_2.0 nevertheless,
+// because its symbols once belonged to glibc.
 const libgcc = "libgcc_s.so.1"
 
-// glibc returns the highest GLIBC_x.y version that symbols are needed in.
-func (e *elfFile) glibc(d dynamicSection) (highest string, err error) {
+// glibcVersion returns the highest x.y of the symbol versions GLIBC_x.y that the program needs.
+func (e *elfFile) glibcVersion(d dynamicSection) (highest string, err error) {
 	const what = "ELF version needs"
-	addr, err := e.value(d, elf.DT_VERNEED)
+
+	addr, err := e.uniqueValue(d, elf.DT_VERNEED)
 	if err != nil {
 		return "", err
 	}
-	count, err := e.value(d, elf.DT_VERNEEDNUM)
+	count, err := e.uniqueValue(d, elf.DT_VERNEEDNUM)
 	if err != nil || count == 0 {
 		return "", err
 	}
@@ -211,56 +247,81 @@ func (e *elfFile) glibc(d dynamicSection) (highest string, err error) {
 	if err != nil {
 		return "", err
 	}
-	names, err := e.strings(d)
+	names, err := e.stringTable(d)
 	if err != nil {
 		return "", err
 	}
-	var need verneed
-	for off := uint64(0); count > 0; count, off = count-1, off+uint64(need.Next) {
+
+	off := uint64(0)
+	for ; count > 0; count-- {
+		var need verneed
 		if err := needs.decode(what, off, e.order, &need); err != nil {
 			return "", err
 		}
-		file, err := names.text(what, uint64(need.File))
+		library, err := names.cString(what, uint64(need.File))
 		if err != nil {
 			return "", err
 		}
-		var aux vernaux
-		for at, n := off+uint64(need.Aux), need.Count; n > 0; n, at = n-1, at+uint64(aux.Next) {
-			if err := needs.decode(what, at, e.order, &aux); err != nil {
-				return "", err
-			}
-			name, err := names.text(what, uint64(aux.Name))
-			if err != nil {
-				return "", err
-			}
+		versions, err := e.neededVersions(needs, names, off+uint64(need.Aux), need.Count)
+		if err != nil {
+			return "", err
+		}
+
+		for _, name := range versions {
 			version, ok := strings.CutPrefix(name, "GLIBC_")
-			if ok && file != libgcc && versionLess(highest, version) {
+			if ok && library != libgcc && versionLess(highest, version) {
 				highest = version
 			}
 		}
+		off += uint64(need.Next)
 	}
 	return highest, nil
 }
 
-// versionLess compares versions such as 2.2.5 and 2.34 by number. What is no version, such as
-// the PRIVATE of GLIBC_PRIVATE, is the lowest.
+// neededVersions returns the names of count versions, whose list begins at off.
+func (e *elfFile) neededVersions(needs, names view, off uint64, count uint16) (versions []string, err error) {
+	const what = "ELF version needs"
+	for ; count > 0; count-- {
+		var aux vernaux
+		if err := needs.decode(what, off, e.order, &aux); err != nil {
+			return nil, err
+		}
+		name, err := names.cString(what, uint64(aux.Name))
+		if err != nil {
+			return nil, err
+		}
+
+		versions = append(versions, name)
+		off += uint64(aux.Next)
+	}
+	return versions, nil
+}
+
+// versionLess compares versions such as 2.2.5 and 2.34 number by number. Anything else, such as
+// the PRIVATE of GLIBC_PRIVATE, is less than every version.
 func versionLess(a, b string) bool {
-	x, y := numbers(a), numbers(b)
+	x := versionNumbers(a)
+	y := versionNumbers(b)
 	for i := range y {
-		if i >= len(x) || x[i] != y[i] {
-			return i >= len(x) || x[i] < y[i]
+		if i >= len(x) {
+			return true
+		}
+		if x[i] != y[i] {
+			return x[i] < y[i]
 		}
 	}
 	return false
 }
 
-func numbers(version string) (list []int) {
+// versionNumbers returns the numbers in a version, or nil if it is not made of numbers and
+// dots.
+func versionNumbers(version string) (numbers []int) {
 	for part := range strings.SplitSeq(version, ".") {
 		n, err := strconv.Atoi(part)
 		if err != nil {
 			return nil
 		}
-		list = append(list, n)
+		numbers = append(numbers, n)
 	}
-	return list
+	return numbers
 }

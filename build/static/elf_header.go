@@ -7,14 +7,15 @@ import (
 	"io"
 )
 
-// The header of an ELF file says twice what the file is: in its first bytes, which debuggers and readelf
-// use, and in e_type, e_machine, e_phentsize and e_phnum, which alone count for Linux (load_elf_binary in
-// fs/binfmt_elf.c, elf_check_arch of each machine). A kernel reads them in its own word size and byte
-// order. Therefore a 64-bit program runs even if its EI_CLASS says 32 bits or its EI_DATA big-endian.
+// The header of an ELF file says what the file is in two places. Debuggers and readelf use its
+// first bytes. Linux uses only e_type, e_machine, e_phentsize and e_phnum (load_elf_binary in
+// fs/binfmt_elf.c, elf_check_arch of each machine), and reads them in the word size and byte
+// order of the kernel. So a 64-bit program runs even if its EI_CLASS says 32 bits or its
+// EI_DATA says big-endian.
 //
-// Here the two must agree. e_type must be that of a program in the byte order of EI_DATA, e_phentsize
-// must fit the word size of EI_CLASS, and the machine must have both. Otherwise reading the file is an
-// error, and never ErrNotExecutable.
+// This package requires both places to agree. e_type must be the type of a program in the byte
+// order of EI_DATA, e_phentsize must match the word size of EI_CLASS, and the machine must
+// support both. Otherwise reading the file fails, and not with ErrNotExecutable.
 
 // elfShape is a set of word sizes and byte orders.
 type elfShape uint8
@@ -26,12 +27,12 @@ const (
 	bigEndian
 )
 
-// elfMachines holds the shapes that the programs of a machine can have. Other machines are refused,
-// because it is not known how their kernels read a file.
+// elfMachines maps machines to the word sizes and byte orders that their programs can have.
+// Other machines are rejected, because it is not known how their kernels read a file.
 var elfMachines = map[elf.Machine]elfShape{
 	elf.EM_386:          bits32 | littleEndian,
-	elf.EM_486:          bits32 | littleEndian,          // runs as EM_386 does
-	elf.EM_X86_64:       bits32 | bits64 | littleEndian, // 32 bits are the x32 ABI
+	elf.EM_486:          bits32 | littleEndian,          // runs like EM_386
+	elf.EM_X86_64:       bits32 | bits64 | littleEndian, // with 32 bits it is the x32 ABI
 	elf.EM_ARM:          bits32 | littleEndian | bigEndian,
 	elf.EM_AARCH64:      bits64 | littleEndian | bigEndian,
 	elf.EM_LOONGARCH:    bits32 | bits64 | littleEndian,
@@ -59,18 +60,19 @@ var elfMachines = map[elf.Machine]elfShape{
 	elf.EM_ALTERA_NIOS2: bits32 | littleEndian,
 	elf.EM_QDSP6:        bits32 | littleEndian, // Hexagon
 	elf.Machine(252):    bits32 | littleEndian, // EM_CSKY
-	elf.EM_AVR:          bits32 | littleEndian, // these two are microcontrollers without a kernel
-	elf.EM_MSP430:       bits32 | littleEndian,
+	elf.EM_AVR:          bits32 | littleEndian, // a microcontroller without a kernel
+	elf.EM_MSP430:       bits32 | littleEndian, // likewise
 }
 
-// elfHeaderSize is the size of the larger of the two ELF headers.
+// elfHeaderSize is the size of a 64-bit ELF header, which is the larger one.
 const elfHeaderSize = 64
 
-// readHeader reads the ELF header into e.head and refuses a file that is not an executable.
+// readHeader reads the ELF header into e.head. It returns an error if the file is not an
+// executable.
 func (e *elfFile) readHeader() error {
 	const what = "ELF header"
 
-	// As in the kernel's own buffer, zeros follow a short file.
+	// Pad a short file with zeros, as the kernel's buffer does.
 	raw := make([]byte, elfHeaderSize)
 	head, err := e.bytes(what, 0, min(e.size, elfHeaderSize))
 	if err != nil {
@@ -86,7 +88,8 @@ func (e *elfFile) readHeader() error {
 		return err
 	}
 
-	if e.head, err = decodeELFHeader(raw, e.class, e.order); err != nil {
+	e.head, err = decodeELFHeader(raw, e.class, e.order)
+	if err != nil {
 		return e.errorf(what, 0, "%w", err)
 	}
 	if _, err := e.sub(what, 0, elfHeaderBytes(e.class)); err != nil {
@@ -94,11 +97,11 @@ func (e *elfFile) readHeader() error {
 	}
 
 	machine := elf.Machine(e.head.Machine)
-	possible, known := elfMachines[machine]
+	supported, known := elfMachines[machine]
 	switch {
 	case !known:
-		return e.errorf(what, 18, "unknown machine %s: it is not known how its files are read", machine)
-	case shape&^possible != 0:
+		return e.errorf(what, 18, "unknown machine %s", machine)
+	case shape&^supported != 0:
 		return e.errorf(what, elf.EI_CLASS, "contradiction: machine %s in a file of %s, %s",
 			machine, e.class, elf.Data(raw[elf.EI_DATA]))
 	}
@@ -112,7 +115,8 @@ func (e *elfFile) readHeader() error {
 	return nil
 }
 
-// declaredShape sets the word size and byte order that the first bytes of the file declare.
+// declaredShape returns the word size and byte order that the first bytes of the file declare,
+// and sets e.class and e.order to them.
 func (e *elfFile) declaredShape(raw []byte) (shape elfShape, err error) {
 	const what = "ELF header"
 
@@ -137,10 +141,11 @@ func (e *elfFile) declaredShape(raw []byte) (shape elfShape, err error) {
 	return 0, e.errorf(what, elf.EI_CLASS, "unknown class %d", e.class)
 }
 
-// checkType refuses objects and memory dumps, which cannot be started, and files whose type is that of a
-// program only in the other byte order.
+// checkType returns an error for object files and memory dumps, which cannot be started, and
+// for files whose e_type is the type of a program only in the other byte order.
 func (e *elfFile) checkType(raw []byte) error {
-	const what, offset = "ELF header", 16
+	const what = "ELF header"
+	const offset = 16 // of e_type
 
 	declared := elf.Type(e.order.Uint16(raw[offset:]))
 	swapped := elf.Type(declared<<8 | declared>>8)
@@ -158,8 +163,8 @@ func (e *elfFile) checkType(raw []byte) error {
 	return e.errorf(what, offset, "unknown type 0x%x", uint16(declared))
 }
 
-// checkClass refuses a file in which a kernel of the other word size would find program headers, since
-// only those of the declared word size are read here.
+// checkClass returns an error if a kernel of the other word size would find program headers in
+// the file. This package reads only those of the declared word size.
 func (e *elfFile) checkClass(raw []byte) error {
 	other := elf.ELFCLASS32
 	if e.class == elf.ELFCLASS32 {
@@ -170,16 +175,17 @@ func (e *elfFile) checkClass(raw []byte) error {
 	if err != nil {
 		return e.errorf("ELF header", 0, "%w", err)
 	}
-	if countsProgramHeaders(head, other) {
+	if hasProgramHeaders(head, other) {
 		return e.errorf("ELF header", elf.EI_CLASS, "contradiction: %s, and program headers of %s", e.class, other)
 	}
 	return nil
 }
 
-// countsProgramHeaders reports whether a kernel of this word size goes on to read the program headers.
-func countsProgramHeaders(h elf.Header64, class elf.Class) bool {
+// hasProgramHeaders reports whether a kernel of the word size of class accepts the size and
+// number of the program headers and goes on to read them.
+func hasProgramHeaders(h elf.Header64, class elf.Class) bool {
 	size := elfProgramHeaderBytes(class)
-	return uint64(h.Phentsize) == size && h.Phnum > 0 && uint64(h.Phnum)*size <= maxPhdrs
+	return uint64(h.Phentsize) == size && h.Phnum > 0 && uint64(h.Phnum)*size <= maxProgramHeaders
 }
 
 func elfHeaderBytes(class elf.Class) uint64 {
@@ -189,14 +195,8 @@ func elfHeaderBytes(class elf.Class) uint64 {
 	return uint64(binary.Size(elf.Header64{}))
 }
 
-func elfProgramHeaderBytes(class elf.Class) uint64 {
-	if class == elf.ELFCLASS32 {
-		return uint64(binary.Size(elf.Prog32{}))
-	}
-	return uint64(binary.Size(elf.Prog64{}))
-}
-
-// decodeELFHeader reads the header as one of a word size and byte order; 32-bit fields are widened.
+// decodeELFHeader decodes raw as a header of the given word size and byte order. 32-bit fields
+// are widened.
 func decodeELFHeader(raw []byte, class elf.Class, order binary.ByteOrder) (head elf.Header64, err error) {
 	if class == elf.ELFCLASS64 {
 		_, err = binary.Decode(raw, order, &head)

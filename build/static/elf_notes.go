@@ -2,12 +2,17 @@ package static
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"strings"
 )
 
-// elfNotes is the system that a note of this owner, of type 1, is for: NT_*_TAG or NT_*_IDENT in the
-// <elf.h> of each. A GNU note says it inside.
-var elfNotes = map[string]string{
+// systemNoteType is the type of a note that names a system: NT_*_TAG or NT_*_IDENT in the
+// <elf.h> of each system, NT_GNU_ABI_TAG for GNU.
+const systemNoteType = 1
+
+// elfNoteOwners maps the owners of such notes to their systems. A GNU note names the system
+// inside.
+var elfNoteOwners = map[string]string{
 	"Android\x00":   "android",
 	"DragonFly\x00": "dragonfly",
 	"FreeBSD\x00":   "freebsd",
@@ -15,13 +20,20 @@ var elfNotes = map[string]string{
 	"OpenBSD\x00":   "openbsd",
 }
 
-// maxOwner is more than the length of any name in elfNotes.
-const maxOwner = 16
+// maxNoteOwner is more than the length of any name in elfNoteOwners.
+const maxNoteOwner = 16
 
-// gnuSystems is the first word of NT_GNU_ABI_TAG (Linux Standard Base, Core Specification, 11.2).
-var gnuSystems = map[uint32]string{0: "linux", 1: "hurd", 2: "solaris", 3: "freebsd", 4: "netbsd"}
+// gnuSystems maps the first word of NT_GNU_ABI_TAG to systems (Linux Standard Base, Core
+// Specification, 11.2).
+var gnuSystems = map[uint32]string{
+	0: "linux",
+	1: "hurd",
+	2: "solaris",
+	3: "freebsd",
+	4: "netbsd",
+}
 
-// readNotes adds the systems that the notes of the file name to e.signs.
+// readNotes adds the systems that the notes of the file name to e.evidence.
 func (e *elfFile) readNotes() error {
 	for _, s := range e.segments {
 		if elf.ProgType(s.Type) != elf.PT_NOTE {
@@ -31,55 +43,67 @@ func (e *elfFile) readNotes() error {
 		if err != nil {
 			return err
 		}
-		if err := e.notes(notes, s.Align); err != nil {
+		if err := e.readNoteSegment(notes, s.Align); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// elfNote is Elf64_Nhdr, the same in 32 bits. Name and description follow, padded.
-type elfNote struct{ NameSize, DescSize, Type uint32 }
+// elfNote is Elf64_Nhdr, which is the same in 32-bit files. The name and the description follow
+// it, both padded.
+type elfNote struct {
+	NameSize uint32
+	DescSize uint32
+	Type     uint32
+}
 
-// notes goes through one PT_NOTE segment. Notes are padded to 4 bytes, or to 8 where the segment is
-// aligned to that (glibc, ELF_NOTE_DESC_OFFSET in elf/dl-load.h).
-func (e *elfFile) notes(notes view, align uint64) error {
+// readNoteSegment reads the notes of one PT_NOTE segment. They are padded to 4 bytes, or to 8
+// if the segment is aligned to 8 (ELF_NOTE_DESC_OFFSET in elf/dl-load.h of glibc).
+func (e *elfFile) readNoteSegment(notes view, align uint64) error {
 	const what = "ELF notes"
 	if align != 8 {
 		align = 4
 	}
-	for off := uint64(0); off < notes.size; {
+
+	off := uint64(0)
+	for off < notes.size {
 		var n elfNote
 		if err := notes.decode(what, off, e.order, &n); err != nil {
 			return err
 		}
-		name, err := notes.sub(what, off+12, uint64(n.NameSize))
+		off += uint64(binary.Size(n))
+
+		name, err := notes.sub(what, off, uint64(n.NameSize))
 		if err != nil {
 			return err
 		}
-		start := padded(off+12+name.size, align)
-		desc, err := notes.sub(what, start, uint64(n.DescSize))
+		off = roundUp(off+name.size, align)
+
+		desc, err := notes.sub(what, off, uint64(n.DescSize))
 		if err != nil {
 			return err
 		}
-		if n.Type == 1 && name.size <= maxOwner {
-			if err := e.note(name, desc); err != nil {
+		off = roundUp(off+desc.size, align)
+
+		if n.Type == systemNoteType && name.size <= maxNoteOwner {
+			if err := e.readSystemNote(name, desc); err != nil {
 				return err
 			}
 		}
-		off = padded(start+desc.size, align)
 	}
 	return nil
 }
 
-// note reads a note of type 1, which for the owners in elfNotes and for GNU names the system.
-func (e *elfFile) note(name, desc view) error {
+// readSystemNote adds the system that a note names to e.evidence.
+func (e *elfFile) readSystemNote(name, desc view) error {
 	const what = "ELF note"
+
 	owner, err := name.bytes(what, 0, name.size)
 	if err != nil {
 		return err
 	}
-	system := elfNotes[string(owner)]
+	system := elfNoteOwners[string(owner)]
 	if string(owner) == "GNU\x00" {
 		var number uint32
 		if err := desc.decode(what, 0, e.order, &number); err != nil {
@@ -87,10 +111,18 @@ func (e *elfFile) note(name, desc view) error {
 		}
 		system = gnuSystems[number]
 	}
-	if system != "" {
-		e.signs = append(e.signs, systemSign{system, strings.TrimRight(string(owner), "\x00") + " note"})
+	if system == "" {
+		return nil
 	}
+
+	e.evidence = append(e.evidence, systemEvidence{
+		system: system,
+		source: strings.TrimRight(string(owner), "\x00") + " note",
+	})
 	return nil
 }
 
-func padded(n, align uint64) uint64 { return (n + align - 1) / align * align }
+// roundUp returns n rounded up to a multiple of align.
+func roundUp(n, align uint64) uint64 {
+	return (n + align - 1) / align * align
+}

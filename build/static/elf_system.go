@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// systemSign is something in an ELF file that only one system's programs have.
-type systemSign struct {
+// systemEvidence is something in an ELF file that only programs of one system have.
+type systemEvidence struct {
 	system string // the GOOS, if the system has one
-	sign   string // a name for messages
+	source string // what names the system, for messages
 }
 
-// elfSystems holds the systems that EI_OSABI names. Most linkers leave it at ELFOSABI_NONE, which tells
-// nothing.
+// elfSystems maps EI_OSABI to systems. Most linkers leave it at ELFOSABI_NONE, which says
+// nothing about the system.
 var elfSystems = map[elf.OSABI]string{
 	elf.ELFOSABI_NONE:    "",
 	elf.ELFOSABI_NETBSD:  "netbsd",
@@ -22,10 +22,10 @@ var elfSystems = map[elf.OSABI]string{
 	elf.ELFOSABI_SOLARIS: "solaris",
 	elf.ELFOSABI_FREEBSD: "freebsd",
 	elf.ELFOSABI_OPENBSD: "openbsd",
-	elf.ELFOSABI_ARM:     "", // the old ARM ABI, on several systems
+	elf.ELFOSABI_ARM:     "", // the old ARM ABI of several systems
 }
 
-// elfLoaders holds the systems of loaders, by path. illumos has the paths of Solaris.
+// elfLoaders maps the paths of loaders to systems. illumos has the paths of Solaris.
 var elfLoaders = map[string]string{
 	"/system/bin/linker":                     "android",
 	"/system/bin/linker64":                   "android",
@@ -52,10 +52,10 @@ var elfLoaders = map[string]string{
 	"/system/runtime_loader":                 "haiku",
 }
 
-// loadersOf returns the paths in elfLoaders of one system, in order.
+// loadersOf returns the sorted paths of the loaders of a system.
 func loadersOf(system string) (paths []string) {
-	for loader, of := range elfLoaders {
-		if of == system {
+	for loader, loaderSystem := range elfLoaders {
+		if loaderSystem == system {
 			paths = append(paths, loader)
 		}
 	}
@@ -63,8 +63,8 @@ func loadersOf(system string) (paths []string) {
 	return paths
 }
 
-// elfLinuxLoaders are the names of Linux loaders, in whatever directory, as patterns for [path.Match]:
-// glibc's for most machines, those of the Linux Standard Base, musl's, and uClibc's.
+// elfLinuxLoaders lists the file names of Linux loaders as patterns for [path.Match]: those of
+// glibc, the Linux Standard Base, musl and uClibc. They may be in any directory.
 var elfLinuxLoaders = []string{
 	"ld-linux.so.*",
 	"ld-linux-*.so.*",
@@ -75,7 +75,7 @@ var elfLinuxLoaders = []string{
 	"ld64-uClibc.so.*",
 }
 
-// loaderSystem returns the system of the loader at a path, or "" if it is not known.
+// loaderSystem returns the system of a loader, or "" if it is not known.
 func loaderSystem(loader string, machine elf.Machine) string {
 	if system, ok := elfLoaders[loader]; ok {
 		return system
@@ -86,7 +86,8 @@ func loaderSystem(loader string, machine elf.Machine) string {
 		return "linux"
 	}
 
-	// This is glibc's name for the loader on machines where Solaris never ran, and Solaris's on the others.
+	// Solaris calls its loader ld.so.1, and so does glibc on machines that Solaris does not run
+	// on.
 	if name == "ld.so.1" {
 		switch machine {
 		case elf.EM_MIPS, elf.EM_PPC, elf.EM_S390:
@@ -98,8 +99,11 @@ func loaderSystem(loader string, machine elf.Machine) string {
 	return ""
 }
 
-// elfLibraries holds libraries that only one system has, as patterns for [path.Match].
-var elfLibraries = []struct{ pattern, system string }{
+// elfLibraries lists libraries that only one system has, as patterns for [path.Match].
+var elfLibraries = []struct {
+	pattern string
+	system  string
+}{
 	{"libc.so.6", "linux"},
 	{"ld-linux*.so.*", "linux"},
 	{"libc.musl-*.so.1", "linux"},
@@ -113,11 +117,12 @@ var elfLibraries = []struct{ pattern, system string }{
 	{"libc.so.[0-9]*.[0-9]*", "openbsd"},
 }
 
-// librarySystem returns the system of the first library that only one system has, or "".
+// librarySystem returns the system of the first library in needed that only one system has, or
+// "" if there is none.
 func librarySystem(needed []string) string {
 	for _, name := range needed {
 		for _, library := range elfLibraries {
-			if match, err := path.Match(library.pattern, name); err == nil && match {
+			if matches(library.pattern, name) {
 				return library.system
 			}
 		}
@@ -125,9 +130,9 @@ func librarySystem(needed []string) string {
 	return ""
 }
 
-// system finds out for which system the file is made: from EI_OSABI, the notes and the loader, which must
-// agree, or from the libraries if none of those tells.
-func (e *elfFile) system(f *File) error {
+// readSystem finds the system that the file is made for. EI_OSABI, the notes and the loader
+// must name the same one. If none of them names a system, the libraries decide.
+func (e *elfFile) readSystem(f *File) error {
 	abi := elf.OSABI(e.head.Ident[elf.EI_OSABI])
 	f.ABI = abi.String()
 	system, known := elfSystems[abi]
@@ -135,52 +140,71 @@ func (e *elfFile) system(f *File) error {
 		system = f.ABI
 	}
 	if system != "" {
-		e.signs = append(e.signs, systemSign{system, f.ABI})
+		e.evidence = append(e.evidence, systemEvidence{system: system, source: f.ABI})
 	}
 
 	if err := e.readNotes(); err != nil {
 		return err
 	}
-	if system := loaderSystem(f.Interpreter, elf.Machine(e.head.Machine)); system != "" {
-		e.signs = append(e.signs, systemSign{system, "interpreter " + f.Interpreter})
+
+	system = loaderSystem(f.Interpreter, elf.Machine(e.head.Machine))
+	if system != "" {
+		e.evidence = append(e.evidence, systemEvidence{system: system, source: "interpreter " + f.Interpreter})
 	}
 
-	var first systemSign
-	for _, s := range e.signs {
-		switch {
-		case first.system == "" || first.system == s.system:
-			first = s
-		case first.sign == elf.ELFOSABI_LINUX.String() && s.system == "android":
-			// ELFOSABI_LINUX is ELFOSABI_GNU, too: the linker used a GNU extension, such as indirect functions.
-			first = s
-		default:
-			return e.errorf("ELF header", elf.EI_OSABI, "contradiction: made for %s (%s) and for %s (%s)",
-				first.system, first.sign, s.system, s.sign)
-		}
+	system, err := e.agreedSystem()
+	if err != nil {
+		return err
 	}
-
-	f.OS = first.system
-	if f.OS == "" {
-		f.OS = librarySystem(f.Needed)
+	if system == "" {
+		system = librarySystem(f.Needed)
 	}
+	f.OS = system
 	return nil
 }
 
-// signOf reports whether the header, a note or the loader names a system.
-func (e *elfFile) signOf(system string) bool {
-	return slices.ContainsFunc(e.signs, func(s systemSign) bool { return s.system == system })
-}
-
-// matchesAny reports whether one of the patterns for [path.Match] matches.
-func matchesAny(patterns []string, name string) bool {
-	for _, pattern := range patterns {
-		if match, err := path.Match(pattern, name); err == nil && match {
-			return true
+// agreedSystem returns the system that all evidence names, or "" if there is no evidence.
+func (e *elfFile) agreedSystem() (string, error) {
+	var agreed systemEvidence
+	for _, found := range e.evidence {
+		switch {
+		case agreed.system == "" || agreed.system == found.system:
+			agreed = found
+		case agreed.source == elf.ELFOSABI_LINUX.String() && found.system == "android":
+			// ELFOSABI_LINUX is also ELFOSABI_GNU: the linker used a GNU extension such as
+			// indirect functions.
+			agreed = found
+		default:
+			return "", e.errorf("ELF header", elf.EI_OSABI, "contradiction: made for %s (%s) and for %s (%s)",
+				agreed.system, agreed.source, found.system, found.source)
 		}
 	}
-	return false
+	return agreed.system, nil
 }
 
-// solarisLoader reports whether the loader is that of Solaris, to which some tags in the dynamic section
-// mean something else than to other loaders.
-func solarisLoader(f *File) bool { return strings.HasSuffix(f.Interpreter, "/ld.so.1") }
+// hasEvidenceFor reports whether the header, a note or the loader names a system.
+func (e *elfFile) hasEvidenceFor(system string) bool {
+	return slices.ContainsFunc(e.evidence, func(found systemEvidence) bool {
+		return found.system == system
+	})
+}
+
+// isSolarisLoader reports whether a loader is that of Solaris, which gives some tags of the
+// dynamic section a meaning of its own.
+func isSolarisLoader(loader string) bool {
+	return strings.HasSuffix(loader, "/ld.so.1")
+}
+
+// matchesAny reports whether name matches one of the patterns, which are for [path.Match].
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		return matches(pattern, name)
+	})
+}
+
+// matches reports whether name matches a pattern for [path.Match]. A malformed pattern matches
+// nothing.
+func matches(pattern, name string) bool {
+	match, err := path.Match(pattern, name)
+	return err == nil && match
+}

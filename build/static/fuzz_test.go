@@ -16,11 +16,15 @@ import (
 	"testing"
 )
 
-// fuzz reads what the fuzzer made of files of one format. Nothing may panic, little may be read, what is
-// read must not depend on luck, a part of a file must not be better than the whole, and no program that
-// another reader knows may be passed over. agree compares a file that was read with another reader of the
-// format.
-func fuzz(f *testing.F, goos []string, seeds [][]byte, agree func(t *testing.T, b []byte, file *File)) {
+// fuzz reads what the fuzzer makes from seeds of one format. It checks that
+//
+//   - nothing panics, and little of the file is read
+//   - reading a file twice has the same result
+//   - a part of a file gets no better verdict for the systems goos than the whole file
+//   - no program that another reader recognizes counts as not executable
+//
+// compare compares a file that was read with another reader of the format.
+func fuzz(f *testing.F, goos []string, seeds [][]byte, compare func(*testing.T, []byte, *File)) {
 	for _, seed := range seeds {
 		f.Add(seed)
 	}
@@ -34,19 +38,22 @@ func fuzz(f *testing.F, goos []string, seeds [][]byte, agree func(t *testing.T, 
 			t.Fatalf("%+v, %v", file, err)
 		}
 		for system := range claims {
-			if v := Judge(system, file); v.OK != (len(v.Reasons) == 0) || v.OK && err != nil {
+			v := Judge(system, file)
+			if v.OK != (len(v.Reasons) == 0) || v.OK && err != nil {
 				t.Errorf("%s: %+v, %v", system, v, err)
 			}
 		}
 		if errors.Is(err, ErrNotExecutable) {
 			if what := programToOthers(b); what != "" {
-				t.Errorf("passes over %s: %v", what, err)
+				t.Errorf("%s counts as not executable: %v", what, err)
 			}
 		}
 		if err != nil {
 			return
 		}
-		if again, err := readBytes(b); err != nil || !reflect.DeepEqual(file, again) {
+
+		again, err := readBytes(b)
+		if err != nil || !reflect.DeepEqual(file, again) {
 			t.Errorf("read again: %+v, %v", again, err)
 		}
 		text, err := json.Marshal(file)
@@ -55,17 +62,22 @@ func fuzz(f *testing.F, goos []string, seeds [][]byte, agree func(t *testing.T, 
 		}
 		for _, n := range []int{len(b) / 4, len(b) / 2, len(b) * 3 / 4, len(b) - 1} {
 			part, err := readBytes(b[:max(n, 0)])
+			if err != nil {
+				continue
+			}
 			for _, system := range goos {
-				if err == nil && Judge(system, part).OK && !Judge(system, file).OK {
-					t.Errorf("%s: %d bytes are better than %d: %+v", system, n, len(b), Judge(system, file))
+				whole := Judge(system, file)
+				if Judge(system, part).OK && !whole.OK {
+					t.Errorf("%s: %d bytes are better than %d: %+v", system, n, len(b), whole)
 				}
 			}
 		}
-		agree(t, b, file)
+		compare(t, b, file)
 	})
 }
 
-// programToOthers says what kind of program b is to the readers of the standard library, "" if none.
+// programToOthers returns what kind of program b is to the readers in the standard library, or
+// "" if it is none.
 func programToOthers(b []byte) string {
 	r := bytes.NewReader(b)
 	if f, err := elf.NewFile(r); err == nil && (f.Type == elf.ET_EXEC || f.Type == elf.ET_DYN) {
@@ -88,13 +100,41 @@ func programToOthers(b []byte) string {
 }
 
 func FuzzELF(f *testing.F) {
-	seeds := [][]byte{
-		elfSpec{symbols: true}.bytes(),
-		elfSpec{interp: "/lib/ld.so", needed: []string{"libc.so.6", "libm.so.6"}, runPath: "/a:/b", versions: []string{"GLIBC_2.34"}}.bytes(),
-		elfSpec{class: elf.ELFCLASS32, data: elf.ELFDATA2MSB, machine: elf.EM_MIPS, kind: elf.ET_DYN, pie: true}.bytes(),
-		elfSpec{notes: append(elfSpec{}.encode(elfNote{4, 16, 1}), "GNU\x00\x00\x00\x00\x00\x03\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00"...)}.bytes(),
-		elfSpec{class: elf.ELFCLASS32, machine: elf.EM_ARM, needed: []string{"liba.so"}}.bytes(),
+	gnuNote := elfSpec{}.encode(elfNote{NameSize: 4, DescSize: 16, Type: 1})
+	gnuNote = append(gnuNote, "GNU\x00"...)
+	gnuNote = append(gnuNote, "\x00\x00\x00\x00\x03\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00"...)
+
+	specs := []elfSpec{
+		{
+			symbols: true,
+		},
+		{
+			interp:   "/lib/ld.so",
+			needed:   []string{"libc.so.6", "libm.so.6"},
+			runPath:  "/a:/b",
+			versions: []string{"GLIBC_2.34"},
+		},
+		{
+			class:   elf.ELFCLASS32,
+			data:    elf.ELFDATA2MSB,
+			machine: elf.EM_MIPS,
+			kind:    elf.ET_DYN,
+			pie:     true,
+		},
+		{
+			notes: gnuNote,
+		},
+		{
+			class:   elf.ELFCLASS32,
+			machine: elf.EM_ARM,
+			needed:  []string{"liba.so"},
+		},
 	}
+	var seeds [][]byte
+	for _, s := range specs {
+		seeds = append(seeds, s.bytes())
+	}
+
 	fuzz(f, []string{"linux", "openbsd"}, seeds, func(t *testing.T, b []byte, file *File) {
 		other, err := elf.NewFile(bytes.NewReader(b))
 		if err != nil || !Judge("linux", file).OK {
@@ -105,28 +145,47 @@ func FuzzELF(f *testing.F) {
 				t.Errorf("static with PT_INTERP: %+v", *file)
 			}
 		}
-		// debug/elf finds libraries through the sections: those are only the same where a section is
-		// where the segment is.
-		segment := slices.IndexFunc(other.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_DYNAMIC })
+
+		// debug/elf finds the libraries in a section. Compare them only if the section is where
+		// the segment is.
+		isDynamic := func(p *elf.Prog) bool { return p.Type == elf.PT_DYNAMIC }
+		segment := slices.IndexFunc(other.Progs, isDynamic)
 		section := other.SectionByType(elf.SHT_DYNAMIC)
 		if segment < 0 || section == nil || section.Offset != other.Progs[segment].Off {
 			return
 		}
-		if libraries, err := other.ImportedLibraries(); err == nil && len(libraries) > 0 {
+		libraries, err := other.ImportedLibraries()
+		if err == nil && len(libraries) > 0 {
 			t.Errorf("static with %q: %+v", libraries, *file)
 		}
 	})
 }
 
 func FuzzPE(f *testing.F) {
-	seeds := [][]byte{
-		peSpec{imports: []string{"kernel32.dll", "ntdll.dll"}, delayed: []string{"user32.dll"}}.bytes(),
-		peSpec{bits: 32, machine: pe.IMAGE_FILE_MACHINE_I386, imports: []string{"a.dll"}, delayed: []string{"b.dll"}, delayedByVA: true}.bytes(),
-		peSpec{characteristics: pe.IMAGE_FILE_DLL}.bytes(),
-		peManifest(manifestOf("Microsoft.VC90.CRT")).bytes(),
-		peManifest(wide(manifestOf("Microsoft.Windows.Common-Controls"))).bytes(),
-		peSpec{imports: []string{"a.dll"}, extra: peBoundTable("b.dll"), editOptional: peBoundAt, editSection: peWholeFile}.bytes(),
+	specs := []peSpec{
+		{
+			imports: []string{"kernel32.dll", "ntdll.dll"},
+			delayed: []string{"user32.dll"},
+		},
+		{
+			bits:        32,
+			machine:     pe.IMAGE_FILE_MACHINE_I386,
+			imports:     []string{"a.dll"},
+			delayed:     []string{"b.dll"},
+			delayedByVA: true,
+		},
+		{
+			characteristics: pe.IMAGE_FILE_DLL,
+		},
+		peManifest(manifestOf("Microsoft.VC90.CRT")),
+		peManifest(toUTF16(manifestOf("Microsoft.Windows.Common-Controls"))),
+		peBound([]string{"a.dll"}, "b.dll"),
 	}
+	var seeds [][]byte
+	for _, s := range specs {
+		seeds = append(seeds, s.bytes())
+	}
+
 	fuzz(f, []string{"windows"}, seeds, func(t *testing.T, b []byte, file *File) {
 		other, err := pe.NewFile(bytes.NewReader(b))
 		if err != nil || !Judge("windows", file).OK {
@@ -137,7 +196,8 @@ func FuzzPE(f *testing.F) {
 			return
 		}
 		for _, s := range symbols {
-			if _, dll, _ := strings.Cut(s, ":"); !slices.Contains(file.Needed, dll) {
+			_, dll, _ := strings.Cut(s, ":")
+			if !slices.Contains(file.Needed, dll) {
 				t.Errorf("%s is missing: %+v", dll, *file)
 			}
 		}
@@ -145,26 +205,67 @@ func FuzzPE(f *testing.F) {
 }
 
 func FuzzMachO(f *testing.F) {
+	bigEndian := machoWith(func(s *machoSpec) {
+		s.bits = 32
+		s.cpu = macho.CpuPpc
+		s.order = binary.BigEndian
+	})
+	old := machoWith(func(s *machoSpec) {
+		s.weak = []string{"/usr/lib/a"}
+		s.rpaths = []string{"@executable_path"}
+		s.minMacOS = 10 << 16
+		s.platform = 0
+	})
 	seeds := [][]byte{
 		machoGood.bytes(),
-		machoWith(func(s *machoSpec) { s.bits, s.cpu, s.order = 32, macho.CpuPpc, binary.BigEndian }).bytes(),
-		machoWith(func(s *machoSpec) {
-			s.weak, s.rpaths, s.minMacOS, s.platform = []string{"/usr/lib/a"}, []string{"@executable_path"}, 10<<16, 0
-		}).bytes(),
-		smallFat(machoGood, machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })),
+		bigEndian.bytes(),
+		old.bytes(),
+		smallFat(machoGood, machoIntel),
 	}
+
 	fuzz(f, []string{"darwin", "ios"}, seeds, func(t *testing.T, b []byte, file *File) {
 		if fat, err := macho.NewFatFile(bytes.NewReader(b)); err == nil {
 			for i, arch := range fat.Arches {
-				agreeMachO(t, arch.File, &file.Slices[i])
+				compareMachO(t, arch.File, &file.Slices[i])
 			}
-		} else if other, err := macho.NewFile(bytes.NewReader(b)); err == nil {
-			agreeMachO(t, other, file)
+			return
+		}
+		if other, err := macho.NewFile(bytes.NewReader(b)); err == nil {
+			compareMachO(t, other, file)
 		}
 	})
 }
 
-func agreeMachO(t *testing.T, other *macho.File, file *File) {
+// FuzzFat checks universal binaries, and that Java classes are told from them.
+func FuzzFat(f *testing.F) {
+	seeds := [][]byte{
+		smallFat(machoGood, machoIntel),
+		smallFat(machoIntel, machoForeign),
+		fatWithArchive(machoGood, machoIntel)[:0x2100],
+		manySlices(45)[:0x4000],
+		javaFile(52),
+		javaFile(3<<16 | 45),
+	}
+
+	fuzz(f, []string{"darwin", "ios"}, seeds, func(t *testing.T, b []byte, file *File) {
+		if bytes.HasPrefix(b, []byte("\xca\xfe\xba\xbe")) && len(file.Slices) == 0 {
+			t.Errorf("no slices: %+v", *file)
+		}
+		fat, err := macho.NewFatFile(bytes.NewReader(b))
+		if err != nil {
+			return
+		}
+		if len(fat.Arches) > len(file.Slices) { // debug/macho does not find hidden slices
+			t.Fatalf("%d slices, want %d", len(file.Slices), len(fat.Arches))
+		}
+		for i, arch := range fat.Arches {
+			compareMachO(t, arch.File, &file.Slices[i])
+		}
+	})
+}
+
+// compareMachO checks that file has all libraries that debug/macho finds.
+func compareMachO(t *testing.T, other *macho.File, file *File) {
 	libraries, err := other.ImportedLibraries()
 	if err != nil {
 		return
@@ -177,40 +278,20 @@ func agreeMachO(t *testing.T, other *macho.File, file *File) {
 }
 
 func FuzzWasm(f *testing.F) {
+	names := wasmSection(wasmCustom, wasmName("name")...)
+	kinds := wasmSection(wasmImport, slices.Concat([]byte{3},
+		wasmName("a"), wasmName("b"), []byte{1, 0x70, 1, 2, 3},
+		wasmName("a"), wasmName("c"), []byte{2, 0, 1},
+		wasmName("a"), wasmName("d"), []byte{3, 0x7f, 0},
+	)...)
+	wasi := wasmProgram(wasmImports("wasi_snapshot_preview1.fd_write", "env.b"))
 	seeds := [][]byte{
-		wasmModule(wasmTypes, wasmImports("gojs.a", "gojs.b"), wasmFunctions, wasmBodies),
-		wasmModule(wasmTypes, wasmImports("wasi_snapshot_preview1.fd_write", "env.b"), wasmFunctions, wasmBodies, wasmSection(0, wasmName("name")...)),
-		wasmModule(wasmTypes, wasmSection(wasmImport, 3, 1, 'a', 1, 'b', 1, 0x70, 1, 2, 3, 1, 'a', 1, 'c', 2, 0, 1, 1, 'a', 1, 'd', 3, 0x7f, 0), wasmFunctions, wasmBodies),
+		wasmProgram(wasmImports("gojs.a", "gojs.b")),
+		slices.Concat(wasi, names),
+		wasmProgram(kinds),
 	}
-	fuzz(f, []string{"js", "wasip1"}, seeds, func(*testing.T, []byte, *File) {})
-}
 
-// FuzzFat also tells universal binaries from Java classes.
-func FuzzFat(f *testing.F) {
-	intel := machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })
-	seeds := [][]byte{
-		smallFat(machoGood, intel),
-		smallFat(intel, machoWith(func(s *machoSpec) { s.dylibs = []string{"/opt/x"} })),
-		fatWithArchive(machoGood, intel)[:0x2100],
-		manySlices(45)[:0x4000],
-		javaFile(52),
-		javaFile(3<<16 | 45),
-	}
-	fuzz(f, []string{"darwin", "ios"}, seeds, func(t *testing.T, b []byte, file *File) {
-		if bytes.HasPrefix(b, []byte("\xca\xfe\xba\xbe")) && len(file.Slices) == 0 {
-			t.Errorf("no slices: %+v", *file)
-		}
-		fat, err := macho.NewFatFile(bytes.NewReader(b))
-		if err != nil {
-			return
-		}
-		if len(fat.Arches) > len(file.Slices) { // it knows of none that are hidden
-			t.Fatalf("%d slices, want %d", len(file.Slices), len(fat.Arches))
-		}
-		for i, arch := range fat.Arches {
-			agreeMachO(t, arch.File, &file.Slices[i])
-		}
-	})
+	fuzz(f, []string{"js", "wasip1"}, seeds, func(*testing.T, []byte, *File) {})
 }
 
 func FuzzXCOFF(f *testing.F) {
@@ -219,11 +300,13 @@ func FuzzXCOFF(f *testing.F) {
 		xcoffFile(xcoffExec | xcoffShared),
 		xcoffFile(0),
 	}
+
 	fuzz(f, []string{"aix"}, seeds, func(t *testing.T, b []byte, file *File) {
 		if file.Format != XCOFF {
 			return // the fuzzer made another magic number
 		}
-		if flags := binary.BigEndian.Uint16(b[18:]); flags&xcoffExec == 0 || file.OS != "aix" {
+		flags := binary.BigEndian.Uint16(b[18:])
+		if flags&xcoffExec == 0 || file.OS != "aix" {
 			t.Errorf("flags 0x%x: %+v", flags, *file)
 		}
 	})
@@ -234,6 +317,7 @@ func FuzzPlan9(f *testing.F) {
 	for magic := range plan9Arch {
 		seeds = append(seeds, plan9File(magic, 100, 50, 25), plan9File(magic, 1, 0, 0))
 	}
+
 	fuzz(f, []string{"plan9"}, seeds, func(t *testing.T, b []byte, file *File) {
 		if file.Format != Plan9 {
 			return // the fuzzer made another magic number
@@ -243,21 +327,10 @@ func FuzzPlan9(f *testing.F) {
 			t.Errorf("read %+v, but debug/plan9obj: %v", *file, err)
 			return
 		}
-		if plan9Arch[other.Magic] != file.Arch || (other.PtrSize == 8) != (file.Bits == 64) {
+		sameArch := plan9Arch[other.Magic] == file.Arch
+		sameBits := (other.PtrSize == 8) == (file.Bits == 64)
+		if !sameArch || !sameBits {
 			t.Errorf("read %+v, want 0x%x with pointers of %d bytes", *file, other.Magic, other.PtrSize)
 		}
 	})
-}
-
-// smallFat is a universal binary of a few KB, its parts not aligned to pages.
-func smallFat(specs ...machoSpec) []byte {
-	b := fat(macho.MagicFat, specs...)
-	head, parts := bytes.Clone(b[:8+20*len(specs)]), []byte(nil)
-	for i := range specs {
-		entry := head[8+20*i:]
-		off, size := binary.BigEndian.Uint32(entry[8:]), binary.BigEndian.Uint32(entry[12:])
-		binary.BigEndian.PutUint32(entry[8:], uint32(len(head)+len(parts)))
-		parts = append(parts, b[off:off+size]...)
-	}
-	return append(head, parts...)
 }

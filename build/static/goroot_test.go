@@ -15,16 +15,18 @@ import (
 	"testing"
 )
 
-// gorootFiles returns the test files of a package of the standard library, decoded, by name.
+// gorootFiles returns the test files of a package of the standard library by name, decoded.
 func gorootFiles(t *testing.T, pkg string) map[string][]byte {
 	out, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		t.Skipf("go env GOROOT: %v", err)
 	}
-	paths, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "src", "debug", pkg, "testdata", "*"))
+	goroot := strings.TrimSpace(string(out))
+	paths, err := filepath.Glob(filepath.Join(goroot, "src", "debug", pkg, "testdata", "*"))
 	if err != nil || len(paths) == 0 {
 		t.Skipf("no test files of debug/%s in GOROOT: %v", pkg, err)
 	}
+
 	files := map[string][]byte{}
 	for _, path := range paths {
 		b, err := os.ReadFile(path)
@@ -32,7 +34,8 @@ func gorootFiles(t *testing.T, pkg string) map[string][]byte {
 			t.Fatal(err)
 		}
 		if strings.HasSuffix(path, ".base64") {
-			if b, err = base64.StdEncoding.DecodeString(string(b)); err != nil {
+			b, err = base64.StdEncoding.DecodeString(string(b))
+			if err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -41,13 +44,13 @@ func gorootFiles(t *testing.T, pkg string) map[string][]byte {
 	return files
 }
 
-// sorted is a list without the entries that are there more than once.
+// sorted returns a sorted list without duplicates.
 func sorted(list []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
 
 func TestGorootELF(t *testing.T) {
-	read := 0
+	compared := 0
 	for name, b := range gorootFiles(t, "elf") {
 		want, err := elf.NewFile(bytes.NewReader(b))
 		f, readErr := readBytes(b)
@@ -57,7 +60,10 @@ func TestGorootELF(t *testing.T) {
 			}
 			continue
 		}
-		if text := want.Section(".text"); text != nil && text.Type == elf.SHT_NOBITS { // debug information only
+
+		text := want.Section(".text")
+		onlyDebugInfo := text != nil && text.Type == elf.SHT_NOBITS
+		if onlyDebugInfo {
 			if readErr == nil {
 				t.Errorf("%s: read %+v", name, *f)
 			}
@@ -67,27 +73,33 @@ func TestGorootELF(t *testing.T) {
 			t.Errorf("%s: %v", name, readErr)
 			continue
 		}
-		read++
+
+		compared++
 		needed, err := want.ImportedLibraries()
 		if err != nil || !slices.Equal(f.Needed, needed) || f.Machine != want.Machine.String() {
 			t.Errorf("%s: read %+v, want %q, %v, %v", name, *f, needed, want.Machine, err)
 		}
-		if interp := want.Section(".interp"); (interp != nil) != (f.Interpreter != "") || f.Stripped != (want.SectionByType(elf.SHT_SYMTAB) == nil) {
+		hasInterpreter := want.Section(".interp") != nil
+		hasSymbols := want.SectionByType(elf.SHT_SYMTAB) != nil
+		if (f.Interpreter != "") != hasInterpreter || f.Stripped == hasSymbols {
 			t.Errorf("%s: read %+v", name, *f)
 		}
 	}
-	t.Logf("%d executables", read)
+	t.Logf("%d executables", compared)
 }
 
 func TestGorootPE(t *testing.T) {
-	read := 0
+	compared := 0
 	for name, b := range gorootFiles(t, "pe") {
 		want, err := pe.NewFile(bytes.NewReader(b))
 		if err != nil {
 			continue // a C file
 		}
+
 		f, err := readBytes(b)
-		if want.Characteristics&pe.IMAGE_FILE_EXECUTABLE_IMAGE == 0 || strings.HasPrefix(name, "vmlinuz") { // an object; the first bytes of a kernel
+		isObject := want.Characteristics&pe.IMAGE_FILE_EXECUTABLE_IMAGE == 0
+		isCut := strings.HasPrefix(name, "vmlinuz") // the first bytes of a kernel
+		if isObject || isCut {
 			if err == nil {
 				t.Errorf("%s: read %+v", name, *f)
 			}
@@ -97,73 +109,82 @@ func TestGorootPE(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		read++
+
+		compared++
 		symbols, err := want.ImportedSymbols()
 		var libraries []string
 		for _, s := range symbols {
 			_, dll, _ := strings.Cut(s, ":")
 			libraries = append(libraries, dll)
 		}
-		if !slices.Equal(sorted(f.Needed), sorted(libraries)) || f.Stripped != (len(want.Symbols) == 0) {
+		sameLibraries := slices.Equal(sorted(f.Needed), sorted(libraries))
+		if !sameLibraries || f.Stripped != (len(want.Symbols) == 0) {
 			t.Errorf("%s: read %+v, want %q, %v", name, *f, libraries, err)
 		}
-		if !Judge("windows", f).OK {
-			t.Errorf("%s: %+v", name, Judge("windows", f))
+		if v := Judge("windows", f); !v.OK {
+			t.Errorf("%s: %+v", name, v)
 		}
 	}
-	t.Logf("%d executables", read)
+	t.Logf("%d executables", compared)
 }
 
 func TestGorootMachO(t *testing.T) {
-	read := 0
+	compared := 0
 	for name, b := range gorootFiles(t, "macho") {
 		f, err := readBytes(b)
-		if errors.Is(err, ErrNotExecutable) && (!strings.Contains(name, "exec") || strings.Contains(name, "exec-debug")) {
-			continue // an object; debug information only
+		isProgram := strings.Contains(name, "exec") && !strings.Contains(name, "exec-debug")
+		if errors.Is(err, ErrNotExecutable) && !isProgram {
+			continue
 		}
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		read++
+
+		compared++
+		var got []File
 		var want []*macho.File
-		var have []File
 		if fat, err := macho.NewFatFile(bytes.NewReader(b)); err == nil {
-			have = f.Slices
+			got = f.Slices
 			for _, arch := range fat.Arches {
 				want = append(want, arch.File)
 			}
 		} else if file, err := macho.NewFile(bytes.NewReader(b)); err == nil {
-			want, have = []*macho.File{file}, []File{*f}
-		} else if !strings.Contains(name, "bad-dysym") { // whose symbols are broken, which is nothing to us
+			got = []File{*f}
+			want = []*macho.File{file}
+		} else if !strings.Contains(name, "bad-dysym") { // broken symbols do not matter here
 			t.Errorf("%s: %v", name, err)
 		}
+
 		for i, w := range want {
 			needed, err := w.ImportedLibraries()
-			if err != nil || !slices.Equal(sorted(have[i].Needed), sorted(needed)) {
-				t.Errorf("%s: read %+v, want %q, %v", name, have[i], needed, err)
+			if err != nil || !slices.Equal(sorted(got[i].Needed), sorted(needed)) {
+				t.Errorf("%s: read %+v, want %q, %v", name, got[i], needed, err)
 			}
-			var paths []string
-			for _, l := range w.Loads {
-				if r, ok := l.(*macho.Rpath); ok {
-					paths = append(paths, r.Path)
+
+			var runPath []string
+			for _, load := range w.Loads {
+				if r, ok := load.(*macho.Rpath); ok {
+					runPath = append(runPath, r.Path)
 				}
 			}
-			if !slices.Equal(have[i].RunPath, paths) || Judge("darwin", f).OK != (paths == nil) {
-				t.Errorf("%s: %+v, want %q; %+v", name, have[i], paths, Judge("darwin", f))
+			v := Judge("darwin", f)
+			if !slices.Equal(got[i].RunPath, runPath) || v.OK != (runPath == nil) {
+				t.Errorf("%s: %+v, want %q; %+v", name, got[i], runPath, v)
 			}
 		}
 	}
-	t.Logf("%d executables", read)
+	t.Logf("%d executables", compared)
 }
 
 func TestGorootPlan9(t *testing.T) {
 	for name, b := range gorootFiles(t, "plan9obj") {
+		arch, isProgram := strings.CutSuffix(name, "-plan9-exec")
 		f, err := readBytes(b)
-		if !strings.HasSuffix(name, "-exec") {
+		if !isProgram {
 			continue
 		}
-		if err != nil || f.Arch != strings.TrimSuffix(name, "-plan9-exec") || !Judge("plan9", f).OK {
+		if err != nil || f.Arch != arch || !Judge("plan9", f).OK {
 			t.Errorf("%s: %+v, %v", name, f, err)
 		}
 	}

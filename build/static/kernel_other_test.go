@@ -4,4 +4,6 @@ package static
 
 import "testing"
 
-func TestKernel(t *testing.T) { t.Skip("the kernel of linux/amd64 is needed to start what is read") }
+func TestKernel(t *testing.T) {
+	t.Skip("only the kernel of linux/amd64 can start the programs of this test")
+}

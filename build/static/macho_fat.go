@@ -9,32 +9,39 @@ import (
 
 const (
 	whatFat = "Mach-O universal header"
-	// fatMagic64 is FAT_MAGIC_64: offsets and sizes are 64 bits wide.
+	// fatMagic64 is FAT_MAGIC_64, which announces offsets and sizes of 64 bits.
 	fatMagic64 = 0xcafebabf
-	// maxSlices is the number of fat_arch entries that fit into a page of 16 KB after the header. The
-	// kernel of macOS reads no further (exec_fat_imgact in bsd/kern/kern_exec.c of xnu).
-	maxSlices = (16<<10 - 8) / 20
-	// minJavaVersion is the lowest version of a Java class file.
+	// fatHeaderSize is the size of fat_header, which precedes the entries.
+	fatHeaderSize = 8
+	// maxSlices is the number of fat_arch entries that fit behind the header into a page of 16
+	// KB. The kernel of macOS reads no more (exec_fat_imgact in bsd/kern/kern_exec.c of xnu).
+	maxSlices = (16<<10 - fatHeaderSize) / 20
+	// minJavaVersion is the lowest major version of a Java class file.
 	minJavaVersion = 45
 )
 
-// fatArch is fat_arch_64; fat_arch is widened to it.
+// fatArch is fat_arch_64. The 32-bit fat_arch is widened to it.
 type fatArch struct {
-	Cpu             macho.Cpu
-	SubCpu          uint32
-	Offset, Size    uint64
-	Align, Reserved uint32
+	Cpu      macho.Cpu
+	SubCpu   uint32
+	Offset   uint64
+	Size     uint64
+	Align    uint32
+	Reserved uint32
 }
 
-// readFat reads a universal binary: several Mach-O files in one, each for another machine. A Java class
-// begins with the same bytes.
+// readFat reads a universal binary, which consists of Mach-O files for several machines. A Java
+// class begins with the same bytes.
 func readFat(v view) (*File, error) {
-	var head struct{ Magic, Count uint32 }
+	var head struct {
+		Magic uint32
+		Count uint32
+	}
 	if err := v.decode(whatFat, 0, binary.BigEndian, &head); err != nil {
 		return nil, err
 	}
 
-	java := javaClass(v, head.Magic, head.Count)
+	java := looksLikeJavaClass(v, head.Magic, head.Count)
 	switch {
 	case head.Count == 0:
 		return nil, v.errorf(whatFat, 0, "no architecture")
@@ -45,75 +52,40 @@ func readFat(v view) (*File, error) {
 	}
 
 	arches, err := readFatArches(v, head.Magic, head.Count)
-	if java && !holdsMachO(v, arches) {
+	if java && !containsMachO(v, arches) {
 		return nil, fmt.Errorf("%w: a Java class", ErrNotExecutable)
 	}
 	if err != nil {
 		return nil, err
 	}
 
-	// Apple's lipo can hide a slice for 64-bit ARM behind the others (-hideARM64), where some versions of
-	// Apple's loader find it.
-	if more, err := readFatArches(v, head.Magic, head.Count+1); err == nil {
-		last := more[head.Count]
-		if last.Cpu == macho.CpuArm64 && holdsMachO(v, more[head.Count:]) {
+	// Apple's lipo can hide a slice for 64-bit ARM behind the counted ones (-hideARM64), where
+	// some versions of Apple's loader find it.
+	more, err := readFatArches(v, head.Magic, head.Count+1)
+	if err == nil {
+		hidden := more[head.Count:]
+		if hidden[0].Cpu == macho.CpuArm64 && containsMachO(v, hidden) {
 			arches = more
 		}
 	}
+
 	return readSlices(v, arches)
 }
 
-// readSlices reads the slices of a universal binary. The kernel picks one of them, so a file with one
-// program in it is an executable, whatever the other slices are.
-func readSlices(v view, arches []fatArch) (*File, error) {
-	f := &File{Format: MachO}
-	var other error // of slices that are not executables, such as static libraries
-	seen := map[machoTarget]bool{}
-
-	for _, arch := range arches {
-		target := machoTarget{arch.Cpu, arch.SubCpu & 0xffffff}
-		if seen[target] {
-			return nil, v.errorf(whatFat, 0, "%s twice", arch.Cpu)
-		}
-		seen[target] = true
-
-		slice, err := readSlice(v, arch)
-		switch {
-		case errors.Is(err, ErrNotExecutable):
-			other = fmt.Errorf("reading slice %s: %w", arch.Cpu, err)
-		case err != nil:
-			return nil, fmt.Errorf("reading slice %s: %w", arch.Cpu, err)
-		default:
-			f.Slices = append(f.Slices, *slice)
-		}
-	}
-
-	switch {
-	case other == nil:
-		return f, nil
-	case len(f.Slices) == 0:
-		return nil, other
-	}
-	return nil, v.errorf(whatFat, 0, "contradiction: %d of %d slices are programs or libraries: %v",
-		len(f.Slices), len(arches), other)
-}
-
-// readFatArches reads the entries of a universal binary. With an error it returns the entries that were
-// read.
+// readFatArches reads the entries of a universal binary. If it returns an error, it also
+// returns the entries that it could read.
 func readFatArches(v view, magic, count uint32) (arches []fatArch, err error) {
-	const start = 8
 	if magic == fatMagic64 {
 		arches = make([]fatArch, count)
-		err = v.decode(whatFat, start, binary.BigEndian, arches)
+		err = v.decode(whatFat, fatHeaderSize, binary.BigEndian, arches)
 		return arches, err
 	}
 
-	// A small Java class may end before the table that it seems to have.
-	var entry macho.FatArchHeader
-	size := uint64(binary.Size(entry))
-	there := min(uint64(count), (v.size-start)/size)
-	narrow := make([]macho.FatArchHeader, there)
-	if err := v.decode(whatFat, start, binary.BigEndian, narrow); err != nil {
+	// A small Java class may end before the table of entries that it seems to have.
+	size := uint64(binary.Size(macho.FatArchHeader{}))
+	present := min(uint64(count), (v.size-fatHeaderSize)/size)
+	narrow := make([]macho.FatArchHeader, present)
+	if err := v.decode(whatFat, fatHeaderSize, binary.BigEndian, narrow); err != nil {
 		return nil, err
 	}
 	for _, a := range narrow {
@@ -125,17 +97,20 @@ func readFatArches(v view, magic, count uint32) (arches []fatArch, err error) {
 			Align:  a.Align,
 		})
 	}
-	if there < uint64(count) {
-		_, err = v.sub(whatFat, start, uint64(count)*size)
+
+	if present < uint64(count) {
+		_, err = v.sub(whatFat, fatHeaderSize, uint64(count)*size)
 	}
 	return arches, err
 }
 
-// javaClass reports whether a file begins like a Java class: after the magic number the minor and the
-// major version, the size of the constant pool, and the kind of its first constant (Java Virtual
-// Machine Specification, 4.1 and 4.4). As a universal binary it would have 45 slices or more.
-func javaClass(v view, magic, count uint32) bool {
-	if magic != macho.MagicFat || count&0xffff < minJavaVersion {
+// looksLikeJavaClass reports whether a file begins like a Java class. After the magic number, a
+// class has its minor and major version, the size of the constant pool, and the kind of the
+// first constant (Java Virtual Machine Specification, 4.1 and 4.4). As a universal binary it
+// would have 45 slices or more.
+func looksLikeJavaClass(v view, magic, count uint32) bool {
+	majorVersion := count & 0xffff
+	if magic != macho.MagicFat || majorVersion < minJavaVersion {
 		return false
 	}
 
@@ -146,26 +121,28 @@ func javaClass(v view, magic, count uint32) bool {
 	if err := v.decode("Java class", 8, binary.BigEndian, &pool); err != nil {
 		return false
 	}
-	switch {
-	case pool.Count == 0:
+	if pool.Count == 0 {
 		return false
+	}
+	switch {
 	case pool.Tag == 1, 3 <= pool.Tag && pool.Tag <= 12, 15 <= pool.Tag && pool.Tag <= 20:
 		return true
 	}
 	return false
 }
 
-// holdsMachO reports whether one of the entries points to a magic number of Mach-O. The bytes of a Java
-// class do not.
-func holdsMachO(v view, arches []fatArch) bool {
+// containsMachO reports whether one of the entries points to the magic number of a Mach-O file.
+// If the file is a Java class, its bytes do not.
+func containsMachO(v view, arches []fatArch) bool {
+	const what = "Mach-O slice"
 	for _, arch := range arches {
-		content, err := v.sub("Mach-O slice", arch.Offset, arch.Size)
+		content, err := v.sub(what, arch.Offset, arch.Size)
 		if err != nil || content.size < 4 {
 			continue
 		}
-		magic, err := content.bytes("Mach-O slice", 0, 4)
+		magic, err := content.bytes(what, 0, 4)
 		if err != nil {
-			return true // it may be one
+			return true // it cannot be ruled out
 		}
 		if isMachO(magic) {
 			return true
@@ -174,7 +151,56 @@ func holdsMachO(v view, arches []fatArch) bool {
 	return false
 }
 
-// readSlice reads one Mach-O file out of a universal binary.
+// isMachO reports whether magic begins a Mach-O file that is not universal.
+func isMachO(magic []byte) bool {
+	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		switch order.Uint32(magic) {
+		case macho.Magic32, macho.Magic64:
+			return true
+		}
+	}
+	return false
+}
+
+// readSlices reads the slices of a universal binary. The kernel runs one of them, so a file
+// that contains one program is an executable whatever the other slices are.
+func readSlices(v view, arches []fatArch) (*File, error) {
+	f := &File{Format: MachO}
+	seen := map[machoTarget]bool{}
+	var notExecutable error // of the last slice that is something else, such as a static library
+
+	for _, arch := range arches {
+		target := newMachOTarget(arch.Cpu, arch.SubCpu)
+		if seen[target] {
+			return nil, v.errorf(whatFat, 0, "duplicate slice for %s", arch.Cpu)
+		}
+		seen[target] = true
+
+		slice, err := readSlice(v, arch)
+		if err != nil {
+			err = fmt.Errorf("reading slice %s: %w", arch.Cpu, err)
+		}
+		switch {
+		case errors.Is(err, ErrNotExecutable):
+			notExecutable = err
+		case err != nil:
+			return nil, err
+		default:
+			f.Slices = append(f.Slices, *slice)
+		}
+	}
+
+	switch {
+	case notExecutable == nil:
+		return f, nil
+	case len(f.Slices) == 0:
+		return nil, notExecutable
+	}
+	return nil, v.errorf(whatFat, 0, "contradiction: %d of %d slices are programs or libraries: %v",
+		len(f.Slices), len(arches), notExecutable)
+}
+
+// readSlice reads one Mach-O file in a universal binary.
 func readSlice(v view, arch fatArch) (*File, error) {
 	content, err := v.sub("Mach-O slice", arch.Offset, arch.Size)
 	if err != nil {
@@ -185,9 +211,12 @@ func readSlice(v view, arch fatArch) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The kernel picks the slice by the universal header and then wants the machine to be the same.
-	if m.head.Cpu != arch.Cpu || (m.head.SubCpu^arch.SubCpu)&0xffffff != 0 {
-		return nil, content.errorf("Mach-O slice", 0, "made for %s subtype %d", m.head.Cpu, m.head.SubCpu&0xffffff)
+
+	// The kernel chooses the slice by the universal header, and then requires the slice to be
+	// for the same machine.
+	target := newMachOTarget(m.head.Cpu, m.head.SubCpu)
+	if target != newMachOTarget(arch.Cpu, arch.SubCpu) {
+		return nil, content.errorf("Mach-O slice", 0, "made for %s subtype %d", target.cpu, target.sub)
 	}
 	return f, nil
 }

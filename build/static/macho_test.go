@@ -7,11 +7,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 )
 
-// machoSpec is a small Mach-O file to be written: header, load commands, and a segment of 64 bytes behind them.
+// machoSpec describes a small Mach-O file to write: the header, the load commands, and a
+// segment of 64 bytes that follows them.
 type machoSpec struct {
 	bits     int              // 64 if zero
 	order    binary.ByteOrder // little-endian if nil
@@ -25,21 +25,26 @@ type machoSpec struct {
 	rpaths   []string
 	platform uint32 // LC_BUILD_VERSION, with version 12.3.1
 	minMacOS uint32 // LC_VERSION_MIN_MACOSX
-	locals   uint32 // local symbols
+	locals   uint32 // number of local symbols
 	signed   bool
 	prot     uint32
 	extra    []byte // another load command
 	noEntry  bool
 
+	// These functions change what the fields above result in.
 	editHeader  func(*macho.FileHeader)
 	editSegment func(*macho.Segment64)
 }
 
+const machoSegmentSize = 64
+
+// encode returns the structures one after another, in the byte order of s.
 func (s machoSpec) encode(values ...any) []byte {
 	order := s.order
 	if order == nil {
 		order = binary.LittleEndian
 	}
+
 	var b bytes.Buffer
 	for _, v := range values {
 		if err := binary.Write(&b, order, v); err != nil {
@@ -49,65 +54,70 @@ func (s machoSpec) encode(values ...any) []byte {
 	return b.Bytes()
 }
 
-// named is a load command that ends in a string, which begins at fixed.
-func (s machoSpec) named(cmd macho.LoadCmd, fixed int, name string) []byte {
-	size := (fixed + len(name) + 1 + 7) &^ 7
+// pathCommand returns a load command that ends in a path. The path begins at offset fixed.
+func (s machoSpec) pathCommand(cmd macho.LoadCmd, fixed int, path string) []byte {
+	size := (fixed + len(path) + 1 + 7) &^ 7
 	b := s.encode(cmd, uint32(size), uint32(fixed))
 	b = append(b, make([]byte, fixed-len(b))...)
-	b = append(b, name...)
+	b = append(b, path...)
 	return append(b, make([]byte, size-len(b))...)
 }
 
+// bytes returns the file.
 func (s machoSpec) bytes() []byte {
 	s.bits = cmp.Or(s.bits, 64)
 	s.cpu = cmp.Or(s.cpu, macho.CpuArm64)
 	s.kind = cmp.Or(s.kind, macho.TypeExec)
-	h := macho.FileHeader{Magic: macho.Magic64, Cpu: s.cpu, SubCpu: s.sub, Type: s.kind, Flags: s.flags}
-	size := 32
-	if s.bits == 32 {
-		h.Magic, size = macho.Magic32, 28
+
+	h := macho.FileHeader{
+		Magic:  macho.Magic64,
+		Cpu:    s.cpu,
+		SubCpu: s.sub,
+		Type:   s.kind,
+		Flags:  s.flags,
 	}
-	// Two commands say where the segment is, which is behind all commands.
-	commands := s.commands(0)
-	end := size + len(bytes.Join(commands, nil))
-	commands = s.commands(uint64(end))
-	h.Ncmd, h.Cmdsz = uint32(len(commands)), uint32(end-size)
+	headerSize := 32
+	if s.bits == 32 {
+		h.Magic = macho.Magic32
+		headerSize = 28
+	}
+
+	// Two commands contain the offset of the segment, which depends on the size of all
+	// commands. The size does not depend on the offset.
+	size := len(bytes.Join(s.commands(0), nil))
+	commands := s.commands(uint64(headerSize + size))
+	h.Ncmd = uint32(len(commands))
+	h.Cmdsz = uint32(size)
 	if s.editHeader != nil {
 		s.editHeader(&h)
 	}
+
 	b := s.encode(h)
-	b = append(b, make([]byte, size-len(b))...)
+	b = append(b, make([]byte, headerSize-len(b))...)
 	b = append(b, bytes.Join(commands, nil)...)
-	return append(b, make([]byte, 64)...)
+	return append(b, make([]byte, machoSegmentSize)...)
 }
 
-// commands is the load commands of a file whose segment begins at start.
+// commands returns the load commands of a file whose segment begins at start.
 func (s machoSpec) commands(start uint64) (commands [][]byte) {
 	put := func(b []byte) { commands = append(commands, b) }
-	segment := macho.Segment64{Cmd: macho.LoadCmdSegment64, Len: 72, Memsz: 64, Offset: start, Filesz: 64, Prot: 5 | s.prot}
-	if s.editSegment != nil {
-		s.editSegment(&segment)
-	}
-	if s.bits == 32 {
-		put(s.encode(macho.Segment32{Cmd: macho.LoadCmdSegment, Len: 56,
-			Memsz: uint32(segment.Memsz), Offset: uint32(segment.Offset), Filesz: uint32(segment.Filesz), Prot: segment.Prot}))
-	} else {
-		put(s.encode(segment))
-	}
+
+	put(s.segmentCommand(start))
 	if s.linker != "" {
-		put(s.named(lcLoadDylinker, 12, s.linker))
+		put(s.pathCommand(lcLoadDylinker, 12, s.linker))
 	}
 	for _, name := range s.dylibs {
-		put(s.named(lcLoadDylib, 24, name))
+		put(s.pathCommand(lcLoadDylib, 24, name))
 	}
 	for _, name := range s.weak {
-		put(s.named(lcLoadWeakDylib, 24, name))
+		put(s.pathCommand(lcLoadWeakDylib, 24, name))
 	}
 	for _, name := range s.rpaths {
-		put(s.named(macho.LoadCmdRpath, 12, name))
+		put(s.pathCommand(macho.LoadCmdRpath, 12, name))
 	}
 	if s.platform != 0 {
-		put(s.encode(lcBuildVersion, uint32(24), s.platform, uint32(12<<16|3<<8|1), uint32(0), uint32(0)))
+		const version = 12<<16 | 3<<8 | 1
+		put(s.encode(lcBuildVersion, uint32(24), s.platform, uint32(version), uint32(0), uint32(0)))
 	}
 	if s.minMacOS != 0 {
 		put(s.encode(lcVersionMinMacOS, uint32(16), s.minMacOS, uint32(0)))
@@ -125,40 +135,92 @@ func (s machoSpec) commands(start uint64) (commands [][]byte) {
 	return commands
 }
 
-// fat puts files into a universal binary, each for the machine of its specification.
+// segmentCommand returns the load command of the segment that begins at start.
+func (s machoSpec) segmentCommand(start uint64) []byte {
+	const protReadExecute = 5
+	segment := macho.Segment64{
+		Cmd:    macho.LoadCmdSegment64,
+		Len:    72,
+		Memsz:  machoSegmentSize,
+		Offset: start,
+		Filesz: machoSegmentSize,
+		Prot:   protReadExecute | s.prot,
+	}
+	if s.editSegment != nil {
+		s.editSegment(&segment)
+	}
+
+	if s.bits != 32 {
+		return s.encode(segment)
+	}
+	return s.encode(macho.Segment32{
+		Cmd:    macho.LoadCmdSegment,
+		Len:    56,
+		Memsz:  uint32(segment.Memsz),
+		Offset: uint32(segment.Offset),
+		Filesz: uint32(segment.Filesz),
+		Prot:   segment.Prot,
+	})
+}
+
+// fat returns a universal binary of several files, each for the machine of its spec and aligned
+// to a page.
 func fat(magic uint32, specs ...machoSpec) []byte {
-	var b bytes.Buffer
-	put := func(v any) { binary.Write(&b, binary.BigEndian, v) }
+	const page = 0x1000
+	var head bytes.Buffer
+	put := func(v any) { binary.Write(&head, binary.BigEndian, v) }
+
 	put(magic)
 	put(uint32(len(specs)))
-	off := 0x1000
 	var contents []byte
 	for _, s := range specs {
 		file := s.bytes()
-		cpu := s.cpu
-		if cpu == 0 {
-			cpu = macho.CpuArm64
-		}
+		cpu := cmp.Or(s.cpu, macho.CpuArm64)
+		off := page + len(contents)
 		if magic == fatMagic64 {
-			put(fatArch{Cpu: cpu, SubCpu: s.sub, Offset: uint64(off), Size: uint64(len(file))})
+			put(fatArch{
+				Cpu:    cpu,
+				SubCpu: s.sub,
+				Offset: uint64(off),
+				Size:   uint64(len(file)),
+			})
 		} else {
-			put(macho.FatArchHeader{Cpu: cpu, SubCpu: s.sub, Offset: uint32(off), Size: uint32(len(file))})
+			put(macho.FatArchHeader{
+				Cpu:    cpu,
+				SubCpu: s.sub,
+				Offset: uint32(off),
+				Size:   uint32(len(file)),
+			})
 		}
-		file = append(file, make([]byte, 0x1000-len(file)%0x1000)...)
-		off += len(file)
 		contents = append(contents, file...)
+		contents = append(contents, make([]byte, page-len(file)%page)...)
 	}
-	b.Write(make([]byte, 0x1000-b.Len()))
-	return append(b.Bytes(), contents...)
+	head.Write(make([]byte, page-head.Len()))
+	return append(head.Bytes(), contents...)
 }
 
-// javaFile is the first bytes of a Java class.
+// smallFat returns a universal binary of a few KB, because its slices are not aligned to pages.
+func smallFat(specs ...machoSpec) []byte {
+	aligned := fat(macho.MagicFat, specs...)
+	head := bytes.Clone(aligned[:8+20*len(specs)])
+	var contents []byte
+	for i := range specs {
+		entry := head[8+20*i:]
+		off := binary.BigEndian.Uint32(entry[8:])
+		size := binary.BigEndian.Uint32(entry[12:])
+		binary.BigEndian.PutUint32(entry[8:], uint32(len(head)+len(contents)))
+		contents = append(contents, aligned[off:off+size]...)
+	}
+	return append(head, contents...)
+}
+
+// javaFile returns the first bytes of a Java class.
 func javaFile(version uint32) []byte {
 	b := binary.BigEndian.AppendUint32([]byte("\xca\xfe\xba\xbe"), version)
 	return append(b, "\x00\x1d\x0a\x00\x06\x00\x0f\x09\x00\x10\x00\x11 and so on"...)
 }
 
-// fatWithArchive is a universal binary with a static library in the place of the last slice.
+// fatWithArchive returns a universal binary with a static library in place of the last slice.
 func fatWithArchive(specs ...machoSpec) []byte {
 	b := fat(macho.MagicFat, specs...)
 	last := b[8+20*(len(specs)-1):]
@@ -166,7 +228,8 @@ func fatWithArchive(specs ...machoSpec) []byte {
 	return b
 }
 
-// manySlices is a universal binary with so many slices that its first bytes are those of a Java class.
+// manySlices returns a universal binary of n slices. With enough of them, it begins like a Java
+// class.
 func manySlices(n int) []byte {
 	var specs []machoSpec
 	for i := range n {
@@ -175,66 +238,223 @@ func manySlices(n int) []byte {
 	return smallFat(specs...)
 }
 
-// machoGood is like what Go builds.
+// machoGood resembles what Go builds.
 var machoGood = machoSpec{
-	linker: "/usr/lib/dyld", platform: 1, signed: true, locals: 5, flags: uint32(macho.FlagPIE | macho.FlagDyldLink),
-	dylibs: []string{"/usr/lib/libSystem.B.dylib", "/System/Library/Frameworks/Security.framework/Versions/A/Security"},
+	linker:   "/usr/lib/dyld",
+	platform: 1,
+	signed:   true,
+	locals:   5,
+	flags:    uint32(macho.FlagPIE | macho.FlagDyldLink),
+	dylibs: []string{
+		"/usr/lib/libSystem.B.dylib",
+		"/System/Library/Frameworks/Security.framework/Versions/A/Security",
+	},
 }
 
+// machoWith returns machoGood with changes.
 func machoWith(edit func(*machoSpec)) machoSpec {
 	s := machoGood
 	edit(&s)
 	return s
 }
 
+// Slices of universal binaries.
+var (
+	machoIntel = machoWith(func(s *machoSpec) {
+		s.cpu = macho.CpuAmd64
+		s.sub = 3
+	})
+	machoForeign = machoWith(func(s *machoSpec) {
+		s.dylibs = []string{"/opt/x"}
+	})
+)
+
 func TestMachOFacts(t *testing.T) {
 	tests := []struct {
 		name  string
-		spec  machoSpec
-		ok    bool // for darwin
+		edit  func(*machoSpec) // of machoGood
+		ok    bool             // for darwin
 		check func(*File) bool
 	}{
-		{"64 bits", machoGood, true, func(f *File) bool {
-			return f.OS == "darwin" && f.Arch == "arm64" && f.Bits == 64 && f.Kind == PIE && f.MinOS == "12.3.1" && f.Signed && !f.Stripped &&
-				f.Interpreter == "/usr/lib/dyld" && slices.Equal(f.Needed, machoGood.dylibs)
-		}},
-		{"32 bits", machoWith(func(s *machoSpec) { s.bits, s.cpu, s.sub = 32, macho.Cpu386, 3 }), true,
-			func(f *File) bool { return f.Arch == "386" && f.Bits == 32 && len(f.Needed) == 2 }},
-		{"big-endian", machoWith(func(s *machoSpec) { s.bits, s.cpu, s.order = 32, macho.CpuPpc, binary.BigEndian }), true,
-			func(f *File) bool { return f.Arch == "" && f.Machine == "CpuPpc subtype 0" && len(f.Needed) == 2 }},
-		{"arm64e", machoWith(func(s *machoSpec) { s.sub = 0x80000002 }), true, func(f *File) bool { return f.Arch == "" && f.Machine == "CpuArm64 subtype 2" }},
-		{"capability bits", machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 0x80000003 }), true, func(f *File) bool { return f.Arch == "amd64" }},
-		{"stripped", machoWith(func(s *machoSpec) { s.locals = 0 }), true, func(f *File) bool { return f.Stripped }},
-		{"not signed", machoWith(func(s *machoSpec) { s.signed = false }), true, func(f *File) bool { return !f.Signed }},
-		{"old version command", machoWith(func(s *machoSpec) { s.platform, s.minMacOS = 0, 10<<16|9<<8 }), true,
-			func(f *File) bool { return f.OS == "darwin" && f.MinOS == "10.9" }},
-		{"no loader", machoSpec{}, true, func(f *File) bool { return f.Interpreter == "" && f.Kind == Executable }},
-		{"executable stack", machoWith(func(s *machoSpec) { s.flags |= uint32(macho.FlagAllowStackExecution) }), true, func(f *File) bool { return f.ExecStack }},
-		{"writable code", machoWith(func(s *machoSpec) { s.prot = 2 }), true, func(f *File) bool { return f.WriteExec }},
-		{"segment without memory", machoWith(func(s *machoSpec) { s.editSegment = func(g *macho.Segment64) { g.Memsz = 0 } }), true, nil},
-		{"other loader", machoWith(func(s *machoSpec) { s.linker = "/opt/dyld" }), false, nil},
-		{"homebrew", machoWith(func(s *machoSpec) { s.dylibs = []string{"/opt/homebrew/lib/libx.dylib"} }), false, nil},
-		{"local", machoWith(func(s *machoSpec) { s.dylibs = []string{"/usr/local/lib/libx.dylib"} }), false, nil},
-		{"detour", machoWith(func(s *machoSpec) { s.dylibs = []string{"/usr/lib/../../opt/x"} }), false, nil},
-		{"short detour", machoWith(func(s *machoSpec) { s.dylibs = []string{"/usr/lib/../lib/libSystem.B.dylib"} }), false, nil},
-		{"writable part of /System", machoWith(func(s *machoSpec) { s.dylibs = []string{"/System/Volumes/Data/x"} }), false, nil},
-		{"rpath library", machoWith(func(s *machoSpec) { s.dylibs = []string{"@rpath/libx.dylib"} }), false, nil},
-		{"rpath", machoWith(func(s *machoSpec) { s.rpaths = []string{"@executable_path/../lib"} }), false,
-			func(f *File) bool { return slices.Equal(f.RunPath, []string{"@executable_path/../lib"}) }},
-		{"dyld environment", machoWith(func(s *machoSpec) { s.extra = s.named(lcDyldEnvironment, 12, "DYLD_LIBRARY_PATH=/x") }), false, nil},
-		{"weak system library", machoWith(func(s *machoSpec) { s.weak = []string{"/usr/lib/libnew.dylib"} }), true,
-			func(f *File) bool { return slices.Equal(f.Optional, []string{"/usr/lib/libnew.dylib"}) }},
-		{"weak library", machoWith(func(s *machoSpec) { s.weak = []string{"/opt/x"} }), false, nil},
-		{"re-exported library", machoWith(func(s *machoSpec) { s.extra = s.named(lcReexportDylib, 24, "/opt/x") }), false, nil},
-		{"upward library", machoWith(func(s *machoSpec) { s.extra = s.named(lcLoadUpwardDylib, 24, "/opt/x") }), false, nil},
-		{"lazy library", machoWith(func(s *machoSpec) { s.extra = s.named(lcLazyLoadDylib, 24, "/opt/x") }), false, nil},
-		{"library", machoWith(func(s *machoSpec) { s.kind = macho.TypeDylib }), false, func(f *File) bool { return f.Kind == Library }},
-		{"iOS", machoWith(func(s *machoSpec) { s.platform = 2 }), false, func(f *File) bool { return f.OS == "ios" && Judge("ios", f).OK }},
-		{"unknown platform", machoWith(func(s *machoSpec) { s.platform = 99 }), false, func(f *File) bool { return f.OS == "platform 99" }},
+		{
+			name: "64 bits",
+			edit: func(*machoSpec) {},
+			ok:   true,
+			check: func(f *File) bool {
+				return f.OS == "darwin" && f.Arch == "arm64" && f.Bits == 64 && f.Kind == PIE &&
+					f.MinOS == "12.3.1" && f.Signed && !f.Stripped &&
+					f.Interpreter == "/usr/lib/dyld" && slices.Equal(f.Needed, machoGood.dylibs)
+			},
+		},
+		{
+			name: "32 bits",
+			edit: func(s *machoSpec) {
+				s.bits = 32
+				s.cpu = macho.Cpu386
+				s.sub = 3
+			},
+			ok:    true,
+			check: func(f *File) bool { return f.Arch == "386" && f.Bits == 32 && len(f.Needed) == 2 },
+		},
+		{
+			name: "big-endian",
+			edit: func(s *machoSpec) {
+				s.bits = 32
+				s.cpu = macho.CpuPpc
+				s.order = binary.BigEndian
+			},
+			ok: true,
+			check: func(f *File) bool {
+				return f.Arch == "" && f.Machine == "CpuPpc subtype 0" && len(f.Needed) == 2
+			},
+		},
+		{
+			name:  "arm64e",
+			edit:  func(s *machoSpec) { s.sub = 0x80000002 },
+			ok:    true,
+			check: func(f *File) bool { return f.Arch == "" && f.Machine == "CpuArm64 subtype 2" },
+		},
+		{
+			name: "capability bits",
+			edit: func(s *machoSpec) {
+				s.cpu = macho.CpuAmd64
+				s.sub = 0x80000003
+			},
+			ok:    true,
+			check: func(f *File) bool { return f.Arch == "amd64" },
+		},
+		{
+			name:  "stripped",
+			edit:  func(s *machoSpec) { s.locals = 0 },
+			ok:    true,
+			check: func(f *File) bool { return f.Stripped },
+		},
+		{
+			name:  "not signed",
+			edit:  func(s *machoSpec) { s.signed = false },
+			ok:    true,
+			check: func(f *File) bool { return !f.Signed },
+		},
+		{
+			name: "old version command",
+			edit: func(s *machoSpec) {
+				s.platform = 0
+				s.minMacOS = 10<<16 | 9<<8
+			},
+			ok:    true,
+			check: func(f *File) bool { return f.OS == "darwin" && f.MinOS == "10.9" },
+		},
+		{
+			name:  "no loader",
+			edit:  func(s *machoSpec) { *s = machoSpec{} },
+			ok:    true,
+			check: func(f *File) bool { return f.Interpreter == "" && f.Kind == Executable },
+		},
+		{
+			name:  "executable stack",
+			edit:  func(s *machoSpec) { s.flags |= uint32(macho.FlagAllowStackExecution) },
+			ok:    true,
+			check: func(f *File) bool { return f.ExecStack },
+		},
+		{
+			name:  "writable code",
+			edit:  func(s *machoSpec) { s.prot = 2 },
+			ok:    true,
+			check: func(f *File) bool { return f.WriteExec },
+		},
+		{
+			name: "segment without memory",
+			edit: func(s *machoSpec) {
+				s.editSegment = func(segment *macho.Segment64) { segment.Memsz = 0 }
+			},
+			ok: true,
+		},
+
+		{
+			name: "other loader",
+			edit: func(s *machoSpec) { s.linker = "/opt/dyld" },
+		},
+		{
+			name: "Homebrew",
+			edit: func(s *machoSpec) { s.dylibs = []string{"/opt/homebrew/lib/libx.dylib"} },
+		},
+		{
+			name: "local",
+			edit: func(s *machoSpec) { s.dylibs = []string{"/usr/local/lib/libx.dylib"} },
+		},
+		{
+			name: "detour",
+			edit: func(s *machoSpec) { s.dylibs = []string{"/usr/lib/../../opt/x"} },
+		},
+		{
+			name: "short detour",
+			edit: func(s *machoSpec) { s.dylibs = []string{"/usr/lib/../lib/libSystem.B.dylib"} },
+		},
+		{
+			name: "writable part of /System",
+			edit: func(s *machoSpec) { s.dylibs = []string{"/System/Volumes/Data/x"} },
+		},
+		{
+			name: "rpath library",
+			edit: func(s *machoSpec) { s.dylibs = []string{"@rpath/libx.dylib"} },
+		},
+		{
+			name: "rpath",
+			edit: func(s *machoSpec) { s.rpaths = []string{"@executable_path/../lib"} },
+			check: func(f *File) bool {
+				return slices.Equal(f.RunPath, []string{"@executable_path/../lib"})
+			},
+		},
+		{
+			name: "dyld environment",
+			edit: func(s *machoSpec) {
+				s.extra = s.pathCommand(lcDyldEnvironment, 12, "DYLD_LIBRARY_PATH=/x")
+			},
+		},
+		{
+			name: "weak system library",
+			edit: func(s *machoSpec) { s.weak = []string{"/usr/lib/libnew.dylib"} },
+			ok:   true,
+			check: func(f *File) bool {
+				return slices.Equal(f.Optional, []string{"/usr/lib/libnew.dylib"})
+			},
+		},
+		{
+			name: "weak library",
+			edit: func(s *machoSpec) { s.weak = []string{"/opt/x"} },
+		},
+		{
+			name: "re-exported library",
+			edit: func(s *machoSpec) { s.extra = s.pathCommand(lcReexportDylib, 24, "/opt/x") },
+		},
+		{
+			name: "upward library",
+			edit: func(s *machoSpec) { s.extra = s.pathCommand(lcLoadUpwardDylib, 24, "/opt/x") },
+		},
+		{
+			name: "lazy library",
+			edit: func(s *machoSpec) { s.extra = s.pathCommand(lcLazyLoadDylib, 24, "/opt/x") },
+		},
+
+		{
+			name:  "library",
+			edit:  func(s *machoSpec) { s.kind = macho.TypeDylib },
+			check: func(f *File) bool { return f.Kind == Library },
+		},
+		{
+			name:  "iOS",
+			edit:  func(s *machoSpec) { s.platform = 2 },
+			check: func(f *File) bool { return f.OS == "ios" && Judge("ios", f).OK },
+		},
+		{
+			name:  "unknown platform",
+			edit:  func(s *machoSpec) { s.platform = 99 },
+			check: func(f *File) bool { return f.OS == "platform 99" },
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			f, err := readBytes(test.spec.bytes())
+			f, err := readBytes(machoWith(test.edit).bytes())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -249,30 +469,34 @@ func TestMachOFacts(t *testing.T) {
 }
 
 func TestMachOUniversal(t *testing.T) {
-	intel := machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })
-	foreign := machoWith(func(s *machoSpec) { s.dylibs = []string{"/opt/x"} })
 	for _, magic := range []uint32{macho.MagicFat, fatMagic64} {
-		f, err := readBytes(fat(magic, machoGood, intel))
+		f, err := readBytes(fat(magic, machoGood, machoIntel))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(f.Slices) != 2 || f.Slices[0].Arch != "arm64" || f.Slices[1].Arch != "amd64" || !f.Slices[1].Signed {
+		if len(f.Slices) != 2 || f.Slices[0].Arch != "arm64" || f.Slices[1].Arch != "amd64" {
+			t.Fatalf("read %+v", *f)
+		}
+		if !f.Slices[1].Signed {
 			t.Errorf("read %+v", *f)
 		}
 		if v := Judge("darwin", f); !v.OK {
 			t.Errorf("verdict %+v", v)
 		}
-		f, err = readBytes(fat(magic, intel, foreign))
+
+		f, err = readBytes(fat(magic, machoIntel, machoForeign))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := Judge("darwin", f); v.OK || !slices.Equal(v.Reasons, []string{"CpuArm64: needs /opt/x"}) {
+		v := Judge("darwin", f)
+		if v.OK || !slices.Equal(v.Reasons, []string{"CpuArm64: needs /opt/x"}) {
 			t.Errorf("verdict %+v", v)
 		}
 	}
 }
 
-// TestMachOManySlices reads universal binaries whose number of slices is that of a version of Java.
+// TestMachOManySlices reads universal binaries whose number of slices is also a version of
+// Java.
 func TestMachOManySlices(t *testing.T) {
 	for _, n := range []int{44, 45, 52, 65, 200} {
 		b := manySlices(n)
@@ -281,7 +505,8 @@ func TestMachOManySlices(t *testing.T) {
 			t.Errorf("%d slices: %+v, %v", n, f, err)
 		}
 
-		// With a first entry that makes a Java class of it, of which no kernel takes notice.
+		// Change the first entry, so that the file looks like a Java class. Kernels ignore an
+		// entry for an unknown machine.
 		copy(b[8:], "\x00\x1d\x0a\x00")
 		f, err = readBytes(b)
 		if err == nil || errors.Is(err, ErrNotExecutable) {
@@ -290,11 +515,10 @@ func TestMachOManySlices(t *testing.T) {
 	}
 }
 
-// TestMachOHiddenSlice reads a universal binary that counts one slice fewer than it has.
+// TestMachOHiddenSlice reads a universal binary whose header counts one slice fewer than there
+// are.
 func TestMachOHiddenSlice(t *testing.T) {
-	intel := machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })
-	foreign := machoWith(func(s *machoSpec) { s.dylibs = []string{"/opt/x"} })
-	b := fat(macho.MagicFat, intel, foreign)
+	b := fat(macho.MagicFat, machoIntel, machoForeign)
 	binary.BigEndian.PutUint32(b[4:], 1)
 	f, err := readBytes(b)
 	if err != nil || len(f.Slices) != 2 || Judge("darwin", f).OK {
@@ -303,71 +527,197 @@ func TestMachOHiddenSlice(t *testing.T) {
 }
 
 func TestMachORefused(t *testing.T) {
+	with := func(edit func(*machoSpec)) []byte {
+		return machoWith(edit).bytes()
+	}
 	header := func(edit func(*macho.FileHeader)) []byte {
-		return machoWith(func(s *machoSpec) { s.editHeader = edit }).bytes()
+		return with(func(s *machoSpec) { s.editHeader = edit })
 	}
 	segment := func(edit func(*macho.Segment64)) []byte {
-		return machoWith(func(s *machoSpec) { s.editSegment = edit }).bytes()
+		return with(func(s *machoSpec) { s.editSegment = edit })
 	}
-	extra := func(b []byte) []byte { return machoWith(func(s *machoSpec) { s.extra = b }).bytes() }
-	s := machoGood
-	swapped := fat(macho.MagicFat, machoGood)
-	binary.BigEndian.PutUint32(swapped[8:], uint32(macho.CpuAmd64))
-	cut := fat(macho.MagicFat, machoGood)
-	tests := []struct {
-		name string
-		file []byte
-		want string
-	}{
-		{"object", machoSpec{kind: macho.TypeObj}.bytes(), "not an executable: Mach-O file of type Obj"},
-		{"Java class", javaFile(52), "not an executable: a Java class"},
-		{"first Java class", javaFile(3<<16 | 45), "not an executable: a Java class"},
-		{"neither Java nor Mach-O", []byte("\xca\xfe\xba\xbe\x00\x00\x00\x34rest"), "reading Mach-O universal header"},
-		{"too many slices", []byte("\xca\xfe\xba\xbe\x00\x01\x00\x01rest"), "65537 architectures"},
-		{"more slices than there are", []byte("\xca\xfe\xba\xbe\x00\x00\x00\x02rest"), "reading Mach-O universal header"},
-		{"a program and a static library", fatWithArchive(machoGood, machoWith(func(s *machoSpec) { s.cpu, s.sub = macho.CpuAmd64, 3 })),
-			"contradiction: 1 of 2 slices are programs or libraries"},
-		{"a static library", fatWithArchive(machoGood), "not an executable: no Mach-O magic"},
-		{"64-bit machine in 32 bits", machoWith(func(s *machoSpec) { s.bits = 32 }).bytes(), "contradiction: CpuArm64 in a file of 32 bits"},
-		{"32-bit machine in 64 bits", machoWith(func(s *machoSpec) { s.cpu = macho.CpuArm }).bytes(), "contradiction: CpuArm in a file of 64 bits"},
-		{"machine in the other byte order", machoWith(func(s *machoSpec) { s.order = binary.BigEndian }).bytes(), "contradiction: CpuArm64 in a file that is BigEndian"},
-		{"unknown command that dyld must know", extra(s.encode(uint32(0x80000077), uint32(8))), "unknown command 0x80000077"},
-		{"commands beyond the end", header(func(h *macho.FileHeader) { h.Cmdsz = 1 << 20 }), "reading Mach-O load commands at 0x20"},
-		{"more commands than there are", header(func(h *macho.FileHeader) { h.Ncmd++ }), "reading Mach-O load command"},
-		{"command of no size", extra(s.encode(uint64(0x77))), "size 0"},
-		{"command too large", extra(s.encode(uint32(0x77), uint32(1<<30))), "reading Mach-O load command"},
-		{"segment beyond the end", segment(func(g *macho.Segment64) { g.Filesz, g.Memsz = 65, 65 }), "reading Mach-O segment"},
-		{"segment that overflows", segment(func(g *macho.Segment64) { g.Offset = 1<<64 - 8 }), "reading Mach-O segment"},
-		{"segment larger than its memory", segment(func(g *macho.Segment64) { g.Memsz = 1 }), "do not fit into 0x1"},
-		{"name outside of its command", extra(s.encode(lcLoadDylib, uint32(24), uint32(24), uint32(0), uint64(0))), "reading Mach-O name"},
-		{"name without end", extra(append(s.encode(lcLoadDylib, uint32(24), uint32(12)), "/usr/lib/xyz"...)), "no NUL in 12 bytes"},
-		{"no entry point", machoWith(func(s *machoSpec) { s.noEntry = true }).bytes(), "no entry point"},
-		{"short command", extra(s.encode(lcLoadDylib, uint32(8))), "reading Mach-O name"},
-		{"two loaders", extra(s.named(lcLoadDylinker, 12, "/x")), "a second LC_LOAD_DYLINKER"},
-		{"two systems", machoWith(func(s *machoSpec) { s.platform, s.minMacOS = 2, 10<<16 }).bytes(), "made for ios and for darwin"},
-		{"signature beyond the end", extra(s.encode(lcCodeSignature, uint32(16), uint32(1<<30), uint32(1))), "reading Mach-O code signature"},
-		{"no slice", []byte("\xca\xfe\xba\xbe\x00\x00\x00\x00"), "no architecture"},
-		{"slice twice", fat(macho.MagicFat, machoGood, machoGood), "CpuArm64 twice"},
-		{"slice of another machine", swapped, "made for CpuArm64 subtype 0"},
-		{"slice beyond the end", cut[:0x1100], "reading slice CpuArm64: reading Mach-O slice at 0x1000"},
-		{"slice in a slice", func() []byte {
-			b := fat(macho.MagicFat, machoGood)
-			copy(b[0x1000:], "\xca\xfe\xba\xbe")
-			return b
-		}(), "not an executable: no Mach-O magic"},
+	extra := func(command []byte) []byte {
+		return with(func(s *machoSpec) { s.extra = command })
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			f, err := readBytes(test.file)
-			if err == nil {
-				t.Fatalf("read %+v", *f)
-			}
-			if !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error %q, want %q in it", err, test.want)
-			}
-			if broken := !strings.HasPrefix(test.want, "not an exec"); errors.Is(err, ErrNotExecutable) == broken {
-				t.Errorf("error %q: is ErrNotExecutable: %v", err, !broken)
-			}
-		})
-	}
+	encode := machoGood.encode
+
+	testRefused(t, []refusedFile{
+		{
+			name: "object",
+			file: machoSpec{kind: macho.TypeObj}.bytes(),
+			want: "not an executable: Mach-O file of type Obj",
+		},
+		{
+			name: "64-bit machine in 32 bits",
+			file: with(func(s *machoSpec) { s.bits = 32 }),
+			want: "contradiction: CpuArm64 in a file of 32 bits",
+		},
+		{
+			name: "32-bit machine in 64 bits",
+			file: with(func(s *machoSpec) { s.cpu = macho.CpuArm }),
+			want: "contradiction: CpuArm in a file of 64 bits",
+		},
+		{
+			name: "machine in the other byte order",
+			file: with(func(s *machoSpec) { s.order = binary.BigEndian }),
+			want: "contradiction: CpuArm64 in a file that is BigEndian",
+		},
+
+		{
+			name: "commands beyond the end",
+			file: header(func(h *macho.FileHeader) { h.Cmdsz = 1 << 20 }),
+			want: "reading Mach-O load commands at 0x20",
+		},
+		{
+			name: "more commands than there are",
+			file: header(func(h *macho.FileHeader) { h.Ncmd++ }),
+			want: "reading Mach-O load command",
+		},
+		{
+			name: "command of no size",
+			file: extra(encode(uint64(0x77))),
+			want: "size 0",
+		},
+		{
+			name: "command too large",
+			file: extra(encode(uint32(0x77), uint32(1<<30))),
+			want: "reading Mach-O load command",
+		},
+		{
+			name: "short command",
+			file: extra(encode(lcLoadDylib, uint32(8))),
+			want: "reading Mach-O name",
+		},
+		{
+			name: "unknown command that dyld must know",
+			file: extra(encode(uint32(0x80000077), uint32(8))),
+			want: "unknown command 0x80000077",
+		},
+		{
+			name: "no entry point",
+			file: with(func(s *machoSpec) { s.noEntry = true }),
+			want: "no entry point",
+		},
+
+		{
+			name: "segment beyond the end",
+			file: segment(func(g *macho.Segment64) {
+				g.Filesz = machoSegmentSize + 1
+				g.Memsz = machoSegmentSize + 1
+			}),
+			want: "reading Mach-O segment",
+		},
+		{
+			name: "segment that overflows",
+			file: segment(func(g *macho.Segment64) { g.Offset = 1<<64 - 8 }),
+			want: "reading Mach-O segment",
+		},
+		{
+			name: "segment larger than its memory",
+			file: segment(func(g *macho.Segment64) { g.Memsz = 1 }),
+			want: "do not fit into 0x1",
+		},
+
+		{
+			name: "name outside of its command",
+			file: extra(encode(lcLoadDylib, uint32(24), uint32(24), uint32(0), uint64(0))),
+			want: "reading Mach-O name",
+		},
+		{
+			name: "name without end",
+			file: extra(append(encode(lcLoadDylib, uint32(24), uint32(12)), "/usr/lib/xyz"...)),
+			want: "no NUL in 12 bytes",
+		},
+		{
+			name: "two loaders",
+			file: extra(machoGood.pathCommand(lcLoadDylinker, 12, "/x")),
+			want: "duplicate LC_LOAD_DYLINKER",
+		},
+		{
+			name: "two systems",
+			file: with(func(s *machoSpec) {
+				s.platform = 2
+				s.minMacOS = 10 << 16
+			}),
+			want: "made for ios and for darwin",
+		},
+		{
+			name: "signature beyond the end",
+			file: extra(encode(lcCodeSignature, uint32(16), uint32(1<<30), uint32(1))),
+			want: "reading Mach-O code signature",
+		},
+	})
+}
+
+func TestMachOUniversalRefused(t *testing.T) {
+	otherMachine := fat(macho.MagicFat, machoGood)
+	binary.BigEndian.PutUint32(otherMachine[8:], uint32(macho.CpuAmd64))
+
+	nested := fat(macho.MagicFat, machoGood)
+	copy(nested[0x1000:], "\xca\xfe\xba\xbe")
+
+	testRefused(t, []refusedFile{
+		{
+			name: "Java class",
+			file: javaFile(52),
+			want: "not an executable: a Java class",
+		},
+		{
+			name: "Java class of the first version",
+			file: javaFile(3<<16 | 45),
+			want: "not an executable: a Java class",
+		},
+		{
+			name: "neither Java nor Mach-O",
+			file: []byte("\xca\xfe\xba\xbe\x00\x00\x00\x34rest"),
+			want: "reading Mach-O universal header",
+		},
+
+		{
+			name: "no slice",
+			file: []byte("\xca\xfe\xba\xbe\x00\x00\x00\x00"),
+			want: "no architecture",
+		},
+		{
+			name: "too many slices",
+			file: []byte("\xca\xfe\xba\xbe\x00\x01\x00\x01rest"),
+			want: "65537 architectures",
+		},
+		{
+			name: "more slices than there are",
+			file: []byte("\xca\xfe\xba\xbe\x00\x00\x00\x02rest"),
+			want: "reading Mach-O universal header",
+		},
+		{
+			name: "slice twice",
+			file: fat(macho.MagicFat, machoGood, machoGood),
+			want: "duplicate slice for CpuArm64",
+		},
+
+		{
+			name: "slice of another machine",
+			file: otherMachine,
+			want: "made for CpuArm64 subtype 0",
+		},
+		{
+			name: "slice beyond the end",
+			file: fat(macho.MagicFat, machoGood)[:0x1100],
+			want: "reading slice CpuArm64: reading Mach-O slice at 0x1000",
+		},
+		{
+			name: "slice in a slice",
+			file: nested,
+			want: "not an executable: no Mach-O magic",
+		},
+		{
+			name: "a static library",
+			file: fatWithArchive(machoGood),
+			want: "not an executable: no Mach-O magic",
+		},
+		{
+			name: "a program and a static library",
+			file: fatWithArchive(machoGood, machoIntel),
+			want: "contradiction: 1 of 2 slices are programs or libraries",
+		},
+	})
 }

@@ -10,22 +10,41 @@ import (
 	"testing"
 )
 
-// xcoffFile is a file of AIX with a loader section that names these libraries, and some memory without contents.
+// xcoffFile returns an AIX file with a loader section that names these libraries, each given as
+// "file/member", and a section without bytes in the file.
 func xcoffFile(flags uint16, imports ...string) []byte {
 	table := []byte("/usr/lib:/lib\x00\x00\x00")
 	for _, name := range imports {
-		base, member, _ := strings.Cut(name, "/")
-		table = append(table, "\x00"+base+"\x00"+member+"\x00"...)
+		file, member, _ := strings.Cut(name, "/")
+		table = append(table, "\x00"+file+"\x00"+member+"\x00"...)
 	}
-	loader := xcoffLoaderHeader{Version: 2, ImportSize: uint32(len(table)), Imports: uint32(len(imports) + 1)}
+	loader := xcoffLoaderHeader{
+		Version:    2,
+		ImportSize: uint32(len(table)),
+		Imports:    uint32(len(imports) + 1),
+	}
 	loader.ImportOffset = uint64(binary.Size(loader))
+
 	var b bytes.Buffer
 	put := func(v any) { binary.Write(&b, binary.BigEndian, v) }
-	put(xcoffHeader{Magic: 0x1f7, Sections: 2, Flags: flags, OptionalSize: 8})
-	put(uint64(0))
-	start := uint64(b.Len() + 2*binary.Size(xcoffSection{}))
-	put(xcoffSection{Flags: xcoffLoader, Offset: start, Size: uint64(binary.Size(loader) + len(table))})
-	put(xcoffSection{Flags: xcoffBSS, Size: 1 << 40})
+
+	put(xcoffHeader{
+		Magic:        0x1f7,
+		Sections:     2,
+		Flags:        flags,
+		OptionalSize: 8,
+	})
+	put(uint64(0)) // the optional header
+	contents := uint64(b.Len() + 2*binary.Size(xcoffSection{}))
+	put(xcoffSection{
+		Flags:  xcoffLoader,
+		Offset: contents,
+		Size:   uint64(binary.Size(loader) + len(table)),
+	})
+	put(xcoffSection{
+		Flags: xcoffBSS,
+		Size:  1 << 40,
+	})
 	put(loader)
 	b.Write(table)
 	return b.Bytes()
@@ -37,13 +56,17 @@ func TestXCOFF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Arch != "ppc64" || f.Kind != Executable || !slices.Equal(f.Needed, []string{"libc.a(shr_64.o)", "libpthread.a(shr_xpg5_64.o)"}) ||
-		!slices.Equal(f.RunPath, []string{"/usr/lib:/lib"}) {
+	if f.Arch != "ppc64" || f.Kind != Executable {
+		t.Errorf("read %+v", *f)
+	}
+	needed := []string{"libc.a(shr_64.o)", "libpthread.a(shr_xpg5_64.o)"}
+	if !slices.Equal(f.Needed, needed) || !slices.Equal(f.RunPath, []string{"/usr/lib:/lib"}) {
 		t.Errorf("read %+v", *f)
 	}
 	if v := Judge("aix", f); !v.OK || v.Claim != "as it is" {
 		t.Errorf("verdict %+v", v)
 	}
+
 	if f, err := readBytes(xcoffFile(xcoffExec | xcoffShared)); err != nil || f.Kind != Library {
 		t.Errorf("library: %+v, %v", f, err)
 	}
@@ -57,10 +80,16 @@ func TestXCOFF(t *testing.T) {
 	}
 }
 
-// plan9File is a file of Plan 9 with these sizes of text, data and symbols.
+// plan9File returns a Plan 9 file with parts of these sizes.
 func plan9File(magic, text, data, symbols uint32) []byte {
 	var b bytes.Buffer
-	binary.Write(&b, binary.BigEndian, plan9Header{Magic: magic, Text: text, Data: data, BSS: 1 << 30, Symbols: symbols})
+	binary.Write(&b, binary.BigEndian, plan9Header{
+		Magic:   magic,
+		Text:    text,
+		Data:    data,
+		BSS:     1 << 30,
+		Symbols: symbols,
+	})
 	if magic == plan9obj.MagicAMD64 {
 		b.Write(make([]byte, 8))
 	}
@@ -81,40 +110,66 @@ func TestPlan9(t *testing.T) {
 		if v := Judge("plan9", f); !v.OK || v.Claim != "as it is" {
 			t.Errorf("verdict %+v", v)
 		}
+
 		for n := range file {
 			if f, err := readBytes(file[:n]); err == nil {
 				t.Errorf("cut to %d bytes: read %+v", n, *f)
 			}
 		}
 	}
+
 	if f, err := readBytes(plan9File(plan9obj.Magic386, 0, 0, 0)); err == nil {
 		t.Errorf("no text: read %+v", *f)
 	}
 }
 
-// TestRefusedFormats reads programs of formats that are known and not read. They are not passed over.
-func TestRefusedFormats(t *testing.T) {
-	xcoff32 := func(optional, flags uint16) []byte {
+// TestUnsupportedFormats reads programs in formats that are recognized but not supported. They
+// must not be taken for files that are not executable.
+func TestUnsupportedFormats(t *testing.T) {
+	xcoff32 := func(optionalSize, flags uint16) []byte {
 		var b bytes.Buffer
-		err := binary.Write(&b, binary.BigEndian, xcoffHeader32{Magic: 0x1df, Sections: 1, OptionalSize: optional, Flags: flags})
+		err := binary.Write(&b, binary.BigEndian, xcoffHeader32{
+			Magic:        0x1df,
+			Sections:     1,
+			OptionalSize: optionalSize,
+			Flags:        flags,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b.Bytes()
 	}
 	tests := []struct {
-		name       string
-		file       []byte
-		passedOver bool
+		name          string
+		file          []byte
+		notExecutable bool
 	}{
-		{"flat program", []byte("bFLT\x00\x00\x00\x04"), false},
-		{"XCOFF program of 32 bits", xcoff32(xcoffAuxiliarySize, xcoffExec), false},
-		{"XCOFF object of 32 bits", xcoff32(0, 0), true},
-		{"what only begins like it", []byte("\x01\xdf"), true},
+		{
+			name: "flat program",
+			file: []byte("bFLT\x00\x00\x00\x04"),
+		},
+		{
+			name: "32-bit XCOFF program",
+			file: xcoff32(xcoffAuxiliarySize, xcoffExec),
+		},
+		{
+			name:          "32-bit XCOFF object",
+			file:          xcoff32(0, 0),
+			notExecutable: true,
+		},
+		{
+			name:          "the magic number of 32-bit XCOFF alone",
+			file:          []byte("\x01\xdf"),
+			notExecutable: true,
+		},
 	}
 	for _, test := range tests {
-		if f, err := readBytes(test.file); err == nil || errors.Is(err, ErrNotExecutable) != test.passedOver || !Known(test.file) {
+		f, err := readBytes(test.file)
+		if err == nil || errors.Is(err, ErrNotExecutable) != test.notExecutable {
 			t.Errorf("%s: read %+v, %v", test.name, f, err)
+		}
+		if !Known(test.file) {
+			t.Errorf("%s: not known", test.name)
 		}
 	}
 }

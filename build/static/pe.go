@@ -6,21 +6,43 @@ import (
 	"fmt"
 )
 
-// A PE file is read as Windows reads it: headers, sections, import tables, manifests. The facts are those of
-// "PE Format" (https://learn.microsoft.com/windows/win32/debug/pe-format), whose names are used.
+// A PE file is read as Windows reads it: headers, sections, import tables, manifests. Facts and
+// names are those of "PE Format" (https://learn.microsoft.com/windows/win32/debug/pe-format).
 
-// peTargets is the GOARCH of a Machine and the word size that goes with it.
-var peTargets = map[uint16]struct {
-	name, arch string
-	bits       int
-}{
+const (
+	whatPE         = "PE headers"
+	whatPEOptional = "PE optional header"
+
+	peMagic32 = 0x10b // PE32
+	peMagic64 = 0x20b // PE32+
+
+	// dosHeaderSize is the size of the DOS header. A DOS program follows it.
+	dosHeaderSize = 64
+	// peOffset is the place in the DOS header of the offset of the PE header (e_lfanew).
+	peOffset = 0x3c
+	// maxPEOffset is RTL_IMAGE_MAX_DOS_HEADER in winnt.h. Windows does not look for a PE header
+	// beyond it. In a text file, the letters at peOffset make a larger number.
+	maxPEOffset = 256 << 20
+	// sectorSize is the alignment that Windows assumes for the bytes of a section in the file.
+	sectorSize = 512
+)
+
+// peTarget is a machine with its GOARCH and its word size.
+type peTarget struct {
+	name string
+	arch string
+	bits int
+}
+
+// peTargets maps the values of Machine to targets.
+var peTargets = map[uint16]peTarget{
 	pe.IMAGE_FILE_MACHINE_I386:  {"IMAGE_FILE_MACHINE_I386", "386", 32},
 	pe.IMAGE_FILE_MACHINE_AMD64: {"IMAGE_FILE_MACHINE_AMD64", "amd64", 64},
 	pe.IMAGE_FILE_MACHINE_ARMNT: {"IMAGE_FILE_MACHINE_ARMNT", "arm", 32},
 	pe.IMAGE_FILE_MACHINE_ARM64: {"IMAGE_FILE_MACHINE_ARM64", "arm64", 64},
 }
 
-// peSystems is what a Subsystem runs on.
+// peSystems maps the values of Subsystem to the systems that run them.
 var peSystems = map[uint16]string{
 	pe.IMAGE_SUBSYSTEM_WINDOWS_GUI:             "windows",
 	pe.IMAGE_SUBSYSTEM_WINDOWS_CUI:             "windows",
@@ -30,12 +52,12 @@ var peSystems = map[uint16]string{
 	pe.IMAGE_SUBSYSTEM_EFI_ROM:                 "efi",
 }
 
-// peFile is a PE file while it is read. The 32-bit optional header is widened to 64 bits.
+// peFile is a PE file that is being read. A 32-bit optional header is widened to 64 bits.
 type peFile struct {
 	view
 	head     pe.FileHeader
 	optional pe.OptionalHeader64
-	memory   memory // by address relative to ImageBase
+	memory   memory // its addresses are relative to ImageBase
 }
 
 func readPE(v view) (*File, error) {
@@ -44,6 +66,7 @@ func readPE(v view) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	f := &File{
 		Format:   PE,
 		Bits:     64,
@@ -54,31 +77,41 @@ func readPE(v view) (*File, error) {
 	if p.optional.Magic == peMagic32 {
 		f.Bits = 32
 	}
-	if t, ok := peTargets[p.head.Machine]; !ok {
-		f.Machine = fmt.Sprintf("machine 0x%x", p.head.Machine)
-	} else if f.Machine, f.Arch = t.name, t.arch; t.bits != f.Bits {
-		return nil, v.errorf(whatPE, 0, "%s with a %d-bit optional header", t.name, f.Bits)
+
+	target, known := peTargets[p.head.Machine]
+	if known && target.bits != f.Bits {
+		return nil, v.errorf(whatPE, 0, "%s with a %d-bit optional header", target.name, f.Bits)
 	}
-	if f.OS = peSystems[p.optional.Subsystem]; f.OS == "" {
+	f.Arch = target.arch
+	f.Machine = target.name
+	if !known {
+		f.Machine = fmt.Sprintf("machine 0x%x", p.head.Machine)
+	}
+	f.OS = peSystems[p.optional.Subsystem]
+	if f.OS == "" {
 		f.OS = fmt.Sprintf("subsystem %d", p.optional.Subsystem)
 	}
+
 	switch {
 	case p.head.Characteristics&pe.IMAGE_FILE_DLL != 0:
 		f.Kind = Library
 	case p.optional.DllCharacteristics&pe.IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE != 0:
 		f.Kind = PIE
 	}
+
 	if err := p.readSections(f, sections); err != nil {
 		return nil, err
 	}
+
+	// The order matters: readImports must come before readBoundImports.
 	steps := []func(*File) error{
-		p.entry,
-		p.imports,
-		p.bound,
-		p.delayed,
-		p.runtime,
-		p.manifests,
-		p.signature,
+		p.checkEntry,
+		p.readImports,
+		p.readBoundImports,
+		p.readDelayedImports,
+		p.addDotNETRuntime,
+		p.readManifests,
+		p.readSignature,
 	}
 	for _, step := range steps {
 		if err := step(f); err != nil {
@@ -88,20 +121,8 @@ func readPE(v view) (*File, error) {
 	return f, nil
 }
 
-const (
-	whatPE    = "PE headers"
-	peMagic32 = 0x10b // PE32
-	peMagic64 = 0x20b // PE32+
-
-	dosHeader = 64 // bytes before the DOS program
-
-	// maxDOSHeader is RTL_IMAGE_MAX_DOS_HEADER of winnt.h: Windows looks for a PE header no further
-	// into a file. In a text, what is at its place would be an address beyond.
-	maxDOSHeader = 256 << 20
-)
-
-// isText reports whether a small file is a text. What is left of a DOS header has other bytes in it,
-// but for its magic.
+// isText reports whether the whole file is text. It is for small files. The remains of a DOS
+// header contain other bytes than text, except for the magic number.
 func (p *peFile) isText() bool {
 	data, err := p.bytes("DOS header", 0, p.size)
 	if err != nil || len(data) <= 2 {
@@ -116,18 +137,21 @@ func (p *peFile) isText() bool {
 	return true
 }
 
-// readHeaders reads up to the optional header and returns where the section table starts.
+// readHeaders reads the headers up to the optional header. It returns the offset of the section
+// table.
 func (p *peFile) readHeaders() (sections uint64, err error) {
-	if p.size < dosHeader && p.isText() {
-		return 0, fmt.Errorf("%w: a text that begins like a DOS program", ErrNotExecutable)
+	if p.size < dosHeaderSize && p.isText() {
+		return 0, fmt.Errorf("%w: a text file that begins like a DOS program", ErrNotExecutable)
 	}
+
+	// Find the PE header.
 	var start uint32
-	if err := p.decode("DOS header", 0x3c, binary.LittleEndian, &start); err != nil {
+	if err := p.decode("DOS header", peOffset, binary.LittleEndian, &start); err != nil {
 		return 0, err
 	}
 	off := uint64(start)
-	if off >= maxDOSHeader && off >= p.size {
-		return 0, fmt.Errorf("%w: a DOS program or a text, without a PE header", ErrNotExecutable)
+	if off >= maxPEOffset && off >= p.size {
+		return 0, fmt.Errorf("%w: a DOS program or a text file, without a PE header", ErrNotExecutable)
 	}
 	magic, err := p.bytes(whatPE, off, 4)
 	if err != nil {
@@ -136,37 +160,49 @@ func (p *peFile) readHeaders() (sections uint64, err error) {
 	if string(magic) != "PE\x00\x00" {
 		return 0, fmt.Errorf("%w: a DOS program without a PE header", ErrNotExecutable)
 	}
-	off += 4
+	off += uint64(len(magic))
+
 	if err := p.decode(whatPE, off, binary.LittleEndian, &p.head); err != nil {
 		return 0, err
 	}
 	if p.head.Characteristics&pe.IMAGE_FILE_EXECUTABLE_IMAGE == 0 {
-		// Windows refuses it, but firmware and Wine do not check. It cannot be an object, which has no DOS
-		// header.
-		return 0, p.errorf(whatPE, off, "without IMAGE_FILE_EXECUTABLE_IMAGE")
+		// Windows refuses to start the file, but firmware and Wine do not check. It cannot be
+		// an object file, because those have no DOS header.
+		return 0, p.errorf(whatPE, off, "IMAGE_FILE_EXECUTABLE_IMAGE is not set")
 	}
 	off += uint64(binary.Size(p.head))
-	optional, err := p.sub("PE optional header", off, uint64(p.head.SizeOfOptionalHeader))
+
+	optional, err := p.sub(whatPEOptional, off, uint64(p.head.SizeOfOptionalHeader))
 	if err != nil {
 		return 0, err
 	}
-	return off + optional.size, p.readOptional(optional)
+	if err := p.readOptionalHeader(optional); err != nil {
+		return 0, err
+	}
+	return off + optional.size, nil
 }
 
-// readOptional reads the optional header, whose data directories are as many as it says.
-func (p *peFile) readOptional(v view) error {
-	const what = "PE optional header"
+// readOptionalHeader reads the optional header, which says how many data directories it ends
+// with.
+func (p *peFile) readOptionalHeader(v view) error {
+	const what = whatPEOptional
+
 	var magic uint16
 	if err := v.decode(what, 0, binary.LittleEndian, &magic); err != nil {
 		return err
 	}
-	size := binary.Size(pe.OptionalHeader64{})
-	if magic == peMagic32 {
+	var size int
+	switch magic {
+	case peMagic32:
 		size = binary.Size(pe.OptionalHeader32{})
-	} else if magic != peMagic64 {
+	case peMagic64:
+		size = binary.Size(pe.OptionalHeader64{})
+	default:
 		return v.errorf(what, 0, "unknown magic 0x%x", magic)
 	}
-	// Directories that are not there are read as zero, which is how absent ones look.
+
+	// Missing directories are read as zeros, which mark directories as absent.
+	const directorySize = 8
 	directories := size - binary.Size(p.optional.DataDirectory)
 	buf, err := v.bytes(what, 0, min(v.size, uint64(size)))
 	if err != nil {
@@ -175,34 +211,53 @@ func (p *peFile) readOptional(v view) error {
 	if len(buf) < directories {
 		return v.errorf(what, 0, "%d bytes, need %d", len(buf), directories)
 	}
-	n := int(min(binary.LittleEndian.Uint32(buf[directories-4:]), 16))
-	if len(buf) < directories+8*n {
-		return v.errorf(what, 0, "%d bytes, need %d for %d data directories", len(buf), directories+8*n, n)
+	declared := binary.LittleEndian.Uint32(buf[directories-4:])
+	n := int(min(declared, uint32(len(p.optional.DataDirectory))))
+	end := directories + directorySize*n
+	if len(buf) < end {
+		return v.errorf(what, 0, "%d bytes, need %d for %d data directories", len(buf), end, n)
 	}
-	buf = append(buf[:directories+8*n], make([]byte, size-directories-8*n)...)
+	buf = append(buf[:end], make([]byte, size-end)...)
+
 	if magic == peMagic64 {
 		_, err = binary.Decode(buf, binary.LittleEndian, &p.optional)
 		return err
 	}
-	var o pe.OptionalHeader32
-	_, err = binary.Decode(buf, binary.LittleEndian, &o)
-	p.optional = pe.OptionalHeader64{Magic: o.Magic, AddressOfEntryPoint: o.AddressOfEntryPoint,
-		ImageBase: uint64(o.ImageBase), SectionAlignment: o.SectionAlignment,
-		MajorSubsystemVersion: o.MajorSubsystemVersion, MinorSubsystemVersion: o.MinorSubsystemVersion,
-		SizeOfHeaders: o.SizeOfHeaders, Subsystem: o.Subsystem, DllCharacteristics: o.DllCharacteristics,
-		DataDirectory: o.DataDirectory}
-	return err
+	var narrow pe.OptionalHeader32
+	if _, err := binary.Decode(buf, binary.LittleEndian, &narrow); err != nil {
+		return err
+	}
+	p.optional = widenOptionalHeader(narrow)
+	return nil
 }
 
-// readSections checks that the file holds the headers and sections, and where they are in memory.
+// widenOptionalHeader returns the fields of a 32-bit optional header that this package uses.
+func widenOptionalHeader(o pe.OptionalHeader32) pe.OptionalHeader64 {
+	return pe.OptionalHeader64{
+		Magic:                 o.Magic,
+		AddressOfEntryPoint:   o.AddressOfEntryPoint,
+		ImageBase:             uint64(o.ImageBase),
+		SectionAlignment:      o.SectionAlignment,
+		MajorSubsystemVersion: o.MajorSubsystemVersion,
+		MinorSubsystemVersion: o.MinorSubsystemVersion,
+		SizeOfHeaders:         o.SizeOfHeaders,
+		Subsystem:             o.Subsystem,
+		DllCharacteristics:    o.DllCharacteristics,
+		DataDirectory:         o.DataDirectory,
+	}
+}
+
+// readSections maps the headers and the sections into memory and checks that the file contains
+// them. off is the offset of the section table.
 func (p *peFile) readSections(f *File, off uint64) error {
 	headers, err := p.sub(whatPE, 0, uint64(p.optional.SizeOfHeaders))
 	if err != nil {
 		return err
 	}
-	p.memory = memory{{addr: 0, size: headers.size, view: headers}}
-	if p.flat() {
+	if p.isMappedWhole() {
 		p.memory = memory{{addr: 0, size: p.size, view: p.view}}
+	} else {
+		p.memory = memory{{addr: 0, size: headers.size, view: headers}}
 	}
 
 	for range p.head.NumberOfSections {
@@ -212,7 +267,9 @@ func (p *peFile) readSections(f *File, off uint64) error {
 		}
 		off += uint64(binary.Size(s))
 
-		if s.Characteristics&pe.IMAGE_SCN_MEM_WRITE != 0 && s.Characteristics&pe.IMAGE_SCN_MEM_EXECUTE != 0 {
+		writable := s.Characteristics&pe.IMAGE_SCN_MEM_WRITE != 0
+		executable := s.Characteristics&pe.IMAGE_SCN_MEM_EXECUTE != 0
+		if writable && executable {
 			f.WriteExec = true
 		}
 		if err := p.addSection(s); err != nil {
@@ -222,17 +279,21 @@ func (p *peFile) readSections(f *File, off uint64) error {
 	return nil
 }
 
-// flat reports whether the sections are aligned too finely for Windows to map them one by one. It maps
-// the file as it is, and requires the address of each section to be its offset in the file.
-func (p *peFile) flat() bool { return p.optional.SectionAlignment < pageSize }
+// isMappedWhole reports whether Windows maps the file as it is. Windows does so if the sections
+// are aligned too finely to map them one by one, and then requires the address of each section
+// to be its offset in the file.
+func (p *peFile) isMappedWhole() bool {
+	return p.optional.SectionAlignment < pageSize
+}
 
-// addSection adds a section to the memory of the program.
+// addSection maps a section into memory.
 func (p *peFile) addSection(s pe.SectionHeader32) error {
 	const what = "PE section"
 
 	size := (uint64(s.VirtualSize) + pageSize - 1) &^ (pageSize - 1)
-	if s.PointerToRawData == 0 || s.SizeOfRawData == 0 { // memory without bytes of the file
-		if !p.flat() {
+	hasBytes := s.PointerToRawData != 0 && s.SizeOfRawData != 0
+	if !hasBytes {
+		if !p.isMappedWhole() {
 			p.memory = append(p.memory, mapping{addr: uint64(s.VirtualAddress), size: size})
 		}
 		return nil
@@ -242,18 +303,20 @@ func (p *peFile) addSection(s pe.SectionHeader32) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case p.flat() && s.PointerToRawData != s.VirtualAddress:
-		return content.errorf(what, 0, "address 0x%x is not its offset in the file, which is mapped as it is",
-			s.VirtualAddress)
-	case p.flat():
+	if p.isMappedWhole() {
+		if s.PointerToRawData != s.VirtualAddress {
+			return content.errorf(what, 0, "address 0x%x is not its offset in the file, which is mapped as it is",
+				s.VirtualAddress)
+		}
 		return nil
-	case s.PointerToRawData%512 != 0:
-		// Windows rounds down and maps other bytes than those that are read here.
-		return content.errorf(what, 0, "not aligned to 512")
+	}
+	if s.PointerToRawData%sectorSize != 0 {
+		// Windows rounds the offset down and maps other bytes than those that are read here.
+		return content.errorf(what, 0, "not aligned to %d", sectorSize)
 	}
 
-	// SizeOfRawData is rounded up. Bytes beyond VirtualSize are only mapped to the end of the page.
+	// SizeOfRawData is rounded up. Bytes beyond VirtualSize are only mapped up to the end of
+	// the page.
 	if size > 0 {
 		content.size = min(content.size, size)
 	}
@@ -265,28 +328,37 @@ func (p *peFile) addSection(s pe.SectionHeader32) error {
 	return nil
 }
 
-// entry checks that a program's first instruction is in the file. Libraries need none, and .NET
-// programs are started by their runtime.
-func (p *peFile) entry(f *File) error {
-	if dotnet, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR); f.Kind == Library || dotnet != 0 {
+// checkEntry checks that the first instruction of a program is in the file. Libraries need no
+// entry point, and .NET programs are started by their runtime.
+func (p *peFile) checkEntry(f *File) error {
+	if f.Kind == Library || p.isDotNET() {
 		return nil
 	}
 	_, err := p.memory.at("PE entry point", uint64(p.optional.AddressOfEntryPoint))
 	return err
 }
 
-// directory returns a data directory, with an address of zero where there is none.
+// isDotNET reports whether the file is a .NET program or library.
+func (p *peFile) isDotNET() bool {
+	addr, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR)
+	return addr != 0
+}
+
+// directory returns the address and the size of a data directory. The address is 0 if there is
+// none.
 func (p *peFile) directory(i int) (addr, size uint64) {
 	d := p.optional.DataDirectory[i]
 	return uint64(d.VirtualAddress), uint64(d.Size)
 }
 
-// signature looks for the attribute certificate table, the only one whose address is a file offset.
-func (p *peFile) signature(f *File) error {
+// readSignature looks for the attribute certificate table and checks that the file contains it.
+// Its address, unlike that of all other directories, is an offset in the file.
+func (p *peFile) readSignature(f *File) error {
 	off, size := p.directory(pe.IMAGE_DIRECTORY_ENTRY_SECURITY)
 	if off == 0 || size == 0 {
 		return nil
 	}
+
 	f.Signed = true
 	_, err := p.sub("PE certificate table", off, size)
 	return err

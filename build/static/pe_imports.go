@@ -9,13 +9,20 @@ import (
 
 // peImport is IMAGE_IMPORT_DESCRIPTOR.
 type peImport struct {
-	OriginalFirstThunk, TimeDateStamp, ForwarderChain, Name, FirstThunk uint32
+	OriginalFirstThunk uint32
+	TimeDateStamp      uint32
+	ForwarderChain     uint32
+	Name               uint32
+	FirstThunk         uint32
 }
 
-// imports reads the import directory. debug/pe's ImportedLibraries is a stub that returns nothing,
-// and its ImportedSymbols stops at an entry without OriginalFirstThunk, where Windows does not.
-func (p *peFile) imports(f *File) error {
+// readImports reads the import directory: the DLLs that Windows loads with the program.
+//
+// ImportedLibraries of debug/pe is a stub that returns nothing. Its ImportedSymbols stops at an
+// entry without OriginalFirstThunk; Windows does not.
+func (p *peFile) readImports(f *File) error {
 	const what = "PE import directory"
+
 	addr, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_IMPORT)
 	if addr == 0 {
 		return nil
@@ -24,7 +31,8 @@ func (p *peFile) imports(f *File) error {
 	if err != nil {
 		return err
 	}
-	// The size in the directory is not looked at: to Windows an entry of zeros is the end.
+
+	// Ignore the size of the directory, as Windows does. An entry of zeros ends the table.
 	for off := uint64(0); ; off += uint64(binary.Size(peImport{})) {
 		var entry peImport
 		if err := table.decode(what, off, binary.LittleEndian, &entry); err != nil {
@@ -34,28 +42,31 @@ func (p *peFile) imports(f *File) error {
 			return nil
 		}
 		if entry.Name == 0 {
-			// To Windows this is the end too. Whether it is meant to be is not to be known.
+			// Windows ends the table here, too, but nothing says that it is meant to end.
 			return table.errorf(what, off, "an entry without a name")
 		}
-		name, err := p.name(what, uint64(entry.Name))
+
+		name, err := p.dllName(what, uint64(entry.Name))
 		if err != nil {
 			return err
 		}
-		f.Needed = add(f.Needed, name)
+		f.Needed = appendUnique(f.Needed, name)
 	}
 }
 
-// peBound is IMAGE_BOUND_IMPORT_DESCRIPTOR, and as long as IMAGE_BOUND_FORWARDER_REF, of which the last
-// field says how many follow.
-type peBound struct {
-	TimeDateStamp                uint32
-	ModuleName, ModuleForwarders uint16
+// peBoundImport is IMAGE_BOUND_IMPORT_DESCRIPTOR. It is as long as IMAGE_BOUND_FORWARDER_REF;
+// ModuleForwarders of those follow it.
+type peBoundImport struct {
+	TimeDateStamp    uint32
+	ModuleName       uint16
+	ModuleForwarders uint16
 }
 
-// bound reads the bound import directory, which repeats the import directory with the timestamps of the
-// libraries. If there is one, Windows before 10 loads the libraries that it names.
-func (p *peFile) bound(f *File) error {
+// readBoundImports reads the bound import directory, which repeats the import directory with
+// the timestamps of the DLLs. Versions of Windows before 10 load the DLLs that it names.
+func (p *peFile) readBoundImports(f *File) error {
 	const what = "PE bound import directory"
+
 	addr, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT)
 	if addr == 0 {
 		return nil
@@ -65,33 +76,48 @@ func (p *peFile) bound(f *File) error {
 		return err
 	}
 
-	for off := uint64(0); ; off += uint64(binary.Size(peBound{})) {
-		var entry peBound
+	// Forwarders name DLLs in the same way, so read them like the entries they follow.
+	for off := uint64(0); ; off += uint64(binary.Size(peBoundImport{})) {
+		var entry peBoundImport
 		if err := table.decode(what, off, binary.LittleEndian, &entry); err != nil {
 			return err
 		}
-		if entry == (peBound{}) {
+		if entry == (peBoundImport{}) {
 			return nil
 		}
-		name, err := table.text(what, uint64(entry.ModuleName))
+
+		name, err := table.cString(what, uint64(entry.ModuleName))
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(f.Needed, func(n string) bool { return strings.EqualFold(n, name) }) {
+		sameName := func(needed string) bool { return strings.EqualFold(needed, name) }
+		if !slices.ContainsFunc(f.Needed, sameName) {
 			f.Needed = append(f.Needed, name)
 		}
 	}
 }
 
-// peDelayed is IMAGE_DELAYLOAD_DESCRIPTOR. Attributes says how to read the addresses in it.
-type peDelayed struct {
-	Attributes, Name, ModuleHandle, ImportAddressTable, ImportNameTable uint32
-	BoundImportAddressTable, UnloadInformationTable, TimeDateStamp      uint32
+// peDelayedImport is IMAGE_DELAYLOAD_DESCRIPTOR.
+type peDelayedImport struct {
+	Attributes              uint32
+	Name                    uint32
+	ModuleHandle            uint32
+	ImportAddressTable      uint32
+	ImportNameTable         uint32
+	BoundImportAddressTable uint32
+	UnloadInformationTable  uint32
+	TimeDateStamp           uint32
 }
 
-// delayed reads the delay-load directory: libraries that are loaded at their first use.
-func (p *peFile) delayed(f *File) error {
+// peRVABased is the bit RvaBased of Attributes: the addresses are relative to ImageBase.
+// Compilers before Visual C++ 7 did not set it.
+const peRVABased = 1
+
+// readDelayedImports reads the delay-load directory: the DLLs that a program loads when it
+// first uses them.
+func (p *peFile) readDelayedImports(f *File) error {
 	const what = "PE delay-load directory"
+
 	addr, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_DELAY_IMPORT)
 	if addr == 0 {
 		return nil
@@ -100,40 +126,42 @@ func (p *peFile) delayed(f *File) error {
 	if err != nil {
 		return err
 	}
-	for off := uint64(0); ; off += uint64(binary.Size(peDelayed{})) {
-		var entry peDelayed
+
+	for off := uint64(0); ; off += uint64(binary.Size(peDelayedImport{})) {
+		var entry peDelayedImport
 		if err := table.decode(what, off, binary.LittleEndian, &entry); err != nil {
 			return err
 		}
-		if entry == (peDelayed{}) {
+		if entry == (peDelayedImport{}) {
 			return nil
 		}
+
 		nameAddr := uint64(entry.Name)
-		if entry.Attributes&1 == 0 { // not RvaBased: written by compilers before Visual C++ 7
+		if entry.Attributes&peRVABased == 0 {
 			nameAddr -= p.optional.ImageBase
 		}
-		name, err := p.name(what, nameAddr)
+		name, err := p.dllName(what, nameAddr)
 		if err != nil {
 			return err
 		}
-		f.Optional = add(f.Optional, name)
+		f.Optional = appendUnique(f.Optional, name)
 	}
 }
 
-// runtime adds the DLL that starts .NET programs: Windows loads it for whoever has this directory,
-// named among the imports or not.
-func (p *peFile) runtime(f *File) error {
-	if addr, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR); addr != 0 {
-		f.Needed = add(f.Needed, "mscoree.dll")
+// addDotNETRuntime adds the DLL that starts .NET programs. Windows loads it even if the imports
+// do not name it.
+func (p *peFile) addDotNETRuntime(f *File) error {
+	if p.isDotNET() {
+		f.Needed = appendUnique(f.Needed, "mscoree.dll")
 	}
 	return nil
 }
 
-// name reads the name of a DLL.
-func (p *peFile) name(what string, addr uint64) (string, error) {
-	at, err := p.memory.at(what, addr)
+// dllName reads the name of a DLL at an address.
+func (p *peFile) dllName(what string, addr uint64) (string, error) {
+	name, err := p.memory.at(what, addr)
 	if err != nil {
 		return "", err
 	}
-	return at.text(what, 0)
+	return name.cString(what, 0)
 }

@@ -11,40 +11,57 @@ import (
 	"unicode/utf16"
 )
 
-// A manifest among the resources of a program names assemblies, which are sets of libraries that are
-// installed side by side in several versions. Windows does not start a program without all of them
-// (https://learn.microsoft.com/windows/win32/sbscs/application-manifests).
+// The resources of a program may contain a manifest, which names assemblies: sets of DLLs that
+// are installed side by side in several versions. Windows does not start a program if one of
+// them is missing (https://learn.microsoft.com/windows/win32/sbscs/application-manifests).
 
 const (
 	whatResources = "PE resources"
-	rtManifest    = 24 // RT_MANIFEST
-	// resourceDirectoryFlag says that an entry leads to another directory.
+
+	rtManifest = 24 // RT_MANIFEST, the resource type of manifests
+
+	// resourceDirectoryFlag marks the offset of an entry that leads to another directory.
 	resourceDirectoryFlag = 1 << 31
-	// maxManifest limits a manifest, in bytes. Real ones have a few thousand.
+	// maxManifest is the largest size of a manifest in bytes. Real ones have a few thousand.
 	maxManifest = 1 << 20
-	// assemblyPrefix distinguishes assemblies from libraries in File.Needed.
+	// assemblyPrefix distinguishes assemblies from DLLs in File.Needed.
 	assemblyPrefix = "side-by-side assembly "
 )
 
-// windowsAssemblies are the assemblies that Windows itself ships.
+// windowsAssemblies lists the assemblies that Windows itself ships, in lower case.
 var windowsAssemblies = []string{
 	assemblyPrefix + "microsoft.windows.common-controls",
 	assemblyPrefix + "microsoft.windows.gdiplus",
 	assemblyPrefix + "microsoft.windows.systemcompatible",
 }
 
-// peResourceDirectory is IMAGE_RESOURCE_DIRECTORY; that many peResourceEntry follow it.
+// peResourceDirectory is IMAGE_RESOURCE_DIRECTORY. Its entries follow it, first those with
+// names and then those with identifiers.
 type peResourceDirectory struct {
-	Characteristics, TimeDateStamp   uint32
-	MajorVersion, MinorVersion       uint16
-	NumberOfNamed, NumberOfIDEntries uint16
+	Characteristics   uint32
+	TimeDateStamp     uint32
+	MajorVersion      uint16
+	MinorVersion      uint16
+	NumberOfNamed     uint16
+	NumberOfIDEntries uint16
 }
 
 // peResourceEntry is IMAGE_RESOURCE_DIRECTORY_ENTRY.
-type peResourceEntry struct{ Name, Offset uint32 }
+type peResourceEntry struct {
+	Name   uint32
+	Offset uint32
+}
 
-// manifests adds the assemblies that the manifests of the program name.
-func (p *peFile) manifests(f *File) error {
+// peResourceData is IMAGE_RESOURCE_DATA_ENTRY.
+type peResourceData struct {
+	Addr     uint32
+	Size     uint32
+	CodePage uint32
+	Reserved uint32
+}
+
+// readManifests adds the assemblies that the manifests of the program name.
+func (p *peFile) readManifests(f *File) error {
 	addr, _ := p.directory(pe.IMAGE_DIRECTORY_ENTRY_RESOURCE)
 	if addr == 0 {
 		return nil
@@ -54,11 +71,12 @@ func (p *peFile) manifests(f *File) error {
 		return err
 	}
 
-	// Three levels: types, then names, then languages.
+	// The directories have three levels: types, names and languages.
 	types, err := resourceEntries(resources, 0)
 	if err != nil {
 		return err
 	}
+
 	for _, t := range types {
 		if t.Name != rtManifest {
 			continue
@@ -73,7 +91,7 @@ func (p *peFile) manifests(f *File) error {
 				return err
 			}
 			for _, language := range languages {
-				if err := p.manifest(f, resources, language.Offset); err != nil {
+				if err := p.readManifest(f, resources, language.Offset); err != nil {
 					return err
 				}
 			}
@@ -82,8 +100,8 @@ func (p *peFile) manifests(f *File) error {
 	return nil
 }
 
-// resourceEntries reads a directory of resources. Its offset is marked as that of a directory, except for
-// the first one, which is at 0.
+// resourceEntries reads the entries of a resource directory. The offset must have
+// resourceDirectoryFlag unless it is 0, which is the offset of the first directory.
 func resourceEntries(resources view, offset uint32) ([]peResourceEntry, error) {
 	if offset != 0 && offset&resourceDirectoryFlag == 0 {
 		return nil, resources.errorf(whatResources, uint64(offset), "a resource where a directory was expected")
@@ -94,16 +112,18 @@ func resourceEntries(resources view, offset uint32) ([]peResourceEntry, error) {
 	if err := resources.decode(whatResources, start, binary.LittleEndian, &head); err != nil {
 		return nil, err
 	}
+	start += uint64(binary.Size(head))
+
 	entries := make([]peResourceEntry, int(head.NumberOfNamed)+int(head.NumberOfIDEntries))
-	err := resources.decode(whatResources, start+uint64(binary.Size(head)), binary.LittleEndian, entries)
+	err := resources.decode(whatResources, start, binary.LittleEndian, entries)
 	return entries, err
 }
 
-// manifest reads one manifest, whose IMAGE_RESOURCE_DATA_ENTRY is at an offset.
-func (p *peFile) manifest(f *File, resources view, offset uint32) error {
+// readManifest adds the assemblies that one manifest names. Its peResourceData is at offset.
+func (p *peFile) readManifest(f *File, resources view, offset uint32) error {
 	const what = "PE manifest"
 
-	var entry struct{ Addr, Size, CodePage, Reserved uint32 }
+	var entry peResourceData
 	if err := resources.decode(whatResources, uint64(offset), binary.LittleEndian, &entry); err != nil {
 		return err
 	}
@@ -124,28 +144,26 @@ func (p *peFile) manifest(f *File, resources view, offset uint32) error {
 		return content.errorf(what, 0, "%w", err)
 	}
 	for _, name := range assemblies {
-		if err := printable(name); err != nil {
+		if err := checkPrintable(name); err != nil {
 			return content.errorf(what, 0, "%w", err)
 		}
-		f.Needed = add(f.Needed, assemblyPrefix+name)
+		f.Needed = appendUnique(f.Needed, assemblyPrefix+name)
 	}
 	return nil
 }
 
 // dependentAssemblies returns the names of the assemblies that a manifest depends on.
 func dependentAssemblies(manifest []byte) (names []string, err error) {
-	if order, isWide := wideOrder(manifest); isWide {
-		units := make([]uint16, len(manifest)/2)
-		if _, err := binary.Decode(manifest, order, units); err != nil {
-			return nil, err
-		}
-		manifest = []byte(string(utf16.Decode(units[1:])))
+	text, err := fromUTF16(manifest)
+	if err != nil {
+		return nil, err
 	}
+	decoder := xml.NewDecoder(bytes.NewReader(text))
+	decoder.CharsetReader = fromSingleBytes
 
-	decoder := xml.NewDecoder(bytes.NewReader(manifest))
-	decoder.CharsetReader = func(_ string, input io.Reader) (io.Reader, error) { return latin1(input) }
-	inside := 0 // number of open dependentAssembly elements
-	for depth := 0; ; {
+	depth := 0        // the number of open elements
+	dependencies := 0 // the number of open dependentAssembly elements
+	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -157,19 +175,21 @@ func dependentAssemblies(manifest []byte) (names []string, err error) {
 		switch element := token.(type) {
 		case xml.StartElement:
 			depth++
-			if element.Name.Local == "dependentAssembly" {
-				inside++
-			}
-			if element.Name.Local == "assemblyIdentity" && inside > 0 {
-				names = add(names, assemblyName(element))
+			switch element.Name.Local {
+			case "dependentAssembly":
+				dependencies++
+			case "assemblyIdentity":
+				if dependencies > 0 {
+					names = appendUnique(names, assemblyName(element))
+				}
 			}
 		case xml.EndElement:
 			depth--
 			if element.Name.Local == "dependentAssembly" {
-				inside--
+				dependencies--
 			}
 			if depth == 0 {
-				return names, nil // nothing after the root element counts
+				return names, nil // ignore what follows the root element
 			}
 		}
 	}
@@ -185,20 +205,31 @@ func assemblyName(identity xml.StartElement) string {
 	return ""
 }
 
-// wideOrder returns the byte order of UTF-16 text, which begins with a byte order mark.
-func wideOrder(text []byte) (order binary.ByteOrder, isWide bool) {
+// fromUTF16 converts UTF-16 text, which begins with a byte order mark, to UTF-8. It returns
+// other text unchanged.
+func fromUTF16(text []byte) ([]byte, error) {
+	var order binary.ByteOrder
 	switch {
 	case bytes.HasPrefix(text, []byte("\xff\xfe")):
-		return binary.LittleEndian, true
+		order = binary.LittleEndian
 	case bytes.HasPrefix(text, []byte("\xfe\xff")):
-		return binary.BigEndian, true
+		order = binary.BigEndian
+	default:
+		return text, nil
 	}
-	return nil, false
+
+	units := make([]uint16, len(text)/2)
+	if _, err := binary.Decode(text, order, units); err != nil {
+		return nil, err
+	}
+	withoutMark := units[1:]
+	return []byte(string(utf16.Decode(withoutMark))), nil
 }
 
-// latin1 converts text in a single-byte encoding to UTF-8. Names of assemblies are ASCII, on which such
-// encodings agree. Text that declares UTF-16 has been converted to UTF-8 before it gets here.
-func latin1(input io.Reader) (io.Reader, error) {
+// fromSingleBytes converts text in a single-byte encoding to UTF-8. It treats every such
+// encoding as Latin-1, because they agree on ASCII, which the names of assemblies are made of.
+// Text that declares UTF-16 is UTF-8 by the time it gets here, see fromUTF16.
+func fromSingleBytes(_ string, input io.Reader) (io.Reader, error) {
 	text, err := io.ReadAll(input)
 	if err != nil {
 		return nil, err

@@ -11,53 +11,65 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// Programs of three instructions, which end at once.
+// Programs of three instructions that exit at once. Programs with their own entry point exit
+// with status 0, loaders with status 42.
 var (
-	exit0amd64  = []byte("\xb8\x3c\x00\x00\x00\x31\xff\x0f\x05")             // mov eax, 60; xor edi, edi; syscall
-	exit0x386   = []byte("\xb8\x01\x00\x00\x00\x31\xdb\xcd\x80")             // mov eax, 1; xor ebx, ebx; int 0x80
-	exit42amd64 = []byte("\xb8\x3c\x00\x00\x00\xbf\x2a\x00\x00\x00\x0f\x05") // the same with 42
-	exit42x386  = []byte("\xb8\x01\x00\x00\x00\xbb\x2a\x00\x00\x00\xcd\x80")
+	// mov eax, 60; xor edi, edi; syscall
+	exit0amd64 = []byte("\xb8\x3c\x00\x00\x00\x31\xff\x0f\x05")
+	// mov eax, 1; xor ebx, ebx; int 0x80
+	exit0x386 = []byte("\xb8\x01\x00\x00\x00\x31\xdb\xcd\x80")
+	// mov eax, 60; mov edi, 42; syscall
+	exit42amd64 = []byte("\xb8\x3c\x00\x00\x00\xbf\x2a\x00\x00\x00\x0f\x05")
+	// mov eax, 1; mov ebx, 42; int 0x80
+	exit42x386 = []byte("\xb8\x01\x00\x00\x00\xbb\x2a\x00\x00\x00\xcd\x80")
 )
 
-// started is what became of a file that was given to the kernel.
-type started int
+// startResult is what the kernel did with a file.
+type startResult int
 
 const (
-	refused     started = iota // the kernel did not take it
-	ranItself                  // its own first instruction ran
-	ranLoader                  // the loader that it asks for ran
-	failedLater                // the kernel took it and ended it: a segment that could not be mapped, a wrong instruction
+	refused     startResult = iota // the kernel did not accept the file
+	ranItself                      // the first instruction of the file ran
+	ranLoader                      // the loader that the file asks for ran
+	failedLater                    // the kernel accepted the file, but could not map it or killed it
 )
 
-func (s started) String() string {
-	return []string{"refused", "ran by itself", "ran its loader", "was taken and failed"}[s]
+func (r startResult) String() string {
+	switch r {
+	case refused:
+		return "was refused"
+	case ranItself:
+		return "ran by itself"
+	case ranLoader:
+		return "ran its loader"
+	}
+	return "was accepted and failed"
 }
 
-// kernel starts files. What they would run is always one of the programs above.
+// kernel starts files. All they can run is one of the programs above, see isHarmless.
 type kernel struct {
-	dir     string // empty, where they are started
-	program string // the path of the file to be started
+	dir     string // the empty directory that programs are started in
+	program string // the path of the program to start
 	loaders map[elf.Machine]string
 }
 
-// newKernel makes the loaders, which are programs that end with status 42.
+// newKernel returns a kernel with loaders for two machines.
 func newKernel(t testing.TB) *kernel {
 	if runtime.GOARCH != "amd64" {
-		t.Skip("the kernel of linux/amd64 is needed to start what is read")
+		t.Skip("only the kernel of linux/amd64 can start the programs of this test")
 	}
-	// A program that fails leaves no memory dump.
+	// Programs that fail must not dump core.
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
 		t.Fatal(err)
 	}
 
-	// A short path, whatever the name of the test: the fuzzer moves what is around it.
+	// Use a short path, whatever the name of the test: the fuzzer moves the bytes around it.
 	root, err := os.MkdirTemp("", "k")
 	if err != nil {
 		t.Fatal(err)
@@ -71,10 +83,20 @@ func newKernel(t testing.TB) *kernel {
 	if err := os.Mkdir(k.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for machine, spec := range map[elf.Machine]elfSpec{
-		elf.EM_X86_64: {code: exit42amd64, kind: elf.ET_DYN},
-		elf.EM_386:    {code: exit42x386, kind: elf.ET_DYN, class: elf.ELFCLASS32, machine: elf.EM_386},
-	} {
+
+	loaders := map[elf.Machine]elfSpec{
+		elf.EM_X86_64: {
+			code: exit42amd64,
+			kind: elf.ET_DYN,
+		},
+		elf.EM_386: {
+			code:    exit42x386,
+			kind:    elf.ET_DYN,
+			class:   elf.ELFCLASS32,
+			machine: elf.EM_386,
+		},
+	}
+	for machine, spec := range loaders {
 		path := filepath.Join(root, fmt.Sprintf("ld%d", machine))
 		k.loaders[machine] = path
 		if err := os.WriteFile(path, spec.bytes(), 0o700); err != nil {
@@ -84,38 +106,19 @@ func newKernel(t testing.TB) *kernel {
 	return k
 }
 
-// start gives a file to the kernel.
-func (k *kernel) start(t testing.TB, b []byte) (started, error) {
+// start starts a program and waits for it. The error says why it was refused or how it failed.
+func (k *kernel) start(t testing.TB, program []byte) (startResult, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 
-	// Another test may fork while the file is open, which keeps it busy for a moment.
-	var cmd *exec.Cmd
-	for {
-		if err := os.WriteFile(k.program, b, 0o700); err != nil {
-			if errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
-				continue
-			}
-			t.Fatal(err)
-		}
-		cmd = exec.CommandContext(ctx, k.program)
-		cmd.Dir = k.dir
-		cmd.Env = []string{}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-		err := cmd.Start()
-		if errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
-			continue
-		}
-		if err != nil {
-			return refused, err
-		}
-		break
+	cmd, err := k.startCommand(ctx, t, program)
+	if err != nil {
+		return refused, err
 	}
-
-	err := cmd.Wait()
+	err = cmd.Wait()
 	if ctx.Err() != nil {
-		t.Fatalf("it does not end: %v", ctx.Err())
+		t.Fatalf("it does not exit: %v", ctx.Err())
 	}
 	switch cmd.ProcessState.ExitCode() {
 	case 0:
@@ -126,126 +129,173 @@ func (k *kernel) start(t testing.TB, b []byte) (started, error) {
 	return failedLater, err
 }
 
-// harmless reports whether nothing but our own code would run, if the kernel starts b: its entry point
-// is where code is in the file, and its loader is ours or is not there.
+// startCommand writes a program to disk and starts it. It tries again while the file is busy: a
+// child of another test may have it open between fork and exec.
+func (k *kernel) startCommand(ctx context.Context, t testing.TB, program []byte) (*exec.Cmd, error) {
+	t.Helper()
+	for {
+		err := os.WriteFile(k.program, program, 0o700)
+		if errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		cmd := exec.CommandContext(ctx, k.program)
+		cmd.Dir = k.dir
+		cmd.Env = []string{}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		err = cmd.Start()
+		if errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
+			continue
+		}
+		return cmd, err
+	}
+}
+
+// isHarmless reports whether nothing but our own code runs if the kernel starts b. The entry
+// point must be where code is in the file, and the loader must be ours or must not exist.
 //
-// This reads the file in its own way, as the kernel does and as the reader under test does not.
-func (k *kernel) harmless(b []byte, code []byte) bool {
-	order := binary.LittleEndian
+// It reads the file as the kernel does. It does not use the reader that is under test.
+func (k *kernel) isHarmless(b []byte, code []byte) bool {
 	if len(b) < elfHeaderSize {
 		return false
 	}
-	machine := elf.Machine(order.Uint16(b[18:]))
-
-	var head elf.Header64
-	var programs []elf.Prog64
-	switch machine {
+	var entry uint64
+	var segments []elf.Prog64
+	var ok bool
+	switch elf.Machine(binary.LittleEndian.Uint16(b[18:])) {
 	case elf.EM_X86_64:
-		if _, err := binary.Decode(b, order, &head); err != nil {
-			return false
-		}
-		for i := range uint64(head.Phnum) {
-			var p elf.Prog64
-			at := head.Phoff + i*56
-			if at > uint64(len(b)) {
-				return false
-			}
-			if _, err := binary.Decode(b[at:], order, &p); err != nil {
-				return false
-			}
-			programs = append(programs, p)
-		}
+		entry, segments, ok = kernelView64(b)
 	case elf.EM_386, elf.EM_486:
-		var h elf.Header32
-		if _, err := binary.Decode(b, order, &h); err != nil {
-			return false
-		}
-		head.Entry = uint64(h.Entry)
-		for i := range uint64(h.Phnum) {
-			var p elf.Prog32
-			at := uint64(h.Phoff) + i*32
-			if at > uint64(len(b)) {
-				return false
-			}
-			if _, err := binary.Decode(b[at:], order, &p); err != nil {
-				return false
-			}
-			programs = append(programs, elf.Prog64{
-				Type:   p.Type,
-				Off:    uint64(p.Off),
-				Vaddr:  uint64(p.Vaddr),
-				Filesz: uint64(p.Filesz),
-				Memsz:  uint64(p.Memsz),
-			})
-		}
+		entry, segments, ok = kernelView32(b)
 	default:
-		return true // no kernel of this machine takes it
+		return true // the kernel of this machine does not accept it
 	}
-
-	place := uint64(0)
-	for _, p := range programs {
-		switch elf.ProgType(p.Type) {
-		case elf.PT_INTERP:
-			if p.Off >= uint64(len(b)) {
-				continue
-			}
-			path, _, _ := strings.Cut(string(b[p.Off:min(uint64(len(b)), p.Off+p.Filesz%4096)]), "\x00")
-			if !slices.Contains([]string{k.loaders[elf.EM_X86_64], k.loaders[elf.EM_386]}, path) {
-				if !filepath.IsAbs(path) {
-					path = filepath.Join(k.dir, path)
-				}
-				if info, err := os.Stat(path); err == nil && !info.IsDir() {
-					return false
-				}
-			}
-		case elf.PT_LOAD:
-			if p.Memsz > 1<<30 && p.Memsz < 1<<47 {
-				return false // whether there is so much memory depends on the machine
-			}
-			first := p.Vaddr &^ (pageSize - 1)
-			if head.Entry >= first && head.Entry-first < p.Memsz+2*pageSize {
-				place = p.Off + (head.Entry - p.Vaddr)
-			}
-		}
-	}
-	return place < uint64(len(b)) && bytes.HasPrefix(b[place:], code)
-}
-
-// compare reads a file, starts it where that tells something, and compares the two. It reports
-// whether the file was started.
-func (k *kernel) compare(t *testing.T, b, code []byte) bool {
-	t.Helper()
-	f, err := readBytes(b)
-	verdict := Judge("linux", f)
-	passedOver := errors.Is(err, ErrNotExecutable)
-	if !passedOver && !verdict.OK {
-		return false // it fails, which is right whatever the kernel does
-	}
-	if !k.harmless(b, code) {
+	if !ok {
 		return false
 	}
 
-	did, startErr := k.start(t, b)
+	entryOffset := uint64(0)
+	for _, s := range segments {
+		switch elf.ProgType(s.Type) {
+		case elf.PT_INTERP:
+			if s.Off < uint64(len(b)) && !k.isHarmlessLoader(b[s.Off:], s.Filesz) {
+				return false
+			}
+		case elf.PT_LOAD:
+			if s.Memsz > 1<<30 && s.Memsz < 1<<47 {
+				return false // it depends on the machine whether there is so much memory
+			}
+			page := s.Vaddr &^ (pageSize - 1)
+			if entry >= page && entry-page < s.Memsz+2*pageSize {
+				entryOffset = s.Off + (entry - s.Vaddr)
+			}
+		}
+	}
+	return entryOffset < uint64(len(b)) && bytes.HasPrefix(b[entryOffset:], code)
+}
+
+// isHarmlessLoader reports whether a PT_INTERP of this size names one of our loaders, or a file
+// that does not exist.
+func (k *kernel) isHarmlessLoader(content []byte, size uint64) bool {
+	content = content[:min(uint64(len(content)), size%4096)]
+	path, _, _ := strings.Cut(string(content), "\x00")
+	if path == k.loaders[elf.EM_X86_64] || path == k.loaders[elf.EM_386] {
+		return true
+	}
+
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(k.dir, path)
+	}
+	info, err := os.Stat(path)
+	return err != nil || info.IsDir()
+}
+
+// kernelView64 returns the entry point and the segments that a 64-bit kernel finds in b.
+func kernelView64(b []byte) (entry uint64, segments []elf.Prog64, ok bool) {
+	var head elf.Header64
+	if _, err := binary.Decode(b, binary.LittleEndian, &head); err != nil {
+		return 0, nil, false
+	}
+	for i := range uint64(head.Phnum) {
+		var s elf.Prog64
+		off := head.Phoff + i*uint64(binary.Size(s))
+		if off > uint64(len(b)) {
+			return 0, nil, false
+		}
+		if _, err := binary.Decode(b[off:], binary.LittleEndian, &s); err != nil {
+			return 0, nil, false
+		}
+		segments = append(segments, s)
+	}
+	return head.Entry, segments, true
+}
+
+// kernelView32 returns the entry point and the segments that a 32-bit kernel finds in b.
+func kernelView32(b []byte) (entry uint64, segments []elf.Prog64, ok bool) {
+	var head elf.Header32
+	if _, err := binary.Decode(b, binary.LittleEndian, &head); err != nil {
+		return 0, nil, false
+	}
+	for i := range uint64(head.Phnum) {
+		var s elf.Prog32
+		off := uint64(head.Phoff) + i*uint64(binary.Size(s))
+		if off > uint64(len(b)) {
+			return 0, nil, false
+		}
+		if _, err := binary.Decode(b[off:], binary.LittleEndian, &s); err != nil {
+			return 0, nil, false
+		}
+		segments = append(segments, elf.Prog64{
+			Type:   s.Type,
+			Off:    uint64(s.Off),
+			Vaddr:  uint64(s.Vaddr),
+			Filesz: uint64(s.Filesz),
+			Memsz:  uint64(s.Memsz),
+		})
+	}
+	return uint64(head.Entry), segments, true
+}
+
+// compare reads a program, starts it if that may prove the verdict wrong, and compares the two.
+// It reports whether the program was started.
+func (k *kernel) compare(t *testing.T, program, code []byte) (wasStarted bool) {
+	t.Helper()
+	f, err := readBytes(program)
+	verdict := Judge("linux", f)
+	notExecutable := errors.Is(err, ErrNotExecutable)
+	if !notExecutable && !verdict.OK {
+		return false // the program fails the proof, which is right whatever the kernel does
+	}
+	if !k.isHarmless(program, code) {
+		return false
+	}
+
+	did, startErr := k.start(t, program)
 	switch {
-	case passedOver && did != refused:
-		t.Errorf("%s, and is passed over: %v", did, err)
+	case notExecutable && did != refused:
+		t.Errorf("it %s, but is not executable: %v", did, err)
 	case verdict.OK && did == ranLoader:
-		t.Errorf("%s, and is called static: %+v", did, *f)
+		t.Errorf("it %s, but is static: %+v", did, *f)
 	case verdict.OK && did != ranItself && runsHere(f):
-		t.Errorf("is called static, and %s (%v): %+v", did, startErr, *f)
+		t.Errorf("it %s (%v), but is static: %+v", did, startErr, *f)
 	}
 	if t.Failed() {
-		t.Logf("% x", b[:min(len(b), 64)])
+		t.Logf("% x", program[:min(len(program), 64)])
 	}
 	return true
 }
 
-// runsHere reports whether a kernel of linux/amd64 runs the programs of a machine. Whether it runs
-// those of the x32 ABI is a choice of its configuration.
+// runsHere reports whether the kernel of linux/amd64 certainly runs a program. Whether it runs
+// x32 programs depends on its configuration.
 func runsHere(f *File) bool {
 	switch f.Machine {
 	case elf.EM_386.String(), elf.EM_486.String():
 		return true
+	case elf.EM_X86_64.String():
+		return f.Bits == 64
 	}
-	return f.Machine == elf.EM_X86_64.String() && f.Bits == 64
+	return false
 }

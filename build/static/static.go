@@ -1,33 +1,37 @@
-// Package static reads an executable and says what it needs in order to run.
+// Package static reads an executable and reports what it needs in order to run.
 //
-// [Read] takes the facts out of an ELF, PE, Mach-O, wasm, XCOFF or Plan 9 file: the machine and the
-// system it is for, the loader it asks for, the libraries it names. [Judge] compares them with what
-// the operating system may be asked for (one table, in claims.go) and names every difference.
+// [Read] extracts the facts from an ELF, PE, Mach-O, wasm, XCOFF or Plan 9 file: the machine
+// and the system it is made for, the loader it asks for, and the libraries it names. [Judge]
+// compares these facts with what a program may expect of the operating system, which is one
+// table in claims.go, and names every difference.
 //
-// The contract:
+// The package keeps three promises:
 //
-//   - The file is only read, never executed.
-//   - No size, count or offset in the file is trusted. Every read is checked against the end of the
-//     file and paid from a budget, so memory and time do not grow with what a file says about itself.
-//     What is read is what loaders read (ELF segments, not sections); of a file of 50 MB a few KB.
-//     Only of a program with glibc inside all segments are read, in small pieces.
-//   - It fails closed. A file that is cut short, that contradicts itself or that cannot be understood
-//     is an error, and what is not known to be harmless is a reason in the verdict. A file is cut short
-//     when bytes are missing that a loader would map. It contradicts itself when loaders, which ignore
-//     much of a header, take it for something else than the header says, or when its parts name
-//     different systems. A file in one of these formats that a loader might start is never
-//     [ErrNotExecutable].
+//   - It reads files and never executes them.
+//   - It trusts no size, count or offset in a file. Every read is checked against the end of
+//     the file and charged to a budget, so that memory and time do not depend on what the file
+//     says about itself. It reads what loaders read, such as ELF segments rather than sections,
+//     which is a few KB of a file of 50 MB. The exception is a program that contains glibc: all
+//     of its segments are scanned, one small piece at a time.
+//   - It fails closed. A file that is cut short, contradicts itself or cannot be understood is
+//     an error, and whatever is not known to be harmless is a reason in the verdict. A file is
+//     cut short if bytes are missing that a loader would map. It contradicts itself if loaders,
+//     which ignore much of a header, take it for something else than the header says, or if its
+//     parts name different systems. [Read] never returns [ErrNotExecutable] for a file in one
+//     of these formats that a loader might start.
 //
-// Exceptions:
+// Its limits:
 //
-//   - What a running program loads by itself (dlopen, LoadLibrary) is written nowhere in the file and
-//     so not seen; the name service of a statically linked glibc is, and is a warning. Nor is what a
-//     packer hid; the most common one, UPX, is recognised.
-//   - Scripts and programs for DOS are not executables here, whatever they unpack and start.
-//   - Symbols and debug information are not needed to run: where they are cut off or damaged the file
-//     only counts as stripped.
-//   - Android, AIX and Plan 9 programs are described, not judged: their claim is "as it is". The loader
-//     and the libraries of an Android program must be ones that Android has.
+//   - Libraries that a running program loads by itself (dlopen, LoadLibrary) are not recorded
+//     in the file and are not found. The name service of a statically linked glibc is found,
+//     and is a warning. What a packer hides is not found either, but UPX, the most common
+//     packer, is recognized.
+//   - Scripts and DOS programs do not count as executables, whatever they unpack and start.
+//   - Symbols and debug information are not needed to run. A file in which they are missing or
+//     damaged just counts as stripped.
+//   - Android, AIX and Plan 9 programs are described rather than judged: their claim is "as it
+//     is". The loader and the libraries of an Android program must still be ones that Android
+//     has.
 package static
 
 import (
@@ -39,8 +43,8 @@ import (
 	"slices"
 )
 
-// ErrNotExecutable says that a file is no executable at all, as opposed to a broken one: its format
-// is unknown, or it is an object file, an archive, a memory dump.
+// ErrNotExecutable is the error for a file that is not an executable at all, as opposed to a
+// broken one. Its format is unknown, or it is an object file, an archive or a memory dump.
 var ErrNotExecutable = errors.New("not an executable")
 
 // The values of [File.Format].
@@ -56,83 +60,116 @@ const (
 // The values of [File.Kind].
 const (
 	Executable = "executable"     // runs at the address it was linked for
-	PIE        = "pie"            // runs at any address; where there is a loader, the loader moves it
-	StaticPIE  = "static-pie"     // runs at any address and moves itself (ELF)
+	PIE        = "pie"            // runs at any address; if it has a loader, the loader relocates it
+	StaticPIE  = "static-pie"     // runs at any address and relocates itself (ELF)
 	Library    = "shared library" // runs only inside another program
 )
 
 // File is what one executable says about itself.
 type File struct {
-	Format  string `json:"format"`            // ELF, PE, MachO, Wasm, XCOFF or Plan9
-	OS      string `json:"os,omitempty"`      // the system, as a GOOS where there is one; empty where the file does not say
-	Arch    string `json:"arch,omitempty"`    // the GOARCH of the machine, word size and byte order; empty where there is none
-	Machine string `json:"machine,omitempty"` // the machine in the words of the format, such as EM_X86_64
-	Bits    int    `json:"bits,omitempty"`    // 32 or 64
-	Kind    string `json:"kind,omitempty"`    // Executable, PIE, StaticPIE or Library
+	// Format is ELF, PE, MachO, Wasm, XCOFF or Plan9.
+	Format string `json:"format"`
+	// OS is the system, as a GOOS if it has one. It is empty if the file does not name a
+	// system.
+	OS string `json:"os,omitempty"`
+	// Arch is the GOARCH of the machine, word size and byte order. It is empty if they have no
+	// GOARCH.
+	Arch string `json:"arch,omitempty"`
+	// Machine is the machine by the name that the format gives it, such as EM_X86_64.
+	Machine string `json:"machine,omitempty"`
+	// Bits is the word size, 32 or 64.
+	Bits int `json:"bits,omitempty"`
+	// Kind is Executable, PIE, StaticPIE or Library.
+	Kind string `json:"kind,omitempty"`
 
-	// Interpreter is the loader that has to be there: ELF PT_INTERP, Mach-O LC_LOAD_DYLINKER.
+	// Interpreter is the loader that must be installed: ELF PT_INTERP, Mach-O LC_LOAD_DYLINKER.
 	Interpreter string `json:"interpreter,omitempty"`
-	// Needed are the libraries without which it does not start, in the order of the file, each once:
-	// ELF DT_NEEDED and its relatives, PE imports and side-by-side assemblies, Mach-O dylibs, wasm import
-	// modules, XCOFF import files.
+	// Needed lists the libraries without which the program does not start, each once, in the
+	// order of the file: ELF DT_NEEDED and its relatives, PE imports and side-by-side
+	// assemblies, Mach-O dylibs, wasm import modules, XCOFF import files.
 	Needed []string `json:"needed,omitempty"`
-	// Optional are the libraries without which it starts: weak Mach-O dylibs, delay-loaded DLLs.
+	// Optional lists the libraries that the program can start without: weak Mach-O dylibs and
+	// delay-loaded DLLs.
 	Optional []string `json:"optional,omitempty"`
-	// RunPath is where the loader is told to search for them first: ELF DT_RPATH and DT_RUNPATH,
-	// Mach-O LC_RPATH and LC_DYLD_ENVIRONMENT.
+	// RunPath lists the directories in which the loader is told to search for libraries first:
+	// ELF DT_RPATH and DT_RUNPATH, Mach-O LC_RPATH and LC_DYLD_ENVIRONMENT, XCOFF LIBPATH.
 	RunPath []string `json:"runPath,omitempty"`
 
-	MinOS  string `json:"minOS,omitempty"`  // the oldest system that takes it: Mach-O minimum version, PE subsystem version
-	Glibc  string `json:"glibc,omitempty"`  // the oldest glibc that takes it (ELF DT_VERNEED), such as 2.34
-	ABI    string `json:"abi,omitempty"`    // ELF EI_OSABI, such as ELFOSABI_FREEBSD
-	Float  string `json:"float,omitempty"`  // hardfloat or softfloat, where the format says it: 32-bit MIPS
-	Packer string `json:"packer,omitempty"` // the program that hid the real executable inside this one: UPX
+	// MinOS is the oldest system version that starts the program: the minimum version of
+	// Mach-O, the subsystem version of PE.
+	MinOS string `json:"minOS,omitempty"`
+	// Glibc is the oldest glibc version that starts the program (ELF DT_VERNEED), such as 2.34.
+	Glibc string `json:"glibc,omitempty"`
+	// ABI is the ELF EI_OSABI, such as ELFOSABI_FREEBSD.
+	ABI string `json:"abi,omitempty"`
+	// Float is hardfloat or softfloat. It is only set for 32-bit MIPS, where the file records
+	// it.
+	Float string `json:"float,omitempty"`
+	// Packer is the program that hid the real executable inside this one: UPX.
+	Packer string `json:"packer,omitempty"`
 
-	Dynamic bool `json:"dynamic,omitempty"` // ELF: there is a PT_DYNAMIC
-	// NameService is glibc's, linked into a program that needs no library to start: it loads the
-	// libnss_* libraries of that very glibc when it looks up a host or a user.
+	// Dynamic reports whether an ELF file has a PT_DYNAMIC.
+	Dynamic bool `json:"dynamic,omitempty"`
+	// NameService reports whether glibc's name service is part of a program that needs no
+	// library to start. To look up a host or a user, it loads the libnss_* libraries of exactly
+	// that glibc.
 	NameService bool `json:"nameService,omitempty"`
 
-	Stripped  bool `json:"stripped,omitempty"`  // no table of its own symbols was found
-	Signed    bool `json:"signed,omitempty"`    // a code signature is present (Mach-O, PE); it is not checked
-	ExecStack bool `json:"execStack,omitempty"` // asks for an executable stack (ELF PT_GNU_STACK, Mach-O flag)
-	WriteExec bool `json:"writeExec,omitempty"` // maps memory both writable and executable
+	// Stripped reports whether the file has no table of its own symbols.
+	Stripped bool `json:"stripped,omitempty"`
+	// Signed reports whether the file has a code signature (Mach-O, PE). The signature is not
+	// verified.
+	Signed bool `json:"signed,omitempty"`
+	// ExecStack reports whether the program asks for an executable stack (ELF PT_GNU_STACK, a
+	// Mach-O flag).
+	ExecStack bool `json:"execStack,omitempty"`
+	// WriteExec reports whether the program maps memory that is both writable and executable.
+	WriteExec bool `json:"writeExec,omitempty"`
 
-	// Slices are the architectures of a universal (fat) Mach-O. If there are any, the other facts are
-	// theirs and only Format is set here.
+	// Slices holds one File for each architecture of a universal (fat) Mach-O file. If there
+	// are any, they hold all other facts and only Format is set here.
 	Slices []File `json:"slices,omitempty"`
 }
 
-// formats are the known kinds of file by their first bytes.
+// formats lists the formats by the first bytes of a file.
 var formats = []struct {
 	magic string
 	read  func(view) (*File, error)
 }{
 	{"\x7fELF", readELF},
 	{"MZ", readPE},
-	{"\xce\xfa\xed\xfe", readMachO}, // little-endian, 32-bit; these four from <mach-o/loader.h>
+
+	// Source: <mach-o/loader.h>.
+	{"\xce\xfa\xed\xfe", readMachO}, // little-endian, 32-bit
 	{"\xcf\xfa\xed\xfe", readMachO}, // little-endian, 64-bit
 	{"\xfe\xed\xfa\xce", readMachO}, // big-endian, 32-bit
 	{"\xfe\xed\xfa\xcf", readMachO}, // big-endian, 64-bit
-	{"\xca\xfe\xba\xbe", readFat},   // these two from <mach-o/fat.h>
+
+	// Source: <mach-o/fat.h>.
+	{"\xca\xfe\xba\xbe", readFat},
 	{"\xca\xfe\xba\xbf", readFat},
+
 	{"\x00asm", readWasm},
 	{"\x01\xf7", readXCOFF},
 	{"\x01\xdf", readXCOFF32},
-	{"\x00\x00\x01\xeb", readPlan9}, // 386; these three as in debug/plan9obj
+
+	// Source: debug/plan9obj.
+	{"\x00\x00\x01\xeb", readPlan9}, // 386
 	{"\x00\x00\x8a\x97", readPlan9}, // amd64
 	{"\x00\x00\x06\x47", readPlan9}, // arm
+
 	{"bFLT", readFlat},
 }
 
-// readFlat refuses programs for Linux without memory management (fs/binfmt_flat.c).
+// readFlat rejects flat binaries, which Linux runs on processors without memory management
+// (fs/binfmt_flat.c).
 func readFlat(v view) (*File, error) {
-	return nil, v.errorf("flat program", 0, "this format is not read")
+	return nil, v.errorf("flat binary", 0, "this format is not supported")
 }
 
-// Open is [Read] for a file on disk.
+// Open reads the executable at path, as [Read] does.
 func Open(path string) (*File, error) {
-	// Looked at before it is opened: opening a named pipe would wait for a writer.
+	// Stat before opening: opening a named pipe would block until there is a writer.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -140,11 +177,13 @@ func Open(path string) (*File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("reading %s: %w: not a regular file", path, ErrNotExecutable)
 	}
+
 	r, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
+
 	f, err := Read(r, info.Size())
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
@@ -152,8 +191,8 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Known reports whether a file that begins with head may be an executable: whether [Read] has to be
-// asked. Four bytes are enough to tell.
+// Known reports whether a file that begins with head may be an executable and must be passed to
+// [Read]. Four bytes are enough to tell.
 func Known(head []byte) bool {
 	for _, format := range formats {
 		if bytes.HasPrefix(head, []byte(format.magic)) {
@@ -163,10 +202,11 @@ func Known(head []byte) bool {
 	return false
 }
 
-// Read says what the executable in the first size bytes of r needs in order to run.
-// Its error is [ErrNotExecutable] where r holds no executable at all.
+// Read returns what the executable in the first size bytes of r needs in order to run. The
+// error is [ErrNotExecutable] if r does not hold an executable at all.
 func Read(r io.ReaderAt, size int64) (*File, error) {
 	v := newView(r, size)
+
 	head, err := v.bytes("first bytes", 0, min(v.size, 4))
 	if err != nil {
 		return nil, err
@@ -176,6 +216,7 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 			return format.read(v)
 		}
 	}
+
 	switch {
 	case len(head) == 0:
 		return nil, fmt.Errorf("%w: an empty file", ErrNotExecutable)
@@ -185,8 +226,8 @@ func Read(r io.ReaderAt, size int64) (*File, error) {
 	return nil, fmt.Errorf("%w: unknown format, first bytes % x", ErrNotExecutable, head)
 }
 
-// add appends a name unless the list holds it.
-func add(list []string, name string) []string {
+// appendUnique appends name to list unless list already contains it.
+func appendUnique(list []string, name string) []string {
 	if slices.Contains(list, name) {
 		return list
 	}

@@ -3,110 +3,315 @@ package static
 import (
 	"debug/elf"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// noteOf is a note of type 1, by which systems mark their programs.
-func noteOf(owner string, desc ...uint32) []byte {
-	s := elfSpec{data: elf.ELFDATA2LSB}
-	b := s.encode(elfNote{NameSize: uint32(len(owner) + 1), DescSize: uint32(4 * len(desc)), Type: 1})
-	b = append(b, owner...)
-	b = append(b, make([]byte, 4-len(owner)%4)...)
-	return append(b, s.encode(desc)...)
-}
+// Loaders of one system each.
+const (
+	glibcLoader   = "/lib64/ld-linux-x86-64.so.2"
+	muslLoader    = "/lib/ld-musl-x86_64.so.1"
+	androidLoader = "/system/bin/linker64"
+	solarisLoader = "/lib/amd64/ld.so.1"
+)
 
-// TestSystem judges files that say, by one thing or several, for which system they are made.
+// Notes of one system each.
+var (
+	linuxNote   = elfSystemNote("GNU", 0, 3, 2, 0)
+	androidNote = elfSystemNote("Android", 21)
+)
+
+// TestSystem judges files for the system that they, or their build info, name.
 func TestSystem(t *testing.T) {
-	const (
-		glibc   = "/lib64/ld-linux-x86-64.so.2"
-		bionic  = "/system/bin/linker64"
-		solaris = "/lib/amd64/ld.so.1"
-	)
-	gnu := noteOf("GNU", 0, 3, 2, 0)
-	android := noteOf("Android", 21)
 	tests := []struct {
 		name    string
 		spec    elfSpec
-		goos    string // of the build info
-		want    string // what it is judged for
+		goos    string // from the build info
+		want    string // the system that the file is judged for
 		ok      bool
 		reasons []string
 	}{
-		{"nothing", elfSpec{}, "", "linux", true, nil},
-		{"nothing, with build info", elfSpec{}, "freebsd", "freebsd", true, nil},
-		{"nothing, with build info", elfSpec{},
-			"windows", "windows", false, []string{"ELF where PE was expected"}},
+		{
+			name: "nothing",
+			spec: elfSpec{},
+			want: "linux",
+			ok:   true,
+		},
+		{
+			name: "nothing, with build info",
+			spec: elfSpec{},
+			goos: "freebsd",
+			want: "freebsd",
+			ok:   true,
+		},
+		{
+			name:    "nothing, with build info",
+			spec:    elfSpec{},
+			goos:    "windows",
+			want:    "windows",
+			reasons: []string{"ELF where PE was expected"},
+		},
 
-		// By the loader.
-		{"glibc", elfSpec{interp: glibc}, "", "linux", false, []string{"interpreter " + glibc}},
-		{"glibc elsewhere", elfSpec{interp: "/nix/store/x/lib/ld-linux-x86-64.so.2"},
-			"", "linux", false, []string{"interpreter /nix/"}},
-		{"musl", elfSpec{interp: "/lib/ld-musl-x86_64.so.1"},
-			"", "linux", false, []string{"interpreter "}},
-		{"mips", elfSpec{class: elf.ELFCLASS32, machine: elf.EM_MIPS, interp: "/lib/ld.so.1"},
-			"", "linux", false, []string{"interpreter "}},
-		{"Android", elfSpec{interp: bionic, needed: []string{"libc.so", "liblog.so"}},
-			"", "android", true, nil},
-		{"Android of 32 bits", elfSpec{class: elf.ELFCLASS32, machine: elf.EM_ARM, interp: "/system/bin/linker"},
-			"", "android", true, nil},
-		{"Solaris", elfSpec{interp: solaris, needed: []string{"libc.so", "libsocket.so"}},
-			"", "solaris", true, nil},
-		{"Solaris of 32 bits", elfSpec{class: elf.ELFCLASS32, machine: elf.EM_386, interp: "/usr/lib/ld.so.1"},
-			"", "solaris", false, []string{"interpreter "}},
-		{"illumos", elfSpec{interp: solaris, needed: []string{"libc.so"}},
-			"illumos", "illumos", true, nil},
-		{"OpenBSD", elfSpec{interp: "/usr/libexec/ld.so", needed: []string{"libc.so"}},
-			"", "openbsd", true, nil},
-		{"FreeBSD", elfSpec{interp: "/libexec/ld-elf.so.1"},
-			"", "freebsd", false, []string{"interpreter "}},
-		{"NetBSD", elfSpec{interp: "/usr/libexec/ld.elf_so"},
-			"", "netbsd", false, []string{"interpreter "}},
-		{"DragonFly", elfSpec{interp: "/usr/libexec/ld-elf.so.2"},
-			"", "dragonfly", false, []string{"interpreter "}},
-		{"unknown", elfSpec{interp: "/opt/ld.so"},
-			"", "linux", false, []string{"interpreter /opt/ld.so"}},
+		// The loader names the system.
+		{
+			name:    "glibc",
+			spec:    elfSpec{interp: glibcLoader},
+			want:    "linux",
+			reasons: []string{"interpreter " + glibcLoader},
+		},
+		{
+			name:    "glibc elsewhere",
+			spec:    elfSpec{interp: "/nix/store/x/lib/ld-linux-x86-64.so.2"},
+			want:    "linux",
+			reasons: []string{"interpreter /nix/"},
+		},
+		{
+			name:    "musl",
+			spec:    elfSpec{interp: muslLoader},
+			want:    "linux",
+			reasons: []string{"interpreter "},
+		},
+		{
+			name: "mips",
+			spec: elfSpec{
+				class:   elf.ELFCLASS32,
+				machine: elf.EM_MIPS,
+				interp:  "/lib/ld.so.1",
+			},
+			want:    "linux",
+			reasons: []string{"interpreter "},
+		},
+		{
+			name: "Android",
+			spec: elfSpec{
+				interp: androidLoader,
+				needed: []string{"libc.so", "liblog.so"},
+			},
+			want: "android",
+			ok:   true,
+		},
+		{
+			name: "32-bit Android",
+			spec: elfSpec{
+				class:   elf.ELFCLASS32,
+				machine: elf.EM_ARM,
+				interp:  "/system/bin/linker",
+			},
+			want: "android",
+			ok:   true,
+		},
+		{
+			name: "Solaris",
+			spec: elfSpec{
+				interp: solarisLoader,
+				needed: []string{"libc.so", "libsocket.so"},
+			},
+			want: "solaris",
+			ok:   true,
+		},
+		{
+			name: "32-bit Solaris",
+			spec: elfSpec{
+				class:   elf.ELFCLASS32,
+				machine: elf.EM_386,
+				interp:  "/usr/lib/ld.so.1",
+			},
+			want:    "solaris",
+			reasons: []string{"interpreter "},
+		},
+		{
+			name: "illumos",
+			spec: elfSpec{
+				interp: solarisLoader,
+				needed: []string{"libc.so"},
+			},
+			goos: "illumos",
+			want: "illumos",
+			ok:   true,
+		},
+		{
+			name: "OpenBSD",
+			spec: elfSpec{
+				interp: "/usr/libexec/ld.so",
+				needed: []string{"libc.so"},
+			},
+			want: "openbsd",
+			ok:   true,
+		},
+		{
+			name:    "FreeBSD",
+			spec:    elfSpec{interp: "/libexec/ld-elf.so.1"},
+			want:    "freebsd",
+			reasons: []string{"interpreter "},
+		},
+		{
+			name:    "NetBSD",
+			spec:    elfSpec{interp: "/usr/libexec/ld.elf_so"},
+			want:    "netbsd",
+			reasons: []string{"interpreter "},
+		},
+		{
+			name:    "DragonFly",
+			spec:    elfSpec{interp: "/usr/libexec/ld-elf.so.2"},
+			want:    "dragonfly",
+			reasons: []string{"interpreter "},
+		},
+		{
+			name:    "unknown loader",
+			spec:    elfSpec{interp: "/opt/ld.so"},
+			want:    "linux",
+			reasons: []string{"interpreter /opt/ld.so"},
+		},
 
-		// By libraries, where nothing else says it.
-		{"glibc's library", elfSpec{needed: []string{"libm.so.6", "libc.so.6"}},
-			"", "linux", false, []string{"needs libm.so.6", "needs libc.so.6"}},
-		{"Android's library", elfSpec{kind: elf.ET_DYN, needed: []string{"libc.so", "liblog.so"}},
-			"", "android", true, nil},
-		{"Solaris' library", elfSpec{needed: []string{"libsocket.so.1"}}, "", "solaris", true, nil},
-		{"OpenBSD's library", elfSpec{needed: []string{"libc.so.100.3"}}, "", "openbsd", true, nil},
+		// Nothing but the libraries names the system.
+		{
+			name:    "library of glibc",
+			spec:    elfSpec{needed: []string{"libm.so.6", "libc.so.6"}},
+			want:    "linux",
+			reasons: []string{"needs libm.so.6", "needs libc.so.6"},
+		},
+		{
+			name: "library of Android",
+			spec: elfSpec{
+				kind:   elf.ET_DYN,
+				needed: []string{"libc.so", "liblog.so"},
+			},
+			want: "android",
+			ok:   true,
+		},
+		{
+			name: "library of Solaris",
+			spec: elfSpec{needed: []string{"libsocket.so.1"}},
+			want: "solaris",
+			ok:   true,
+		},
+		{
+			name: "library of OpenBSD",
+			spec: elfSpec{needed: []string{"libc.so.100.3"}},
+			want: "openbsd",
+			ok:   true,
+		},
 
-		// What does not fit together.
-		{"glibc, built for Android", elfSpec{interp: glibc, needed: []string{"libc.so.6"}},
-			"android", "android", false,
-			[]string{"made for linux", "interpreter " + glibc, "needs libc.so.6"}},
-		{"musl, built for Android", elfSpec{interp: "/lib/ld-musl-x86_64.so.1", needed: []string{"libc.so"}},
-			"android", "android", false,
-			[]string{"made for linux", "interpreter "}},
-		{"glibc without a loader, built for Android", elfSpec{needed: []string{"libc.so.6"}},
-			"android", "android", false,
-			[]string{"made for linux", "needs libc.so.6"}},
-		{"static glibc, built for Android", elfSpec{notes: gnu},
-			"android", "android", false, []string{"made for linux"}},
-		{"foreign loader, built for Android", elfSpec{interp: "/data/local/tmp/ld.so"},
-			"android", "android", false, []string{"interpreter "}},
-		{"Android's loader and glibc's library", elfSpec{interp: bionic, needed: []string{"libc.so.6"}},
-			"", "android", false, []string{"needs libc.so.6"}},
-		{"Android's loader and a library by its path", elfSpec{interp: bionic, needed: []string{"/data/x.so"}},
-			"", "android", false, []string{"needs /data/x.so"}},
-		{"Android, built for Linux", elfSpec{interp: bionic, notes: android},
-			"linux", "linux", false, []string{"made for android", "interpreter "}},
-		{"Solaris, built for Linux", elfSpec{interp: solaris},
-			"linux", "linux", false, []string{"made for solaris", "interpreter "}},
-		{"glibc, built for Solaris", elfSpec{interp: glibc, needed: []string{"libc.so.1"}},
-			"solaris", "solaris", false, []string{"made for linux", "interpreter "}},
-		{"glibc's library under the loader of Solaris", elfSpec{interp: solaris, needed: []string{"libc.so.6"}},
-			"", "solaris", false, []string{"needs libc.so.6"}},
-		{"glibc, built for OpenBSD", elfSpec{interp: glibc, needed: []string{"libc.so.100.3"}},
-			"openbsd", "openbsd", false, []string{"made for linux", "interpreter "}},
-		{"illumos with the mark of FreeBSD", elfSpec{abi: elf.ELFOSABI_FREEBSD},
-			"illumos", "illumos", false, []string{"made for freebsd"}},
-		{"HP-UX", elfSpec{abi: elf.ELFOSABI_HPUX},
-			"", "ELFOSABI_HPUX", false, []string{`unknown operating system "ELFOSABI_HPUX"`}},
+		// The facts contradict one another or the build info.
+		{
+			name: "glibc, built for Android",
+			spec: elfSpec{
+				interp: glibcLoader,
+				needed: []string{"libc.so.6"},
+			},
+			goos:    "android",
+			want:    "android",
+			reasons: []string{"made for linux", "interpreter " + glibcLoader, "needs libc.so.6"},
+		},
+		{
+			name: "musl, built for Android",
+			spec: elfSpec{
+				interp: muslLoader,
+				needed: []string{"libc.so"},
+			},
+			goos:    "android",
+			want:    "android",
+			reasons: []string{"made for linux", "interpreter "},
+		},
+		{
+			name:    "glibc without a loader, built for Android",
+			spec:    elfSpec{needed: []string{"libc.so.6"}},
+			goos:    "android",
+			want:    "android",
+			reasons: []string{"made for linux", "needs libc.so.6"},
+		},
+		{
+			name:    "static glibc, built for Android",
+			spec:    elfSpec{notes: linuxNote},
+			goos:    "android",
+			want:    "android",
+			reasons: []string{"made for linux"},
+		},
+		{
+			name:    "foreign loader, built for Android",
+			spec:    elfSpec{interp: "/data/local/tmp/ld.so"},
+			goos:    "android",
+			want:    "android",
+			reasons: []string{"interpreter "},
+		},
+		{
+			name: "Android's loader and glibc's library",
+			spec: elfSpec{
+				interp: androidLoader,
+				needed: []string{"libc.so.6"},
+			},
+			want:    "android",
+			reasons: []string{"needs libc.so.6"},
+		},
+		{
+			name: "Android's loader and a library by its path",
+			spec: elfSpec{
+				interp: androidLoader,
+				needed: []string{"/data/x.so"},
+			},
+			want:    "android",
+			reasons: []string{"needs /data/x.so"},
+		},
+		{
+			name: "Android, built for Linux",
+			spec: elfSpec{
+				interp: androidLoader,
+				notes:  androidNote,
+			},
+			goos:    "linux",
+			want:    "linux",
+			reasons: []string{"made for android", "interpreter "},
+		},
+		{
+			name:    "Solaris, built for Linux",
+			spec:    elfSpec{interp: solarisLoader},
+			goos:    "linux",
+			want:    "linux",
+			reasons: []string{"made for solaris", "interpreter "},
+		},
+		{
+			name: "glibc, built for Solaris",
+			spec: elfSpec{
+				interp: glibcLoader,
+				needed: []string{"libc.so.1"},
+			},
+			goos:    "solaris",
+			want:    "solaris",
+			reasons: []string{"made for linux", "interpreter "},
+		},
+		{
+			name: "glibc's library under the loader of Solaris",
+			spec: elfSpec{
+				interp: solarisLoader,
+				needed: []string{"libc.so.6"},
+			},
+			want:    "solaris",
+			reasons: []string{"needs libc.so.6"},
+		},
+		{
+			name: "glibc, built for OpenBSD",
+			spec: elfSpec{
+				interp: glibcLoader,
+				needed: []string{"libc.so.100.3"},
+			},
+			goos:    "openbsd",
+			want:    "openbsd",
+			reasons: []string{"made for linux", "interpreter "},
+		},
+		{
+			name:    "illumos with the mark of FreeBSD",
+			spec:    elfSpec{abi: elf.ELFOSABI_FREEBSD},
+			goos:    "illumos",
+			want:    "illumos",
+			reasons: []string{"made for freebsd"},
+		},
+		{
+			name:    "HP-UX",
+			spec:    elfSpec{abi: elf.ELFOSABI_HPUX},
+			want:    "ELFOSABI_HPUX",
+			reasons: []string{`unknown operating system "ELFOSABI_HPUX"`},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -128,32 +333,77 @@ func TestSystem(t *testing.T) {
 	}
 }
 
-// TestSystemContradicted reads files whose own parts speak of two systems.
+// TestSystemContradicted reads files whose parts name different systems.
 func TestSystemContradicted(t *testing.T) {
 	tests := []struct {
 		spec elfSpec
 		want string
 	}{
-		{elfSpec{interp: "/lib64/ld-linux-x86-64.so.2", notes: noteOf("Android", 21)},
-			"made for android (Android note) and for linux (interpreter /lib64/ld-linux-x86-64.so.2)"},
-		{elfSpec{interp: "/lib/ld-musl-x86_64.so.1", notes: noteOf("Android", 21)},
-			"made for android (Android note) and for linux"},
-		{elfSpec{interp: "/lib64/ld-linux-x86-64.so.2", abi: elf.ELFOSABI_LINUX, notes: noteOf("Android", 21)},
-			"made for android"},
-		{elfSpec{notes: append(noteOf("GNU", 0, 3, 2, 0), noteOf("Android", 21)...)},
-			"made for linux (GNU note) and for android (Android note)"},
-		{elfSpec{notes: append(noteOf("Android", 21), noteOf("GNU", 0, 3, 2, 0)...)},
-			"made for android (Android note) and for linux (GNU note)"},
-		{elfSpec{abi: elf.ELFOSABI_LINUX, notes: append(noteOf("GNU", 0, 3, 2, 0), noteOf("Android", 21)...)},
-			"made for linux (GNU note) and for android"},
-		{elfSpec{interp: "/system/bin/linker64", notes: noteOf("GNU", 0, 3, 2, 0)},
-			"made for linux (GNU note) and for android"},
-		{elfSpec{interp: "/lib64/ld-linux-x86-64.so.2", abi: elf.ELFOSABI_SOLARIS},
-			"made for solaris (ELFOSABI_SOLARIS) and for linux"},
-		{elfSpec{interp: "/usr/libexec/ld.so", notes: noteOf("NetBSD", 1)},
-			"made for netbsd (NetBSD note) and for openbsd"},
-		{elfSpec{interp: "/lib/amd64/ld.so.1", abi: elf.ELFOSABI_LINUX},
-			"made for linux (ELFOSABI_LINUX) and for solaris"},
+		{
+			spec: elfSpec{
+				interp: glibcLoader,
+				notes:  androidNote,
+			},
+			want: "made for android (Android note) and for linux (interpreter " + glibcLoader + ")",
+		},
+		{
+			spec: elfSpec{
+				interp: muslLoader,
+				notes:  androidNote,
+			},
+			want: "made for android (Android note) and for linux",
+		},
+		{
+			spec: elfSpec{
+				interp: glibcLoader,
+				abi:    elf.ELFOSABI_LINUX,
+				notes:  androidNote,
+			},
+			want: "made for android",
+		},
+		{
+			spec: elfSpec{notes: slices.Concat(linuxNote, androidNote)},
+			want: "made for linux (GNU note) and for android (Android note)",
+		},
+		{
+			spec: elfSpec{notes: slices.Concat(androidNote, linuxNote)},
+			want: "made for android (Android note) and for linux (GNU note)",
+		},
+		{
+			spec: elfSpec{
+				abi:   elf.ELFOSABI_LINUX,
+				notes: slices.Concat(linuxNote, androidNote),
+			},
+			want: "made for linux (GNU note) and for android",
+		},
+		{
+			spec: elfSpec{
+				interp: androidLoader,
+				notes:  linuxNote,
+			},
+			want: "made for linux (GNU note) and for android",
+		},
+		{
+			spec: elfSpec{
+				interp: glibcLoader,
+				abi:    elf.ELFOSABI_SOLARIS,
+			},
+			want: "made for solaris (ELFOSABI_SOLARIS) and for linux",
+		},
+		{
+			spec: elfSpec{
+				interp: "/usr/libexec/ld.so",
+				notes:  elfSystemNote("NetBSD", 1),
+			},
+			want: "made for netbsd (NetBSD note) and for openbsd",
+		},
+		{
+			spec: elfSpec{
+				interp: solarisLoader,
+				abi:    elf.ELFOSABI_LINUX,
+			},
+			want: "made for linux (ELFOSABI_LINUX) and for solaris",
+		},
 	}
 	for _, test := range tests {
 		f, err := readBytes(test.spec.bytes())
@@ -163,8 +413,8 @@ func TestSystemContradicted(t *testing.T) {
 	}
 }
 
-// TestSystemOfOthers asks for files that are not ELF.
-func TestSystemOfOthers(t *testing.T) {
+// TestSystemOfOtherFormats asks for the system of files that are not ELF.
+func TestSystemOfOtherFormats(t *testing.T) {
 	tests := []struct {
 		file File
 		want string
@@ -186,30 +436,37 @@ func TestSystemOfOthers(t *testing.T) {
 	}
 }
 
-// TestNameServiceUnderAnotherMark looks for glibc's name service in a program that is marked as one of
-// Android by hand.
-func TestNameServiceUnderAnotherMark(t *testing.T) {
-	spec := elfSpec{abi: elf.ELFOSABI_LINUX, notes: noteOf("Android", 21), code: append([]byte{0x90}, "libnss_files.so.2"...)}
+// TestNameServiceBehindAndroidNote checks that glibc's name service is found in a program that
+// carries the note of Android.
+func TestNameServiceBehindAndroidNote(t *testing.T) {
+	spec := elfSpec{
+		abi:   elf.ELFOSABI_LINUX,
+		notes: androidNote,
+		code:  append([]byte{0x90}, "libnss_files.so.2"...),
+	}
 	f, err := readBytes(spec.bytes())
 	if err != nil || !f.NameService {
 		t.Errorf("read %+v, %v", f, err)
 	}
 }
 
-// TestSolarisLibraries reads entries of the dynamic section that only the loader of Solaris knows.
+// TestSolarisLibraries reads tags of the dynamic section that only the loader of Solaris knows.
 func TestSolarisLibraries(t *testing.T) {
 	for _, tag := range []elf.DynTag{elfSunwAuxiliary, elfSunwFilter, elf.DT_USED, elf.DT_CONFIG} {
-		retagged := func(d []elf.Dyn64) []elf.Dyn64 {
-			d[0].Tag = int64(tag)
-			return d
+		spec := elfSpec{
+			interp: solarisLoader,
+			needed: []string{"libevil.so"},
+			editDynamic: func(d []elf.Dyn64) []elf.Dyn64 {
+				d[0].Tag = int64(tag)
+				return d
+			},
 		}
-		spec := elfSpec{interp: "/lib/amd64/ld.so.1", needed: []string{"libevil.so"}, editDynamic: retagged}
 		f, err := readBytes(spec.bytes())
 		if err != nil || len(f.Needed)+len(f.RunPath) != 1 || Judge("solaris", f).OK {
 			t.Errorf("%v: %+v, %v", tag, f, err)
 		}
 
-		spec.interp = "/system/bin/linker64"
+		spec.interp = androidLoader
 		f, err = readBytes(spec.bytes())
 		if err != nil || len(f.Needed)+len(f.RunPath) != 0 {
 			t.Errorf("%v, for Android: %+v, %v", tag, f, err)

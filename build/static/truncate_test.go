@@ -1,79 +1,105 @@
 package static
 
 import (
+	"debug/elf"
 	"debug/macho"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// truncations cuts a file at every percent and wants each part to be refused or judged as the whole.
-func truncations(t *testing.T, path, goos string) {
+// testTruncations cuts a file after every percent. Each part must be refused or get the verdict
+// of the whole file.
+func testTruncations(t *testing.T, path, goos string) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	refused := 0
 	for percent := range 100 {
-		refused += cut(t, b, len(b)*percent/100, goos)
+		if isRefusedWhenCut(t, b, len(b)*percent/100, goos) {
+			refused++
+		}
 	}
-	// Behind what is mapped there are only symbols and debug information, if anything.
+	// At most symbols and debug information follow what is mapped.
 	if refused < 40 {
 		t.Errorf("%s: %d of 100 parts are refused", path, refused)
 	}
 }
 
-// cut judges the first n bytes and returns 1 if they were refused.
-func cut(t *testing.T, b []byte, n int, goos string) int {
+// isRefusedWhenCut reports whether reading the first n bytes of b fails. If not, it checks that
+// they get the verdict of the whole file.
+func isRefusedWhenCut(t *testing.T, b []byte, n int, goos string) bool {
 	t.Helper()
 	whole, err := readBytes(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := readBytes(b[:n])
+	part, err := readBytes(b[:n])
 	if err != nil {
-		return 1
+		return true
 	}
-	have, want := Judge(goos, f), Judge(goos, whole)
-	if have.OK != want.OK || have.Claim != want.Claim || strings.Join(have.Reasons, "\n") != strings.Join(want.Reasons, "\n") {
-		t.Errorf("cut to %d of %d bytes: %+v, the whole: %+v", n, len(b), have, want)
+
+	got := Judge(goos, part)
+	want := Judge(goos, whole)
+	if got.OK != want.OK || got.Claim != want.Claim || !slices.Equal(got.Reasons, want.Reasons) {
+		t.Errorf("cut to %d of %d bytes: %+v, the whole: %+v", n, len(b), got, want)
 	}
-	return 0
+	return false
 }
 
-// TestTruncatedPrograms cuts what Go builds.
+// TestTruncatedPrograms cuts programs that Go built.
 func TestTruncatedPrograms(t *testing.T) {
 	for _, target := range someTargets() {
 		t.Run(target.name, func(t *testing.T) {
 			goos, _, _ := strings.Cut(target.name, "/")
-			truncations(t, build(t, "net", target.name, nil), goos)
+			testTruncations(t, build(t, "net", target.name, nil), goos)
 		})
 	}
 }
 
-// TestTruncatedSynthetic cuts small files at every byte, among them ones that must never be taken for good.
+// TestTruncatedSynthetic cuts small files after every byte, among them files whose parts must
+// never get a better verdict.
 func TestTruncatedSynthetic(t *testing.T) {
+	static32 := elfSpec{
+		class:   elf.ELFCLASS32,
+		data:    elf.ELFDATA2MSB,
+		machine: elf.EM_MIPS,
+	}
+	pie := elfSpec{
+		kind:   elf.ET_DYN,
+		interp: "/lib/ld.so",
+		pie:    true,
+	}
+	badSlice := machoWith(func(s *machoSpec) {
+		s.cpu = macho.CpuAmd64
+		s.dylibs = []string{"/x"}
+	})
 	tests := map[string][]byte{
 		"linux static":    elfSpec{symbols: true}.bytes(),
-		"linux static-32": elfSpec{class: 1, data: 2, machine: 8}.bytes(),
+		"linux static-32": static32.bytes(),
 		"linux dynamic":   elfSpec{needed: []string{"libc.so.6"}}.bytes(),
-		"linux pie":       elfSpec{kind: 3, interp: "/lib/ld.so", pie: true}.bytes(),
+		"linux pie":       pie.bytes(),
 		"windows good":    peSpec{imports: []string{"kernel32.dll"}, delayed: []string{"user32.dll"}}.bytes(),
 		"windows bad":     peSpec{imports: []string{"kernel32.dll", "a.dll"}}.bytes(),
 		"windows delayed": peSpec{imports: []string{"kernel32.dll"}, delayed: []string{"a.dll"}}.bytes(),
 		"darwin good":     machoGood.bytes(),
 		"darwin bad":      machoWith(func(s *machoSpec) { s.rpaths = []string{"/x"} }).bytes(),
-		"darwin fat":      fat(macho.MagicFat, machoGood, machoWith(func(s *machoSpec) { s.cpu, s.dylibs = macho.CpuAmd64, []string{"/x"} })),
-		"js good":         wasmModule(wasmTypes, wasmImports("gojs.a"), wasmFunctions, wasmBodies),
-		"js bad":          wasmModule(wasmTypes, wasmImports("gojs.a", "env.b"), wasmFunctions, wasmBodies),
+		"darwin fat":      fat(macho.MagicFat, machoGood, badSlice),
+		"js good":         wasmProgram(wasmImports("gojs.a")),
+		"js bad":          wasmProgram(wasmImports("gojs.a", "env.b")),
 	}
 	for name, file := range tests {
 		t.Run(name, func(t *testing.T) {
 			goos, _, _ := strings.Cut(name, " ")
 			refused := 0
 			for n := range file {
-				refused += cut(t, file, n, goos)
+				if isRefusedWhenCut(t, file, n, goos) {
+					refused++
+				}
 			}
 			t.Logf("%d of %d parts are refused", refused, len(file))
 			if refused < len(file)*3/4 && name != "darwin fat" {

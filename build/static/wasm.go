@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// A wasm file is read by its sections (WebAssembly Core Specification 3.0, chapter 5: "Binary Format").
+// A wasm file is read by its sections (WebAssembly Core Specification 3.0, chapter 5, "Binary
+// Format"). The comments quote the titles of the specification's parts.
 
-// The sections that are looked into.
+// The sections that are read.
 const (
 	wasmCustom   = 0
 	wasmImport   = 2
@@ -16,67 +17,91 @@ const (
 	wasmCode     = 10
 )
 
-// wasmOrder is the order in which sections come, each once at most ("Modules"). Custom sections may be anywhere.
+// wasmOrder lists all sections but custom ones in the only order that a module may have them in
+// ("Modules"). Custom sections may be anywhere.
 var wasmOrder = []byte{1, wasmImport, wasmFunction, 4, 5, 13, 6, 7, 8, 9, 12, wasmCode, 11}
 
 func readWasm(v view) (*File, error) {
-	var head struct{ Magic, Version uint32 }
+	var head struct {
+		Magic   uint32
+		Version uint32
+	}
 	if err := v.decode("wasm header", 0, binary.LittleEndian, &head); err != nil {
 		return nil, err
 	}
 	if head.Version != 1 {
 		return nil, v.errorf("wasm header", 4, "version 0x%x is not that of a module", head.Version)
 	}
-	f := &File{Format: Wasm, Arch: "wasm", Machine: "wasm32", Bits: 32, Kind: Executable, Stripped: true}
-	functions := map[byte]uint32{} // as many as the section declares or holds
-	place := 0                     // how much of wasmOrder was seen
-	for r := (&wasmReader{view: v, off: 8}); r.off < v.size; {
+
+	f := &File{
+		Format:   Wasm,
+		Arch:     "wasm",
+		Machine:  "wasm32",
+		Bits:     32,
+		Kind:     Executable,
+		Stripped: true,
+	}
+	functions := map[byte]uint32{} // the number of functions in wasmFunction and in wasmCode
+	next := 0                      // the first index in wasmOrder that may follow
+	r := &wasmReader{view: v, off: uint64(binary.Size(head))}
+	for r.off < v.size {
 		id := r.byte("wasm section")
-		content := wasmReader{view: r.sized("wasm section")}
+		section := wasmReader{view: r.block("wasm section")}
 		if r.err != nil {
 			return nil, r.err
 		}
-		if i := slices.Index(wasmOrder, id) + 1; i > place {
-			place = i
-		} else if id != wasmCustom {
-			return nil, content.errorf("wasm section", 0, "section %d is unknown or out of order", id)
+
+		i := slices.Index(wasmOrder, id)
+		switch {
+		case i >= next:
+			next = i + 1
+		case id != wasmCustom:
+			return nil, section.errorf("wasm section", 0, "section %d is unknown or out of order", id)
 		}
+
 		switch id {
 		case wasmCustom:
-			// The one called "name" holds the symbols ("Custom Sections").
-			f.Stripped = f.Stripped && content.name("wasm custom section") != "name"
+			// The custom section called "name" contains the symbols ("Custom Sections").
+			if f.Stripped && section.name("wasm custom section") == "name" {
+				f.Stripped = false
+			}
 		case wasmImport:
-			f.Needed = content.imports()
+			f.Needed = section.importModules()
 		case wasmFunction, wasmCode:
-			functions[id] = content.number("wasm function count")
+			functions[id] = section.uint32("wasm function count")
 		}
-		if content.err != nil {
-			return nil, content.err
+		if section.err != nil {
+			return nil, section.err
 		}
 	}
-	// Without this, a file that ends between two sections would look whole.
-	if declared, there := functions[wasmFunction], functions[wasmCode]; declared != there || there == 0 {
-		return nil, v.errorf("wasm code section", v.size, "%d functions declared, %d there", declared, there)
+
+	// Without this check, a file that is cut off between two sections would look complete.
+	declared := functions[wasmFunction]
+	defined := functions[wasmCode]
+	if declared != defined || defined == 0 {
+		return nil, v.errorf("wasm code section", v.size, "%d functions declared, %d defined", declared, defined)
 	}
 	return f, nil
 }
 
-// wasmReader reads one value after the other; after the first error, err, all of them are zero.
+// wasmReader reads one value after another. After the first error, which err keeps, it returns
+// zero values.
 type wasmReader struct {
 	view
 	off uint64
 	err error
 }
 
-// imports reads the import section: the modules a program wants from its host, each once. What is
-// wanted of a module, and its type, have to be read to get to the next.
-func (r *wasmReader) imports() (modules []string) {
+// importModules reads the import section and returns the modules that a program imports from
+// its host, each once.
+func (r *wasmReader) importModules() (modules []string) {
 	const what = "wasm import"
-	for n := r.number(what); n > 0 && r.err == nil; n-- {
+
+	for n := r.uint32(what); n > 0 && r.err == nil; n-- {
 		module := r.name(what)
-		r.name(what)
-		r.externType()
-		modules = add(modules, module)
+		r.name(what) // of the imported item
+		r.skipExternType()
+		modules = appendUnique(modules, module)
 	}
 	if r.err == nil && r.off != r.size {
 		r.fail(what, "0x%x bytes left over", r.size-r.off)
@@ -84,59 +109,72 @@ func (r *wasmReader) imports() (modules []string) {
 	return modules
 }
 
-// externType skips the type of an import ("External Types").
-func (r *wasmReader) externType() {
+// skipExternType skips the type of an import ("External Types").
+func (r *wasmReader) skipExternType() {
 	const what = "wasm import type"
+
 	switch kind := r.byte(what); kind {
 	case 0: // function
-		r.number(what)
+		r.uint32(what)
 	case 1: // table
-		r.valueType()
-		r.limits()
+		r.skipValueType()
+		r.skipLimits()
 	case 2: // memory
-		r.limits()
-	case 3: // global, which may be mutable
-		r.valueType()
+		r.skipLimits()
+	case 3: // global, followed by whether it is mutable
+		r.skipValueType()
 		r.byte(what)
 	case 4: // tag
 		r.byte(what)
-		r.number(what)
+		r.uint32(what)
 	default:
 		r.fail(what, "unknown type %d", kind)
 	}
 }
 
-// valueType skips a type of one byte, or a reference type with the heap type it refers to.
-func (r *wasmReader) valueType() {
+// skipValueType skips a value type. It is one byte, which the heap type follows in some
+// reference types.
+func (r *wasmReader) skipValueType() {
 	const what = "wasm value type"
-	if t := r.byte(what); t == 0x63 || t == 0x64 {
-		r.number(what)
+	const (
+		reference         = 0x64
+		nullableReference = 0x63
+	)
+
+	switch r.byte(what) {
+	case reference, nullableReference:
+		r.uint32(what)
 	}
 }
 
-// limits skips the limits of a memory or table: a flag, a minimum, for some flags a maximum.
-func (r *wasmReader) limits() {
+// skipLimits skips the limits of a memory or a table: a flag, the minimum and, with some flags,
+// the maximum.
+func (r *wasmReader) skipLimits() {
 	const what = "wasm limits"
+
 	flag := r.byte(what)
-	if flag > 3 { // 64-bit, which Go does not use
+	if flag > 3 { // limits of 64 bits, which Go does not use
 		r.fail(what, "unknown flag %d", flag)
 	}
-	r.number(what)
-	if flag&1 != 0 {
-		r.number(what)
+	r.uint32(what)
+	if hasMaximum := flag&1 != 0; hasMaximum {
+		r.uint32(what)
 	}
 }
 
+// fail sets err unless it is set already.
 func (r *wasmReader) fail(what, format string, args ...any) {
 	if r.err == nil {
 		r.err = r.errorf(what, r.off, format, args...)
 	}
 }
 
+// byte reads one byte.
 func (r *wasmReader) byte(what string) byte {
 	if r.err != nil {
 		return 0
 	}
+
 	buf, err := r.bytes(what, r.off, 1)
 	if err != nil {
 		r.err = err
@@ -146,11 +184,12 @@ func (r *wasmReader) byte(what string) byte {
 	return buf[0]
 }
 
-// number reads an unsigned LEB128 number of 32 bits ("Integers").
-func (r *wasmReader) number(what string) uint32 {
+// uint32 reads an unsigned 32-bit number in LEB128 encoding ("Integers").
+func (r *wasmReader) uint32(what string) uint32 {
 	if r.err != nil {
 		return 0
 	}
+
 	buf, err := r.bytes(what, r.off, min(binary.MaxVarintLen32, r.size-r.off))
 	if err != nil {
 		r.err = err
@@ -165,36 +204,39 @@ func (r *wasmReader) number(what string) uint32 {
 	return uint32(n)
 }
 
-// sized reads a number and returns as many bytes as it says.
-func (r *wasmReader) sized(what string) view {
-	n := uint64(r.number(what))
+// block reads a size and returns that many bytes.
+func (r *wasmReader) block(what string) view {
+	size := uint64(r.uint32(what))
 	if r.err != nil {
 		return view{}
 	}
-	content, err := r.sub(what, r.off, n)
+
+	content, err := r.sub(what, r.off, size)
 	if err != nil {
 		r.err = err
 		return view{}
 	}
-	r.off += n
+	r.off += size
 	return content
 }
 
-// name reads a string, which has its length before it ("Names").
+// name reads a name, which is preceded by its length ("Names").
 func (r *wasmReader) name(what string) string {
-	content := r.sized(what)
+	content := r.block(what)
 	if r.err != nil {
 		return ""
 	}
-	if content.size > maxText {
-		r.fail(what, "a name of %d bytes", content.size)
+	if content.size > maxName {
+		r.fail(what, "a name of %d bytes, more than %d", content.size, maxName)
 		return ""
 	}
+
 	text, err := content.bytes(what, 0, content.size)
-	if err == nil {
-		err = printable(string(text))
-	}
 	if err != nil {
+		r.fail(what, "%w", err)
+		return ""
+	}
+	if err := checkPrintable(string(text)); err != nil {
 		r.fail(what, "%w", err)
 		return ""
 	}
