@@ -67,14 +67,3 @@ func escapeTag(tag string) string {
 	}
 	return strings.Join(parts, "/")
 }
-
-// plainWord matches a word that needs no quotes in a shell.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./+@%:=,-]+$`)
-
-// shellQuote quotes text as one word of a shell command that can be pasted.
-func shellQuote(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A Client uses the Releases API for one repository.
@@ -44,11 +46,11 @@ type Options struct {
 func NewClient(o Options) (*Client, error) {
 	owner, repo, err := splitRepository(o.Repository)
 	if err != nil {
-		return nil, &hintError{err, "export GITHUB_REPOSITORY=OWNER/REPO"}
+		return nil, problem.With(problem.Run("export GITHUB_REPOSITORY=OWNER/REPO"), err)
 	}
 	apiURL, err := parseAPIURL(o.APIURL)
 	if err != nil {
-		return nil, &hintError{err, "export GITHUB_API_URL=https://api.github.com"}
+		return nil, problem.With(problem.Run("export GITHUB_API_URL=https://api.github.com"), err)
 	}
 	if strings.ContainsFunc(o.Token, isNotInTokens) {
 		// The token is a secret, so the error must not show it.

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // listDrafts returns the drafts of the tag, the oldest first. A new draft may be missing
@@ -186,9 +188,9 @@ func (r *Release) recoverCreated(
 	found, err := r.findCreated(ctx, sent)
 	if err != nil {
 		text := fmt.Errorf("%w\nand it is not known whether the draft was created: %v", createErr, err)
-		hint := fmt.Sprintf("gh release list --repo %s/%s; if the draft is there, the next run continues it",
+		advice := fmt.Sprintf("gh release list --repo %s/%s; if the draft is there, the next run continues it",
 			r.c.owner, r.c.repo)
-		return &hintError{text, hint}
+		return problem.With(problem.Advise(advice), text)
 	}
 	if !found {
 		r.mayHaveCreated = false

@@ -12,21 +12,6 @@ import (
 	"github.com/org/go-static-release/build/problem"
 )
 
-// A hintError is an error with advice that can be pasted.
-type hintError struct {
-	err  error
-	hint string
-}
-
-func (e *hintError) Error() string { return e.err.Error() }
-func (e *hintError) Unwrap() error { return e.err }
-
-// Hint returns what to do about the error.
-func (e *hintError) Hint() string { return e.hint }
-
-// Advice returns what to do about the error.
-func (e *hintError) Advice() problem.Remedy { return problem.Advise(e.hint) }
-
 // A Refusal is an error that another attempt does not change: GitHub or this package says no.
 type Refusal struct{ err error }
 
@@ -78,9 +63,8 @@ func explain(doing string, err error) error {
 		hint = answerHint(err)
 	}
 
-	var hinted *hintError
-	if hint != "" && !errors.As(err, &hinted) {
-		text = &hintError{text, hint}
+	if hint != "" && problem.RemedyOf(err).Kind == "" {
+		text = problem.With(problem.Advise(hint), text)
 	}
 
 	if answer != nil && isClientError(answer.StatusCode) && retryableKind(err) == nil {

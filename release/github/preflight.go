@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // checkRepository returns a Refusal if the repository accepts no releases.
@@ -19,10 +22,10 @@ func (r *Release) checkRepository(ctx context.Context) error {
 		name := r.c.owner + "/" + r.c.repo
 		switch {
 		case repo.GetArchived():
-			return &Refusal{&hintError{
+			return &Refusal{problem.With(
+				problem.Run("gh repo unarchive "+name),
 				fmt.Errorf("repository %s is archived and accepts no releases", name),
-				"gh repo unarchive " + name,
-			}}
+			)}
 		case repo.GetDisabled():
 			return &Refusal{fmt.Errorf("repository %s is disabled by GitHub", name)}
 		case !strings.EqualFold(repo.GetFullName(), name):
@@ -40,7 +43,7 @@ func (r *Release) checkRepository(ctx context.Context) error {
 // somebody has deleted it since.
 func (r *Release) checkTag(ctx context.Context) error {
 	tag := r.want.Tag
-	pushHint := "git push origin " + shellQuote(tag)
+	push := problem.Run("git push origin " + quote.ShellWord(tag))
 
 	commit := ""
 	err := r.c.retry(ctx, "looking for tag "+tag, func() (err error) {
@@ -51,7 +54,7 @@ func (r *Release) checkTag(ctx context.Context) error {
 		return err
 	})
 	if err != nil && commit == "" && r.tagSeen && isWrongAnswer(err) {
-		return &Refusal{&hintError{err, pushHint}}
+		return &Refusal{problem.With(push, err)}
 	}
 	if err != nil {
 		return err
@@ -62,20 +65,20 @@ func (r *Release) checkTag(ctx context.Context) error {
 		return nil
 	}
 	if commit != "" {
-		return &Refusal{&hintError{
+		return &Refusal{problem.With(
+			problem.Run("git fetch --force --tags && git checkout "+quote.ShellWord(tag)),
 			fmt.Errorf("tag %s is at commit %.12s on GitHub, but the release is for %.12s",
 				tag, commit, r.want.Commit),
-			"git fetch --force --tags && git checkout " + shellQuote(tag),
-		}}
+		)}
 	}
 
 	// There is no tag. If there is a draft, it must name the right commit.
 	if r.rel != nil && r.current().TargetCommitish != r.want.Commit {
-		return &Refusal{&hintError{
+		return &Refusal{problem.With(
+			push,
 			fmt.Errorf("tag %s is not on GitHub, and publishing the draft would create it "+
 				"at %s instead of %.12s", tag, r.current().TargetCommitish, r.want.Commit),
-			pushHint,
-		}}
+		)}
 	}
 	return nil
 }
@@ -98,15 +101,18 @@ func (r *Release) checkFiles(context.Context) error {
 			continue
 		}
 
-		hint := "to replace the files of the release, run again with --overwrite; or use a new tag"
+		remedy := problem.Either(
+			problem.Set("overwrite", "true"), // replaces the files of the release
+			problem.Advise("use a new tag"),
+		)
 		if r.current().GetImmutable() {
-			hint = "use a new tag: this one cannot be used again, even if the release is deleted"
+			remedy = problem.Advise("use a new tag: this one cannot be used again, even if the release is deleted")
 		}
-		return &Refusal{&hintError{
+		return &Refusal{problem.With(
+			remedy,
 			fmt.Errorf("release %s is already public and has no %s; %s",
 				r.want.Tag, name, r.whyUnchangeable()),
-			hint,
-		}}
+		)}
 	}
 	return nil
 }
@@ -117,10 +123,10 @@ func (r *Release) checkDraftFiles() error {
 	names := strings.Join(extras, ", ")
 
 	if len(extras) > 0 && !r.want.Overwrite {
-		return &Refusal{&hintError{
+		return &Refusal{problem.With(
+			problem.Run(r.deleteAssetsCommand(extras)),
 			fmt.Errorf("draft %s has files that do not belong to this release: %s", r.want.Tag, names),
-			r.deleteAssetsHint(extras),
-		}}
+		)}
 	}
 	if len(extras) > 0 {
 		// The release may have been public with these files before a run made it a draft again.
@@ -133,15 +139,15 @@ func (r *Release) checkDraftFiles() error {
 	return nil
 }
 
-// deleteAssetsHint returns the command that deletes files of the release.
-func (r *Release) deleteAssetsHint(names []string) string {
+// deleteAssetsCommand returns the command that deletes files of the release.
+func (r *Release) deleteAssetsCommand(names []string) string {
 	words := make([]string, len(names))
 	for i, name := range names {
-		words[i] = shellQuote(name)
+		words[i] = quote.ShellWord(name)
 	}
 
 	return fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done",
-		strings.Join(words, " "), shellQuote(r.want.Tag), r.c.owner, r.c.repo)
+		strings.Join(words, " "), quote.ShellWord(r.want.Tag), r.c.owner, r.c.repo)
 }
 
 // whyUnchangeable returns the reason why a public release is not changed.

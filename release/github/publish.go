@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // Check reads the release and its files back from the server and compares each file with
@@ -216,8 +219,8 @@ func (r *Release) confirmState(ctx context.Context, to State, requestErr error) 
 
 		case r.State() == Unknown:
 			text := fmt.Errorf("%w\nand it is not known whether the release is public: %v", requestErr, err)
-			hint := "look at " + r.URL() + ", and run again: the next run continues from there"
-			return &hintError{text, hint}
+			advice := "look at " + r.URL() + ", and run again: the next run continues from there"
+			return problem.With(problem.Advise(advice), text)
 
 		case err != nil:
 			return fmt.Errorf("%w\nand then %v", requestErr, err)
@@ -254,7 +257,7 @@ func (r *Release) checkPublished(ctx context.Context, want []Asset) error {
 
 	if err := r.compareFiles(ctx, want); err != nil {
 		changed := fmt.Errorf("the release is public, and somebody has changed it meanwhile: %w", err)
-		return &hintError{changed, r.changedHint()}
+		return problem.With(r.afterChange(), changed)
 	}
 
 	if !r.publishing {
@@ -296,21 +299,23 @@ func (r *Release) notPublishedError(ctx context.Context, notFound error) error {
 	return &temporaryError{notFound}
 }
 
-// changedHint returns what to do about a public release that was changed after its check.
-func (r *Release) changedHint() string {
+// afterChange returns what to do about a public release that was changed after its check.
+func (r *Release) afterChange() problem.Remedy {
+	look := problem.Advise("look at " + r.URL())
 	if r.current().GetImmutable() {
-		return "look at " + r.URL() + "; the release is immutable, so a correct one needs a new tag"
+		return problem.Advise(look.Text + "; the release is immutable, so a correct one needs a new tag")
 	}
 
-	withdraw := fmt.Sprintf("gh release edit %s --draft --repo %s/%s",
-		shellQuote(r.want.Tag), r.c.owner, r.c.repo)
+	withdraw := problem.Run(fmt.Sprintf("gh release edit %s --draft --repo %s/%s # withdraws the release",
+		quote.ShellWord(r.want.Tag), r.c.owner, r.c.repo))
+
 	added := r.extraFiles(slices.Concat(r.want.Files, r.allowedExtras))
 	if len(added) > 0 {
-		return "to withdraw the release: " + withdraw + "\n" +
-			"to delete what was added: " + r.deleteAssetsHint(added)
+		remove := problem.Run(r.deleteAssetsCommand(added) + " # deletes what was added")
+		return problem.Lines(withdraw, remove)
 	}
-	return "look at " + r.URL() + ", and run again with --overwrite; " +
-		"to withdraw it until then: " + withdraw
+
+	return problem.Lines(look, problem.Set("overwrite", "true"), withdraw)
 }
 
 // acceptOtherRelease is called when another run has published a release of the tag from a

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // Wanted describes the release to open.
@@ -138,7 +140,7 @@ func (r *Release) Refresh(ctx context.Context) error {
 		if status(err) == http.StatusNotFound {
 			// GitHub may not find a release for a moment. If it stays away, it was deleted.
 			text := fmt.Errorf("release %d of %s is gone; somebody has deleted it: %w", id, r.want.Tag, err)
-			return &goneError{&hintError{text, "run again to create a new draft"}}
+			return &goneError{problem.With(problem.Advise("run again to create a new draft"), text)}
 		}
 		if err != nil {
 			return err
@@ -165,7 +167,7 @@ func (r *Release) checkSameTag() error {
 		rel.ID, r.want.Tag, rel.TagName)
 	hint := fmt.Sprintf("set its tag to %s on %s, or delete the draft; then run again",
 		r.want.Tag, rel.HTMLURL)
-	return &wrongAnswer{&Refusal{&hintError{text, hint}}}
+	return &wrongAnswer{&Refusal{problem.With(problem.Advise(hint), text)}}
 }
 
 // Downloads returns the download addresses of the files of the published release, by name.

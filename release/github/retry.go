@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A failureKind is a way in which a request can fail, and what to do about it.
@@ -199,7 +201,7 @@ func (c *Client) retry(ctx context.Context, doing string, f func() error) error 
 			tooLong := fmt.Errorf("%w\nthe next attempt is due in %s, but this run may wait only %s more",
 				explain(doing, err), c.format(wait), c.format(left))
 			hint := "run again later; files that are already on the server are not uploaded again"
-			return &hintError{tooLong, hint}
+			return problem.With(problem.Advise(hint), tooLong)
 		}
 		if err := c.wait(ctx, wait, doing+": "+kind.name); err != nil {
 			return err

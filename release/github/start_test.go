@@ -14,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
+	"github.com/org/go-static-release/release/hint"
 )
 
 // The release that most tests make.
@@ -202,14 +204,8 @@ func errorContains(err error, text string) bool {
 	return err != nil && strings.Contains(err.Error(), text)
 }
 
-// hintOf returns the hint of an error, or "" if it has none.
-func hintOf(err error) string {
-	var hinted interface{ Hint() string }
-	if !errors.As(err, &hinted) {
-		return ""
-	}
-	return hinted.Hint()
-}
+// hintOf returns the hint of an error, as on a terminal, or "" if it has none.
+func hintOf(err error) string { return hint.Words(problem.RemedyOf(err), false) }
 
 // isRefusal reports whether err is a Refusal.
 func isRefusal(err error) bool {

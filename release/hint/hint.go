@@ -4,6 +4,7 @@ package hint
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -19,7 +20,7 @@ func Words(r problem.Remedy, workflow bool) string {
 		if workflow {
 			return yamlInput(r.Setting, r.Value)
 		}
-		return "--" + r.Setting + " " + quote.ShellWord(r.Value)
+		return flag(r.Setting, r.Value)
 
 	case problem.StepKind:
 		return r.Text + " # a step before this one"
@@ -73,13 +74,32 @@ func join(remedies []problem.Remedy, between string, workflow bool) string {
 	return strings.Join(all, between)
 }
 
+// flag returns a setting as a flag. The value of a boolean is part of the same word.
+func flag(name, value string) string {
+	switch value {
+	case "true":
+		return "--" + name
+	case "false":
+		return "--" + name + "=false"
+	}
+	return "--" + name + " " + quote.ShellWord(value)
+}
+
 // yamlInput returns a line for the with: block of a step.
 func yamlInput(name, value string) string {
 	return fmt.Sprintf("%s: %s", name, yamlValue(value))
 }
 
+// plainScalar matches booleans and numbers. The runner passes every input as a string, so they
+// need no quotes.
+var plainScalar = regexp.MustCompile(`^(true|false|[0-9]+)$`)
+
 // yamlValue returns a text as a YAML scalar on one line, in quotes if it needs them.
 func yamlValue(value string) string {
+	if plainScalar.MatchString(value) {
+		return value
+	}
+
 	data, err := yaml.Marshal(value)
 	if err != nil {
 		return quote.Line(value)

@@ -32,8 +32,13 @@ func TestWords(t *testing.T) {
 		},
 		"number": {
 			remedy:    problem.Set("parallelism", "1"),
-			workflow:  `parallelism: "1"`,
+			workflow:  "parallelism: 1",
 			elsewhere: "--parallelism 1",
+		},
+		"boolean": {
+			remedy:    problem.Set("overwrite", "true"),
+			workflow:  "overwrite: true",
+			elsewhere: "--overwrite",
 		},
 		"flag": {
 			remedy:    problem.Flag("--no-workflow"),

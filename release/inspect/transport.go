@@ -139,7 +139,8 @@ func (w *stopwatch) start() {
 
 	w.since = time.Now()
 	if w.timer == nil {
-		w.timer = time.AfterFunc(w.left, func() { w.cancel(errTooSlow) })
+		cancel := w.cancel
+		w.timer = time.AfterFunc(w.left, func() { cancel(errTooSlow) })
 	} else {
 		w.timer.Reset(w.left)
 	}
