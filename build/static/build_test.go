@@ -138,8 +138,7 @@ type target struct {
 	needed      []string
 }
 
-// Libraries that Go 1.26.8 needs for net and os/user, as measured. The table of claims allows
-// them.
+// Libraries that Go 1.26.8 needs for net and os/user, as measured. The table of claims allows them.
 var (
 	windowsNeeds = []string{"kernel32.dll"}
 	darwinNeeds  = []string{"/usr/lib/libSystem.B.dylib", "/usr/lib/libresolv.9.dylib"}

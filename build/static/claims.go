@@ -32,7 +32,7 @@ const (
 	claimStaticPIE = "static-pie"            // the same, and runs at any address
 	claimSystem    = "system libraries only" // only the loader and the libraries of the system
 	claimHost      = "host imports only"     // only the imports that every wasm host of this kind provides
-	claimAsItIs    = "as it is"              // nothing
+	claimAsItIs    = "as it is"              // nothing is claimed
 )
 
 // claims maps each GOOS to its claim. The loaders and libraries are those of programs that Go
@@ -164,9 +164,8 @@ type Verdict struct {
 // it is set, and Judge fails if f contradicts it. Otherwise System returns the system that the
 // header, the notes or the loader of f names, or else the usual system for files of its format.
 //
-// Only build info distinguishes illumos from Solaris, and Android from Linux in a program
-// without a loader and libraries. Judging such an Android program as a Linux program is no less
-// strict.
+// Only build info distinguishes illumos from Solaris, and Android from Linux in a program without
+// a loader and libraries. Judging such an Android program as a Linux program is no less strict.
 func System(f *File, goos string) string {
 	switch {
 	case goos != "":
@@ -295,8 +294,7 @@ func (c claim) allows(name string) bool {
 		name = strings.ToLower(name) // Windows ignores case
 	}
 
-	// A path with ".." in it may lead outside the directory it begins with:
-	// /usr/lib/../../opt/x.
+	// A path with ".." in it may lead outside the directory it begins with: /usr/lib/../../opt/x.
 	if name != path.Clean(name) || strings.ContainsAny(name, `\:`) {
 		return false
 	}

@@ -8,9 +8,8 @@ package static
 // needs Windows 10 (https://go.dev/wiki/MinimumRequirements). Only early versions of Windows 10
 // for arm64 lack two of them, glu32 and opengl32.
 //
-// The names api-ms-win-* and ext-ms-* are not files but API sets, which Windows maps to files.
-// The C runtime is one of them
-// (https://learn.microsoft.com/windows/win32/apiindex/windows-apisets).
+// The names api-ms-win-* and ext-ms-* are not files but API sets, which Windows maps to files. The
+// C runtime is one of them (https://learn.microsoft.com/windows/win32/apiindex/windows-apisets).
 //
 // The list omits DLLs that come with other software: vcruntime140.dll, msvcp140.dll and the
 // like (Visual C++), libgcc_s_seh-1.dll, libstdc++-6.dll, libwinpthread-1.dll (MinGW),

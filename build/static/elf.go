@@ -8,10 +8,10 @@ import (
 	"io"
 )
 
-// An ELF file is read as the kernel and the dynamic linker read it: the header, the program
-// headers, and what those point to. Section headers serve linkers and debuggers; they may be
-// missing or wrong. Fields have the names of the System V ABI, chapters 4 and 5
-// (https://gabi.xinuos.com).
+// An ELF file is read as the kernel and the dynamic linker read it: the header, the
+// program headers, and what those point to. Section headers serve linkers and debuggers;
+// they may be missing or wrong. Fields have the names of the System V ABI, chapters 4 and
+// 5 (https://gabi.xinuos.com).
 //
 // Reading fails if loaders disagree about the file, or if the kernel sees something else than
 // readers that rely on the first bytes of the header. See elf_header.go for the header, load
@@ -42,8 +42,7 @@ var elfArch = map[elfTarget]string{
 	{elf.EM_S390, elf.ELFCLASS64, elf.ELFDATA2MSB}:      "s390x",
 }
 
-// efMIPSABI2 is the flag in e_flags for the MIPS n32 ABI, which Go lacks (EF_MIPS_ABI2 in
-// <elf.h>).
+// efMIPSABI2 is the flag in e_flags for the MIPS n32 ABI, which Go lacks (EF_MIPS_ABI2 in <elf.h>).
 const efMIPSABI2 = 0x20
 
 // elfFile is an ELF file that is being read. 32-bit structures are widened to 64 bits.
@@ -105,8 +104,8 @@ func readELF(v view) (*File, error) {
 	return f, nil
 }
 
-// readTable reads n structures at off. In a 32-bit file they are of type S32 and are widened to
-// S64.
+// readTable reads n structures at off. In a 32-bit file they are of type S32 and are widened
+// to S64.
 func readTable[S32, S64 any](
 	e *elfFile, v view, what string, off, n uint64, widen func(S32) S64,
 ) ([]S64, error) {

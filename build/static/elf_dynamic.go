@@ -313,8 +313,7 @@ func versionLess(a, b string) bool {
 	return false
 }
 
-// versionNumbers returns the numbers in a version, or nil if it is not made of numbers and
-// dots.
+// versionNumbers returns the numbers in a version, or nil if it is not made of numbers and dots.
 func versionNumbers(version string) (numbers []int) {
 	for part := range strings.SplitSeq(version, ".") {
 		n, err := strconv.Atoi(part)

@@ -12,9 +12,9 @@ const (
 	mipsSoft       = 3
 )
 
-// readFloat reads whether a MIPS program uses floating-point instructions or emulates them. It
-// looks at fp_abi in Elf_MIPS_ABIFlags_v0, which follows the version, the ISA and the register
-// sizes.
+// readFloat reads whether a MIPS program uses floating-point instructions or emulates them.
+// It looks at fp_abi in Elf_MIPS_ABIFlags_v0, which follows the version, the ISA and the
+// register sizes.
 func (e *elfFile) readFloat(f *File) error {
 	const what = "ELF MIPS ABI flags"
 	const fpABI = 7 // offset of fp_abi

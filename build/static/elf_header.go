@@ -67,10 +67,11 @@ var elfMachines = map[elf.Machine]elfShape{
 // elfHeaderSize is the size of a 64-bit ELF header, which is the larger one.
 const elfHeaderSize = 64
 
-// readHeader reads the ELF header into e.head. It returns an error if the file is not an
-// executable.
+// readHeader reads the ELF header into e.head. It returns an error if the file is not
+// an executable.
 func (e *elfFile) readHeader() error {
 	const what = "ELF header"
+	const machineOffset = 18 // of e_machine
 
 	// Pad a short file with zeros, as the kernel's buffer does.
 	raw := make([]byte, elfHeaderSize)
@@ -100,7 +101,7 @@ func (e *elfFile) readHeader() error {
 	supported, known := elfMachines[machine]
 	switch {
 	case !known:
-		return e.errorf(what, 18, "unknown machine %s", machine)
+		return e.errorf(what, machineOffset, "unknown machine %s", machine)
 	case shape&^supported != 0:
 		return e.errorf(what, elf.EI_CLASS, "contradiction: machine %s in a file of %s, %s",
 			machine, e.class, elf.Data(raw[elf.EI_DATA]))
@@ -188,6 +189,7 @@ func hasProgramHeaders(h elf.Header64, class elf.Class) bool {
 	return uint64(h.Phentsize) == size && h.Phnum > 0 && uint64(h.Phnum)*size <= maxProgramHeaders
 }
 
+// elfHeaderBytes returns the size of the ELF header.
 func elfHeaderBytes(class elf.Class) uint64 {
 	if class == elf.ELFCLASS32 {
 		return uint64(binary.Size(elf.Header32{}))

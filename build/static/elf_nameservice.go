@@ -26,8 +26,8 @@ func (e *elfFile) findNameService(f *File) error {
 		return nil
 	}
 
-	// Any number of segments may overlap, so scan the range from the first to the last of them
-	// once.
+	// Any number of segments may overlap, so scan the range from the first to the last of
+	// them once.
 	start := e.size
 	end := uint64(0)
 	for _, m := range e.memory {

@@ -10,8 +10,7 @@ import (
 // <elf.h> of each system, NT_GNU_ABI_TAG for GNU.
 const systemNoteType = 1
 
-// elfNoteOwners maps the owners of such notes to their systems. A GNU note names the system
-// inside.
+// elfNoteOwners maps the owners of such notes to their systems. A GNU note names the system inside.
 var elfNoteOwners = map[string]string{
 	"Android\x00":   "android",
 	"DragonFly\x00": "dragonfly",

@@ -11,17 +11,17 @@ import (
 // (load_elf_phdrs in fs/binfmt_elf.c).
 const maxProgramHeaders = 64 << 10
 
-// elfAddressLimits maps machines to the first address that Linux does not give to programs
-// (TASK_SIZE in the kernel). It lacks machines for which the limit depends on the kernel's
-// configuration.
+// elfAddressLimits maps machines to the first address that Linux does not give to
+// programs (TASK_SIZE in the kernel). It lacks machines for which the limit depends on
+// the kernel's configuration.
 var elfAddressLimits = map[elf.Machine]uint64{
 	elf.EM_386:    0xc0000000,
 	elf.EM_486:    0xc0000000,
 	elf.EM_X86_64: 1<<47 - pageSize,
 }
 
-// readSegments reads the program headers and checks that the file contains the segments they
-// describe.
+// readSegments reads the program headers and checks that the file contains the segments
+// they describe.
 func (e *elfFile) readSegments() error {
 	const what = "ELF program headers"
 
@@ -58,6 +58,7 @@ func widenProgramHeader(p elf.Prog32) elf.Prog64 {
 	}
 }
 
+// elfProgramHeaderBytes returns the size of one program header.
 func elfProgramHeaderBytes(class elf.Class) uint64 {
 	if class == elf.ELFCLASS32 {
 		return uint64(binary.Size(elf.Prog32{}))

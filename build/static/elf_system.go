@@ -86,8 +86,7 @@ func loaderSystem(loader string, machine elf.Machine) string {
 		return "linux"
 	}
 
-	// Solaris calls its loader ld.so.1, and so does glibc on machines that Solaris does not run
-	// on.
+	// Solaris calls its loader ld.so.1, and so does glibc on machines that Solaris does not run on.
 	if name == "ld.so.1" {
 		switch machine {
 		case elf.EM_MIPS, elf.EM_PPC, elf.EM_S390:
@@ -202,8 +201,8 @@ func matchesAny(patterns []string, name string) bool {
 	})
 }
 
-// matches reports whether name matches a pattern for [path.Match]. A malformed pattern matches
-// nothing.
+// matches reports whether name matches a pattern for [path.Match]. A malformed pattern
+// matches nothing.
 func matches(pattern, name string) bool {
 	match, err := path.Match(pattern, name)
 	return err == nil && match

@@ -125,8 +125,7 @@ func (s elfSpec) headersSize() int {
 	return len(s.header(elf.Header64{})) + elfMaxSegments*len(s.programHeader(elf.Prog64{}))
 }
 
-// bytes returns the file: the header, the program headers, the contents and the section
-// headers.
+// bytes returns the file: the header, the program headers, the contents and the section headers.
 func (s elfSpec) bytes() []byte {
 	s.class = cmp.Or(s.class, elf.ELFCLASS64)
 	s.data = cmp.Or(s.data, elf.ELFDATA2LSB)

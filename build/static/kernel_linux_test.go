@@ -206,8 +206,7 @@ func TestKernelIgnoresInGo(t *testing.T) {
 }
 
 // TestKernelTwoPrograms starts a file that contains two programs, each with program headers of
-// its own. To readers that trust EI_CLASS it is a static program. To the kernel it has a
-// loader.
+// its own. To readers that trust EI_CLASS it is a static program. To the kernel it has a loader.
 func TestKernelTwoPrograms(t *testing.T) {
 	k := newKernel(t)
 	did, err := k.start(t, k.twoPrograms(elf.ELFCLASS32))
@@ -228,8 +227,8 @@ func (k *kernel) twoPrograms(class elf.Class) []byte {
 	const (
 		// headers32 is the offset of the 32-bit program headers.
 		headers32 = 0x2000
-		// base64 is added to all 64-bit addresses, so that the upper half of the 64-bit e_entry is
-		// headers32. It is e_phoff of the 32-bit header.
+		// base64 is added to all 64-bit addresses, so that the upper half of the 64-bit e_entry
+		// is headers32. It is e_phoff of the 32-bit header.
 		base64 = headers32 << 32
 	)
 	spec := elfSpec{

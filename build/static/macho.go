@@ -12,8 +12,8 @@ import (
 // cpuABI64 is CPU_ARCH_ABI64, the bit in the cputype of a 64-bit machine.
 const cpuABI64 macho.Cpu = 0x01000000
 
-// machoOrders maps processors to their byte order. A kernel only accepts files in its own byte
-// order.
+// machoOrders maps processors to their byte order. A kernel only accepts files in its own
+// byte order.
 var machoOrders = map[macho.Cpu]binary.ByteOrder{
 	macho.Cpu386:   binary.LittleEndian,
 	macho.CpuAmd64: binary.LittleEndian,
@@ -149,8 +149,7 @@ func (m *machoFile) read() (*File, error) {
 	return f, nil
 }
 
-// readHeader reads mach_header or mach_header_64 and returns the load commands, which follow
-// it.
+// readHeader reads mach_header or mach_header_64 and returns the load commands, which follow it.
 func (m *machoFile) readHeader(f *File) (commands view, err error) {
 	const what = "Mach-O header"
 
@@ -306,8 +305,7 @@ func (m *machoFile) readPath(f *File, cmd macho.LoadCmd, command view) error {
 func (m *machoFile) readSegment(f *File, command view, s macho.Segment64) error {
 	const what = "Mach-O segment"
 
-	// A segment without memory is not mapped. Go writes such a segment for its debug
-	// information.
+	// A segment without memory is not mapped. Go writes such a segment for its debug information.
 	if s.Memsz > 0 && s.Filesz > s.Memsz {
 		return command.errorf(what, 0, "0x%x bytes do not fit into 0x%x", s.Filesz, s.Memsz)
 	}

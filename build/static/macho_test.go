@@ -228,8 +228,8 @@ func fatWithArchive(specs ...machoSpec) []byte {
 	return b
 }
 
-// manySlices returns a universal binary of n slices. With enough of them, it begins like a Java
-// class.
+// manySlices returns a universal binary of n slices. With enough of them, it begins like a
+// Java class.
 func manySlices(n int) []byte {
 	var specs []machoSpec
 	for i := range n {
@@ -495,8 +495,7 @@ func TestMachOUniversal(t *testing.T) {
 	}
 }
 
-// TestMachOManySlices reads universal binaries whose number of slices is also a version of
-// Java.
+// TestMachOManySlices reads universal binaries whose number of slices is also a version of Java.
 func TestMachOManySlices(t *testing.T) {
 	for _, n := range []int{44, 45, 52, 65, 200} {
 		b := manySlices(n)
@@ -515,8 +514,7 @@ func TestMachOManySlices(t *testing.T) {
 	}
 }
 
-// TestMachOHiddenSlice reads a universal binary whose header counts one slice fewer than there
-// are.
+// TestMachOHiddenSlice reads a universal binary whose header counts one slice fewer than there are.
 func TestMachOHiddenSlice(t *testing.T) {
 	b := fat(macho.MagicFat, machoIntel, machoForeign)
 	binary.BigEndian.PutUint32(b[4:], 1)

@@ -137,8 +137,8 @@ func (p *peFile) isText() bool {
 	return true
 }
 
-// readHeaders reads the headers up to the optional header. It returns the offset of the section
-// table.
+// readHeaders reads the headers up to the optional header. It returns the offset of the
+// section table.
 func (p *peFile) readHeaders() (sections uint64, err error) {
 	if p.size < dosHeaderSize && p.isText() {
 		return 0, fmt.Errorf("%w: a text file that begins like a DOS program", ErrNotExecutable)
@@ -182,8 +182,7 @@ func (p *peFile) readHeaders() (sections uint64, err error) {
 	return off + optional.size, nil
 }
 
-// readOptionalHeader reads the optional header, which says how many data directories it ends
-// with.
+// readOptionalHeader reads the optional header, which says how many data directories it ends with.
 func (p *peFile) readOptionalHeader(v view) error {
 	const what = whatPEOptional
 
@@ -201,24 +200,25 @@ func (p *peFile) readOptionalHeader(v view) error {
 		return v.errorf(what, 0, "unknown magic 0x%x", magic)
 	}
 
-	// Missing directories are read as zeros, which mark directories as absent.
 	const directorySize = 8
-	directories := size - binary.Size(p.optional.DataDirectory)
+	fixedSize := size - binary.Size(p.optional.DataDirectory)
 	buf, err := v.bytes(what, 0, min(v.size, uint64(size)))
 	if err != nil {
 		return err
 	}
-	if len(buf) < directories {
-		return v.errorf(what, 0, "%d bytes, need %d", len(buf), directories)
+	if len(buf) < fixedSize {
+		return v.errorf(what, 0, "%d bytes, need %d", len(buf), fixedSize)
 	}
-	declared := binary.LittleEndian.Uint32(buf[directories-4:])
+
+	declared := binary.LittleEndian.Uint32(buf[fixedSize-4:])
 	n := int(min(declared, uint32(len(p.optional.DataDirectory))))
-	end := directories + directorySize*n
+	end := fixedSize + directorySize*n
 	if len(buf) < end {
 		return v.errorf(what, 0, "%d bytes, need %d for %d data directories", len(buf), end, n)
 	}
-	buf = append(buf[:end], make([]byte, size-end)...)
 
+	// Read missing directories as zeros, which mark directories as absent.
+	buf = append(buf[:end], make([]byte, size-end)...)
 	if magic == peMagic64 {
 		_, err = binary.Decode(buf, binary.LittleEndian, &p.optional)
 		return err
@@ -344,8 +344,8 @@ func (p *peFile) isDotNET() bool {
 	return addr != 0
 }
 
-// directory returns the address and the size of a data directory. The address is 0 if there is
-// none.
+// directory returns the address and the size of a data directory. The address is 0 if there
+// is none.
 func (p *peFile) directory(i int) (addr, size uint64) {
 	d := p.optional.DataDirectory[i]
 	return uint64(d.VirtualAddress), uint64(d.Size)

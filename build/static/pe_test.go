@@ -239,8 +239,7 @@ func toUTF16(text string) string {
 // peResourcesSize is the number of bytes behind the section for resources.
 const peResourcesSize = 0x600
 
-// peManifest returns a program with a manifest among its resources, which are behind the
-// section.
+// peManifest returns a program with a manifest among its resources, which are behind the section.
 func peManifest(text string) peSpec {
 	resources := make([]byte, 0, peResourcesSize)
 	put := func(v any) {
@@ -271,8 +270,7 @@ func peManifest(text string) peSpec {
 	return s
 }
 
-// peResourcesAt returns a program with resources at addr. There are only zeros behind the
-// section.
+// peResourcesAt returns a program with resources at addr. There are only zeros behind the section.
 func peResourcesAt(addr uint32) peSpec {
 	return peSpec{
 		editOptional: func(o *pe.OptionalHeader64) {

@@ -49,8 +49,8 @@ func readPlan9(v view) (*File, error) {
 		off += 8 // the entry point in 64 bits
 	}
 
-	// All parts must be present, even the symbols: whoever strips them also sets their size to
-	// zero.
+	// All parts must be present, even the symbols: whoever strips them also sets their size
+	// to zero.
 	for _, size := range []uint32{head.Text, head.Data, head.Symbols, head.PCSP, head.PCLine} {
 		part, err := v.sub("Plan 9 segment", off, uint64(size))
 		if err != nil {

@@ -151,8 +151,8 @@ func listOf(s string) []string {
 	return []string{s}
 }
 
-// elfFiles returns the sorted paths of the ELF files below dir. It ignores files that cannot be
-// read.
+// elfFiles returns the sorted paths of the ELF files below dir. It ignores files that cannot
+// be read.
 func elfFiles(t *testing.T, dir string) (paths []string) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

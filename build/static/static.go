@@ -30,8 +30,7 @@
 //   - Symbols and debug information are not needed to run. A file in which they are missing or
 //     damaged just counts as stripped.
 //   - Android, AIX and Plan 9 programs are described rather than judged: their claim is "as it
-//     is". The loader and the libraries of an Android program must still be ones that Android
-//     has.
+//     is". The loader and the libraries of an Android program must still be ones that Android has.
 package static
 
 import (
@@ -69,11 +68,10 @@ const (
 type File struct {
 	// Format is ELF, PE, MachO, Wasm, XCOFF or Plan9.
 	Format string `json:"format"`
-	// OS is the system, as a GOOS if it has one. It is empty if the file does not name a
-	// system.
+	// OS is the system, as a GOOS if it has one. It is empty if the file does not name a system.
 	OS string `json:"os,omitempty"`
-	// Arch is the GOARCH of the machine, word size and byte order. It is empty if they have no
-	// GOARCH.
+	// Arch is the GOARCH of the machine, word size and byte order. It is empty if they have
+	// no GOARCH.
 	Arch string `json:"arch,omitempty"`
 	// Machine is the machine by the name that the format gives it, such as EM_X86_64.
 	Machine string `json:"machine,omitempty"`
@@ -102,8 +100,7 @@ type File struct {
 	Glibc string `json:"glibc,omitempty"`
 	// ABI is the ELF EI_OSABI, such as ELFOSABI_FREEBSD.
 	ABI string `json:"abi,omitempty"`
-	// Float is hardfloat or softfloat. It is only set for 32-bit MIPS, where the file records
-	// it.
+	// Float is hardfloat or softfloat. It is only set for 32-bit MIPS, where the file records it.
 	Float string `json:"float,omitempty"`
 	// Packer is the program that hid the real executable inside this one: UPX.
 	Packer string `json:"packer,omitempty"`
@@ -117,8 +114,8 @@ type File struct {
 
 	// Stripped reports whether the file has no table of its own symbols.
 	Stripped bool `json:"stripped,omitempty"`
-	// Signed reports whether the file has a code signature (Mach-O, PE). The signature is not
-	// verified.
+	// Signed reports whether the file has a code signature (Mach-O, PE). The signature is
+	// not verified.
 	Signed bool `json:"signed,omitempty"`
 	// ExecStack reports whether the program asks for an executable stack (ELF PT_GNU_STACK, a
 	// Mach-O flag).
@@ -161,8 +158,8 @@ var formats = []struct {
 	{"bFLT", readFlat},
 }
 
-// readFlat rejects flat binaries, which Linux runs on processors without memory management
-// (fs/binfmt_flat.c).
+// readFlat rejects flat binaries, which Linux runs on processors without memory
+// management (fs/binfmt_flat.c).
 func readFlat(v view) (*File, error) {
 	return nil, v.errorf("flat binary", 0, "this format is not supported")
 }

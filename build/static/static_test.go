@@ -73,8 +73,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestReaderFails reads from a file that is shorter than announced, and from one that cannot be
-// read.
+// TestReaderFails reads from a file that is shorter than announced, and from one that cannot
+// be read.
 func TestReaderFails(t *testing.T) {
 	b := elfSpec{needed: []string{"liba"}}.bytes()
 	if _, err := Read(bytes.NewReader(b[:200]), int64(len(b))); !errors.Is(err, io.ErrUnexpectedEOF) {

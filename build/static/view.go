@@ -115,8 +115,7 @@ func (v view) cString(what string, off uint64) (string, error) {
 		return "", v.errorf(what, off, "outside the table that ends at 0x%x: %w", v.off+v.size, io.ErrUnexpectedEOF)
 	}
 
-	// Most names are short, so begin with a small read and repeat it with a larger one if
-	// needed.
+	// Most names are short, so begin with a small read and repeat it with a larger one if needed.
 	for n := uint64(64); ; n *= 8 {
 		n = min(n, maxName, v.size-off)
 		buf, err := v.bytes(what, off, n)

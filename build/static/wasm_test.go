@@ -46,8 +46,7 @@ var (
 )
 
 func TestWasmFacts(t *testing.T) {
-	// One import of each kind. The last one is found only if all kinds before it are
-	// understood.
+	// One import of each kind. The last one is found only if all kinds before it are understood.
 	allKinds := wasmSection(wasmImport, slices.Concat([]byte{9},
 		wasmName("gojs"), wasmName("f"), []byte{0, 0x80, 0x01},
 		wasmName("gojs"), wasmName("table"), []byte{1, 0x70, 0, 5},

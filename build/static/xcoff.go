@@ -19,8 +19,8 @@ const (
 	xcoffThreadBSS = 0x0800 // STYP_TBSS
 	xcoffLoader    = 0x1000 // STYP_LOADER
 
-	// xcoffAuxiliarySize is the size of the auxiliary header that a 32-bit program must have
-	// (AOUTHSZ).
+	// xcoffAuxiliarySize is the size of the auxiliary header that a 32-bit program must
+	// have (AOUTHSZ).
 	xcoffAuxiliarySize = 72
 )
 
@@ -76,8 +76,7 @@ type xcoffLoaderHeader struct {
 }
 
 // readXCOFF32 rejects 32-bit programs. Their magic number has only two bytes, which other files
-// begin with as well, so readXCOFF32 checks more of the header before it calls a file a
-// program.
+// begin with as well, so readXCOFF32 checks more of the header before it calls a file a program.
 func readXCOFF32(v view) (*File, error) {
 	const what = "32-bit XCOFF header"
 
