@@ -75,7 +75,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		return exitOK
 	}
 
-	for _, e := range leaves(err) {
+	for _, e := range splitErrors(err) {
 		p.explain(e)
 	}
 

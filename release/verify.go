@@ -14,72 +14,95 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/release/config"
-
-	"github.com/org/go-static-release/release/output"
-
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
 
-// A verification is one run of the command verify.
+// A verification is one run of the command verify, or the verification of what a release
+// published.
 type verification struct {
-	p     *program
-	c     *config.Config
-	out   io.Writer
-	json  bool
-	total int
-	bad   int
+	p    *program
+	c    *config.Config
+	out  io.Writer
+	json bool
 
-	nowhere  bool              // a path does not exist
-	attached map[string]string // SHA-256 of files that are not proved, by name
+	total   int  // executables
+	bad     int  // executables that are not static
+	nowhere bool // a path does not exist
+
+	attached map[string]string // SHA-256 by name of the files that are compared and not proved
 }
 
-// verifyPublished proves what everybody can download now, at the end of a release. What
-// was attached as it is, is compared and not proved: this program did not make it.
+// verifyPublished downloads and proves what a release has published. Files that were attached
+// as they are were not made by this program, so they are compared and not proved.
 func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag string, files []report.File) error {
-	v := &verification{p: p, c: c, out: p.log, attached: map[string]string{}}
+	v := &verification{
+		p:        p,
+		c:        c,
+		out:      p.log,
+		attached: map[string]string{},
+	}
 	for _, f := range files {
 		if f.Kind == output.Attached {
 			v.attached[f.Name] = f.SHA256()
 		}
 	}
+
 	if err := v.release(ctx, p.event.Repository, tag); err != nil {
 		return fmt.Errorf("verifying the published release: %w", err)
 	}
+
+	executables := report.Count(v.total, "executable")
 	if v.bad > 0 && c.Static != "report" {
-		return fmt.Errorf("verifying the published release: %d of %s not static", v.bad, report.Count(v.total, "executable"))
+		return fmt.Errorf("verifying the published release: %d of %s not static", v.bad, executables)
 	}
-	p.say("verified as published: %s", report.Count(v.total, "executable"))
+
+	p.say("verified as published: %s", executables)
 	return nil
 }
 
-// published is the name of a release on GitHub: OWNER/REPO@TAG. In the names of the users
-// that an enterprise manages there is an underscore.
+// published matches the name of a release on GitHub: OWNER/REPO@TAG. The users that an
+// enterprise manages have an underscore in their names.
 var published = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+)@(\S+)$`)
 
-// path proves one argument: what is there under this name, else an image in a registry,
-// else a published release.
+// path proves one argument: the file or directory of this name, or else an image in a
+// registry, or else a published release.
 func (v *verification) path(ctx context.Context, path string) error {
 	_, err := os.Lstat(path)
-	m := published.FindStringSubmatch(path)
-	switch {
-	case err == nil:
-	case inspect.IsReference(path):
+	if err == nil {
+		return v.local(ctx, path)
+	}
+
+	if inspect.IsReference(path) {
 		if err := inspect.CheckReference(path); err != nil {
 			return &requestError{err}
 		}
 		return inspect.Image(ctx, path, userAgent(), v.visit)
-	case m != nil && !strings.HasPrefix(m[2], "sha256:"): // that is an image without its registry
-		return v.release(ctx, m[1], m[2])
 	}
+
+	m := published.FindStringSubmatch(path)
+	if m == nil || strings.HasPrefix(m[2], "sha256:") { // an image without its registry
+		return v.local(ctx, path)
+	}
+	return v.release(ctx, m[1], m[2])
+}
+
+// local proves a file or a directory.
+func (v *verification) local(ctx context.Context, path string) error {
 	info, err := os.Stat(path) // follows a link
-	v.nowhere = v.nowhere || errors.Is(err, fs.ErrNotExist)
-	if err == nil && info.IsDir() {
-		return errors.Join(inspect.Path(ctx, path, v.visit), compareDist(ctx, path))
+	isDir := err == nil && info.IsDir()
+	if errors.Is(err, fs.ErrNotExist) {
+		v.nowhere = true
 	}
-	return inspect.Path(ctx, path, v.visit)
+
+	err = inspect.Path(ctx, path, v.visit)
+	if isDir {
+		err = errors.Join(err, compareDist(ctx, path))
+	}
+	return err
 }
 
 func userAgent() string { return config.ActionName + "/" + programVersion() }
@@ -101,18 +124,23 @@ func (v *verification) visit(f inspect.Found) error {
 // server has and with every checksum list of the release, and proves what is in it.
 func (v *verification) release(ctx context.Context, repository, tag string) error {
 	client, err := github.NewClient(github.Options{
-		APIURL: v.p.event.APIURL, Repository: repository, Token: v.c.Token, UserAgent: userAgent(),
+		APIURL:     v.p.event.APIURL,
+		Repository: repository,
+		Token:      v.c.Token,
+		UserAgent:  userAgent(),
 	})
 	if err != nil {
 		return &requestError{err}
 	}
+
 	rel, err := client.Find(ctx, tag)
 	if err != nil {
 		return err
 	}
+
 	f, done, err := inspect.TempFile()
 	if err != nil {
-		return fmt.Errorf("making room for downloads: %w", err)
+		return fmt.Errorf("creating a temporary file for downloads: %w", err)
 	}
 	defer done()
 
@@ -125,6 +153,7 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 	}
 	names := rel.Names()
 	isFile := func(name string) bool { return slices.Contains(names, name) }
+
 	var errs []error
 
 	// The lists come first, because they say which digests to compute of the other files. A

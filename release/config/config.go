@@ -9,56 +9,12 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/org/go-static-release/build"
-	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/actions"
 )
-
-// A Config is every setting of one run. It is filled once, before anything is done, and
-// only read afterwards.
-type Config struct {
-	Command     string
-	Directory   string
-	Packages    []string
-	Targets     []string
-	Name        string
-	Tag         string
-	Tags        string
-	LDFlags     string
-	GCFlags     string
-	Cgo         string
-	CC          []cc.Choice
-	Generated   []string
-	Static      string
-	SmokeTest   []string // words
-	Archives    []string
-	ArchiveName string
-	Files       []string
-	Attach      []string
-	Checksums   []string
-	Token       string
-	ReleaseName string
-	Notes       string
-	NotesFile   string
-	Draft       bool
-	Prerelease  *bool // nil: as the version says
-	MakeLatest  *bool // nil: as the versions say
-	Overwrite   bool
-	Verify      bool
-	DryRun      *bool // nil: as the surroundings say
-	FailFast    bool
-	Cache       bool
-	Parallelism int // 0: as many as there are processors
-	Dist        string
-	Timeout     time.Duration
-
-	// From says where the value of a setting was set. It has no entry for a default.
-	From map[string]string
-}
 
 // A setValue is the text of a setting together with the place where it was set.
 type setValue struct {

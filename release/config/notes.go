@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/org/go-static-release/build/door"
-
 	"github.com/org/go-static-release/release/quote"
 )
 
@@ -42,6 +41,7 @@ func ReadNotes(file, dist string) (text string, err error) {
 	if err := staysInOuter(file, top); err != nil {
 		return "", err
 	}
+
 	name, err := filepath.Rel(top, abs)
 	if err != nil {
 		return "", fmt.Errorf("locating %s: %w", file, err)
@@ -57,12 +57,13 @@ func ReadNotes(file, dist string) (text string, err error) {
 	return string(data), err
 }
 
-// absolute is the absolute path of a file. The directory that this program was started in
-// may itself have been reached by a link, which nobody means to be one of the repository's.
+// absolute returns the absolute path of a file. The path of the current directory may contain
+// a link, which must not be taken for a link of the repository.
 func absolute(file string) (string, error) {
 	if filepath.IsAbs(file) {
 		return filepath.Clean(file), nil
 	}
+
 	here, err := filepath.EvalSymlinks(".")
 	if err == nil {
 		here, err = filepath.Abs(here)
@@ -73,18 +74,20 @@ func absolute(file string) (string, error) {
 	return filepath.Join(here, file), err
 }
 
-// staysInOuter refuses a repository that, by its name, lies in another one and is reached
-// by a link of that one which leads out: it is not the one that is meant.
+// staysInOuter refuses a repository whose name lies in another repository, but which a link
+// of that one places outside. The file was meant to be in the outer repository.
 func staysInOuter(file, top string) error {
 	outer, found := RepositoryRoot(filepath.Dir(top))
 	if !found {
 		return nil
 	}
+
 	realOuter, outerErr := filepath.EvalSymlinks(outer)
 	realTop, topErr := filepath.EvalSymlinks(top)
 	if err := errors.Join(outerErr, topErr); err != nil {
 		return fmt.Errorf("locating %s: %w", file, err)
 	}
+
 	if !door.Within(realOuter, realTop) {
 		return fmt.Errorf("%s leads out of the repository", quote.Line(file))
 	}

@@ -1,6 +1,11 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"time"
+
+	"github.com/org/go-static-release/build/cc"
+)
 
 // The commands that have settings.
 const (
@@ -22,6 +27,48 @@ var (
 	releaseAndKey  = []string{Release, CacheKey}
 	plannedAndRead = []string{Release, Plan, Verify}
 )
+
+// A Config is every setting of one run. It is filled once, before anything is done, and
+// only read afterwards.
+type Config struct {
+	Command     string
+	Directory   string
+	Packages    []string
+	Targets     []string
+	Name        string
+	Tag         string
+	Tags        string
+	LDFlags     string
+	GCFlags     string
+	Cgo         string
+	CC          []cc.Choice
+	Generated   []string
+	Static      string
+	SmokeTest   []string // words
+	Archives    []string
+	ArchiveName string
+	Files       []string
+	Attach      []string
+	Checksums   []string
+	Token       string
+	ReleaseName string
+	Notes       string
+	NotesFile   string
+	Draft       bool
+	Prerelease  *bool // nil: as the version says
+	MakeLatest  *bool // nil: as the versions say
+	Overwrite   bool
+	Verify      bool
+	DryRun      *bool // nil: as the surroundings say
+	FailFast    bool
+	Cache       bool
+	Parallelism int // 0: as many as there are processors
+	Dist        string
+	Timeout     time.Duration
+
+	// From says where the value of a setting was set. It has no entry for a default.
+	From map[string]string
+}
 
 // Settings is the table of settings, by group.
 var Settings = []Setting{

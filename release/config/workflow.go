@@ -12,11 +12,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/org/go-static-release/build/door"
-	"github.com/org/go-static-release/build/problem"
-
 	"go.yaml.in/yaml/v3"
 
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/inspect"
 )
 
@@ -115,20 +114,25 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	return c, nil
 }
 
-// RepositoryRoot is the directory at or above dir that has a .git.
-func RepositoryRoot(dir string) (string, bool) {
+// RepositoryRoot returns the directory at or above dir that has a .git.
+func RepositoryRoot(dir string) (root string, found bool) {
 	dir, err := filepath.Abs(dir)
-	for err == nil {
-		if _, statErr := os.Stat(filepath.Join(dir, ".git")); statErr == nil {
+	if err != nil {
+		return "", false
+	}
+
+	for {
+		_, err := os.Stat(filepath.Join(dir, ".git"))
+		if err == nil {
 			return dir, true
 		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			break
+
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", false
 		}
-		dir = up
+		dir = parent
 	}
-	return "", false
 }
 
 // workflows reads all workflows of the repository.
