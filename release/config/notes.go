@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/workspace"
 
 	"github.com/org/go-static-release/release/quote"
 )
@@ -24,7 +25,7 @@ func ReadNotes(file, dist string) (text string, err error) {
 		return "", fmt.Errorf("locating %s: %w", file, err)
 	}
 
-	top, found := RepositoryRoot(filepath.Dir(abs))
+	top, found := workspace.FindRoot(filepath.Dir(abs))
 	if !found {
 		// The directory may be a link into a repository.
 		top, err = filepath.EvalSymlinks(filepath.Dir(abs))
@@ -33,7 +34,7 @@ func ReadNotes(file, dist string) (text string, err error) {
 		}
 		abs = filepath.Join(top, filepath.Base(abs))
 
-		root, found := RepositoryRoot(top)
+		root, found := workspace.FindRoot(top)
 		if found {
 			top = root
 		}
@@ -76,7 +77,7 @@ func absolute(file string) (string, error) {
 // staysInOuter refuses a repository that, by its name, lies in another one and is reached
 // by a link of that one which leads out: it is not the one that is meant.
 func staysInOuter(file, top string) error {
-	outer, found := RepositoryRoot(filepath.Dir(top))
+	outer, found := workspace.FindRoot(filepath.Dir(top))
 	if !found {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/workspace"
 
 	"go.yaml.in/yaml/v3"
 
@@ -72,7 +72,7 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 		dir = resolved
 	}
 
-	root, ok := RepositoryRoot(dir)
+	root, ok := workspace.FindRoot(dir)
 	if !ok {
 		return c, nil
 	}
@@ -119,22 +119,6 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	}
 
 	return c, nil
-}
-
-// RepositoryRoot is the directory at or above dir that has a .git.
-func RepositoryRoot(dir string) (string, bool) {
-	dir, err := filepath.Abs(dir)
-	for err == nil {
-		if _, statErr := os.Stat(filepath.Join(dir, ".git")); statErr == nil {
-			return dir, true
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			break
-		}
-		dir = up
-	}
-	return "", false
 }
 
 // workflows reads all workflows of the repository.
