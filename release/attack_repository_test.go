@@ -209,6 +209,7 @@ func TestNotesThroughLinkToRepository(t *testing.T) {
 	other := t.TempDir()
 	if err := errors.Join(
 		os.Mkdir(filepath.Join(other, ".git"), 0o755),
+		os.WriteFile(filepath.Join(other, ".git", "HEAD"), []byte("ref: refs/heads/main\n"), 0o644),
 		os.WriteFile(filepath.Join(other, "diary.md"), []byte("private\n"), 0o644),
 	); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // trustCheckout lets git read the repository that the workflow has checked out. In the
@@ -19,8 +19,8 @@ func (p *program) trustCheckout(dir string, getenv func(string) string) {
 	if !p.runner.Active() || getenv("GITHUB_WORKSPACE") == "" {
 		return
 	}
-	root, found := config.RepositoryRoot(dir)
-	workspace, err := filepath.EvalSymlinks(getenv("GITHUB_WORKSPACE"))
+	root, found := workspace.FindRoot(dir)
+	checkouts, err := filepath.EvalSymlinks(getenv("GITHUB_WORKSPACE"))
 	if !found || err != nil {
 		return // who reads it says what is wrong
 	}
@@ -28,7 +28,7 @@ func (p *program) trustCheckout(dir string, getenv func(string) string) {
 		return
 	}
 	n, err := strconv.Atoi(cmp.Or(getenv("GIT_CONFIG_COUNT"), "0"))
-	if rel, relErr := filepath.Rel(workspace, root); err != nil || relErr != nil || !filepath.IsLocal(rel) {
+	if rel, relErr := filepath.Rel(checkouts, root); err != nil || relErr != nil || !filepath.IsLocal(rel) {
 		return
 	}
 	p.environ = append(slices.Clip(p.environ), fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1),

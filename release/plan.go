@@ -105,7 +105,7 @@ func distInside(dist string) error {
 		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
 	}
 
-	root, found := config.RepositoryRoot(filepath.Dir(abs))
+	root, found := workspace.FindRoot(filepath.Dir(abs))
 	if !found {
 		return nil
 	}

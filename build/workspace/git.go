@@ -33,7 +33,7 @@ type repo struct {
 // openRepo finds the repository around dir. The second result is the environment for
 // other programs that call git in it, such as the go command.
 func openRepo(ctx context.Context, dir string, env []string) (repo, []string, error) {
-	top, ok := findRepo(dir)
+	top, ok := FindRoot(dir)
 	if !ok {
 		return repo{}, nil, &problem.Problem{
 			Setting: "directory",
@@ -65,30 +65,37 @@ func openRepo(ctx context.Context, dir string, env []string) (repo, []string, er
 	return r, env, nil
 }
 
-// findRepo returns the nearest directory, from dir upwards, that git and the go command
-// take for the root of a working tree. Both ignore a .git without a HEAD.
-func findRepo(dir string) (top string, ok bool) {
-	for {
-		git := filepath.Join(dir, ".git")
+// FindRoot returns the nearest directory, from dir upwards, that git and the go command take
+// for the root of a working tree. Both ignore a directory .git without a HEAD.
+func FindRoot(dir string) (root string, ok bool) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", false
+	}
 
-		fi, err := os.Stat(git)
-		if err == nil && !fi.IsDir() {
-			return dir, true // a file that names the repository
-		}
-
-		if err == nil {
-			_, err = os.Lstat(filepath.Join(git, "HEAD"))
-		}
-		if err == nil {
-			return dir, true
-		}
-
+	for !isRoot(dir) {
 		parent := filepath.Dir(dir)
 		if parent == dir {
 			return "", false
 		}
 		dir = parent
 	}
+	return dir, true
+}
+
+// isRoot reports whether dir is the root of a working tree.
+func isRoot(dir string) bool {
+	git := filepath.Join(dir, ".git")
+	fi, err := os.Stat(git)
+	if err != nil {
+		return false
+	}
+	if !fi.IsDir() {
+		return true // a file that names the repository
+	}
+
+	_, err = os.Lstat(filepath.Join(git, "HEAD"))
+	return err == nil
 }
 
 // pinRepo pins the repository whose working tree begins at top.

@@ -346,7 +346,7 @@ func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry i
 // openSubmodule opens the submodule at path, which must be at the given commit.
 func (x *index) openSubmodule(ctx context.Context, path, commit string) (*submodule, error) {
 	top := filepath.Join(x.repo.top, filepath.FromSlash(path))
-	found, ok := findRepo(top)
+	found, ok := FindRoot(top)
 	if !ok || found != top {
 		return &submodule{why: OtherSubmodule}, nil // ordinary files where a submodule should be
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/quote"
 )
 
@@ -23,7 +24,7 @@ func ReadNotes(file, dist string) (text string, err error) {
 		return "", fmt.Errorf("locating %s: %w", file, err)
 	}
 
-	top, found := RepositoryRoot(filepath.Dir(abs))
+	top, found := workspace.FindRoot(filepath.Dir(abs))
 	if !found {
 		// The directory may be a link into a repository.
 		top, err = filepath.EvalSymlinks(filepath.Dir(abs))
@@ -32,7 +33,7 @@ func ReadNotes(file, dist string) (text string, err error) {
 		}
 		abs = filepath.Join(top, filepath.Base(abs))
 
-		root, found := RepositoryRoot(top)
+		root, found := workspace.FindRoot(top)
 		if found {
 			top = root
 		}
@@ -77,7 +78,7 @@ func absolute(file string) (string, error) {
 // staysInOuter refuses a repository whose name lies in another repository, but which a link
 // of that one places outside. The file was meant to be in the outer repository.
 func staysInOuter(file, top string) error {
-	outer, found := RepositoryRoot(filepath.Dir(top))
+	outer, found := workspace.FindRoot(filepath.Dir(top))
 	if !found {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/inspect"
 )
 
@@ -65,7 +65,7 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 		dir = resolved
 	}
 
-	root, ok := RepositoryRoot(dir)
+	root, ok := workspace.FindRoot(dir)
 	if !ok {
 		return c, nil
 	}
@@ -112,27 +112,6 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	}
 
 	return c, nil
-}
-
-// RepositoryRoot returns the directory at or above dir that has a .git.
-func RepositoryRoot(dir string) (root string, found bool) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", false
-	}
-
-	for {
-		_, err := os.Stat(filepath.Join(dir, ".git"))
-		if err == nil {
-			return dir, true
-		}
-
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", false
-		}
-		dir = parent
-	}
 }
 
 // workflows reads all workflows of the repository.

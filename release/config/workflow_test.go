@@ -15,10 +15,9 @@ import (
 func writeWorkflows(t testing.TB, files map[string]string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range files {
+	all := map[string]string{".git/HEAD": "ref: refs/heads/main\n"}
+	maps.Copy(all, files)
+	for name, content := range all {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
