@@ -188,8 +188,8 @@ func (e *elfFile) hasEvidenceFor(system string) bool {
 	})
 }
 
-// isSolarisLoader reports whether a loader is that of Solaris, which gives some tags of the
-// dynamic section a meaning of its own.
+// isSolarisLoader reports whether a loader belongs to Solaris. It gives some tags of the dynamic
+// section a meaning of its own.
 func isSolarisLoader(loader string) bool {
 	return strings.HasSuffix(loader, "/ld.so.1")
 }

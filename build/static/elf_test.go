@@ -291,7 +291,7 @@ func elfDynamic(edit func(*elfSpec)) []byte {
 	return s.bytes()
 }
 
-// TestELFRefusedHeader reads files whose header is broken, contradictory or not that of a program.
+// TestELFRefusedHeader reads files whose header is broken or contradictory, or does not belong to a program.
 func TestELFRefusedHeader(t *testing.T) {
 	header := func(edit func(*elf.Header64)) []byte {
 		return elfDynamic(func(s *elfSpec) { s.editHeader = edit })

@@ -30,7 +30,7 @@ func readWasm(v view) (*File, error) {
 		return nil, err
 	}
 	if head.Version != 1 {
-		return nil, v.errorf("wasm header", 4, "version 0x%x is not that of a module", head.Version)
+		return nil, v.errorf("wasm header", 4, "unknown module version 0x%x", head.Version)
 	}
 
 	f := &File{
