@@ -63,13 +63,6 @@ func commandsWith(flag string) []string {
 	return nil
 }
 
-// Annotations of flags, for the help.
-const (
-	groupAnnotation    = "group"
-	argumentAnnotation = "argument"
-	defaultAnnotation  = "default"
-)
-
 // addFlags registers the flags of a command. The root has the flags of all commands, because
 // they may stand before the command; those that are not flags of release are hidden there.
 func (p *program) addFlags(cmd *cobra.Command) {
@@ -83,7 +76,7 @@ func (p *program) addFlags(cmd *cobra.Command) {
 	}
 	for _, o := range options {
 		if isRoot || slices.Contains(o.commands, cmd.Name()) {
-			p.line.addOption(flags, o)
+			flags.BoolVar(o.field(&p.line), o.name, false, o.help)
 		}
 	}
 	if !isRoot {
@@ -104,32 +97,6 @@ func (l *commandLine) addSetting(flags *pflag.FlagSet, s config.Setting) {
 	if s.Kind == config.Switch {
 		flag.NoOptDefVal = "true"
 	}
-
-	annotate(flag, groupAnnotation, s.Group)
-	annotate(flag, argumentAnnotation, s.Argument)
-	annotate(flag, defaultAnnotation, s.ShownDefault())
-}
-
-// addOption registers the flag of an option.
-func (l *commandLine) addOption(flags *pflag.FlagSet, o option) {
-	flags.BoolVar(o.field(l), o.name, false, o.help)
-	annotate(flags.Lookup(o.name), groupAnnotation, config.RunGroup)
-}
-
-func annotate(flag *pflag.Flag, name, value string) {
-	if flag.Annotations == nil {
-		flag.Annotations = map[string][]string{}
-	}
-	flag.Annotations[name] = []string{value}
-}
-
-// annotation returns what annotate stored, or "".
-func annotation(flag *pflag.Flag, name string) string {
-	values := flag.Annotations[name]
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
 }
 
 // A settingValue is the flag of a setting. It records the text of the value, which package
