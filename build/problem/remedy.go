@@ -5,7 +5,7 @@ import "errors"
 // A Remedy is something that the user can do about a problem, as data. Package release words
 // it for the place where the user is: as YAML in a workflow, as flags and commands elsewhere.
 //
-// The zero Remedy is none. Its JSON form is part of a plan.
+// The zero Remedy is none.
 type Remedy struct {
 	Kind    Kind     `json:"kind,omitempty"`
 	Setting string   `json:"setting,omitempty"` // of Set
@@ -33,7 +33,13 @@ const (
 )
 
 // Set is the remedy of giving a setting a value.
-func Set(setting, value string) Remedy { return Remedy{Kind: SetKind, Setting: setting, Value: value} }
+func Set(setting, value string) Remedy {
+	return Remedy{
+		Kind:    SetKind,
+		Setting: setting,
+		Value:   value,
+	}
+}
 
 // Flag is the remedy of adding a flag that is no setting, such as "--no-workflow".
 func Flag(text string) Remedy { return Remedy{Kind: FlagKind, Text: text} }
