@@ -14,9 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/org/go-static-release/build/target"
-
 	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/target"
 )
 
 // A Program is a program to start.

@@ -8,11 +8,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/org/go-static-release/build/process"
 )
 
 // wasmPages is the memory a program may have, in pages of 64 KiB: 512 MiB. A Go program

@@ -14,11 +14,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/org/go-static-release/build/door"
-
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
 )
 
 // An ExtraFile is a file of the source that travels with the programs: a licence, a manual.

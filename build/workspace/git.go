@@ -13,9 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
 )
 
 // A repo is a git repository that has been checked out, pinned to one directory.
