@@ -10,8 +10,8 @@ type Remedy struct {
 	Kind    Kind     `json:"kind,omitempty"`
 	Setting string   `json:"setting,omitempty"` // of Set
 	Value   string   `json:"value,omitempty"`   // of Set
-	Text    string   `json:"text,omitempty"`    // of the other kinds
-	Of      []Remedy `json:"of,omitempty"`      // of Either, Both, On and Lines; of There, the one in a workflow and the one elsewhere
+	Text    string   `json:"text,omitempty"`    // of kinds that have one
+	Of      []Remedy `json:"of,omitempty"`      // what Either, Both, There, On and Lines consist of
 }
 
 // A Kind says what a Remedy asks for.

@@ -16,9 +16,14 @@ import (
 )
 
 const (
-	wineTime     = 3 * time.Minute             // for the first run, which makes the prefix: 10 to 20 s on an idle machine
-	wineStopTime = 20 * time.Second            // wineserver -k itself waits some seconds before it kills
-	wineMark     = "go-static-release:it-runs" // one word: cmd.exe's echo repeats the quotes too
+	// wineTime is for the first run, which makes the prefix: 10 to 20 s on an idle machine.
+	wineTime = 3 * time.Minute
+
+	// wineStopTime is for wineserver -k, which itself waits some seconds before it kills.
+	wineStopTime = 20 * time.Second
+
+	// wineMark is one word, because cmd.exe's echo repeats quotes too.
+	wineMark = "go-static-release:it-runs"
 )
 
 // A wine is one installation of Wine with a prefix, its C: drive and registry (wine(1)).
@@ -142,8 +147,8 @@ func (w *wine) prepare(ctx context.Context) (reason string, err error) {
 	}
 	defer cmd.Close()
 	if cmd.Machine != w.machine {
-		return fmt.Sprintf("this wine is for another architecture (its programs are for machine 0x%x, this one is for 0x%x)",
-			cmd.Machine, w.machine), nil
+		return fmt.Sprintf("this wine is for another architecture "+
+			"(its programs are for machine 0x%x, this one is for 0x%x)", cmd.Machine, w.machine), nil
 	}
 	return "", nil
 }
@@ -166,7 +171,12 @@ func (w *wine) inSystem(name string) string {
 
 // env returns the whole environment of Wine. The program sees it, and what Wine adds.
 func (w *wine) env() []string {
-	path := []string{filepath.Dir(w.loader), filepath.Dir(w.server), "/usr/bin", "/bin"} // wine is a shell script in places
+	path := []string{
+		filepath.Dir(w.loader),
+		filepath.Dir(w.server),
+		"/usr/bin", // wine is a shell script on some systems
+		"/bin",
+	}
 	return []string{
 		"WINEPREFIX=" + w.prefix(),
 		"WINEDEBUG=-all", // its own messages are not the program's

@@ -58,7 +58,8 @@ func (pkg *sourcePackage) included(cgo bool) (files []string, err error) {
 				}
 
 				if len(files) == maxIncludes {
-					return nil, fmt.Errorf("the C and assembly files in %s include more than %d files", pkg.Dir, maxIncludes)
+					return nil, fmt.Errorf("the C and assembly files in %s include more than %d files",
+						pkg.Dir, maxIncludes)
 				}
 				seen[path] = true
 				files = append(files, path)
