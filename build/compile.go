@@ -12,13 +12,10 @@ import (
 
 	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/limit"
-	"github.com/org/go-static-release/build/workspace"
-
-	"github.com/org/go-static-release/build/target"
-
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // A Binary is one compiled main package.

@@ -6,12 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/org/go-static-release/build/cc"
-	"github.com/org/go-static-release/build/target"
-
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/target"
 )
 
 // The whole command line and environment of a build, for each kind of target. The

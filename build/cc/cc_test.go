@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/target"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // Which C compilers are tried for a target, on which machine, the best first.

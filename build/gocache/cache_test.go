@@ -146,7 +146,7 @@ func TestCacheTrimLeavesTheRestAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	kept := []string{"ab/notes.txt", "README", "src/" + entry, cacheMark}
+	kept := []string{"ab/notes.txt", "README", "src/" + entry, markName}
 	if runtime.GOOS != "windows" {
 		linked := strings.Repeat("cd", 32) + "-d"
 		err := errors.Join(os.Symlink(filepath.Join(outside, "cd"), filepath.Join(dir, "cd")), os.Symlink(filepath.Join(outside, "file"), filepath.Join(dir, "ab", linked)))

@@ -112,14 +112,14 @@ func buildSmoke(t *testing.T, target target.Target) Program {
 // nothing, look, ...: what every way of starting a program has to keep.
 func testSmoke(t *testing.T, bin Program, how string) {
 	start := func(limit time.Duration, args ...string) (*Result, error) {
-		return smokeStart{bin: bin, args: args, dir: t.TempDir(), limit: limit}.run(t.Context())
+		return attempt{program: bin, args: args, dir: t.TempDir(), limit: limit}.run(t.Context())
 	}
 	for _, args := range [][]string{{"nothing"}, {"look"}, {"stdin"}, {"network", listen(t)}} {
-		if s, err := start(smokeTime, args...); err != nil || !s.Ran || s.How != how {
+		if s, err := start(maxTime, args...); err != nil || !s.Ran || s.How != how {
 			t.Errorf("%s: %+v, %v", args, s, err)
 		}
 	}
-	_, err := start(smokeTime, "fail", "one two", "three")
+	_, err := start(maxTime, "fail", "one two", "three")
 	if want := "starting " + bin.Name + " fail one two three " + how + ": exit status 7\nthis is why one two|three"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -132,7 +132,7 @@ func testSmoke(t *testing.T, bin Program, how string) {
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("%s was stopped after %s", does, took)
 		}
-		if n := len(err.Error()); n > smokeOutput+300 || does == "pour" && n < smokeOutput {
+		if n := len(err.Error()); n > maxOutput+300 || does == "pour" && n < maxOutput {
 			t.Errorf("%s: %d bytes of error", does, n)
 		}
 	}
@@ -176,7 +176,7 @@ func TestSmokeGrandchild(t *testing.T) {
 	}
 	bin := buildSmoke(t, target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
 	mark := filepath.Base(filepath.Dir(bin.Path)) + t.Name()
-	s, err := smokeStart{bin: bin, args: []string{"parent", "/program", mark}, dir: t.TempDir(), limit: smokeTime}.run(t.Context())
+	s, err := attempt{program: bin, args: []string{"parent", "/program", mark}, dir: t.TempDir(), limit: maxTime}.run(t.Context())
 	if s == nil || s.How != rooted {
 		t.Logf("this machine makes no empty root: %+v", s)
 	} else if left := running(t, mark); err != nil || len(left) > 0 {
@@ -184,7 +184,7 @@ func TestSmokeGrandchild(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), bin.Path, "parent", bin.Path, mark)
 	cmd.Env = []string{}
-	output, err := runSmoke(t.Context(), cmd)
+	output, err := runCommand(t.Context(), cmd)
 	if err != nil || !strings.HasPrefix(output, "child ") {
 		t.Errorf("outside a root: %q, %v", output, err)
 	}

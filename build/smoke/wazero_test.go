@@ -16,7 +16,7 @@ func TestSmokeWasm(t *testing.T) {
 	}
 	bin := buildSmoke(t, target.Target{OS: "wasip1", Arch: "wasm"})
 	testSmoke(t, bin, "in wazero, an interpreter of WebAssembly, without files or network")
-	_, err := smokeStart{bin: bin, args: []string{"memory"}, limit: smokeTime}.run(t.Context())
+	_, err := attempt{program: bin, args: []string{"memory"}, limit: maxTime}.run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "exit status 2") || !strings.Contains(err.Error(), "out of memory") {
 		t.Errorf("1 GiB: %.300v", err)
 	}
@@ -34,7 +34,7 @@ func TestSmokeWasmNotRun(t *testing.T) {
 		if err := os.WriteFile(bin.Path, []byte(c.code), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		s, err := smokeStart{bin: bin, limit: time.Minute}.run(t.Context())
+		s, err := attempt{program: bin, limit: time.Minute}.run(t.Context())
 		switch {
 		case c.err != "" && (err == nil || strings.TrimSpace(err.Error()) != c.err):
 			t.Errorf("%s: error %v", name, err)

@@ -151,7 +151,7 @@ func TestWineHangs(t *testing.T) {
 	mark := fmt.Sprintf("1000.%d", os.Getpid()) // seconds
 	hang := "sleep " + mark + " & sleep " + mark
 	log := fakeWineFor(t, peMachine["amd64"], echoes, hang)
-	s := smokeStart{bin: windowsBinary("amd64"), dir: t.TempDir(), limit: 500 * time.Millisecond}
+	s := attempt{program: windowsBinary("amd64"), dir: t.TempDir(), limit: 500 * time.Millisecond}
 	if s, err := s.run(t.Context()); err == nil || !s.Ran || !strings.Contains(err.Error(), "not in an empty root: it did not end within 500ms\n") {
 		t.Errorf("a program that hangs: %+v, %v", s, err)
 	}
@@ -171,7 +171,7 @@ func TestWineHangs(t *testing.T) {
 	stop := errors.New("enough")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, stop)
 	defer cancel()
-	s = smokeStart{bin: windowsBinary("amd64"), dir: t.TempDir(), limit: smokeTime}
+	s = attempt{program: windowsBinary("amd64"), dir: t.TempDir(), limit: maxTime}
 	if s, err := s.run(ctx); !errors.Is(err, stop) || s.Ran {
 		t.Errorf("a wine that hangs when the run ends: %+v, %v", s, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// An Architecture is what is known here about one GOARCH, because no command prints it.
+// An Architecture is what no command prints about one GOARCH.
 type Architecture struct {
 	CPU  string // its name in the target triples of C compilers (GNU config.sub)
 	QEMU string // its name in QEMU's user emulators, qemu-NAME-static

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/build/door"
-
 	"github.com/org/go-static-release/build/problem"
 )
 
@@ -20,7 +19,7 @@ type AttachedFile struct {
 	Size int64  // bytes, when the plan was made
 }
 
-// Name is the file's name in the release.
+// Name returns the file's name in the release.
 func (f AttachedFile) Name() string { return path.Base(f.Path) }
 
 // MarshalText writes the file as its path.

@@ -205,7 +205,7 @@ func TestPartialClone(t *testing.T) {
 // A git before 2.31 takes settings only in the way of its option -c, whatever is in them,
 // and there they win over those that the caller has given in that way.
 func TestGitConfigForEveryVersion(t *testing.T) {
-	env := withGitConfig([]string{"GIT_CONFIG_PARAMETERS='e.f=theirs' 'x.y=1'"},
+	env := addGitConfig([]string{"GIT_CONFIG_PARAMETERS='e.f=theirs' 'x.y=1'"},
 		gitSetting{"e.f", "it's ours"}, gitSetting{"filter.a=b.clean", ""})
 	const want = "GIT_CONFIG_PARAMETERS='e.f=theirs' 'x.y=1' 'e.f=it'\\''s ours'"
 	if !slices.Contains(env, want) {
@@ -233,7 +233,7 @@ func TestGitConfigIsCounted(t *testing.T) {
 		"GIT_CONFIG_KEY_2=c.d", "GIT_CONFIG_VALUE_2=2",
 	}
 	env, _ := childEnv(ambient, []string{"s3cret-token"})
-	env = withGitConfig(env, gitSetting{"e.f", "3"})
+	env = addGitConfig(env, gitSetting{"e.f", "3"})
 
 	env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG_PARAMETERS=") })
 	cmd := exec.Command("git", "config", "--list")
