@@ -55,7 +55,7 @@ type run struct {
 	shared   []report.File   // finished in the joins, for all targets
 
 	sessions  []*publish.Session // a dry run has none
-	committed bool              // every file may be sent, also to a session that is deferred
+	committed bool               // every file may be sent, also to a session that is deferred
 
 	compilers *limit.Limiter
 	packs     *semaphore.Weighted // lanes that may pack
