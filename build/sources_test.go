@@ -89,8 +89,9 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 		"include/own.h":  "#include \"more.gen.h\"\n",
 		"include/stray.": "",
 		"asm/asm.go":     "package asm\n\nfunc F()\n",
-		"asm/asm.s":      "#include \"textflag.h\"\n#include \"../include/asm.gen.h\"\n\nTEXT ·F(SB), NOSPLIT, $0-0\n\tRET\n",
-		"lib/README":     "",
+		"asm/asm.s": "#include \"textflag.h\"\n#include \"../include/asm.gen.h\"\n\n" +
+			"TEXT ·F(SB), NOSPLIT, $0-0\n\tRET\n",
+		"lib/README": "",
 	})
 	writeFiles(t, dir, map[string]string{
 		"include/more.gen.h": "void own(void);\n",
@@ -118,8 +119,9 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 // fresh clone.
 func TestAbsentSources(t *testing.T) {
 	dir := newRepo(t, map[string]string{
-		"go.mod":        goMod,
-		"main.go":       "package main\n\nimport \"embed\"\n\n//go:embed web\nvar web embed.FS\n\nfunc main() { _ = web }\n",
+		"go.mod": goMod,
+		"main.go": "package main\n\nimport \"embed\"\n\n//go:embed web\nvar web embed.FS\n\n" +
+			"func main() { _ = web }\n",
 		"extra.go":      "package main\n",
 		"extra_test.go": "package main\n",
 		"web/a.html":    "a\n",
@@ -144,14 +146,22 @@ func TestAbsentSources(t *testing.T) {
 func TestReplacedByTheModuleCache(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "cache")
 	other := filepath.Join(cache, "other")
-	writeFiles(t, other, map[string]string{"go.mod": "module example.com/other\n\ngo 1.24\n", "other.go": "package other\n"})
+	writeFiles(t, other, map[string]string{
+		"go.mod":   "module example.com/other\n\ngo 1.24\n",
+		"other.go": "package other\n",
+	})
 	dir := newRepo(t, map[string]string{
-		"go.mod":  goMod + "\nrequire example.com/other v0.0.0\n\nreplace example.com/other => " + filepath.ToSlash(other) + "\n",
+		"go.mod": goMod + "\nrequire example.com/other v0.0.0\n\n" +
+			"replace example.com/other => " + filepath.ToSlash(other) + "\n",
 		"main.go": "package main\n\nimport _ \"example.com/other\"\n\nfunc main() {}\n",
 	})
 
-	got := strayOf(t, dir, func(opts *workspace.Options, _ *Spec) { opts.Environ = append(opts.Environ, "GOMODCACHE="+cache) })
-	if len(got) != 2 || !strings.HasSuffix(got[0], "go.mod: "+workspace.NotInRepo) || !strings.HasSuffix(got[1], "other.go: "+workspace.NotInRepo) {
+	got := strayOf(t, dir, func(opts *workspace.Options, _ *Spec) {
+		opts.Environ = append(opts.Environ, "GOMODCACHE="+cache)
+	})
+	if len(got) != 2 ||
+		!strings.HasSuffix(got[0], "go.mod: "+workspace.NotInRepo) ||
+		!strings.HasSuffix(got[1], "other.go: "+workspace.NotInRepo) {
 		t.Errorf("%q", got)
 	}
 }

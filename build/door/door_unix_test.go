@@ -26,14 +26,17 @@ func TestDoorSpecialFiles(t *testing.T) {
 	}
 	defer socket.Close()
 	special := map[string]string{"pipe": "a pipe", "link": "a pipe", "socket": "a socket"}
-	if err := syscall.Mknod(filepath.Join(top, "device"), syscall.S_IFCHR|0o644, 1<<8|5); err == nil { // /dev/zero; for root only
+	const devZero = 1<<8 | 5
+	err = syscall.Mknod(filepath.Join(top, "device"), syscall.S_IFCHR|0o644, devZero)
+	if err == nil { // for root only
 		special["device"] = "a device"
 	}
 
 	d := openDoor(t, top, "")
 	inTime(t, func() {
 		for name, kind := range special {
-			if _, err := d.ReadFile(name, 100); err == nil || !strings.HasSuffix(err.Error(), name+" is not a regular file: "+kind) {
+			_, err := d.ReadFile(name, 100)
+			if err == nil || !strings.HasSuffix(err.Error(), name+" is not a regular file: "+kind) {
 				t.Errorf("%s: %v", name, err)
 			}
 			if _, err := ReadRegular(filepath.Join(top, name), 100); !Refused(err, isSpecial) {

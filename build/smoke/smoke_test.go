@@ -120,13 +120,15 @@ func testSmoke(t *testing.T, bin Program, how string) {
 		}
 	}
 	_, err := start(maxTime, "fail", "one two", "three")
-	if want := "starting " + bin.Name + " fail one two three " + how + ": exit status 7\nthis is why one two|three"; err == nil || err.Error() != want {
+	want := "starting " + bin.Name + " fail one two three " + how + ": exit status 7\nthis is why one two|three"
+	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	for _, does := range []string{"hang", "spin", "pour"} {
 		began := time.Now()
 		_, err := start(3*time.Second, does) // enough to start, and to pour, on a busy machine
-		if err == nil || !strings.HasPrefix(err.Error(), "starting "+bin.Name+" "+does+" "+how+": it did not end within 3s\n") {
+		want := "starting " + bin.Name + " " + does + " " + how + ": it did not end within 3s\n"
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Fatalf("%s: %.300v", does, err)
 		}
 		if took := time.Since(began); took > 20*time.Second {
@@ -176,7 +178,12 @@ func TestSmokeGrandchild(t *testing.T) {
 	}
 	bin := buildSmoke(t, target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
 	mark := filepath.Base(filepath.Dir(bin.Path)) + t.Name()
-	s, err := attempt{program: bin, args: []string{"parent", "/program", mark}, dir: t.TempDir(), limit: maxTime}.run(t.Context())
+	s, err := attempt{
+		program: bin,
+		args:    []string{"parent", "/program", mark},
+		dir:     t.TempDir(),
+		limit:   maxTime,
+	}.run(t.Context())
 	if s == nil || s.How != rooted {
 		t.Logf("this machine makes no empty root: %+v", s)
 	} else if left := running(t, mark); err != nil || len(left) > 0 {
@@ -233,7 +240,11 @@ func TestSmokeEmulated(t *testing.T) {
 
 // What cannot be run here is said not to have been.
 func TestSmokeNotRun(t *testing.T) {
-	for _, target := range []target.Target{{OS: "plan9", Arch: "arm"}, {OS: "js", Arch: "wasm"}, {OS: "aix", Arch: "ppc64"}} {
+	for _, target := range []target.Target{
+		{OS: "plan9", Arch: "arm"},
+		{OS: "js", Arch: "wasm"},
+		{OS: "aix", Arch: "ppc64"},
+	} {
 		s, err := Run(t.Context(), Program{Target: target}, nil, t.TempDir())
 		if err != nil || s.Ran || !strings.HasPrefix(s.How, "not run: this is ") {
 			t.Errorf("%s: %+v, %v", target, s, err)

@@ -51,7 +51,12 @@ func fakeWineFor(t *testing.T, machine uint16, prepares, runs string) (log strin
 	copy(header[0x40:], "PE\x00\x00")
 	binary.LittleEndian.PutUint16(header[0x44:], machine)
 	script := fmt.Sprintf(fakeWine, dir, prepares, runs)
-	for name, text := range map[string]string{"pe": string(header), "wine64": script, "wine": script, "wineserver": "#!/bin/sh\necho \"== server $*\" >>'" + dir + "/log'\nexit 1\n"} {
+	for name, text := range map[string]string{
+		"pe":         string(header),
+		"wine64":     script,
+		"wine":       script,
+		"wineserver": "#!/bin/sh\necho \"== server $*\" >>'" + dir + "/log'\nexit 1\n",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +94,8 @@ func TestWineCommands(t *testing.T) {
 	t.Setenv("GITHUB_TOKEN", "secret")
 	dir := t.TempDir()
 	s, err := Run(t.Context(), windowsBinary("amd64"), []string{"--version", "now"}, dir)
-	if err != nil || !s.Ran || !strings.HasPrefix(s.How, isFake) || !strings.HasSuffix(s.How, ", not in an empty root") {
+	ranFake := s.Ran && strings.HasPrefix(s.How, isFake) && strings.HasSuffix(s.How, ", not in an empty root")
+	if err != nil || !ranFake {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	argvs, envs := calls(t, log)
@@ -99,8 +105,13 @@ func TestWineCommands(t *testing.T) {
 	}
 	bin := filepath.Dir(log)
 	env := strings.Join([]string{
-		"DISPLAY=", "HOME=" + dir + "/home", "PATH=" + bin + ":" + bin + ":/usr/bin:/bin", "TMPDIR=" + dir + "/home", "WINEDEBUG=-all",
-		"WINEDLLOVERRIDES=mscoree,mshtml=;winemenubuilder.exe=", "WINEPREFIX=" + dir + "/prefix",
+		"DISPLAY=",
+		"HOME=" + dir + "/home",
+		"PATH=" + bin + ":" + bin + ":/usr/bin:/bin",
+		"TMPDIR=" + dir + "/home",
+		"WINEDEBUG=-all",
+		"WINEDLLOVERRIDES=mscoree,mshtml=;winemenubuilder.exe=",
+		"WINEPREFIX=" + dir + "/prefix",
 	}, "\n")
 	for i, got := range envs[:2] {
 		if got != env {
@@ -116,19 +127,99 @@ func TestWineResults(t *testing.T) {
 		machine              string
 		how, err             string // beginnings; an error has the form of TestSmoke
 	}{
-		"passes":                     {"amd64", echoes, "echo fine", "amd64", isFake, ""},
-		"32 bits":                    {"386", echoes, "echo fine", "386", inThree, ""},
-		"leaves a server":            {"amd64", echoes, "sleep 1000 & exit 0", "amd64", isFake, ""},
-		"fails":                      {"amd64", echoes, "echo this is why; exit 5", "amd64", isFake, "exit status 5\nthis is why"},
-		"lacks the DLL":              {"amd64", echoes, tooOld, "amd64", "not run: this wine is too old for Go programs (it lacks bcryptprimitives.dll)", ""},
-		"only says so":               {"amd64", ">bcryptprimitives.dll; " + echoes, tooOld, "amd64", isFake, "exit status 2\nfatal error: bcryptprimitives.dll"},
-		"does nothing, with 0":       {"386", "exit 0", "exit 0", "386", "not run: this wine cannot be seen to run 32-bit programs", ""},
-		"does nothing, 64 bits":      {"amd64", "exit 0", "exit 0", "amd64", "not run: this wine cannot be seen to run 64-bit programs", ""},
-		"repeats the command":        {"amd64", `echo "cannot run $*"`, "exit 0", "amd64", "not run: this wine cannot be seen to run 64-bit programs", ""},
-		"fails all the same":         {"amd64", `echo "$4"; exit 1`, "exit 0", "amd64", "not run: this wine cannot be seen to run 64-bit programs", ""},
-		"has no such file":           {"amd64", "rm cmd.exe; " + echoes, "exit 0", "amd64", "not run: this wine cannot be seen to run 64-bit programs", ""},
-		"is for another processor":   {"amd64", echoes, "exit 0", "arm64", "not run: this wine is for another architecture", ""},
-		"has 64-bit programs for 32": {"386", echoes, "exit 0", "amd64", "not run: this wine is for another architecture", ""},
+		"passes": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     "echo fine",
+			machine:  "amd64",
+			how:      isFake,
+		},
+		"32 bits": {
+			arch:     "386",
+			prepares: echoes,
+			runs:     "echo fine",
+			machine:  "386",
+			how:      inThree,
+		},
+		"leaves a server": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     "sleep 1000 & exit 0",
+			machine:  "amd64",
+			how:      isFake,
+		},
+		"fails": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     "echo this is why; exit 5",
+			machine:  "amd64",
+			how:      isFake,
+			err:      "exit status 5\nthis is why",
+		},
+		"lacks the DLL": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     tooOld,
+			machine:  "amd64",
+			how:      "not run: this wine is too old for Go programs (it lacks bcryptprimitives.dll)",
+		},
+		"only says so": {
+			arch:     "amd64",
+			prepares: ">bcryptprimitives.dll; " + echoes,
+			runs:     tooOld,
+			machine:  "amd64",
+			how:      isFake,
+			err:      "exit status 2\nfatal error: bcryptprimitives.dll",
+		},
+		"does nothing, with 0": {
+			arch:     "386",
+			prepares: "exit 0",
+			runs:     "exit 0",
+			machine:  "386",
+			how:      "not run: this wine cannot be seen to run 32-bit programs",
+		},
+		"does nothing, 64 bits": {
+			arch:     "amd64",
+			prepares: "exit 0",
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine cannot be seen to run 64-bit programs",
+		},
+		"repeats the command": {
+			arch:     "amd64",
+			prepares: `echo "cannot run $*"`,
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine cannot be seen to run 64-bit programs",
+		},
+		"fails all the same": {
+			arch:     "amd64",
+			prepares: `echo "$4"; exit 1`,
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine cannot be seen to run 64-bit programs",
+		},
+		"has no such file": {
+			arch:     "amd64",
+			prepares: "rm cmd.exe; " + echoes,
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine cannot be seen to run 64-bit programs",
+		},
+		"is for another processor": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     "exit 0",
+			machine:  "arm64",
+			how:      "not run: this wine is for another architecture",
+		},
+		"has 64-bit programs for 32": {
+			arch:     "386",
+			prepares: echoes,
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine is for another architecture",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := fakeWineFor(t, peMachine[c.machine], c.prepares, c.runs)
@@ -136,10 +227,13 @@ func TestWineResults(t *testing.T) {
 			if s == nil || !strings.HasPrefix(s.How, c.how) || s.Ran == strings.HasPrefix(c.how, "not run") {
 				t.Errorf("%+v, want %s", s, c.how)
 			}
-			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), "not in an empty root: "+c.err)) {
+			want := "not in an empty root: " + c.err
+			if c.err == "" && err != nil || c.err != "" && !strings.Contains(fmt.Sprint(err), want) {
 				t.Errorf("error %v, want %s", err, c.err)
 			}
-			if argvs, _ := calls(t, log); argvs[len(argvs)-1] != "server -k" || !s.Ran && c.err == "" && c.runs == "exit 0" && len(argvs) != 2 {
+			argvs, _ := calls(t, log)
+			wasTried := !s.Ran && c.err == "" && c.runs == "exit 0"
+			if argvs[len(argvs)-1] != "server -k" || wasTried && len(argvs) != 2 {
 				t.Errorf("command lines: %q", argvs)
 			}
 		})
@@ -152,7 +246,8 @@ func TestWineHangs(t *testing.T) {
 	hang := "sleep " + mark + " & sleep " + mark
 	log := fakeWineFor(t, peMachine["amd64"], echoes, hang)
 	s := attempt{program: windowsBinary("amd64"), dir: t.TempDir(), limit: 500 * time.Millisecond}
-	if s, err := s.run(t.Context()); err == nil || !s.Ran || !strings.Contains(err.Error(), "not in an empty root: it did not end within 500ms\n") {
+	const want = "not in an empty root: it did not end within 500ms\n"
+	if s, err := s.run(t.Context()); err == nil || !s.Ran || !strings.Contains(err.Error(), want) {
 		t.Errorf("a program that hangs: %+v, %v", s, err)
 	}
 	check := func() {
@@ -180,7 +275,10 @@ func TestWineHangs(t *testing.T) {
 
 func TestWineMissing(t *testing.T) {
 	log := fakeWineFor(t, 0, "", "")
-	for arch, want := range map[string]string{"arm64": "", "amd64": "wineserver is not on PATH, and nothing else ends what wine leaves running"} {
+	for arch, want := range map[string]string{
+		"arm64": "",
+		"amd64": "wineserver is not on PATH, and nothing else ends what wine leaves running",
+	} {
 		if arch == "arm64" && runtime.GOARCH != "arm64" {
 			want = fmt.Sprintf("this is %s/%s, and wine emulates no processor", runtime.GOOS, runtime.GOARCH)
 		}

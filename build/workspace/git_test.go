@@ -99,7 +99,8 @@ func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 func TestGitOptionsOfTheEnvironment(t *testing.T) {
 	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
 	writeFiles(t, dir, map[string]string{"more.go": "package main\n"})
-	env := append(plainGit(), "GIT_CONFIG_PARAMETERS='status.showuntrackedfiles=no' 'core.ignorestat=true' 'user.name=it'\\''s me'")
+	env := append(plainGit(),
+		"GIT_CONFIG_PARAMETERS='status.showuntrackedfiles=no' 'core.ignorestat=true' 'user.name=it'\\''s me'")
 
 	w, err := Open(t.Context(), Options{Dir: dir, Environ: env})
 	if err != nil {
@@ -166,12 +167,28 @@ func TestDisablePrograms(t *testing.T) {
 		local []gitSetting
 		want  []gitSetting
 	}{
-		"nothing":                {[]gitSetting{{"core.bare", "false"}}, nil},
-		"Git LFS":                {lfs, nil},
-		"Git LFS and another":    {append(slices.Clone(lfs), gitSetting{"filter.a.b.clean", "x"}), off("a.b")},
-		"Git LFS with extension": {append(slices.Clone(lfs), gitSetting{"lfs.extension.e.clean", "x"}), off("lfs")},
-		"called Git LFS":         {append(slices.Clone(lfs), gitSetting{"filter.lfs.clean", "git-lfs clean -- %f; x"}), off("lfs")},
-		"a name with a line end": {[]gitSetting{{"filter.a\nb.process", "x"}}, off("a\nb")},
+		"nothing": {
+			local: []gitSetting{{"core.bare", "false"}},
+		},
+		"Git LFS": {
+			local: lfs,
+		},
+		"Git LFS and another": {
+			local: append(slices.Clone(lfs), gitSetting{"filter.a.b.clean", "x"}),
+			want:  off("a.b"),
+		},
+		"Git LFS with extension": {
+			local: append(slices.Clone(lfs), gitSetting{"lfs.extension.e.clean", "x"}),
+			want:  off("lfs"),
+		},
+		"called Git LFS": {
+			local: append(slices.Clone(lfs), gitSetting{"filter.lfs.clean", "git-lfs clean -- %f; x"}),
+			want:  off("lfs"),
+		},
+		"a name with a line end": {
+			local: []gitSetting{{"filter.a\nb.process", "x"}},
+			want:  off("a\nb"),
+		},
 	} {
 		if diff := cmp.Diff(test.want, disablePrograms(test.local), cmp.AllowUnexported(gitSetting{})); diff != "" {
 			t.Errorf("%s (-want +have):\n%s", name, diff)
@@ -215,7 +232,8 @@ func TestGitConfigForEveryVersion(t *testing.T) {
 	for key, want := range map[string]string{"e.f": "it's ours", "x.y": "1", "filter.a=b.clean": ""} {
 		cmd := exec.Command("git", "config", "--get", key)
 		cmd.Dir = t.TempDir()
-		cmd.Env = append(slices.Clone(env), "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+		cmd.Env = append(slices.Clone(env),
+			"PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 		out, err := cmd.CombinedOutput()
 		if err != nil || string(out) != want+"\n" {
 			t.Errorf("git has %q for %s, %v; expected %q", out, key, err, want)
@@ -238,7 +256,8 @@ func TestGitConfigIsCounted(t *testing.T) {
 	env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG_PARAMETERS=") })
 	cmd := exec.Command("git", "config", "--list")
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
+	cmd.Env = append(env,
+		"PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	if err != nil || string(out) != "a.b=1\nc.d=2\ne.f=3\n" {
 		t.Errorf("git has %q, %v", out, err)
