@@ -56,7 +56,7 @@ type keyRequest struct {
 	Spec
 }
 
-// key is that of a request, as changed.
+// key returns the cache key of a request after changes.
 func (r keyRepo) key(changes ...func(*keyRequest)) CacheKey {
 	r.Helper()
 	s := &keyRequest{
@@ -124,7 +124,8 @@ func TestCacheKey(t *testing.T) {
 	}
 }
 
-// For what a dependency or a C compiler changes, the cache before is where the next begins.
+// Keys for other dependencies, or another C compiler, have the same beginning, so the earlier
+// cache can be restored.
 func TestCacheKeyOfDependencies(t *testing.T) {
 	r := newKeyRepo(t)
 	first := r.key()

@@ -13,8 +13,7 @@ import (
 	"github.com/org/go-static-release/build/target"
 )
 
-// The whole command line and environment of a build, for each kind of target. The
-// name says what is particular.
+// The whole command line and environment of a build, for each kind of target.
 func TestCommand(t *testing.T) {
 	tool := []Main{{Name: "tool", ImportPath: "example.com/tool"}}
 	for _, test := range []struct {
@@ -110,7 +109,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// How compilers and linkers say that there is no memory for them; and what says no such thing.
+// Compilers and linkers report in several ways that they got no memory.
 func TestShortOfMemory(t *testing.T) {
 	for output, want := range map[string]bool{
 		"# example.com/x\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed":                           true,

@@ -13,9 +13,8 @@ import (
 	"github.com/org/go-static-release/build/workspace"
 )
 
-// BenchmarkProve proves a program of some 50 MB, and compares that with the time go build
-// took for it when everything but the link was in the cache: the least that a build can
-// cost. The program is act, one of the tools in .ci/tools.
+// BenchmarkProve proves a program of some 50 MB. It compares the time with a go build that
+// only has to link the program, which is the fastest build there is. The program is act, one of the tools in .ci/tools.
 //
 //	go test ./build -run '^$' -bench Prove
 func BenchmarkProve(b *testing.B) {

@@ -65,7 +65,7 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	}
 }
 
-// What is no binary, or is cut short, is an error: never a proof.
+// A file that is no binary, or a truncated one, is an error and never proved.
 func TestVerifyFailsClosed(t *testing.T) {
 	self, err := os.ReadFile(os.Args[0])
 	if err != nil {

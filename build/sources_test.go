@@ -41,7 +41,7 @@ func strayOf(t *testing.T, dir string, change ...func(*workspace.Options, *Spec)
 	return got
 }
 
-// Packages in a submodule are of the commit if the submodule is where the commit says.
+// Packages in a submodule are part of the commit if the submodule is at the recorded commit.
 func TestSourcesOfSubmodules(t *testing.T) {
 	other := newRepo(t, map[string]string{"lib.go": "package lib\n"})
 	dir := newRepo(t, map[string]string{
@@ -75,7 +75,7 @@ func TestSourcesOfSubmodules(t *testing.T) {
 	}
 }
 
-// What an assembler, a C compiler and a linker read need not lie in a Go package.
+// Files that an assembler, a C compiler and a linker read may be outside of Go packages.
 func TestSourcesOfCAndAssembly(t *testing.T) {
 	if _, err := exec.LookPath("musl-gcc"); err != nil {
 		t.Skip("musl-gcc is not installed")
@@ -115,8 +115,8 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 	}
 }
 
-// A file that git was told not to look for, and that is not there, would be compiled from a
-// fresh clone.
+// A fresh clone would compile files that are missing here and whose absence git was told to
+// ignore.
 func TestAbsentSources(t *testing.T) {
 	dir := newRepo(t, map[string]string{
 		"go.mod": goMod,
@@ -142,7 +142,8 @@ func TestAbsentSources(t *testing.T) {
 	}
 }
 
-// A module that is taken from a directory is not of the commit, wherever the directory is.
+// A module that a replace directive takes from a directory outside is not part of the commit,
+// even if the directory is in the module cache.
 func TestReplacedByTheModuleCache(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "cache")
 	other := filepath.Join(cache, "other")
@@ -166,7 +167,7 @@ func TestReplacedByTheModuleCache(t *testing.T) {
 	}
 }
 
-// What changes between plan and publication is seen, although git status does not tell.
+// Changes between plan and publication are found, even where git status does not report them.
 func TestRecheckSources(t *testing.T) {
 	dir := newRepo(t, map[string]string{
 		".gitignore": "gen*.go\n",
@@ -203,7 +204,7 @@ func TestRecheckSources(t *testing.T) {
 	}
 }
 
-// Git LFS as actions/checkout sets it up is asked; the file it keeps is no change.
+// The filter of Git LFS runs as actions/checkout configures it, so its files are no changes.
 func TestGitLFSOfTheRepositoryIsAsked(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("the stand-in for git-lfs is a shell script")
@@ -232,7 +233,7 @@ func TestGitLFSOfTheRepositoryIsAsked(t *testing.T) {
 	}
 }
 
-// No file is read that is larger than a source file can be.
+// A source file that is too large is not read.
 func TestHugeSource(t *testing.T) {
 	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
 	f, err := os.Create(filepath.Join(dir, "huge.go"))

@@ -66,7 +66,7 @@ func TestExpand(t *testing.T) {
 	}
 }
 
-// A field in the flags of the linker is a part of one of them, never a flag more.
+// A field in the linker flags never becomes a flag of its own.
 func TestFieldsInFlags(t *testing.T) {
 	facts := Facts{Name: "tool", Tag: "it's -extld=evil/v1.0.0", Version: "1.0.0"}
 	for text, ok := range map[string]bool{

@@ -142,7 +142,7 @@ func TestSameForEveryTargetLinks(t *testing.T) {
 	}
 }
 
-// The package clause is found wherever it is, and nothing after the imports counts.
+// The package clause is found wherever it is, and nothing after it is a constraint.
 func TestReadHead(t *testing.T) {
 	const large = 1 << 20
 	path := filepath.Join(t.TempDir(), "large.go")

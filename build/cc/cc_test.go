@@ -112,7 +112,7 @@ func TestForCXX(t *testing.T) {
 	}
 }
 
-// What is given for a target wins, the last first; a pattern may leave the level out.
+// The last choice that matches a target counts. A pattern may leave out the level.
 func TestChoices(t *testing.T) {
 	choices := []Choice{{"linux/*", "a"}, {"linux/arm", "b"}, {"linux/arm/6", "c"}, {"windows/amd64", "d"}}
 	for target, want := range map[target.Target]string{
@@ -133,7 +133,7 @@ func TestChoices(t *testing.T) {
 	}
 }
 
-// A compiler is believed for what it makes.
+// A compiler is judged by the program that it makes.
 func TestCompilerIsTried(t *testing.T) {
 	if _, err := exec.LookPath("musl-gcc"); err != nil {
 		t.Skip("musl-gcc is not installed (musl-tools)")

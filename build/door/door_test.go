@@ -208,8 +208,8 @@ func TestDoorGlob(t *testing.T) {
 	}
 }
 
-// A name that another program points elsewhere all the time is read as the file it was, or
-// not at all: the name of a link, and that of a directory on the way.
+// While another program changes where a link leads, the link itself or a directory on the
+// way, the file inside is read or nothing is.
 func TestDoorWhileNamesChange(t *testing.T) {
 	top, outside := doorFixture(t)
 	if err := os.Mkdir(filepath.Join(top, "sub"), 0o755); err != nil {
@@ -265,7 +265,7 @@ func TestDoorWhileNamesChange(t *testing.T) {
 	}
 }
 
-// An open file is the one that its name finds, or nothing is read of it.
+// A file that was replaced after it was opened is not read.
 func TestDoorConfirms(t *testing.T) {
 	top, _ := doorFixture(t)
 	d := openDoor(t, top, "")

@@ -46,7 +46,7 @@ func TestDoorSpecialFiles(t *testing.T) {
 	})
 }
 
-// A pipe that takes the place of a file after it was looked at is opened, and not waited for.
+// Opening does not block on a pipe that has replaced a file after the check.
 func TestDoorPipeInPlaceOfFile(t *testing.T) {
 	top, _ := doorFixture(t)
 	if err := syscall.Mkfifo(filepath.Join(top, "pipe"), 0o644); err != nil {
@@ -66,7 +66,7 @@ func TestDoorPipeInPlaceOfFile(t *testing.T) {
 	})
 }
 
-// inTime fails the test if f waits for something.
+// inTime fails the test if f blocks.
 func inTime(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})

@@ -47,7 +47,7 @@ func (p *cacheProject) write(name, content string) {
 // returns the packages that were compiled.
 func (p *cacheProject) build(state string) (compiled []string) {
 	p.t.Helper()
-	p.write("part/part.go", "package part\n\n// Name is that of the state.\nconst Name = \""+state+"\"\n")
+	p.write("part/part.go", "package part\n\n// Name is the name of the state.\nconst Name = \""+state+"\"\n")
 	p.builds++
 	stamp := "-ldflags=-X main.stamp=" + strings.Repeat("x", p.builds)
 	program := filepath.Join(p.t.TempDir(), "hello")
@@ -89,8 +89,8 @@ func (p *cacheProject) open() *Cache {
 	return c
 }
 
-// What a run used stays, so that the same run compiles nothing; what only another state
-// of the source needed goes.
+// Entries that a run used stay, and the same run compiles nothing. Entries that only another
+// state of the source needed are removed.
 func TestCacheTrim(t *testing.T) {
 	p := newCacheProject(t)
 	if n := len(p.build("old")); n < 10 {

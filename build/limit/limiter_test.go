@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The memory that is free, as Linux says it in one place or in several.
+// Linux reports free memory of the system and of control groups.
 func TestLinuxMemory(t *testing.T) {
 	const gib = 1 << 30
 	files := func(pairs ...string) fstest.MapFS {
@@ -166,7 +166,7 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-// What each build may use of a machine, while so many run and wait.
+// The share of each build depends on the machine and on how many builds run and wait.
 func TestShare(t *testing.T) {
 	const gib = 1 << 30
 	for name, test := range map[string]struct {
@@ -296,7 +296,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// Builds run in the order of the queue, whoever asks first.
+// Builds run in the order of the queue, whichever waits first.
 func TestQueue(t *testing.T) {
 	l := New(Machine{4, 64 << 30}, 1, 0)
 	turns := make([]*Turn, 5)
@@ -323,8 +323,8 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// What runs is counted by the largest that is known now, not by what was known when it
-// began.
+// The need of a running build is computed from the largest process known by now, not from
+// what was known when it began.
 func TestLimiterLearns(t *testing.T) {
 	const gib = 1 << 30
 	l := New(Machine{4, 10 * gib}, 4, 0) // 8.5 GiB
@@ -350,7 +350,8 @@ func TestLimiterLearns(t *testing.T) {
 	}
 }
 
-// Alone is alone and next, and what waits ends with its context and holds up nobody.
+// A build that runs alone is the next one. A waiting build whose context ends blocks no
+// other one.
 func TestAlone(t *testing.T) {
 	l := New(Machine{4, 64 << 30}, 4, 0)
 	var running []*Turn
@@ -405,9 +406,9 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// A build that was killed shows that too many ran: one less from then on than did, even
-// if it takes less alone, and all of them collect garbage. What it does alone, it does
-// with one process, whatever the user wants.
+// After a build was killed, one build less runs at a time, even if the killed one needs less
+// memory alone, and all of them collect garbage. Alone, it uses one process, whatever the
+// user wants.
 func TestKilledBuilds(t *testing.T) {
 	for _, test := range []struct {
 		machine          Machine
@@ -459,7 +460,7 @@ func TestKilledBuilds(t *testing.T) {
 	}
 }
 
-// The number of processes that the user wants is counted in what a build needs.
+// What a build needs depends on the number of processes that the user wants.
 func TestProcessesWanted(t *testing.T) {
 	l := New(Machine{4, 10 << 30}, 4, 8) // 8.5 GiB
 	first := l.Queue(4)
@@ -478,7 +479,7 @@ func TestProcessesWanted(t *testing.T) {
 	}
 }
 
-// A turn that is given in the very moment in which its context ends is given back.
+// A turn that comes while its context ends is given back.
 func TestTurnAfterEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

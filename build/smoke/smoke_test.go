@@ -145,7 +145,7 @@ func testSmoke(t *testing.T, bin Program, how string) {
 	}
 }
 
-// listen is the address of a server on this machine.
+// listen returns the address of a server on this machine.
 func listen(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -170,8 +170,8 @@ func TestSmoke(t *testing.T) {
 	testSmoke(t, bin, rooted)
 }
 
-// What a program leaves behind is not left, in a root and in the lesser form; that it
-// has the output does not keep anyone waiting.
+// Processes that a program leaves behind are killed, with an empty root and without. It does
+// not matter that they have the output open.
 func TestSmokeGrandchild(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("processes are looked for in /proc")
@@ -200,8 +200,8 @@ func TestSmokeGrandchild(t *testing.T) {
 	}
 }
 
-// running are the processes with mark among their arguments that stay for a while: a
-// killed one ends when it comes to run.
+// running returns the processes with mark among their arguments that stay for a while. A
+// process that was killed takes a moment to end.
 func running(t *testing.T, mark string) (left []string) {
 	t.Helper()
 	for range 50 {
@@ -238,7 +238,7 @@ func TestSmokeEmulated(t *testing.T) {
 	}
 }
 
-// What cannot be run here is said not to have been.
+// A program that cannot be run here is reported as not run.
 func TestSmokeNotRun(t *testing.T) {
 	for _, target := range []target.Target{
 		{OS: "plan9", Arch: "arm"},

@@ -24,7 +24,7 @@ func TestSmokeWasm(t *testing.T) {
 	}
 }
 
-// A module that is no program of WASI is not run, and what is no module does not pass.
+// A module that is no WASI program is not run, and a file that is no module fails.
 func TestSmokeWasmNotRun(t *testing.T) {
 	const header, emptyType = "\x00asm\x01\x00\x00\x00", "\x01\x04\x01\x60\x00\x00"
 	for name, c := range map[string]struct{ code, how, err string }{

@@ -17,7 +17,8 @@ import (
 	"github.com/org/go-static-release/build/target"
 )
 
-// A fake wine writes down how it is called, makes a prefix, and is the program.
+// fakeWine is a script that records how it is called, makes a prefix, and acts as the
+// program.
 const fakeWine = `#!/bin/sh
 { printf '== %%s\n' "$*"; env; } >>'%[1]s/log'
 system=$(printf '%%s' "$1" | sed -n 's/^C:.windows.\(.*\).cmd.exe$/\1/p')
@@ -37,8 +38,8 @@ const (
 	inThree = "through wine in a prefix of its own, "
 )
 
-// fakeWineFor puts wine64, wine and wineserver on PATH, and nothing else. prepares is
-// what Wine's command interpreter does, runs what the program does.
+// fakeWineFor puts wine64, wine and wineserver on PATH, and nothing else. prepares and runs
+// are shell code that acts as Wine's command interpreter and as the program.
 func fakeWineFor(t *testing.T, machine uint16, prepares, runs string) (log string) {
 	t.Helper()
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
@@ -69,7 +70,7 @@ func windowsBinary(arch string) Program {
 	return Program{Name: "p.exe", Target: target.Target{OS: "windows", Arch: arch}, Path: "/work/p.exe"}
 }
 
-// calls are the command lines in the log of a fake wine, and the environment of each.
+// calls returns the command lines in the log of a fake wine, and the environment of each.
 func calls(t *testing.T, log string) (argvs, envs []string) {
 	t.Helper()
 	data, err := os.ReadFile(log)
@@ -88,7 +89,7 @@ func calls(t *testing.T, log string) (argvs, envs []string) {
 	return argvs, envs
 }
 
-// Command lines and environment, whole; nothing of ours gets to the program.
+// Wine gets these command lines and only this environment.
 func TestWineCommands(t *testing.T) {
 	log := fakeWineFor(t, peMachine["amd64"], echoes, "echo started")
 	t.Setenv("GITHUB_TOKEN", "secret")
@@ -120,7 +121,7 @@ func TestWineCommands(t *testing.T) {
 	}
 }
 
-// What a Wine that works makes of a program.
+// Each kind of Wine, working or not, has its result.
 func TestWineResults(t *testing.T) {
 	for name, c := range map[string]struct {
 		arch, prepares, runs string
@@ -192,7 +193,7 @@ func TestWineResults(t *testing.T) {
 			machine:  "amd64",
 			how:      "not run: this wine cannot be seen to run 64-bit programs",
 		},
-		"fails all the same": {
+		"fails after echoing": {
 			arch:     "amd64",
 			prepares: `echo "$4"; exit 1`,
 			runs:     "exit 0",
@@ -335,7 +336,7 @@ func TestWine(t *testing.T) {
 	}
 }
 
-// ofPrefix finds a process that has a prefix of wine below dir in its environment.
+// ofPrefix returns a process that has a prefix of wine below dir in its environment.
 func ofPrefix(dir string) string {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {

@@ -65,7 +65,7 @@ func TestLooksSecret(t *testing.T) {
 	}
 }
 
-// Of GOFLAGS only the number of processes is taken.
+// Only the number of processes is read from GOFLAGS.
 func TestProcessesOf(t *testing.T) {
 	for flags, want := range map[string]int{
 		"":                  0,
@@ -85,7 +85,7 @@ func TestProcessesOf(t *testing.T) {
 	}
 }
 
-// What the user says of the Go runtime is not overruled.
+// Variables of the Go runtime that the user sets are kept.
 func TestSetsRuntime(t *testing.T) {
 	for env, want := range map[string]string{
 		"":                "",

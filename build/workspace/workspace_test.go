@@ -78,7 +78,7 @@ func TestReadExtraInAnotherClone(t *testing.T) {
 	}
 }
 
-// The root of a repository is what git takes for it.
+// The root of a repository is the directory with a .git that git accepts.
 func TestFindRoot(t *testing.T) {
 	dir := t.TempDir()
 	writeFiles(t, dir, map[string]string{
