@@ -190,8 +190,8 @@ func findOutput(out string, m Main, t target.Target) (Binary, error) {
 	return bin, nil
 }
 
-// shorten replaces directories in a command's output, so that the same mistake
-// reads the same on every machine and every run.
+// shorten replaces directories in a command's output, which makes the text of a mistake the
+// same on every machine and in every run.
 func shorten(output string, dirs map[string]string) string {
 	for dir, short := range dirs {
 		output = strings.ReplaceAll(output, dir+string(filepath.Separator), short+"/")

@@ -11,12 +11,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // sourceFile matches the rest of a path, after a directory, that names a source file. A path
 // of the build machine gets into a binary in the tables of the runtime and the debugger. A
 // program may well contain the text "/app/config" even if it was built in /app.
-var sourceFile = regexp.MustCompile(`^[^\x00-\x1f"'<>|]{1,1000}?\.(go|s|S|c|h|cc|cpp|cxx|hpp|m|mm)([^A-Za-z0-9_.]|$)`)
+//
+// It is compiled when it is first needed, because that takes as long as a quarter of the start
+// of this program.
+var sourceFile = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[^\x00-\x1f"'<>|]{1,1000}?` +
+		`\.(go|s|S|c|h|cc|cpp|cxx|hpp|m|mm)([^A-Za-z0-9_.]|$)`)
+})
 
 const (
 	scanChunk   = 1 << 20 // how much of a file is in memory at a time, in bytes
@@ -122,7 +129,7 @@ func (p *pathPrefixes) leakAt(b []byte) string {
 		if len(b) <= len(text) || !bytes.HasPrefix(b, text) {
 			continue
 		}
-		rest := sourceFile.Find(b[len(text):])
+		rest := sourceFile().Find(b[len(text):])
 		if rest != nil {
 			return string(text) + strings.TrimRight(string(rest), "\x00")
 		}

@@ -13,8 +13,8 @@
 // toolchain, and the same C compiler where cgo is on: -trimpath, an explicit
 // instruction-set level, no ambient settings. The exceptions, all of them recorded in
 // the binary itself: GOEXPERIMENT and GOFIPS140 are taken from the environment; and
-// the go command stamps the main module with the highest version tag on the commit,
-// so that a clone which lacks that tag differs.
+// the go command stamps the main module with the highest version tag on the commit, so a
+// clone without that tag differs.
 package build
 
 import (

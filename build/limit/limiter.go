@@ -52,8 +52,7 @@ func New(m Machine, most, processes int) *Limiter {
 		processors: max(1, m.Processors),
 	}
 	if m.Memory > 0 {
-		// 0 would mean that memory is not limited, so that a control group which is full
-		// gets one byte.
+		// 0 would mean that memory is not limited. A control group that is full gets one byte.
 		l.memory = max(1, m.Memory/100*(100-spare))
 	}
 	return l
@@ -175,7 +174,7 @@ func (t *Turn) Done(largest int64) {
 }
 
 // admit lets builds run, in the order of the queue, while there is room. No build overtakes
-// another, so that a large one gets its turn. The lock must be held.
+// another, so a large one gets its turn. The lock must be held.
 func (l *Limiter) admit() {
 	for len(l.queue) > 0 {
 		t := l.queue[0]

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// SetProcessGroup gives the child a group of its own, so that the compilers that
-// the go command starts are reached together with it.
+// SetProcessGroup gives the child a process group of its own, which includes the compilers
+// that the go command starts.
 func SetProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // interruptGroup interrupts every process in the group of p.

@@ -169,7 +169,7 @@ func runCommand(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	}
 
 	if err := cmd.Start(); err != nil {
-		if ctx.Err() != nil { // nothing else is to be tried
+		if ctx.Err() != nil { // no other way would work
 			return "", context.Cause(ctx)
 		}
 		return "", fmt.Errorf("%w: %w", errNotStarted, err)

@@ -70,8 +70,8 @@ func (w *Workspace) AttachedFiles(patterns []string) (_ []AttachedFile, err erro
 	return files, ps.Err()
 }
 
-// attached describes one file. It opens the file, so that one that cannot be read is
-// reported before anything is compiled.
+// attached describes one file. It opens the file, to report one that cannot be read before
+// anything is compiled.
 func (w *Workspace) attached(d *door.Door, name string) (AttachedFile, error) {
 	f, fi, err := d.Open(path.Join(w.ModuleDir(), name))
 	if err != nil {
