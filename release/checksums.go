@@ -13,10 +13,8 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/release/dist"
-
-	"github.com/org/go-static-release/release/output"
-
 	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/output"
 )
 
 // A checksumList is a file that lists digests of the files beside it.

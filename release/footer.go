@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/release/config"
-
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/quote"
 )

@@ -12,25 +12,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/org/go-static-release/release/dist"
-
-	"github.com/org/go-static-release/release/config"
-	"github.com/org/go-static-release/release/hint"
-
-	"github.com/org/go-static-release/build/door"
-	"github.com/org/go-static-release/build/target"
-	"github.com/org/go-static-release/build/workspace"
-
-	"github.com/org/go-static-release/build/process"
-
-	"github.com/org/go-static-release/release/output"
-
-	"github.com/org/go-static-release/build/problem"
-
 	"golang.org/x/mod/semver"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
+	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/dist"
 	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/hint"
+	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/quote"
 )

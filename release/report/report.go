@@ -14,15 +14,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/smoke"
 	"github.com/org/go-static-release/build/workspace"
-
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/publish"
-
-	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/quote"
 )
 
