@@ -6,16 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/mod/semver"
 
 	"github.com/org/go-static-release/build"
-	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
 	"github.com/org/go-static-release/build/target"
@@ -45,7 +41,7 @@ type Plan struct {
 func newPlan(
 	ctx context.Context, c *config.Config, environ []string, publish bool, why, commit string,
 ) (*Plan, *workspace.Workspace, error) {
-	distErr := distInside(c.Dist)
+	distErr := dist.CheckPlace(c.Dist)
 	if distErr == nil {
 		distErr = dist.Heal(c.Dist) // before git is asked for changes
 	}
@@ -88,56 +84,6 @@ func newPlan(
 	}
 
 	return p, ws, errors.Join(errs...)
-}
-
-// distInside refuses a directory for the files whose name is in a repository and that a
-// link leads out of it, because the link may be somebody else's. It also refuses one in
-// git's own directory.
-func distInside(dist string) error {
-	abs, err := filepath.Abs(dist)
-	if err != nil {
-		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
-	}
-
-	root, found := workspace.FindRoot(filepath.Dir(abs))
-	if !found {
-		return nil
-	}
-
-	realRoot, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
-	}
-
-	// The directory will be created in the nearest parent that exists.
-	existing := abs
-	resolved, err := filepath.EvalSymlinks(existing)
-	for errors.Is(err, fs.ErrNotExist) && existing != root {
-		if _, linkErr := os.Lstat(existing); linkErr == nil {
-			return &problem.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", existing)}
-		}
-		existing = filepath.Dir(existing)
-		resolved, err = filepath.EvalSymlinks(existing)
-	}
-
-	switch {
-	case err != nil:
-		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
-	case !door.Within(realRoot, resolved):
-		return &problem.Problem{
-			Setting: "dist",
-			Err:     fmt.Errorf("%s is a link that leads out of the repository, to %s", dist, resolved),
-			Remedy:  problem.Set("dist", filepath.Join(resolved, strings.TrimPrefix(abs, existing))),
-		}
-	case door.Within(filepath.Join(realRoot, ".git"), resolved):
-		return &problem.Problem{
-			Setting: "dist",
-			Err:     fmt.Errorf("%s is in git's own directory", dist),
-			Remedy:  problem.Set("dist", "dist-release"),
-		}
-	}
-
-	return nil
 }
 
 func (p *Plan) prerelease(c *config.Config) bool {
