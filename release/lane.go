@@ -66,10 +66,12 @@ type run struct {
 	uploadSlots *semaphore.Weighted
 	compressors *pack.Compressors
 
-	previous *dist.Previous                    // what an earlier run left in dist/
-	cacheDir string                            // has the report of the run that filled the build cache, "" if none
-	temp     string                            // where compilers write
-	self     func() (digest string, err error) // the digest of this program's own file
+	previous *dist.Previous // what an earlier run left in dist/
+	cacheDir string         // has the report of the run that filled the build cache, "" if none
+	temp     string         // where compilers write
+
+	// self returns the digest of this program's own file.
+	self func() (digest string, err error)
 
 	cause error   // why the run was cancelled, nil if it was not
 	errs  []error // that belong to no target
