@@ -49,7 +49,7 @@ func onQuit(cancel func()) {
 
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		_, _ = os.Stderr.Write(stacks) // there is nobody to tell
+		_, _ = os.Stderr.Write(stacks) // there is nowhere else to report an error
 		cancel()
 	}()
 }
