@@ -26,9 +26,9 @@ var errPulledThePlug = errors.New("pulled the plug")
 
 // A cancellingWriter cancels after its second Write.
 type cancellingWriter struct {
-	bytes.Buffer
-	cancel context.CancelCauseFunc
-	writes int
+	written bytes.Buffer
+	cancel  context.CancelCauseFunc
+	writes  int
 }
 
 func (w *cancellingWriter) Write(p []byte) (int, error) {
@@ -36,7 +36,7 @@ func (w *cancellingWriter) Write(p []byte) (int, error) {
 	if w.writes == 2 {
 		w.cancel(errPulledThePlug)
 	}
-	return w.Buffer.Write(p)
+	return w.written.Write(p)
 }
 
 // A copy stops in the middle once the context has ended, and its error is the cause.
@@ -45,8 +45,8 @@ func TestWithContextStopsACopy(t *testing.T) {
 	w := &cancellingWriter{cancel: cancel}
 
 	n, err := io.Copy(output.WithContext(ctx, w), iotest.OneByteReader(strings.NewReader("12345")))
-	if n != 2 || w.String() != "12" || !errors.Is(err, errPulledThePlug) {
-		t.Errorf("copied %d bytes, %q: %v", n, w.String(), err)
+	if n != 2 || w.written.String() != "12" || !errors.Is(err, errPulledThePlug) {
+		t.Errorf("copied %d bytes, %q: %v", n, w.written.String(), err)
 	}
 }
 
@@ -56,8 +56,8 @@ func TestReadWithContextStopsACopy(t *testing.T) {
 
 	r := output.ReadWithContext(ctx, iotest.OneByteReader(strings.NewReader("12345")))
 	n, err := io.Copy(w, r)
-	if n != 2 || w.String() != "12" || !errors.Is(err, errPulledThePlug) {
-		t.Errorf("copied %d bytes, %q: %v", n, w.String(), err)
+	if n != 2 || w.written.String() != "12" || !errors.Is(err, errPulledThePlug) {
+		t.Errorf("copied %d bytes, %q: %v", n, w.written.String(), err)
 	}
 }
 
