@@ -4,11 +4,11 @@ package main
 
 import "syscall"
 
-// withoutCore stops this process and its children from writing core files.
-func withoutCore() {
+// disableCoreDumps stops this process and its children from writing core files.
+func disableCoreDumps() {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &limit); err != nil {
-		return // the limit of the machine stays
+		return // keep the limit of the machine
 	}
 
 	limit.Cur = 0

@@ -27,12 +27,13 @@ func main() {
 }
 
 // dieBySignal makes the Go runtime end the process by a signal on errors that cannot be
-// caught: out of memory, a fatal error, a panic in a goroutine of a library. By default
-// the runtime exits with status 2, which is our status for "nothing was started". On Unix
-// it aborts instead, after it has printed the same text; on Windows the status stays 2. No
-// core file is written, because the memory holds the token.
+// caught: out of memory, a fatal error, a panic in a goroutine of a library.
+//
+// By default the runtime exits with status 2, which is our status for "nothing was started".
+// On Unix it aborts instead, after it has printed the same text. On Windows the status stays 2.
+// No core file is written, because the memory holds the token.
 func dieBySignal() {
-	withoutCore()
+	disableCoreDumps()
 	debug.SetTraceback("crash")
 }
 
@@ -48,7 +49,7 @@ func onQuit(cancel func()) {
 
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
-		_, _ = os.Stderr.Write(stacks) // there is nobody to tell
+		_, _ = os.Stderr.Write(stacks) // there is nowhere else to report an error
 		cancel()
 	}()
 }

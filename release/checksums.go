@@ -13,27 +13,28 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/release/dist"
-
-	"github.com/org/go-static-release/release/output"
-
 	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/output"
 )
 
 // A checksumList is a file that lists digests of the files beside it.
 type checksumList struct {
 	output.ListName
 	name    string
-	entries []output.Listed // nil if the list could not be read, an error of its own
+	entries []output.Listed // nil if the list could not be read, which is reported elsewhere
 }
 
 // A comparedFile is one of the files beside the lists.
 type comparedFile struct {
-	sums     map[string]string // algorithm -> hex; nil if the file could not be read, an error of its own
-	unlisted bool              // it need not be in a list
+	// sums holds the digests: algorithm -> hex. It is nil if the file could not be read, which is
+	// reported elsewhere.
+	sums map[string]string
+
+	unlisted bool // it need not be in a list
 }
 
-// maxList limits a checksum list, in bytes. A list of the 1,000 files that a release can
-// have is smaller.
+// maxList limits the size of a checksum list, in bytes. A list of 1,000 files, which is as many
+// as a release can have, is smaller.
 const maxList = 1 << 20
 
 // readList reads a checksum list, at most maxList bytes.
@@ -50,8 +51,7 @@ func readList(f io.ReaderAt, size int64) ([]byte, error) {
 	return list, nil
 }
 
-// parse reads the list. A line that cannot be read is an error, since nobody knows which
-// file it lists.
+// parse reads the list. A line that cannot be read is an error, because it could list any file.
 func (l *checksumList) parse(f io.ReaderAt, size int64) error {
 	data, err := readList(f, size)
 	if err == nil {
@@ -67,17 +67,19 @@ func (l *checksumList) parse(f io.ReaderAt, size int64) error {
 // signatureEndings are appended to the name of a file to name a detached signature,
 // certificate or attestation of that file.
 var signatureEndings = []string{
-	".asc", ".sig", ".sign", ".gpg", ".minisig", ".pem", ".crt", ".cert", ".p7s", ".bundle", ".sigstore", ".sigstore.json",
-	".cosign.bundle", "-keyless.pem", "-keyless.sig", ".attestation.json", ".intoto.jsonl", ".proof",
+	".asc", ".sig", ".sign", ".gpg", ".minisig",
+	".pem", ".crt", ".cert", ".p7s",
+	".bundle", ".sigstore", ".sigstore.json", ".cosign.bundle", "-keyless.pem", "-keyless.sig",
+	".attestation.json", ".intoto.jsonl", ".proof",
 }
 
-// keyInName is what stands before the ending of a signature that tells the key: the
-// SHA256SUMS.72D7468F.sig of HashiCorp.
+// keyInName matches the key ID that may stand before the ending of a signature, as in
+// HashiCorp's SHA256SUMS.72D7468F.sig.
 var keyInName = regexp.MustCompile(`\.(?:[0-9A-F]{8}|[0-9A-F]{16})$`)
 
-// isSignature reports whether a file is a signature or attestation of another one that is
-// there. It is made of the file or of its digest, so that no list can have it that was made
-// before. An attestation of a whole release has a name of its own.
+// isSignature reports whether a file is a signature or attestation of another file that is
+// there. A list made before the signature cannot have it. The name of an attestation of a whole
+// release need not contain the name of a file.
 func isSignature(name string, isFile func(string) bool) bool {
 	for _, ending := range signatureEndings {
 		stem, ok := strings.CutSuffix(name, ending)
@@ -89,7 +91,7 @@ func isSignature(name string, isFile func(string) bool) bool {
 	return strings.HasSuffix(name, ".intoto.jsonl")
 }
 
-// algorithmsOf returns the algorithms whose digests have to be computed for the lists.
+// algorithmsOf returns the algorithms that are needed to compare files with the lists.
 func algorithmsOf(lists []checksumList) []string {
 	var algorithms []string
 	for _, l := range lists {
@@ -103,13 +105,13 @@ func algorithmsOf(lists []checksumList) []string {
 	return algorithms
 }
 
-// compareLists compares each entry of each list with the files. Every file must be in a list:
-// there may be one of all files, one for each platform or one for each file. The notes say
-// what was not compared.
+// compareLists compares each entry of each list with the files. Every file must be in a list.
+// There may be one list of all files, one for each platform, or one for each file. The notes
+// say what was not compared.
 func compareLists(lists []checksumList, files map[string]comparedFile) (notes []string, err error) {
 	var errs []error
 	listed := map[string]bool{}
-	unread := false // a list that could not be read, which is said already, and may have any file
+	unread := false // whether there is a list that could not be read, which may have any file
 
 	for _, l := range lists {
 		inList, skipped, err := l.compare(files)
@@ -123,7 +125,7 @@ func compareLists(lists []checksumList, files map[string]comparedFile) (notes []
 	}
 
 	switch {
-	case unread:
+	case unread: // which is reported elsewhere
 	case len(listed) > 0:
 		errs = append(errs, missing(files, listed, lists))
 	case errors.Join(errs...) == nil:
@@ -135,7 +137,9 @@ func compareLists(lists []checksumList, files map[string]comparedFile) (notes []
 
 // compare compares the entries of one list with the files. It returns the files that are
 // listed with a digest that can be computed, and the algorithms of the other digests.
-func (l *checksumList) compare(files map[string]comparedFile) (listed map[string]bool, skipped []string, err error) {
+func (l *checksumList) compare(
+	files map[string]comparedFile,
+) (listed map[string]bool, skipped []string, err error) {
 	var errs []error
 	listed = map[string]bool{}
 
@@ -149,7 +153,8 @@ func (l *checksumList) compare(files map[string]comparedFile) (listed map[string
 			errs = append(errs, fmt.Errorf("%s lists %q, which is not there", where, e.Name))
 			continue
 		case l.Only != "" && name != l.Only:
-			errs = append(errs, fmt.Errorf("%s lists %q, but by its name the list is only for %q", where, e.Name, l.Only))
+			errs = append(errs, fmt.Errorf("%s lists %q, but by its name the list is only for %q",
+				where, e.Name, l.Only))
 			continue
 		case !output.Computed(e.Algorithm):
 			if !slices.Contains(skipped, e.Algorithm) {
@@ -171,9 +176,9 @@ func (l *checksumList) compare(files map[string]comparedFile) (listed map[string
 	return listed, skipped, errors.Join(errs...)
 }
 
-// listedFile finds the file that a list means. A list of dist/* or of what find printed has
-// directories before the names, on Windows with backslashes; the files of a release are in
-// none.
+// listedFile returns the name of the file that a list means. A list that was made from dist/*
+// or from the output of find has directories before the names, on Windows with backslashes. The
+// files of a release are in no directory.
 func listedFile(name string, files map[string]comparedFile) string {
 	if _, ok := files[name]; ok {
 		return name
@@ -181,8 +186,10 @@ func listedFile(name string, files map[string]comparedFile) string {
 	return name[strings.LastIndexAny(name, `/\`)+1:]
 }
 
-// missing says which files no list has.
-func missing(files map[string]comparedFile, listed map[string]bool, lists []checksumList) error {
+// missing returns an error for each file that is in no list.
+func missing(
+	files map[string]comparedFile, listed map[string]bool, lists []checksumList,
+) error {
 	where := "any checksum list"
 	if len(lists) == 1 {
 		where = "the checksum list " + inspect.Printable(lists[0].name)
@@ -213,7 +220,7 @@ func compareDist(ctx context.Context, dir string) error {
 
 	lists, err := distLists(root)
 	if len(lists) == 0 {
-		return err // a run that was cut off leaves no list
+		return err // a run that was interrupted leaves no list
 	}
 
 	entries, readErr := os.ReadDir(dir)
@@ -222,8 +229,7 @@ func compareDist(ctx context.Context, dir string) error {
 	for _, entry := range entries {
 		name := entry.Name()
 		isList := slices.ContainsFunc(lists, func(l checksumList) bool { return l.name == name })
-		isNeverListed := dist.IsReserved(name)
-		if isList || isNeverListed || !dist.IsFinished(entry) {
+		if isList || dist.IsReserved(name) || !dist.IsFinished(entry) {
 			continue
 		}
 
@@ -277,7 +283,9 @@ func openRegular(root *os.Root, name string) (f *os.File, size int64, err error)
 }
 
 // sumsIn computes the digests of a file in a directory.
-func sumsIn(ctx context.Context, root *os.Root, name string, algorithms []string) (map[string]string, error) {
+func sumsIn(
+	ctx context.Context, root *os.Root, name string, algorithms []string,
+) (map[string]string, error) {
 	f, _, err := openRegular(root, name)
 	if err != nil {
 		return nil, err
@@ -286,7 +294,8 @@ func sumsIn(ctx context.Context, root *os.Root, name string, algorithms []string
 
 	sums, err := output.Sums(output.ReadWithContext(ctx, f), algorithms)
 	if err != nil {
-		return nil, fmt.Errorf("comparing %s with the checksums: %w", inspect.Printable(filepath.ToSlash(name)), err)
+		printable := inspect.Printable(filepath.ToSlash(name))
+		return nil, fmt.Errorf("comparing %s with the checksums: %w", printable, err)
 	}
 
 	return sums, nil

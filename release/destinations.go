@@ -11,17 +11,17 @@ import (
 	"github.com/org/go-static-release/release/publish"
 )
 
-// surroundings are what a destination may need to know beside the settings and the plan.
+// surroundings hold what a destination may need to know besides the settings and the plan.
 type surroundings struct {
 	apiURL     string // GITHUB_API_URL
 	serverURL  string // GITHUB_SERVER_URL
 	repository string // GITHUB_REPOSITORY
 	userAgent  string
-	say        func(line string) // told while a destination waits
+	say        func(line string) // called when a destination waits for something
 }
 
-// destinations are all places where a release can be published, in the order in which they
-// become public. Each returns nil if the settings do not ask for it.
+// destinations lists all places where a release can be published, in the order in which they
+// become public. Each function returns nil if the settings do not ask for its destination.
 var destinations = []func(*config.Config, *Plan, surroundings) (*publish.Session, error){
 	githubRelease,
 }
@@ -45,7 +45,7 @@ func newSessions(c *config.Config, p *Plan, s surroundings) (sessions []*publish
 	return sessions, nil
 }
 
-// githubRelease publishes the release on GitHub.
+// githubRelease returns a session that publishes the release on GitHub.
 func githubRelease(c *config.Config, p *Plan, s surroundings) (*publish.Session, error) {
 	client, err := github.NewClient(github.Options{
 		APIURL:     s.apiURL,
@@ -70,15 +70,15 @@ func githubRelease(c *config.Config, p *Plan, s surroundings) (*publish.Session,
 		Footer:     p.footer(c, web),
 		Prerelease: p.prerelease(c),
 		Overwrite:  c.Overwrite,
-		Files:      p.fileNames(),
+		Files:      namesOf(p.Outputs),
 	}
 
 	return client.Session(wanted, c.MakeLatest, p.supersedes), nil
 }
 
-// supersedes reports whether the release takes the place of the one with the tag as the
-// latest of the repository. It does unless it is a fix of an older line, or a nested module that
-// would take the place of another module.
+// supersedes reports whether the release takes the place of the one with the given tag as the
+// latest release of the repository. It does not if its version is lower, as for a fix of an
+// older line. Nor does the release of a nested module take the place of another module's.
 func (p *Plan) supersedes(tag string) bool {
 	ownDir, own, err := workspace.ParseTag(p.Source.Tag)
 	if err != nil {
@@ -86,7 +86,7 @@ func (p *Plan) supersedes(tag string) bool {
 	}
 
 	dir, version, err := workspace.ParseTag(tag)
-	if err != nil || dir != ownDir { // none yet, a tag of another scheme, another module
+	if err != nil || dir != ownDir { // no latest release, another kind of tag, another module
 		return ownDir == ""
 	}
 

@@ -14,7 +14,8 @@ import (
 	"github.com/org/go-static-release/release/report"
 )
 
-// show shows an event: as lines in the log, and in a workflow as annotations too.
+// show prints an event to the log. In a workflow it also shows warnings and failures as
+// annotations.
 func (p *program) show(e report.Event) {
 	p.lines.Event(e)
 
@@ -32,18 +33,19 @@ func (p *program) show(e report.Event) {
 	}
 }
 
-// announce emits what will happen, and why, before it does.
+// announce emits what the run is going to do, and why.
 func (r *run) announce() {
 	plan := r.plan
 
-	first := "dry run"
+	mode := "dry run"
 	if plan.Publish {
-		first = "release"
+		mode = "release"
 	}
-	r.headline("%s: %s", first, plan.Why)
-	r.headline("%s %s, commit %.12s, %s, %s for %s, %d at a time",
-		plan.Name, plan.Source.Version, plan.Source.Commit, plan.Go,
-		report.Count(len(plan.Mains()), "program"), report.Count(len(plan.Builds), "target"), r.cfg.Parallelism)
+	programs := report.Count(len(plan.Mains()), "program")
+	targets := report.Count(len(plan.Builds), "target")
+	r.headline("%s: %s", mode, plan.Why)
+	r.headline("%s %s, commit %.12s, %s, %s for %s, %d at a time", plan.Name, plan.Source.Version,
+		plan.Source.Commit, plan.Go, programs, targets, r.cfg.Parallelism)
 
 	for _, s := range plan.Skipped {
 		r.note(fmt.Sprintf("%s is left out: %s", s.Target, s.Reason))
@@ -52,19 +54,21 @@ func (r *run) announce() {
 		r.note(hint.Note(n, r.workflow))
 	}
 	if len(r.ws.Withheld) > 0 {
-		r.note("no child process gets these variables, which look like secrets: " + strings.Join(r.ws.Withheld, " "))
+		names := strings.Join(r.ws.Withheld, " ")
+		r.note("no child process gets these variables, which look like secrets: " + names)
 	}
 	if plan.Source.Dirty {
 		r.note("the working tree has uncommitted changes; the binaries will be marked as modified")
 	}
 }
 
-// sumUp emits what happened, when the run has ended.
+// sumUp emits what happened, after the run has ended.
 func (r *run) sumUp() {
 	var announced []string
 	for _, n := range r.plan.Notes {
 		announced = append(announced, hint.Note(n, r.workflow))
 	}
+
 	for _, n := range r.rep.Notices {
 		if !slices.Contains(announced, n) {
 			r.note(n)
@@ -101,6 +105,7 @@ func (r *run) sumUp() {
 	r.headline("%s, in %.1fs", r.rep.Headline(), r.rep.Seconds)
 }
 
+// headline emits a line that announces or sums up the run.
 func (r *run) headline(format string, args ...any) {
 	r.emit(report.Event{
 		Step:  report.Run,
@@ -109,6 +114,7 @@ func (r *run) headline(format string, args ...any) {
 	})
 }
 
+// note emits a note.
 func (r *run) note(text string) {
 	r.emit(report.Event{
 		Step:  report.Run,
@@ -117,8 +123,8 @@ func (r *run) note(text string) {
 	})
 }
 
-// notStatic returns the prominent warning of the setting static: report, "" if it is not
-// needed.
+// notStatic returns the warning about programs that are not static but are released anyway,
+// "" if there are none.
 func notStatic(c *config.Config, rep *report.Report) string {
 	bad := rep.NotStatic()
 	if len(bad) == 0 || c.Static != "report" {
@@ -128,7 +134,7 @@ func notStatic(c *config.Config, rep *report.Report) string {
 	return "NOT STATIC, and released anyway because static is report:\n  " + strings.Join(bad, "\n  ")
 }
 
-// result returns the error of the run, nil if it did what it set out to do.
+// result returns the error of the run. It is nil if everything was done.
 func (r *run) result() error {
 	switch {
 	case r.rep.Err() == nil:
@@ -142,7 +148,7 @@ func (r *run) result() error {
 	return fmt.Errorf("%d of %d targets: %w", r.rep.Unfinished(), len(r.rep.Targets), errReported)
 }
 
-// place returns where the result of the run is: the release, or the directory.
+// place returns where the result of the run is: the address of the release, or the directory.
 func (r *run) place() string {
 	if r.rep.Release != nil {
 		return r.rep.Release.URL

@@ -51,7 +51,9 @@ var mayImport = map[string][]string{
 		"build", "build/cc", "build/door", "build/problem", "build/workspace",
 		"release/actions", "release/inspect", "release/output", "release/pack", "release/quote",
 	},
-	"release/dist":    {"build", "build/crash", "build/door", "build/problem", "release/output", "release/report"},
+	"release/dist": {
+		"build", "build/crash", "build/door", "build/problem", "build/workspace", "release/output", "release/report",
+	},
 	"release/github":  {"build/problem", "release/output", "release/publish", "release/quote"},
 	"release/hint":    {"build/problem", "release/quote"},
 	"release/inspect": {"build/crash", "build/problem", "build/static", "release/quote"},

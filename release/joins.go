@@ -26,7 +26,7 @@ import (
 	"github.com/org/go-static-release/release/report"
 )
 
-// newRun prepares a run and its report. program is the version of this program.
+// newRun prepares a run and begins its report. program is the version of this program.
 func newRun(
 	c *config.Config, p *Plan, ws *workspace.Workspace, sessions []*publish.Session,
 	program string, workflow bool, emit func(report.Event),
@@ -45,51 +45,56 @@ func newRun(
 		Targets:   make([]report.Target, len(p.Builds)),
 		Files:     []report.File{},
 	}
+
 	for _, n := range p.Notes {
 		rep.Notices = append(rep.Notices, hint.Note(n, workflow))
 	}
 	rep.Notices = append(rep.Notices, generatedNotice(p.Generated)...)
+
 	for i, b := range p.Builds {
 		rep.Targets[i].Target = b.Target.String()
 		rep.Targets[i].CC = b.CC
 	}
 
 	return &run{
-		cfg:      c,
-		plan:     p,
-		ws:       ws,
-		workflow: workflow,
-		emit:     emit,
-		rep:      rep,
-		files:    make([][]report.File, len(p.Builds)),
-		sessions: sessions,
-		packs:    semaphore.NewWeighted(maxPacks),
-		uploads:  semaphore.NewWeighted(maxUploads),
-		self:     sync.OnceValues(digestOfSelf),
+		cfg:         c,
+		plan:        p,
+		ws:          ws,
+		workflow:    workflow,
+		emit:        emit,
+		rep:         rep,
+		laneFiles:   make([][]report.File, len(p.Builds)),
+		sessions:    sessions,
+		packSlots:   semaphore.NewWeighted(maxPacks),
+		uploadSlots: semaphore.NewWeighted(maxUploads),
+		self:        sync.OnceValues(digestOfSelf),
 	}
 }
 
-// generatedNotice returns the notice that names sources which are not in the commit.
+// generatedNotice returns a notice that names the sources that are not in the commit, if there
+// are any.
 func generatedNotice(generated []workspace.Generated) []string {
 	if len(generated) == 0 {
 		return nil
 	}
 
-	const most = 5
+	const maxNames = 5
 	var names []string
-	for _, g := range generated[:min(most, len(generated))] {
+	for _, g := range generated[:min(maxNames, len(generated))] {
 		names = append(names, g.Path)
 	}
-	if more := len(generated) - most; more > 0 {
+	if more := len(generated) - maxNames; more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 
-	return []string{fmt.Sprintf("compiled with %s that the commit does not have (setting generated): %s",
-		report.Count(len(generated), "file"), strings.Join(names, ", "))}
+	notice := fmt.Sprintf("compiled with %s that the commit does not have (setting generated): %s",
+		report.Count(len(generated), "file"), strings.Join(names, ", "))
+	return []string{notice}
 }
 
 // execute makes the release: it opens the destinations, runs the lanes and the joins, and
-// publishes. The report says what happened; an error means that nothing was compiled.
+// publishes. The report says what happened. An error means that nothing was compiled, or that
+// the report could not be written.
 func (r *run) execute(ctx context.Context) error {
 	start := time.Now()
 
@@ -97,33 +102,35 @@ func (r *run) execute(ctx context.Context) error {
 	go func() {
 		_ = crash.Catch(func() error {
 			_, err := r.self()
-			return err // whoever asks for the digest gets the same error
+			return err // sync.OnceValues returns it again to whoever asks for the digest
 		})
 	}()
 
 	if err := r.openSessions(ctx); err != nil {
 		return errors.Join(err, r.undo(ctx))
 	}
+
 	unlock, err := r.openDist(ctx)
 	if err != nil {
 		return errors.Join(err, r.undo(ctx))
 	}
 	defer unlock()
 
-	// Another run in dist has ended, and its memory is free again.
+	// Measure only here: a run that held the lock of dist/ has ended and freed its memory.
 	machine := limit.ThisMachine()
 	r.compilers = limit.New(machine, r.cfg.Parallelism, r.ws.Processes)
-	r.packers = pack.NewCompressors(machine.Processors)
+	r.compressors = pack.NewCompressors(machine.Processors)
 
 	if err := r.makeShared(ctx, output.Start); err != nil {
 		return errors.Join(err, r.previous.Close(), dist.Sweep(r.cfg.Dist), r.undo(ctx))
 	}
+
 	r.lanes(ctx)
 	r.collect()
-	r.failed(errors.Join(r.previous.Close(), dist.Sweep(r.cfg.Dist)))
+	r.recordError(errors.Join(r.previous.Close(), dist.Sweep(r.cfg.Dist)))
 
 	if r.rep.Err() == nil {
-		r.failed(r.finish(ctx))
+		r.recordError(r.finish(ctx))
 	}
 	r.collect()
 	r.conclude(ctx)
@@ -132,8 +139,8 @@ func (r *run) execute(ctx context.Context) error {
 	return r.writeReport()
 }
 
-// failed records an error that belongs to no target, if there is one.
-func (r *run) failed(err error) {
+// recordError records an error that belongs to no target. It ignores nil.
+func (r *run) recordError(err error) {
 	if err != nil {
 		r.errs = append(r.errs, err)
 		r.rep.Errors = append(r.rep.Errors, err.Error())
@@ -156,7 +163,7 @@ func (r *run) openSessions(ctx context.Context) error {
 	return nil
 }
 
-// noteStatus records in the report what is known about the release.
+// noteStatus records in the report what is known about the release on GitHub.
 func (r *run) noteStatus() {
 	for _, s := range r.sessions {
 		status := s.Status()
@@ -176,10 +183,10 @@ func (r *run) noteStatus() {
 
 // openDist opens dist/ and creates a directory in it to compile in.
 //
-// git ignores what is there, so the binaries are not stamped as modified, as they would be with
-// a file elsewhere in the checkout. The system's directory for temporary files may be small, or
-// in memory. From here a finished program is moved without a copy. The next run removes what a
-// killed run leaves.
+// The directory is there for several reasons. Git ignores what is in dist/, while a file
+// elsewhere in the checkout would make Go stamp the binaries as modified. The system's directory
+// for temporary files may be small, or in memory. A finished program can be renamed to its
+// place without a copy. And the next run removes what a killed run leaves.
 func (r *run) openDist(ctx context.Context) (unlock func(), err error) {
 	dir, err := filepath.Abs(r.cfg.Dist) // the go command runs in the module
 	if err != nil {
@@ -211,14 +218,14 @@ func (r *run) openDist(ctx context.Context) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// makeShared makes the outputs of a stage that are for all targets.
+// makeShared makes the outputs of a stage that belong to no target.
 func (r *run) makeShared(ctx context.Context, stage output.Stage) error {
 	for _, o := range r.plan.outputsOf(stage, "") {
 		file, err := r.make(ctx, o, nil)
 		if err != nil {
 			return err
 		}
-		r.shared = append(r.shared, file)
+		r.sharedFiles = append(r.sharedFiles, file)
 	}
 
 	return nil
@@ -227,7 +234,7 @@ func (r *run) makeShared(ctx context.Context, stage output.Stage) error {
 // collect lists all finished files in the report, in the order of the plan.
 func (r *run) collect() {
 	finished := map[string]report.File{}
-	for _, f := range slices.Concat(slices.Concat(r.files...), r.shared) {
+	for _, f := range slices.Concat(slices.Concat(r.laneFiles...), r.sharedFiles) {
 		finished[f.Name] = f
 	}
 
@@ -239,7 +246,8 @@ func (r *run) collect() {
 	}
 }
 
-// finish does what needs every lane: checksums, files that are sent late, and publication.
+// finish does what needs every lane: it makes the checksums, sends what is left to send, and
+// publishes.
 func (r *run) finish(ctx context.Context) error {
 	if r.plan.Publish {
 		if err := build.RecheckSources(ctx, r.ws, r.plan.Plan); err != nil {
@@ -251,16 +259,16 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 
-	r.committed = true
+	r.sendDeferred = true
 	if err := r.putDeferred(ctx); err != nil {
 		return err
 	}
-	var seconds float64
-	if err := r.put(ctx, r.shared, &seconds); err != nil {
+	var seconds float64 // the report has no place for it
+	if err := r.put(ctx, r.sharedFiles, &seconds); err != nil {
 		return err
 	}
-
 	r.collect()
+
 	for _, s := range r.sessions {
 		if err := r.commit(ctx, s); err != nil {
 			return err
@@ -270,25 +278,25 @@ func (r *run) finish(ctx context.Context) error {
 	return nil
 }
 
-// putDeferred sends the files of all targets to the destinations that did not take them from
-// the lanes.
+// putDeferred sends the files of all targets to the deferred destinations, which got none of
+// them from the lanes.
 func (r *run) putDeferred(ctx context.Context) error {
-	errs := make([]error, len(r.files))
+	errs := make([]error, len(r.laneFiles))
 
 	var g errgroup.Group
-	for i := range r.files {
+	for i := range r.laneFiles {
 		g.Go(func() error {
 			seconds := &r.rep.Targets[i].Seconds.Upload
-			errs[i] = crash.Catch(func() error { return r.put(ctx, r.files[i], seconds) })
+			errs[i] = crash.Catch(func() error { return r.put(ctx, r.laneFiles[i], seconds) })
 			return nil
 		})
 	}
-	_ = g.Wait() // errs has the errors, all of them
+	_ = g.Wait() // errs has all errors
 
 	return errors.Join(errs...)
 }
 
-// commit makes the files visible at a destination, or with the setting draft only checks them.
+// commit makes the files visible at a destination. With the setting draft it only checks them.
 func (r *run) commit(ctx context.Context, s *publish.Session) error {
 	var want []output.Artifact
 	for _, f := range r.rep.Files {
@@ -308,10 +316,10 @@ func (r *run) commit(ctx context.Context, s *publish.Session) error {
 	}
 
 	urls := s.Status().URLs
-	for i := range r.shared {
-		r.shared[i].URL = urls[r.shared[i].Name]
+	for i := range r.sharedFiles {
+		r.sharedFiles[i].URL = urls[r.sharedFiles[i].Name]
 	}
-	for _, files := range r.files {
+	for _, files := range r.laneFiles {
 		for i := range files {
 			files[i].URL = urls[files[i].Name]
 		}
@@ -320,12 +328,12 @@ func (r *run) commit(ctx context.Context, s *publish.Session) error {
 	return nil
 }
 
-// conclude sets the status of the run, and decides what becomes of the drafts of a run that
-// failed.
+// conclude sets the status of the run. If the run failed, it also finds out the final state of
+// the destinations and decides what happens to drafts.
 func (r *run) conclude(ctx context.Context) {
 	if r.rep.Err() != nil {
 		for _, s := range r.sessions {
-			r.failed(s.Refresh(ctx))
+			r.recordError(s.Refresh(ctx))
 		}
 	}
 	r.noteStatus()
@@ -342,7 +350,7 @@ func (r *run) conclude(ctx context.Context) {
 	case r.rep.Err() == nil && r.rep.Release.Public:
 		r.rep.Status = report.Published
 	case r.rep.Err() == nil:
-		r.rep.Status = report.Draft // on request; otherwise commit has failed
+		r.rep.Status = report.Draft // with the setting draft; otherwise commit has failed
 	case ctx.Err() != nil:
 		r.rep.Status = report.Cancelled
 		r.cause = context.Cause(ctx)
@@ -357,9 +365,9 @@ func (r *run) conclude(ctx context.Context) {
 	}
 }
 
-// abandon decides what becomes of the draft of a run that failed. If the sources do not make a
-// release, or nothing was sent yet, a draft of this run is removed. Otherwise it stays, and the
-// next run continues it.
+// abandon decides what happens to the draft of a run that failed. A draft that this run created
+// is removed if running again cannot help, or if nothing was sent yet. Any other draft stays, and
+// the next run continues it.
 func (r *run) abandon(ctx context.Context, s *publish.Session) {
 	status := s.Status()
 	if status.State != publish.Draft {
@@ -367,7 +375,7 @@ func (r *run) abandon(ctx context.Context, s *publish.Session) {
 	}
 
 	if status.Created && (r.unreleasable() || !r.sentAny()) {
-		r.failed(r.undo(ctx))
+		r.recordError(r.undo(ctx))
 		r.noteStatus()
 		return
 	}
@@ -375,11 +383,11 @@ func (r *run) abandon(ctx context.Context, s *publish.Session) {
 	r.rep.Notices = append(r.rep.Notices, "the draft stays; running again continues it: "+status.URL)
 }
 
-// unreleasable reports whether a target failed before it had its files: another run over the
+// unreleasable reports whether a target failed before its files were made. Another run over the
 // same commit would fail in the same way.
 func (r *run) unreleasable() bool {
 	for i, t := range r.rep.Targets {
-		if t.Status == report.Failed && len(r.files[i]) == 0 {
+		if t.Status == report.Failed && len(r.laneFiles[i]) == 0 {
 			return true
 		}
 	}
@@ -387,11 +395,12 @@ func (r *run) unreleasable() bool {
 	return false
 }
 
+// sentAny reports whether a file was sent to a destination.
 func (r *run) sentAny() bool {
 	return slices.ContainsFunc(r.rep.Files, func(f report.File) bool { return f.Upload != "" })
 }
 
-// undo removes what this run created at its destinations.
+// undo removes what this run created at its destinations, last destination first.
 func (r *run) undo(ctx context.Context) error {
 	var errs []error
 	for _, s := range slices.Backward(r.sessions) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"slices"
 
@@ -17,24 +18,26 @@ import (
 	"github.com/org/go-static-release/release/report"
 )
 
-// A kind is one kind of output: which outputs of the kind a release has, and how one is made.
+// A kind is a kind of output. It says which outputs of the kind a release has, and how to make
+// one of them.
 type kind struct {
 	kind output.Kind
 
-	// setting is the one to change if the name of an output is wrong.
+	// setting names the setting to change if GitHub does not accept the name of an output, or if
+	// the name is taken.
 	setting string
 
 	// plan returns the outputs of this kind.
 	plan func(p *Plan, c *config.Config) ([]output.Output, error)
 
-	// recipe says how to make one of them. An output of a lane is made of the programs of
-	// its target.
+	// recipe returns how to make an output. programs are those of the target of the output,
+	// none if the output belongs to no target.
 	recipe func(ctx context.Context, r *run, o output.Output, programs []provenBinary) (recipe, error)
 }
 
 // A recipe says how to make an output.
 type recipe struct {
-	inputs string // digest of everything that it is made of, "" if that is not known
+	inputs string // a digest of everything that it is made of, "" if that is not known
 	write  func(ctx context.Context, w io.Writer) error
 }
 
@@ -44,7 +47,10 @@ type provenBinary struct {
 	proof *build.Proof
 }
 
-// kinds are all kinds of outputs. A stage makes them in this order.
+// open opens the program to copy it.
+func (p provenBinary) open() (io.ReadCloser, error) { return os.Open(p.Path) }
+
+// kinds lists all kinds of outputs. Each stage makes its outputs in this order.
 var kinds = []kind{
 	{
 		kind:    output.Archive,
@@ -114,13 +120,13 @@ func planArchives(p *Plan, c *config.Config) (outputs []output.Output, err error
 	return outputs, nil
 }
 
-// archiveRecipe packs the programs of a target and the files that go with them.
+// archiveRecipe returns how to pack the programs of a target and the files that go with them.
 func archiveRecipe(
 	ctx context.Context, r *run, o output.Output, programs []provenBinary,
 ) (recipe, error) {
 	archive := pack.Archive{
 		Time:        r.plan.Source.Time,
-		Compressors: r.packers,
+		Compressors: r.compressors,
 		Files:       append(packedPrograms(programs), r.extraFiles(ctx)...),
 	}
 
@@ -191,18 +197,18 @@ func planBinaries(p *Plan, c *config.Config) (outputs []output.Output, err error
 	return outputs, nil
 }
 
-// binaryRecipe copies one program.
+// binaryRecipe returns how to copy one program.
 func binaryRecipe(
 	_ context.Context, r *run, o output.Output, programs []provenBinary,
 ) (recipe, error) {
-	p, ok := findProgram(programs, o.Source)
-	if !ok {
+	i := slices.IndexFunc(programs, func(p provenBinary) bool { return p.Main.Name == o.Source })
+	if i < 0 {
 		return recipe{}, fmt.Errorf("copying %s: the target has no program %s", o.Name, o.Source)
 	}
 
 	content := pack.Archive{
 		Time:  r.plan.Source.Time,
-		Files: packedPrograms([]provenBinary{p}),
+		Files: packedPrograms(programs[i : i+1]),
 	}
 
 	return recipe{
@@ -213,11 +219,11 @@ func binaryRecipe(
 	}, nil
 }
 
-// planAttached lists the files that are attached as they are. An earlier step made them, so
-// they need not be part of the commit. They are copied before anything is compiled: what is
-// sent, and what the checksums list, are the bytes that were copied, whatever happens to the
-// files.
-func planAttached(p *Plan, c *config.Config) (outputs []output.Output, err error) {
+// planAttached lists the files that are attached as they are. They need not be part of the
+// commit, because an earlier step may have made them. They are copied before anything is
+// compiled. The copies are sent and listed in the checksums, whatever happens to the files
+// later.
+func planAttached(p *Plan, _ *config.Config) (outputs []output.Output, err error) {
 	for _, f := range p.Attach {
 		outputs = append(outputs, output.Output{
 			Name:   f.Name(),
@@ -230,11 +236,12 @@ func planAttached(p *Plan, c *config.Config) (outputs []output.Output, err error
 	return outputs, nil
 }
 
-// attachedRecipe copies one of them.
+// attachedRecipe returns how to copy an attached file.
 func attachedRecipe(
 	_ context.Context, r *run, o output.Output, _ []provenBinary,
 ) (recipe, error) {
-	i := slices.IndexFunc(r.plan.Attach, func(f workspace.AttachedFile) bool { return f.Path == o.Source })
+	isSource := func(f workspace.AttachedFile) bool { return f.Path == o.Source }
+	i := slices.IndexFunc(r.plan.Attach, isSource)
 	if i < 0 {
 		return recipe{}, fmt.Errorf("attaching %s: it is not in the plan", path.Base(o.Source))
 	}
@@ -246,7 +253,7 @@ func attachedRecipe(
 	}, nil
 }
 
-// planChecksums names the checksum lists.
+// planChecksums names the checksum lists, one for each algorithm.
 func planChecksums(_ *Plan, c *config.Config) (outputs []output.Output, err error) {
 	for _, algorithm := range c.Checksums {
 		outputs = append(outputs, output.Output{
@@ -260,7 +267,7 @@ func planChecksums(_ *Plan, c *config.Config) (outputs []output.Output, err erro
 	return outputs, nil
 }
 
-// checksumsRecipe lists the digests of all files that are not checksum lists.
+// checksumsRecipe returns how to list the digests of all files but the checksum lists.
 func checksumsRecipe(
 	_ context.Context, r *run, o output.Output, _ []provenBinary,
 ) (recipe, error) {
@@ -282,8 +289,10 @@ func checksumsRecipe(
 	}, nil
 }
 
-// make makes one output, or uses the one of an earlier run again.
-func (r *run) make(ctx context.Context, o output.Output, programs []provenBinary) (report.File, error) {
+// make makes an output. It reuses the file of an earlier run if that has the same inputs.
+func (r *run) make(
+	ctx context.Context, o output.Output, programs []provenBinary,
+) (report.File, error) {
 	recipe, err := kindOf(o.Kind).recipe(ctx, r, o, programs)
 	if err != nil {
 		return report.File{}, err
@@ -300,5 +309,6 @@ func (r *run) make(ctx context.Context, o output.Output, programs []provenBinary
 	made, err := output.WriteFile(r.cfg.Dist, planned, r.cfg.Checksums, func(w io.Writer) error {
 		return recipe.write(ctx, w)
 	})
+
 	return report.File{Artifact: made}, err
 }

@@ -1,20 +1,20 @@
-// Package release turns a plan into a published release. This file holds the lane, the way of
-// one target from source to server; read it first.
+// Package release turns a plan into a published release.
 //
-// One goroutine per target runs its lane from start to end. There are no phases: a small
-// target is on the server while a large one is still compiled. Lanes wait for nothing but three
-// limits, on compilers, packing and uploads. The joins (joins.go) need all lanes: checksums, the
-// check of everything on the server, and publication.
+// Read this file first. It holds the lane, which takes one target from source to server.
+// Each target has a goroutine that runs its lane from start to end. There are no phases: a
+// small target may be on the server while a large one is still being compiled. A lane waits
+// only for a free slot to compile, to pack or to upload.
+//
+// The joins (joins.go) follow when all lanes have ended: checksums, the check of everything on
+// the server, and publication.
 package release
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,8 +39,8 @@ import (
 // GitHub's limit for concurrent requests.
 const maxUploads = 5
 
-// maxPacks is how many lanes pack at a time: few, because each holds some megabytes for each
-// processor, and enough, because the blocks of one file are compressed side by side.
+// maxPacks is how many lanes pack at a time. Each needs some megabytes for each processor. A
+// few are enough, because the blocks of one file are compressed in parallel.
 const maxPacks = 4
 
 // A run is one release in the making.
@@ -51,32 +51,37 @@ type run struct {
 	workflow bool // this runs in a workflow
 	emit     func(report.Event)
 	rep      *report.Report
-	files    [][]report.File // finished in each lane
-	shared   []report.File   // finished in the joins, for all targets
+	repJSON  []byte // rep as it was written to report.json
 
-	sessions  []*publish.Session // a dry run has none
-	committed bool               // every file may be sent, also to a session that is deferred
+	laneFiles   [][]report.File // finished files of each target, in plan order
+	sharedFiles []report.File   // finished files that belong to no target
 
-	compilers *limit.Limiter
-	packs     *semaphore.Weighted // lanes that may pack
-	packers   *pack.Compressors
-	uploads   *semaphore.Weighted
+	sessions     []*publish.Session // one for each destination; a dry run has none
+	sendDeferred bool               // all files are finished, so deferred sessions get theirs too
+	started      bool               // something was created or found at a destination
+
+	// What limits the lanes.
+	compilers   *limit.Limiter
+	packSlots   *semaphore.Weighted
+	uploadSlots *semaphore.Weighted
+	compressors *pack.Compressors
 
 	previous *dist.Previous // what an earlier run left in dist/
-	cacheDir string         // holds the report of the run that filled the build cache; "" if there is none
-	self     func() (digest string, err error)
-	temp     string // where compilers write
-	repJSON  []byte // report.json
-	started  bool   // something was created or found at a destination
-	cause    error  // why the run was cancelled, if it was
-	errs     []error
+	cacheDir string         // has the report of the run that filled the build cache, "" if none
+	temp     string         // where compilers write
+
+	// self returns the digest of this program's own file.
+	self func() (digest string, err error)
+
+	cause error   // why the run was cancelled, nil if it was not
+	errs  []error // that belong to no target
 }
 
 // errFailFast is why the lanes stop when one has failed and fail-fast is set.
 var errFailFast = errors.New("another target failed")
 
-// lanes runs the lane of every target and waits for all of them. The report says how each one
-// ended, in plan order.
+// lanes runs the lane of every target and waits for all of them. It records in the report how
+// each one ended.
 func (r *run) lanes(ctx context.Context) {
 	g, ctx := errgroup.WithContext(ctx)
 
@@ -93,12 +98,13 @@ func (r *run) lanes(ctx context.Context) {
 			cancelled := ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 			t.Finish(err, r.hint(err), cancelled)
 
-			shown := crash.Catch(func() error {
-				r.ended(i, t)
+			// A panic while the result is shown must not end the other lanes.
+			showErr := crash.Catch(func() error {
+				r.emitLane(i, t)
 				return nil
 			})
-			if shown != nil && err == nil {
-				err = shown
+			if showErr != nil && err == nil {
+				err = showErr
 				t.Finish(err, r.hint(err), false)
 			}
 
@@ -109,13 +115,10 @@ func (r *run) lanes(ctx context.Context) {
 		})
 	}
 
-	_ = g.Wait() // the report has the errors, all of them
+	_ = g.Wait() // the report has all errors
 }
 
-// hint returns what to do about an error, in words.
-func (r *run) hint(err error) string { return hint.Words(problem.RemedyOf(err), r.workflow) }
-
-// lane takes one target from source to server.
+// lane takes one target from source to server. i is its index in the plan.
 func (r *run) lane(ctx context.Context, i int, turn *limit.Turn, t *report.Target) error {
 	b := r.plan.Builds[i]
 
@@ -130,18 +133,23 @@ func (r *run) lane(ctx context.Context, i int, turn *limit.Turn, t *report.Targe
 	if err := r.smoke(ctx, programs, t); err != nil {
 		return err
 	}
-	if err := r.keep(programs); err != nil {
+
+	if err := r.moveToDist(programs); err != nil {
 		return err
 	}
-	r.files[i], err = r.makeLane(ctx, programs, t)
+	r.laneFiles[i], err = r.makeLane(ctx, programs, t)
 	if err != nil {
 		return err
 	}
-	return r.put(ctx, r.files[i], &t.Seconds.Upload)
+
+	return r.put(ctx, r.laneFiles[i], &t.Seconds.Upload)
 }
 
-// ended emits that a lane has ended.
-func (r *run) ended(i int, t *report.Target) {
+// hint returns what to do about an error, in words.
+func (r *run) hint(err error) string { return hint.Words(problem.RemedyOf(err), r.workflow) }
+
+// emitLane emits that a lane has ended.
+func (r *run) emitLane(i int, t *report.Target) {
 	state := report.Done
 	if t.Status != report.OK {
 		state = report.Failing
@@ -152,12 +160,12 @@ func (r *run) ended(i int, t *report.Target) {
 		Step:   report.Lane,
 		State:  state,
 		Lane:   t,
-		Files:  r.files[i],
+		Files:  r.laneFiles[i],
 	})
 }
 
-// step emits that a step of a lane has begun. The returned function emits that it has ended,
-// and adds the time it took to seconds.
+// step emits that a step of a lane has begun. The function that it returns emits that the step
+// has ended, and adds the time that it took to seconds.
 func (r *run) step(t *report.Target, step report.Step, seconds *float64) (done func()) {
 	r.emit(report.Event{
 		Target: t.Target,
@@ -176,9 +184,9 @@ func (r *run) step(t *report.Target, step report.Step, seconds *float64) (done f
 	}
 }
 
-// compile builds all programs of the target when it is its turn among the compilers. If the
-// system kills a compiler, which it does when memory is short, the target is built once more,
-// alone.
+// compile builds all programs of the target when its turn comes. If the system kills a
+// compiler, because memory is short, compile builds the target once more, while nothing else is
+// compiled.
 func (r *run) compile(
 	ctx context.Context, b build.Build, turn *limit.Turn, t *report.Target,
 ) ([]build.Binary, error) {
@@ -192,28 +200,26 @@ func (r *run) compile(
 	if build.ShortOfMemory(err) {
 		moreMemory := problem.Advise("use a machine with more memory")
 		fewerPrograms := problem.Set("packages", "./cmd/NAME")
-		return bins, problem.With(
-			problem.Either(moreMemory, fewerPrograms),
-			fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err),
-		)
+		twice := fmt.Errorf("%w\n(twice; the second time nothing else was compiled beside it)", err)
+		return bins, problem.With(problem.Either(moreMemory, fewerPrograms), twice)
 	}
 
 	return bins, err
 }
 
-// compileOnce compiles the target once. It returns another turn if the target is to be tried
-// again, alone.
+// compileOnce compiles the target once. If the target should be compiled again, with nothing
+// else beside it, alone is the turn to do so.
 func (r *run) compileOnce(
 	ctx context.Context, b build.Build, turn *limit.Turn, t *report.Target,
 ) (bins []build.Binary, alone *limit.Turn, err error) {
-	waited := clock(&t.Seconds.Wait)
+	stopWaiting := clock(&t.Seconds.Wait)
 	share, err := turn.Wait(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	waited()
+	stopWaiting()
 
-	var largest int64
+	var largest int64 // memory of the largest process, 0 if it tells nothing about the next build
 	defer func() { turn.Done(largest) }()
 
 	out := filepath.Join(r.temp, b.Target.Dir())
@@ -224,7 +230,8 @@ func (r *run) compileOnce(
 
 	defer r.step(t, report.Compile, &t.Seconds.Compile)()
 	built, err := build.Compile(ctx, r.ws, r.plan.Plan, b, out, share)
-	if err == nil && !lent { // otherwise it may have linked nothing
+
+	if err == nil && !lent { // with lent programs it may have linked nothing
 		largest = built.Largest
 	}
 	if build.ShortOfMemory(err) && !t.Again && ctx.Err() == nil {
@@ -238,8 +245,8 @@ func (r *run) compileOnce(
 	return built.Binaries, alone, err
 }
 
-// prove reads every program back. It proves all of them before it returns the first failure,
-// with the packages that cause it.
+// prove reads every program back and proves what is claimed about it. Its error holds the
+// failures of all programs. One that is not static comes with the packages that cause it.
 func (r *run) prove(
 	ctx context.Context, b build.Build, bins []build.Binary, t *report.Target,
 ) ([]provenBinary, error) {
@@ -266,7 +273,7 @@ func (r *run) prove(
 		case !errors.As(err, &failed) || !failed.Linkage:
 			errs = append(errs, err)
 		case r.cfg.Static == "report":
-			// The report says it prominently.
+			// It is not an error then. The report says it prominently.
 		default:
 			var causesErr error
 			failed.Causes, causesErr = build.Causes(ctx, r.ws, b, bin.Main)
@@ -301,27 +308,28 @@ func (r *run) smoke(ctx context.Context, programs []provenBinary, t *report.Targ
 	return errors.Join(errs...)
 }
 
-// keep moves the proven programs to their place in dist/.
-func (r *run) keep(programs []provenBinary) error {
+// moveToDist moves the proven programs to their place in dist/.
+func (r *run) moveToDist(programs []provenBinary) error {
 	for i := range programs {
-		kept, err := dist.MoveBinary(r.cfg.Dist, programs[i].Binary)
+		moved, err := dist.MoveBinary(r.cfg.Dist, programs[i].Binary)
 		if err != nil {
 			return err
 		}
-		programs[i].Binary = kept
+		programs[i].Binary = moved
 	}
 
 	return nil
 }
 
-// makeLane makes the files of the target.
+// makeLane makes the outputs of the target.
 func (r *run) makeLane(
 	ctx context.Context, programs []provenBinary, t *report.Target,
 ) (files []report.File, err error) {
-	if err := r.packs.Acquire(ctx, 1); err != nil {
+	if err := r.packSlots.Acquire(ctx, 1); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	defer r.packs.Release(1)
+	defer r.packSlots.Release(1)
+
 	defer r.step(t, report.Make, &t.Seconds.Pack)()
 
 	for _, o := range r.plan.outputsOf(output.Lane, t.Target) {
@@ -339,20 +347,23 @@ func (r *run) makeLane(
 	return files, nil
 }
 
-// put sends files to their destinations, holding an upload slot for each. It adds the time
-// that took to seconds.
+// put sends files to the destinations that take them. It leaves out files that were sent
+// already, and deferred destinations until all files are finished. It adds the time that
+// sending took to seconds.
 func (r *run) put(ctx context.Context, files []report.File, seconds *float64) error {
 	var errs []error
 	for i := range files {
 		f := &files[i]
 		for _, session := range r.sessions {
-			if f.Upload != "" || !session.Takes(f.Output) || session.Deferred() && !r.committed {
+			wait := session.Deferred() && !r.sendDeferred
+			if wait || f.Upload != "" || !session.Takes(f.Output) {
 				continue
 			}
 
 			stop := clock(seconds)
 			err := r.putOne(ctx, session, f)
 			stop()
+
 			errs = append(errs, err)
 			if ctx.Err() != nil {
 				return errors.Join(errs...)
@@ -363,12 +374,12 @@ func (r *run) put(ctx context.Context, files []report.File, seconds *float64) er
 	return errors.Join(errs...)
 }
 
-// putOne sends one file to one destination.
+// putOne sends one file to one destination when an upload slot is free.
 func (r *run) putOne(ctx context.Context, session *publish.Session, f *report.File) error {
-	if err := r.uploads.Acquire(ctx, 1); err != nil {
+	if err := r.uploadSlots.Acquire(ctx, 1); err != nil {
 		return context.Cause(ctx)
 	}
-	defer r.uploads.Release(1) // whatever happens
+	defer r.uploadSlots.Release(1) // even if Put panics
 
 	return crash.Catch(func() (err error) {
 		f.Upload, err = session.Put(ctx, f.Artifact)
@@ -376,19 +387,7 @@ func (r *run) putOne(ctx context.Context, session *publish.Session, f *report.Fi
 	})
 }
 
-// open opens a proven program to copy it.
-func (p provenBinary) open() (io.ReadCloser, error) { return os.Open(p.Path) }
-
-// findProgram returns the program with that name.
-func findProgram(programs []provenBinary, name string) (provenBinary, bool) {
-	i := slices.IndexFunc(programs, func(p provenBinary) bool { return p.Main.Name == name })
-	if i < 0 {
-		return provenBinary{}, false
-	}
-	return programs[i], true
-}
-
-// clock adds the time until the returned function is called to seconds.
+// clock starts a clock. The function that it returns adds the time since then to seconds.
 func clock(seconds *float64) (stop func()) {
 	start := time.Now()
 	return func() { *seconds += report.Since(start) }

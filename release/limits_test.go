@@ -52,9 +52,10 @@ func TestTooManyFiles(t *testing.T) {
 		want    string // of the error
 	}{
 		{999, false, time.Hour, ""},
-		{1000, false, time.Hour, "1001 files, and a release on GitHub takes 1000"},
+		{1000, false, time.Hour, "the release would have 1001 files, but GitHub allows at most 1000"},
 		{999, true, 3 * time.Hour, ""},
-		{999, true, time.Hour, "1000 files take at least 2h0m0s, because GitHub takes 80 a minute and 500 an hour, and the run may take 1h0m0s"},
+		{999, true, time.Hour, "uploading 1000 files takes at least 2h0m0s, because GitHub accepts 80 a minute " +
+			"and 500 an hour, but the timeout is 1h0m0s"},
 		{60, true, 2 * time.Minute, ""},
 	} {
 		p := &Plan{Plan: &build.Plan{Name: "tool"}, Publish: test.publish}

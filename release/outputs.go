@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/dist"
@@ -11,7 +12,7 @@ import (
 	"github.com/org/go-static-release/release/report"
 )
 
-// outputNames are the outputs in action.yml, in order.
+// outputNames lists the outputs of the action, in the order of action.yml.
 var outputNames = []string{
 	"version",
 	"tag",
@@ -24,7 +25,7 @@ var outputNames = []string{
 	"report",
 }
 
-// outputs returns the values of outputNames.
+// outputs returns the outputs of the action. Those without a value are "".
 func (r *run) outputs() ([]actions.Output, error) {
 	rep := r.rep
 
@@ -45,11 +46,12 @@ func (r *run) outputs() ([]actions.Output, error) {
 		"artifacts": string(artifacts),
 		"report":    filepath.Join(dir, dist.ReportJSON),
 	}
-	for _, f := range rep.Files {
-		if f.Kind == output.Checksums && values["checksums"] == "" {
-			values["checksums"] = filepath.Join(dir, f.Name)
-		}
+
+	i := slices.IndexFunc(rep.Files, func(f report.File) bool { return f.Kind == output.Checksums })
+	if i >= 0 {
+		values["checksums"] = filepath.Join(dir, rep.Files[i].Name)
 	}
+
 	if rep.Release != nil {
 		values["release-id"] = fmt.Sprint(rep.Release.ID)
 		values["release-url"] = rep.Release.URL

@@ -6,52 +6,42 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/org/go-static-release/release/dist"
-
-	"github.com/org/go-static-release/release/config"
-	"github.com/org/go-static-release/release/hint"
-
-	"github.com/org/go-static-release/build/door"
-	"github.com/org/go-static-release/build/target"
-	"github.com/org/go-static-release/build/workspace"
-
-	"github.com/org/go-static-release/build/process"
-
-	"github.com/org/go-static-release/release/output"
-
-	"github.com/org/go-static-release/build/problem"
 
 	"golang.org/x/mod/semver"
 
 	"github.com/org/go-static-release/build"
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
+	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/dist"
 	"github.com/org/go-static-release/release/github"
+	"github.com/org/go-static-release/release/hint"
+	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/quote"
 )
 
-// A Plan is everything that is decided before the first compiler starts: what build decides,
-// and the files of the release.
+// A Plan is everything that is decided before the first compiler starts: what package build
+// decides, and the files of the release.
 type Plan struct {
 	*build.Plan
 	Publish bool
-	Why     string // it publishes, or does not
+	Why     string // the reason why it publishes, or why not
 	Outputs []output.Output
 	Attach  []workspace.AttachedFile
 	Extra   []workspace.ExtraFile // packed into every archive
 }
 
 // newPlan resolves the settings. Its error holds every mistake that can be found without
-// compiling. Nothing has been written or sent then, except what dist.Heal writes.
+// compiling. It sends nothing, and writes nothing but what dist.Heal writes.
 func newPlan(
 	ctx context.Context, c *config.Config, environ []string, publish bool, why, commit string,
 ) (*Plan, *workspace.Workspace, error) {
-	distErr := distInside(c.Dist)
+	distErr := dist.CheckPlace(c.Dist)
 	if distErr == nil {
 		distErr = dist.Heal(c.Dist) // before git is asked for changes
 	}
@@ -96,56 +86,7 @@ func newPlan(
 	return p, ws, errors.Join(errs...)
 }
 
-// distInside refuses a directory for the files whose name is in a repository and that a
-// link leads out of it, because the link may be somebody else's. It also refuses one in
-// git's own directory.
-func distInside(dist string) error {
-	abs, err := filepath.Abs(dist)
-	if err != nil {
-		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
-	}
-
-	root, found := workspace.FindRoot(filepath.Dir(abs))
-	if !found {
-		return nil
-	}
-
-	realRoot, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
-	}
-
-	// The directory will be created in the nearest parent that exists.
-	existing := abs
-	resolved, err := filepath.EvalSymlinks(existing)
-	for errors.Is(err, fs.ErrNotExist) && existing != root {
-		if _, linkErr := os.Lstat(existing); linkErr == nil {
-			return &problem.Problem{Setting: "dist", Err: fmt.Errorf("%s is a link that leads nowhere", existing)}
-		}
-		existing = filepath.Dir(existing)
-		resolved, err = filepath.EvalSymlinks(existing)
-	}
-
-	switch {
-	case err != nil:
-		return &problem.Problem{Setting: "dist", Err: fmt.Errorf("locating %s: %w", dist, err)}
-	case !door.Within(realRoot, resolved):
-		return &problem.Problem{
-			Setting: "dist",
-			Err:     fmt.Errorf("%s is a link that leads out of the repository, to %s", dist, resolved),
-			Remedy:  problem.Set("dist", filepath.Join(resolved, strings.TrimPrefix(abs, existing))),
-		}
-	case door.Within(filepath.Join(realRoot, ".git"), resolved):
-		return &problem.Problem{
-			Setting: "dist",
-			Err:     fmt.Errorf("%s is in git's own directory", dist),
-			Remedy:  problem.Set("dist", "dist-release"),
-		}
-	}
-
-	return nil
-}
-
+// prerelease reports whether the release is a prerelease.
 func (p *Plan) prerelease(c *config.Config) bool {
 	if c.Prerelease != nil {
 		return *c.Prerelease
@@ -153,13 +94,14 @@ func (p *Plan) prerelease(c *config.Config) bool {
 	return semver.Prerelease("v"+p.Source.Version) != ""
 }
 
-// fileFacts are what the template archive-name may use.
+// fileFacts are the fields that the template archive-name may use.
 type fileFacts struct {
 	build.Facts
 	OS, Arch string
 }
 
-// archName is the architecture in file names: with its level, if one was asked for.
+// archName returns the architecture as it is written in file names. It includes the level, if
+// one was asked for.
 func archName(t target.Target) string {
 	switch {
 	case t.Level == "":
@@ -170,8 +112,8 @@ func archName(t target.Target) string {
 	return t.Arch + "_" + t.Level
 }
 
-// expandName expands the name of a file for a target. name is that of the project or of the
-// program in the file.
+// expandName expands the template archive-name for a target. name is the name of the project,
+// or of the only program in the file.
 func (p *Plan) expandName(c *config.Config, b build.Build, name string) (string, error) {
 	facts := fileFacts{
 		Facts: p.Facts(),
@@ -188,13 +130,8 @@ func (p *Plan) expandName(c *config.Config, b build.Build, name string) (string,
 	return expanded, nil
 }
 
-// listOutputs lists every file of the release: by stage, and in the lanes by target.
+// listOutputs lists every file of the release, sorted by stage, then by target.
 func (p *Plan) listOutputs(c *config.Config) error {
-	targets := map[string]int{}
-	for i, b := range p.Builds {
-		targets[b.Target.String()] = i
-	}
-
 	for _, k := range kinds {
 		outputs, err := k.plan(p, c)
 		if err != nil {
@@ -203,9 +140,14 @@ func (p *Plan) listOutputs(c *config.Config) error {
 		p.Outputs = append(p.Outputs, outputs...)
 	}
 
+	targets := map[string]int{} // name -> index
+	for i, b := range p.Builds {
+		targets[b.Target.String()] = i
+	}
+	stage := func(o output.Output) int { return slices.Index(output.Stages, o.Stage) }
 	slices.SortStableFunc(p.Outputs, func(a, b output.Output) int {
 		return cmp.Or(
-			cmp.Compare(slices.Index(output.Stages, a.Stage), slices.Index(output.Stages, b.Stage)),
+			cmp.Compare(stage(a), stage(b)),
 			cmp.Compare(targets[a.Target], targets[b.Target]),
 		)
 	})
@@ -213,7 +155,8 @@ func (p *Plan) listOutputs(c *config.Config) error {
 	return p.checkOutputs(c)
 }
 
-// outputsOf returns the outputs of a stage. In the lanes those are the outputs of one target.
+// outputsOf returns the outputs of a stage that belong to the target, or with "" those that
+// belong to no target.
 func (p *Plan) outputsOf(stage output.Stage, target string) (outputs []output.Output) {
 	for _, o := range p.Outputs {
 		if o.Stage == stage && o.Target == target {
@@ -228,28 +171,28 @@ func (p *Plan) outputsOf(stage output.Stage, target string) (outputs []output.Ou
 // other, and too many files.
 func (p *Plan) checkOutputs(c *config.Config) error {
 	var errs []error
-	owners := map[string]string{
+	owners := map[string]string{ // what each name stands for
 		dist.ReportJSON: "the report",
 		dist.ReportHTML: "the report",
 		dist.MarkName:   "git",
 		dist.BinDir:     "the programs",
 	}
-	attached := map[string]bool{} // names
+	attached := map[string]bool{} // names of attached files
 
 	for _, o := range p.Outputs {
 		owner := ownerOf(o)
+		setting := kindOf(o.Kind).setting
 		if err := github.CheckName(o.Name); err != nil {
 			errs = append(errs, &problem.Problem{
-				Setting: kindOf(o.Kind).setting,
+				Setting: setting,
 				Err:     fmt.Errorf("%s: %w", owner, err),
 			})
 		}
 
-		key := strings.ToLower(o.Name) // one file on Windows and macOS
+		key := strings.ToLower(o.Name) // Windows and macOS ignore case
 		other, taken := owners[key]
 		if taken {
-			setting := kindOf(o.Kind).setting
-			if attached[key] {
+			if attached[key] { // the other one is easier to rename
 				setting = kindOf(output.Attached).setting
 			}
 			errs = append(errs, sameName(setting, o.Name, other, owner))
@@ -268,7 +211,7 @@ func (p *Plan) checkOutputs(c *config.Config) error {
 	return errors.Join(append(errs, p.checkNumber(c))...)
 }
 
-// ownerOf says in messages what an output is for.
+// ownerOf returns how messages describe what an output is for.
 func ownerOf(o output.Output) string {
 	switch {
 	case o.Target != "":
@@ -279,11 +222,11 @@ func ownerOf(o output.Output) string {
 	return "the " + string(o.Kind)
 }
 
-// sameName is the problem that the files of two owners have the same name.
+// sameName returns the problem that two owners need a file of the same name.
 func sameName(setting, name, owner, other string) error {
 	p := &problem.Problem{
 		Setting: setting,
-		Err:     fmt.Errorf("two files are called %s: that of %s and that of %s", name, owner, other),
+		Err:     fmt.Errorf("%s and %s both use the file name %s", owner, other, name),
 	}
 	if setting == "archive-name" {
 		p.Remedy = problem.Set("archive-name", defaultOf("archive-name"))
@@ -292,8 +235,8 @@ func sameName(setting, name, owner, other string) error {
 	return p
 }
 
-// checkNumber fails if there are more files than a release on GitHub can have, or than can be
-// sent within the timeout.
+// checkNumber returns a problem if there are more files than a release on GitHub can have, or
+// more than can be uploaded within the timeout.
 func (p *Plan) checkNumber(c *config.Config) error {
 	var errs []error
 
@@ -305,7 +248,8 @@ func (p *Plan) checkNumber(c *config.Config) error {
 		}
 		errs = append(errs, &problem.Problem{
 			Setting: setting,
-			Err:     fmt.Errorf("%d files, and a release on GitHub takes %d", total, github.MaxAssets),
+			Err: fmt.Errorf("the release would have %d files, but GitHub allows at most %d",
+				total, github.MaxAssets),
 		})
 	}
 
@@ -313,8 +257,8 @@ func (p *Plan) checkNumber(c *config.Config) error {
 	if p.Publish && least > c.Timeout {
 		errs = append(errs, &problem.Problem{
 			Setting: "timeout",
-			Err: fmt.Errorf("%d files take at least %s, because GitHub takes 80 a minute and 500 an hour, and the run may take %s",
-				total, least, c.Timeout),
+			Err: fmt.Errorf("uploading %d files takes at least %s, because GitHub accepts 80 a minute "+
+				"and 500 an hour, but the timeout is %s", total, least, c.Timeout),
 			Remedy: problem.Set("timeout", fmt.Sprintf("%.0fh", least.Hours()+1)),
 		})
 	}
@@ -322,24 +266,24 @@ func (p *Plan) checkNumber(c *config.Config) error {
 	return errors.Join(errs...)
 }
 
-// fileNames returns the names of all files of the release.
-func (p *Plan) fileNames() []string {
-	names := make([]string, len(p.Outputs))
-	for i, o := range p.Outputs {
+// namesOf returns the file names of outputs.
+func namesOf(outputs []output.Output) []string {
+	names := make([]string, len(outputs))
+	for i, o := range outputs {
 		names[i] = o.Name
 	}
 
 	return names
 }
 
-// findAttached finds the files that are attached as they are.
+// findAttached finds the files that will be attached as they are.
 func (p *Plan) findAttached(c *config.Config, ws *workspace.Workspace) (err error) {
 	p.Attach, err = ws.AttachedFiles(c.Attach)
 	return err
 }
 
-// findExtra finds the files that are packed with the programs, and makes sure that none has
-// the name of a program.
+// findExtra finds the files that will be packed with the programs. None may have the name of a
+// program.
 func (p *Plan) findExtra(ctx context.Context, c *config.Config, ws *workspace.Workspace) error {
 	_, chosen := c.From["files"]
 	extra, notes, err := ws.ExtraFiles(ctx, c.Files, !chosen)
@@ -365,8 +309,8 @@ func (p *Plan) findExtra(ctx context.Context, c *config.Config, ws *workspace.Wo
 	return errors.Join(errs...)
 }
 
-// hasProgram reports whether a program has that file name on some target. Case does not
-// count, as on Windows and macOS.
+// hasProgram reports whether a program has that file name on any target. It ignores case, as
+// Windows and macOS do.
 func (p *Plan) hasProgram(name string) bool {
 	for _, b := range p.Builds {
 		for _, m := range b.Mains {
@@ -379,12 +323,13 @@ func (p *Plan) hasProgram(name string) bool {
 	return false
 }
 
+// defaultOf returns the default of a setting.
 func defaultOf(name string) string {
 	i := slices.IndexFunc(config.Settings, func(s config.Setting) bool { return s.Name == name })
 	return config.Settings[i].Default
 }
 
-// JSON returns the plan for machines. Its schema changes with report.Schema.
+// JSON returns the plan for machines. Its schema is the one of the report.
 func (p *Plan) JSON(schema int) ([]byte, error) {
 	type plannedBuild struct {
 		build.Build
@@ -397,9 +342,7 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 		builds[i] = plannedBuild{
 			Build:   b,
 			Command: p.Command(b, "$OUT"),
-		}
-		for _, o := range p.outputsOf(output.Lane, b.Target.String()) {
-			builds[i].Files = append(builds[i].Files, o.Name)
+			Files:   namesOf(p.outputsOf(output.Lane, b.Target.String())),
 		}
 	}
 
@@ -427,48 +370,55 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// Text is the plan for people.
+// Text returns the plan for people.
 func (p *Plan) Text(workflow bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s, commit %.12s of %s, %s\n", p.Name, p.Source.Version, p.Source.Commit, p.Facts().Date, p.Go)
-	fmt.Fprintf(&b, "programs:\n")
+	var text strings.Builder
+	printf := func(format string, args ...any) { fmt.Fprintf(&text, format, args...) }
+
+	printf("%s %s, commit %.12s of %s, %s\n",
+		p.Name, p.Source.Version, p.Source.Commit, p.Facts().Date, p.Go)
+
+	printf("programs:\n")
 	for _, m := range p.Mains() {
-		fmt.Fprintf(&b, "  %-16s  %s\n", m.Name, m.ImportPath)
+		printf("  %-16s  %s\n", m.Name, m.ImportPath)
 	}
-	fmt.Fprintf(&b, "targets:\n")
-	for _, bld := range p.Builds {
-		var names []string
-		for _, o := range p.outputsOf(output.Lane, bld.Target.String()) {
-			names = append(names, o.Name)
-		}
-		fmt.Fprintf(&b, "  %-16s  %s\n", bld.Target, strings.Join(names, " "))
-		if bld.CC != nil {
-			fmt.Fprintf(&b, "  %-16s  with C, linked statically by %s: %s\n", "", bld.CC.CC, bld.CC.Version)
+
+	printf("targets:\n")
+	for _, b := range p.Builds {
+		names := namesOf(p.outputsOf(output.Lane, b.Target.String()))
+		printf("  %-16s  %s\n", b.Target, strings.Join(names, " "))
+		if b.CC != nil {
+			printf("  %-16s  with C, linked statically by %s: %s\n", "", b.CC.CC, b.CC.Version)
 		}
 	}
 	for _, s := range p.Skipped {
-		fmt.Fprintf(&b, "  %-16s  left out: %s\n", s.Target, s.Reason)
+		printf("  %-16s  left out: %s\n", s.Target, s.Reason)
 	}
+
 	for _, n := range p.Notes {
-		fmt.Fprintf(&b, "note: %s\n", strings.ReplaceAll(hint.Note(n, workflow), "\n", "\n  "))
+		printf("note: %s\n", strings.ReplaceAll(hint.Note(n, workflow), "\n", "\n  "))
 	}
 	for _, g := range p.Generated {
-		fmt.Fprintf(&b, "generated: %s (%d bytes, SHA-256 %s)\n", g.Path, g.Size, g.SHA256)
+		printf("generated: %s (%d bytes, SHA-256 %s)\n", g.Path, g.Size, g.SHA256)
 	}
-	var names []string
+
+	var extra []string
 	for _, f := range p.Extra {
-		names = append(names, quote.Line(f.Name))
+		extra = append(extra, quote.Line(f.Name))
 	}
-	fmt.Fprintf(&b, "packed with each: %s\n", strings.Join(names, " "))
+	printf("packed with each: %s\n", strings.Join(extra, " "))
 	if len(p.Attach) > 0 {
-		fmt.Fprintf(&b, "attached as they are:\n")
+		printf("attached as they are:\n")
 	}
 	for _, f := range p.Attach {
-		fmt.Fprintf(&b, "  %s\n", quote.Line(f.Path))
+		printf("  %s\n", quote.Line(f.Path))
 	}
+
 	if len(p.Builds) > 0 {
 		cmd := p.Command(p.Builds[0], "$OUT")
-		fmt.Fprintf(&b, "command for %s:\n  %s \\\n  %s\n", p.Builds[0].Target, quote.ShellWords(cmd.Env), quote.ShellWords(cmd.Args))
+		printf("command for %s:\n  %s \\\n  %s\n",
+			p.Builds[0].Target, quote.ShellWords(cmd.Env), quote.ShellWords(cmd.Args))
 	}
-	return b.String()
+
+	return text.String()
 }

@@ -9,13 +9,12 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-// A Log writes to the terminal or to the log of a workflow. It makes every line harmless,
-// whoever wrote its text: characters that a terminal would obey become escapes (package
-// quote), and in a workflow no line is a command to the runner. All output must go through
-// a Log.
+// A Log writes to the terminal or to the log of a workflow. All output must go through a Log,
+// because it makes every line harmless: it escapes characters that a terminal would obey
+// (package quote), and in a workflow the runner finds no command in a line.
 //
-// A Log writes whole lines only. It keeps the beginning of a line until the rest is written
-// or Flush is called. It may be used by several goroutines.
+// A Log writes whole lines only. It holds back the beginning of a line until the rest is
+// written or Flush is called. It may be used by several goroutines.
 type Log struct {
 	w        io.Writer
 	workflow bool
@@ -43,7 +42,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), l.write(lines)
 }
 
-// Flush writes the beginning of a line that has not been finished.
+// Flush writes the beginning of a line that was held back.
 func (l *Log) Flush() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,7 +57,7 @@ func (l *Log) Flush() error {
 	return l.write(line)
 }
 
-// write writes lines; the caller holds the mutex.
+// write writes lines. The caller holds the mutex.
 func (l *Log) write(lines string) error {
 	if l.workflow {
 		lines = harmless(lines)
@@ -70,12 +69,12 @@ func (l *Log) write(lines string) error {
 	return err
 }
 
-// writeRaw writes commands to the runner, between two lines.
+// writeRaw writes commands to the runner, without making them harmless.
 func (l *Log) writeRaw(commands string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	_, _ = l.w.Write([]byte(commands)) // there is nobody to tell
+	_, _ = l.w.Write([]byte(commands)) // there is nowhere else to report an error
 }
 
 // harmless returns text in which the runner finds no command. For the runner, a line is a
@@ -101,5 +100,5 @@ func harmless(text string) string {
 	return b.String()
 }
 
-// noOldCommand makes harmless the older mark of commands, which may stand anywhere in a line.
+// noOldCommand makes the older mark of commands harmless, which may be anywhere in a line.
 func noOldCommand(text string) string { return strings.ReplaceAll(text, "##[", "## [") }

@@ -1,6 +1,6 @@
-// Package actions is the side of this program that faces a runner of GitHub Actions: inputs,
-// outputs, groups, annotations, masks, the job summary, and the log, in which no line may be
-// taken for a command to the runner.
+// Package actions talks to the runner of GitHub Actions. It reads the inputs of the action, and
+// writes outputs, groups, annotations, masks, the job summary, and a log in which the runner
+// finds no command.
 package actions
 
 import (
@@ -16,8 +16,9 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-// A Runner is the GitHub Actions runner that started this process, or its absence.
-// Its methods may be called from several goroutines.
+// A Runner is the GitHub Actions runner that started this process. Outside a workflow there is
+// none: Active reports false, and the methods write nothing. They may be called from several
+// goroutines.
 type Runner struct {
 	action *githubactions.Action
 	getenv func(string) string
@@ -27,8 +28,8 @@ type Runner struct {
 	errors, warnings int // annotations so far
 }
 
-// NewRunner returns the runner described by the environment. Commands to it, and the
-// lines of its Log, are written to out, each in one call of Write.
+// NewRunner returns the runner that the environment describes. Commands to it, and the lines of
+// its Log, are written to out, each with one call of Write.
 func NewRunner(getenv func(string) string, out io.Writer) *Runner {
 	r := &Runner{
 		action: githubactions.New(githubactions.WithGetenv(getenv)),
@@ -43,9 +44,9 @@ func NewRunner(getenv func(string) string, out io.Writer) *Runner {
 // Active reports whether this process runs in a workflow.
 func (r *Runner) Active() bool { return r.getenv("GITHUB_ACTIONS") == "true" }
 
-// Input returns an input of the action, trimmed, "" if it was not given. A hyphen in
-// its name is an underscore in the environment: dash, the sh of Debian, does not hand
-// variables with hyphens to its children.
+// Input returns an input of the action, without white space around it, or "" if it was not
+// given. A hyphen in its name is an underscore in the environment, because dash, the sh of
+// Debian, does not pass variables with hyphens to its children.
 func (r *Runner) Input(name string) string {
 	return r.action.GetInput(strings.ReplaceAll(name, "-", "_"))
 }
@@ -66,48 +67,59 @@ func (r *Runner) Mask(secret string) {
 	}
 }
 
-// maxAnnotations of one kind are shown for a step; the rest would be dropped
-// without a word (github.com/orgs/community/discussions/26680).
+// maxAnnotations is how many annotations of one kind GitHub shows for a step. It silently drops
+// the rest (github.com/orgs/community/discussions/26680).
 const maxAnnotations = 10
 
-// Annotate shows an error on the run's page, at a line of a file if file is not "".
+// Annotate shows an error on the page of the workflow run. If file is not "", it is shown at a
+// line of this file.
 func (r *Runner) Annotate(title, file string, line int, message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.errors++; !r.Active() || r.errors > maxAnnotations {
+
+	r.errors++
+	if !r.Active() || r.errors > maxAnnotations {
 		return
 	}
+
 	fields := map[string]string{"title": noOldCommand(quote.Line(title))}
 	if file != "" {
 		fields["file"] = noOldCommand(quote.Line(file))
 		fields["line"] = fmt.Sprint(line)
 	}
-	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", noOldCommand(quote.Text(message))) })
+	text := noOldCommand(quote.Text(message))
+	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", text) })
 }
 
-// Warn shows a warning on the run's page.
+// Warn shows a warning on the page of the workflow run.
 func (r *Runner) Warn(message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.warnings++; r.Active() && r.warnings <= maxAnnotations {
-		r.command(func(a *githubactions.Action) { a.Warningf("%s", noOldCommand(quote.Text(message))) })
+
+	r.warnings++
+	if !r.Active() || r.warnings > maxAnnotations {
+		return
 	}
+
+	text := noOldCommand(quote.Text(message))
+	r.command(func(a *githubactions.Action) { a.Warningf("%s", text) })
 }
 
-// command writes a command to the log, past the Log, which would make it harmless. Nothing
-// else may do so. The library escapes the command's data and properties. It panics when it
-// cannot write, so it writes to a buffer.
+// command writes a command to the runner. Only this method bypasses Log.Write, which would make
+// the command harmless. The library escapes the data and the properties of the command. It
+// panics when it cannot write, so it writes to a buffer.
 func (r *Runner) command(issue func(*githubactions.Action)) {
 	var b strings.Builder
 	issue(githubactions.New(githubactions.WithWriter(&b)))
 	r.log.writeRaw(b.String())
 }
 
-// Group writes foreign text, such as the output of a compiler, in a group of its own.
-// Its lines are made harmless, and between the stop-commands the runner ignores commands
-// anyway (docs.github.com, "Stopping and starting workflow commands").
+// Group writes foreign text, such as the output of a compiler, as a group of lines that can be
+// folded. The lines are made harmless. In addition, the runner is told to ignore commands in
+// them (docs.github.com, "Stopping and starting workflow commands").
 func (r *Runner) Group(title, body string) {
 	token := rand.Text()
+
 	r.command(func(a *githubactions.Action) {
 		a.Group(noOldCommand(quote.Line(title)))
 		a.Infof("::stop-commands::%s\n%s\n::%s::", token, harmless(body), token)
@@ -119,18 +131,22 @@ func (r *Runner) Group(title, body string) {
 func (r *Runner) Log() *Log { return r.log }
 
 // An Output is one output of the step.
-type Output struct{ Name, Value string }
+type Output struct {
+	Name  string
+	Value string
+}
 
 // Outputs sets outputs of the step. Outside a workflow it does nothing.
 //
-// The delimiter is random: go-githubactions uses a constant one, so that a value
-// containing it would set outputs of its own (CVE-2022-35954).
+// The delimiters are random. go-githubactions has a constant one, and a value that contained it
+// could set other outputs (CVE-2022-35954).
 func (r *Runner) Outputs(outputs []Output) error {
 	var b strings.Builder
 	for _, o := range outputs {
 		delimiter := rand.Text()
 		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, delimiter, o.Value, delimiter)
 	}
+
 	return r.appendTo("GITHUB_OUTPUT", b.String())
 }
 
@@ -145,8 +161,10 @@ func (r *Runner) appendTo(variable, content string) error {
 	if path == "" || !r.Active() {
 		return nil
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", variable, err)
@@ -158,5 +176,6 @@ func (r *Runner) appendTo(variable, content string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("writing %s: %w", variable, err)
 	}
+
 	return nil
 }

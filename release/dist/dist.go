@@ -49,13 +49,6 @@ func IsReserved(name string) bool {
 // Check returns a problem unless dir can be used: it is missing, empty or ours. It refuses a
 // link wherever the link leads, because it may have come with the repository.
 func Check(dir string) error {
-	unusable := func(format string, args ...any) *problem.Problem {
-		return &problem.Problem{
-			Setting: "dist",
-			Err:     fmt.Errorf(format, args...),
-		}
-	}
-
 	info, err := os.Lstat(filepath.Clean(dir)) // a slash at the end would follow a link
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/org/go-static-release/release/output"
-
 	"golang.org/x/sync/errgroup"
+
+	"github.com/org/go-static-release/release/output"
 )
 
 // Runs that begin at once make the directory together: none takes what another one is

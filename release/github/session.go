@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/org/go-static-release/release/output"
@@ -19,14 +20,16 @@ type session struct {
 	supersedes func(tag string) bool
 
 	rel      *Release // nil until Open has found or created one
-	deferred bool     // the release was public when it was opened
-	undone   bool     // the draft was removed again
-	notices  []string
+	deferred bool     // the release was public when Open found it
+	undone   bool     // Undo has deleted the draft
+	notices  []string // in addition to those of rel
 }
 
-// Session returns a session that publishes the release. The repository shows it as its latest
-// release if makeLatest says so. If makeLatest is nil, supersedes decides: it reports whether
-// the release takes the place of the one with the tag, "" if there is none.
+// Session returns a session that publishes a release.
+//
+// makeLatest says whether the repository shows it as its latest release. If makeLatest is nil, a
+// prerelease is not the latest, and for other releases supersedes decides. It reports whether the
+// release takes the place of the one with the given tag, which is "" if there is none.
 func (c *Client) Session(want Wanted, makeLatest *bool, supersedes func(tag string) bool) *publish.Session {
 	s := &session{
 		client:     c,
@@ -48,11 +51,11 @@ func (c *Client) Session(want Wanted, makeLatest *bool, supersedes func(tag stri
 	}
 }
 
-// takes reports true: every file can be attached to a release.
+// takes returns true: every file can be attached to a release.
 func (s *session) takes(output.Output) bool { return true }
 
-// open finds or creates the draft. That is the test whether the token may write: it takes
-// seconds now instead of minutes of compiling.
+// open finds or creates the draft. If the token may not write, this fails in seconds instead of
+// after minutes of compiling.
 func (s *session) open(ctx context.Context) (err error) {
 	s.rel, err = s.client.Open(ctx, s.want)
 	if err != nil {
@@ -62,9 +65,11 @@ func (s *session) open(ctx context.Context) (err error) {
 	s.deferred = s.rel.Published()
 	switch {
 	case s.deferred && s.want.Overwrite:
-		s.notices = append(s.notices, "the release was public already: files that differ are replaced (overwrite)")
+		s.notices = append(s.notices,
+			"the release was public already: files that differ are replaced (overwrite)")
 	case s.deferred:
-		s.notices = append(s.notices, "the release is public already: its files are compared, and nothing is changed")
+		s.notices = append(s.notices,
+			"the release is public already: its files are compared, and nothing is changed")
 	}
 
 	return nil
@@ -89,6 +94,7 @@ func asset(a output.Artifact) Asset {
 	}
 }
 
+// assets describes files on disk.
 func assets(artifacts []output.Artifact) []Asset {
 	all := make([]Asset, len(artifacts))
 	for i, a := range artifacts {
@@ -103,7 +109,7 @@ func (s *session) check(ctx context.Context, want []output.Artifact) error {
 	return s.rel.Check(ctx, assets(want))
 }
 
-// commit makes the release public.
+// commit makes the release public. It checks the files before and after.
 func (s *session) commit(ctx context.Context, want []output.Artifact) error {
 	latest, err := s.isLatest(ctx)
 	if err != nil {
@@ -136,12 +142,13 @@ func (s *session) isLatest(ctx context.Context) (bool, error) {
 	return s.supersedes(tag), nil
 }
 
-// finalTime limits the requests that a run makes when it is over, even if it was cancelled.
+// finalTime limits how long Refresh and Undo may take. They are called at the end of a run and
+// go on even if it was cancelled.
 const finalTime = 20 * time.Second
 
-// refresh reads the state of the release again, so that the report is true: somebody may have
-// published or deleted the release, and a request to publish it may have been carried out or
-// not.
+// refresh reads the state of the release again, so that the report is right. Somebody may have
+// published or deleted the release, or GitHub may have carried out a request to publish it that
+// seemed to fail.
 func (s *session) refresh(ctx context.Context) error {
 	if s.rel == nil || s.rel.State() == Gone {
 		return nil
@@ -159,7 +166,7 @@ func (s *session) refresh(ctx context.Context) error {
 	return nil
 }
 
-// undo removes the draft if this run created it. If that fails, the error says where the draft
+// undo deletes the draft if this run created it. If that fails, the error says where the draft
 // is.
 func (s *session) undo(ctx context.Context) error {
 	if s.rel == nil || !s.rel.Created {
@@ -177,13 +184,13 @@ func (s *session) undo(ctx context.Context) error {
 	return nil
 }
 
-// status says what is known about the release.
+// status returns what is known about the release.
 func (s *session) status() publish.Status {
 	if s.rel == nil || s.undone {
 		return publish.Status{Notices: s.notices}
 	}
 	if s.rel.current() == nil {
-		return publish.Status{State: publish.Unknown} // it may have been created
+		return publish.Status{State: publish.Unknown} // Open failed, but may have created it
 	}
 
 	status := publish.Status{
@@ -191,7 +198,7 @@ func (s *session) status() publish.Status {
 		ID:      s.rel.ID(),
 		URL:     s.rel.URL(),
 		Created: s.rel.Created,
-		Notices: append(s.rel.Notices[:len(s.rel.Notices):len(s.rel.Notices)], s.notices...),
+		Notices: slices.Concat(s.rel.Notices, s.notices),
 	}
 	if status.State == publish.Public {
 		status.URLs = s.rel.Downloads()

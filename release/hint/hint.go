@@ -1,5 +1,5 @@
-// Package hint words remedies for the place where the user is: what to paste into a workflow
-// file there, and what to type into a terminal elsewhere.
+// Package hint puts remedies into words: what to paste into a workflow file, if this runs in a
+// workflow, and what to type into a terminal elsewhere.
 package hint
 
 import (
@@ -66,11 +66,13 @@ func Note(n problem.Note, workflow bool) string {
 	return n.Text + "\nhint: " + words
 }
 
+// join returns several remedies in words, with a separator between them.
 func join(remedies []problem.Remedy, between string, workflow bool) string {
 	var all []string
 	for _, r := range remedies {
 		all = append(all, Words(r, workflow))
 	}
+
 	return strings.Join(all, between)
 }
 
@@ -94,7 +96,7 @@ func yamlInput(name, value string) string {
 // need no quotes.
 var plainScalar = regexp.MustCompile(`^(true|false|[0-9]+)$`)
 
-// yamlValue returns a text as a YAML scalar on one line, in quotes if it needs them.
+// yamlValue returns a text as a YAML scalar, in quotes if it needs them.
 func yamlValue(value string) string {
 	if plainScalar.MatchString(value) {
 		return value
@@ -104,5 +106,6 @@ func yamlValue(value string) string {
 	if err != nil {
 		return quote.Line(value)
 	}
+
 	return strings.TrimSuffix(string(data), "\n")
 }

@@ -20,8 +20,8 @@ type Artifact struct {
 	Size int64             `json:"size"` // bytes
 	Sums map[string]string `json:"sums"` // algorithm -> hex digest
 
-	// Inputs is a digest of everything that the file was made of, "" if that is not known.
-	// The same inputs give the same bytes.
+	// Inputs is a digest of everything that the file was made of, "" if that is not known. Files
+	// with the same inputs have the same bytes.
 	Inputs string `json:"inputs,omitempty"`
 
 	Path string `json:"-"` // on disk
@@ -36,21 +36,21 @@ var ListNames = map[string]string{
 	"sha512": "checksums-sha512.txt",
 }
 
-// newHash holds the algorithms that can be computed. SHA-384 occurs in lists that other
-// programs made.
+// newHash holds the algorithms that can be computed. Only lists that other programs made
+// contain SHA-384.
 var newHash = map[string]func() hash.Hash{
 	"sha256": sha256.New,
 	"sha384": sha512.New384,
 	"sha512": sha512.New,
 }
 
-// TempPrefix is how the name of an unfinished file begins.
+// TempPrefix is the beginning of the name of an unfinished file.
 const TempPrefix = ".unfinished-"
 
-// WriteFile writes an artifact into dir. On the way it computes the SHA-256, which is
-// compared with that of the server, and the digests of the other algorithms.
+// WriteFile writes the file of an artifact into dir. It always computes the SHA-256, because it
+// is compared with what the server says, and also the digests of the given algorithms.
 //
-// The file gets its name only when it is whole. Until then it is a temporary file beside it,
+// The file gets its name only when it is complete. Until then it is a temporary file in dir,
 // which is removed on any error.
 func WriteFile(
 	dir string, a Artifact, algorithms []string, write func(io.Writer) error,
@@ -64,7 +64,7 @@ func WriteFile(
 			return
 		}
 
-		_ = f.Close() // a second Close after a failed one changes nothing
+		_ = f.Close() // it may be closed already
 		if rmErr := os.Remove(f.Name()); rmErr != nil {
 			err = fmt.Errorf("%w\nremoving the temporary file: %w", err, rmErr)
 		}
@@ -74,7 +74,7 @@ func WriteFile(
 	if err := write(w); err != nil {
 		return a, fmt.Errorf("writing %s: %w", a.Name, err)
 	}
-	if err := f.Chmod(0o644); err != nil { // whatever the umask
+	if err := f.Chmod(0o644); err != nil { // independent of the umask
 		return a, fmt.Errorf("writing %s: %w", a.Name, err)
 	}
 	if err := f.Close(); err != nil {
@@ -91,8 +91,8 @@ func WriteFile(
 	return a, nil
 }
 
-// HasSums reports whether sums has exactly the digests that WriteFile computes for the
-// algorithms.
+// HasSums reports whether sums has the digests that WriteFile computes for the algorithms, and
+// no others.
 func HasSums(sums map[string]string, algorithms []string) bool {
 	wanted := append([]string{"sha256"}, algorithms...)
 
@@ -130,15 +130,18 @@ func Holds(path string, sums map[string]string) (bool, error) {
 	defer f.Close()
 
 	algorithms := slices.Sorted(maps.Keys(sums))
-	if !slices.ContainsFunc(algorithms, func(name string) bool { return newHash[name] == nil }) {
-		found, err := Sums(f, algorithms)
-		if err != nil {
-			return false, fmt.Errorf("reading %s again: %w", filepath.Base(path), err)
+	for _, name := range algorithms {
+		if newHash[name] == nil {
+			return false, nil
 		}
-		return maps.Equal(found, sums), nil
 	}
 
-	return false, nil
+	found, err := Sums(f, algorithms)
+	if err != nil {
+		return false, fmt.Errorf("reading %s again: %w", filepath.Base(path), err)
+	}
+
+	return maps.Equal(found, sums), nil
 }
 
 // A hasher passes bytes on, and counts and hashes them.

@@ -26,7 +26,8 @@ func (c *contextWriter) Write(p []byte) (int, error) {
 	return c.w.Write(p)
 }
 
-// ReadWithContext returns a reader that fails once ctx has ended.
+// ReadWithContext returns a reader that fails once ctx has ended, so that reading a large file
+// can be interrupted.
 func ReadWithContext(ctx context.Context, r io.Reader) io.Reader {
 	return &contextReader{
 		ctx: ctx,

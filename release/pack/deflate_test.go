@@ -2,6 +2,8 @@ package pack
 
 import (
 	"bytes"
+	stdflate "compress/flate"
+	stdgzip "compress/gzip"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -10,9 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	stdflate "compress/flate"
-	stdgzip "compress/gzip"
 
 	"github.com/klauspost/compress/flate"
 

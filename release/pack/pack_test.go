@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/org/go-static-release/release/output"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/release/output"
 )
 
 var commitTime = time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("here", 3600))

@@ -1,10 +1,9 @@
-// Package publish says what a destination of a release has to do. GitHub releases are one;
-// a dry run has none.
+// Package publish describes a destination of a release, such as the releases of GitHub.
 //
-// Publishing is a transaction. Open finds or creates the place where the files will be, and
-// shows it to nobody. Put sends files while others are still compiled. Check compares
-// everything that is there with what should be. Commit makes it visible, checks it again, and
-// does nothing if the check fails. Undo removes what this run created.
+// Publishing is a transaction. Open finds or creates the place for the files, visible to nobody.
+// Put sends files while other targets are still being compiled. Check compares everything that
+// is there with what should be there. Commit checks, makes the files visible, and checks again.
+// Undo removes what this run created.
 package publish
 
 import (
@@ -30,27 +29,27 @@ type Session struct {
 	// there can be compared or replaced only as a whole.
 	Deferred func() bool
 
-	// Put makes sure that a file is there, and says what that took.
+	// Put makes sure that a file is there, and returns what it did.
 	Put func(ctx context.Context, a output.Artifact) (Outcome, error)
 
 	// Check compares everything that is there with want.
 	Check func(ctx context.Context, want []output.Artifact) error
 
-	// Commit makes the files of want, and no others, visible to everybody. Whatever it
-	// returns, Status says what is known.
+	// Commit makes the files of want, and no others, visible to everybody. If Check fails, it
+	// changes nothing. Even if Commit returns an error, Status returns what is known.
 	Commit func(ctx context.Context, want []output.Artifact) error
 
 	// Refresh reads the state again after a run has failed.
 	Refresh func(ctx context.Context) error
 
-	// Undo removes what this run created. It does nothing if that is nothing.
+	// Undo removes what this run created, if anything.
 	Undo func(ctx context.Context) error
 
-	// Status says what is there, as far as is known.
+	// Status returns what is known about the destination.
 	Status func() Status
 }
 
-// An Outcome says what it took to put a file there.
+// An Outcome says what Put did.
 type Outcome string
 
 // Outcomes of Put.
@@ -60,24 +59,24 @@ const (
 	Replaced     Outcome = "replaced"
 )
 
-// A State is what is known about what is there.
+// A State says who can see the release at a destination.
 type State string
 
 // States of a destination.
 const (
-	Nothing State = ""      // nothing was created or found
-	Draft   State = "draft" // not visible
-	Public  State = "public"
+	Nothing State = ""        // nothing was created or found
+	Draft   State = "draft"   // not visible to everybody
+	Public  State = "public"  // visible to everybody
 	Gone    State = "gone"    // somebody has deleted it
-	Unknown State = "unknown" // a request to change it was sent, and the result cannot be read
+	Unknown State = "unknown" // a request to change it was sent, but its result cannot be read
 )
 
-// A Status says what is at a destination.
+// A Status says what is known about a destination.
 type Status struct {
 	State   State
 	ID      int64
-	URL     string            // its page
-	Created bool              // by this run: nothing of it existed before
-	Notices []string          // what a person should know about how it was found
-	URLs    map[string]string // of downloads, by name of the file, once they are public
+	URL     string            // the page of the release
+	Created bool              // this run created it
+	Notices []string          // what a person should know about it
+	URLs    map[string]string // where to download each file, once they are public: name -> URL
 }

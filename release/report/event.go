@@ -1,35 +1,37 @@
 package report
 
-// An Event is something that happened in a run. Terminal, log and annotations are made of
-// the same stream of events.
+// An Event is something that happened in a run. The terminal, the log and the annotations all
+// show the same stream of events.
 type Event struct {
 	Target string // "linux/amd64", or "" if the event is about the whole run
 	Step   Step
 	State  EventState
-	Text   string // a message, may be foreign
+	Text   string // a message, which may contain foreign text
 	Hint   string // what to do about it
 
 	// Lane and Files are set when the lane of a target has ended.
 	Lane  *Target
 	Files []File
 
-	// Failure is set when the run has ended, once for each reason why targets failed.
+	// Failure is set in the events after the run has ended, one for each reason why targets
+	// failed.
 	Failure *Failure
 }
 
 // A Step is a part of a run.
 type Step string
 
-// Steps of a lane, in order, and of the whole run.
+// Steps.
 const (
+	// The steps of a lane, in order.
 	Compile Step = "compile"
 	Prove   Step = "prove"
-	Smoke   Step = "smoke"
-	Make    Step = "make" // the outputs of the target
-	Put     Step = "put"  // them to their destinations
+	Smoke   Step = "smoke" // starting the programs
+	Make    Step = "make"  // making the outputs of the target
+	Put     Step = "put"   // sending them to their destinations
 
-	Lane Step = "lane" // all of the above
-	Run  Step = "run"
+	Lane Step = "lane" // a whole lane
+	Run  Step = "run"  // the whole run
 )
 
 // An EventState says what happened to a step.
@@ -45,5 +47,5 @@ const (
 	Failing EventState = "failed"
 
 	Headline  EventState = "headline"  // a line that announces or sums up the run
-	Prominent EventState = "prominent" // a warning that nobody must miss
+	Prominent EventState = "prominent" // a warning that must not be missed
 )

@@ -12,17 +12,22 @@ import (
 //go:embed report.html.tmpl
 var htmlTemplate string
 
-// HTML is the report as a page that needs nothing but a browser.
+// HTML returns the report as a web page, which loads nothing else.
 func (r *Report) HTML() ([]byte, error) {
-	t, err := template.New("report").Funcs(template.FuncMap{"bytes": Bytes, "mode": mode}).Parse(htmlTemplate)
+	functions := template.FuncMap{
+		"bytes": Bytes,
+		"mode":  mode,
+	}
+	t, err := template.New("report").Funcs(functions).Parse(htmlTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
+
 	var b bytes.Buffer
 	if err := t.Execute(&b, r); err != nil {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
 
-	// The template does not escape marks that change the direction of writing.
+	// The template does not escape characters that change the direction of text.
 	return []byte(quote.Text(b.String())), nil
 }

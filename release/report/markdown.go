@@ -10,9 +10,9 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-// GitHub reads Markdown in two passes. A parser comes first, and then filters look for
-// mentions, addresses and references in the text that the parser made. Escapes only affect
-// the parser. Both leave code alone, so foreign text is shown as code.
+// GitHub reads Markdown in two passes. A parser comes first. Then filters look for mentions,
+// addresses and references in the text that the parser made. Escapes affect only the parser.
+// Neither changes code, so foreign text is shown as code.
 
 // code returns foreign text as code on one line, also for the cell of a table.
 func code(s string) string {
@@ -75,8 +75,8 @@ func references(s string) string {
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
-// link returns foreign text as a link to an address that the server gave, or the address as
-// text if it cannot be the address of a web page.
+// link returns foreign text as a link to an address that the server gave. If it is not the
+// address of a web page, link returns both as text.
 func link(text, address string) string {
 	if isWebAddress(address) {
 		return "[" + code(text) + "](" + strings.ReplaceAll(address, "&", "&amp;") + ")"
@@ -107,7 +107,7 @@ func isUnsafeInLink(r rune) bool {
 	return !isAlphanumeric(r) && !strings.ContainsRune("-._~:/?#@!$&+,;=%", r)
 }
 
-// message returns foreign text to follow a word of ours: on the same line if it is short.
+// message returns foreign text to follow a word of ours. Short text stays on the same line.
 func message(s string) string {
 	s = strings.TrimRight(s, "\n")
 	if !strings.Contains(s, "\n") && len(s) < maxMessage {
@@ -118,8 +118,8 @@ func message(s string) string {
 }
 
 const (
-	maxMessage = 1000     // bytes of a message in a line
-	maxFenced  = 64 << 10 // bytes of one text: the summary has room for several
+	maxMessage = 1000     // bytes of a message on one line
+	maxFenced  = 64 << 10 // bytes of one block, so that the summary has room for several
 )
 
 // fenced returns foreign text as a block of code. The fence is longer than any run of

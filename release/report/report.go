@@ -1,8 +1,8 @@
-// Package report holds what happened in a run, as data and for people.
+// Package report says what happened in a run, as data and for people.
 //
-// The Report is the product of a run: report.json, the job summary, report.html, the outputs
-// of the action and the exit status all derive from it, and nothing is inferred from text.
-// While a run goes on, Events say what happens. Two runs over the same commit write the same
+// A Report is the product of a run. report.json, report.html, the job summary, the outputs of
+// the action and the exit status are all derived from it, and nothing is inferred from text.
+// During a run, Events say what is happening. Two runs over the same commit write the same
 // report except for the fields named "seconds" and "memory".
 package report
 
@@ -14,20 +14,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/smoke"
 	"github.com/org/go-static-release/build/workspace"
-
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/publish"
-
-	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/release/quote"
 )
 
-// Schema is the version of the JSON form. It changes when a field changes its meaning. Version
-// 2 has all files in one list; in version 1 each target had its own.
+// Schema is the version of the JSON form. It changes when the meaning of a field changes. In
+// version 1 each target had a list of files; in version 2 the report has one list.
 const Schema = 2
 
 // Statuses of a Report.
@@ -39,7 +37,7 @@ const (
 	Cancelled = "cancelled"
 )
 
-// OK is the status of a Target that has everything; a Target can also be Failed or Cancelled.
+// OK is the status of a Target that has everything. A Target can also be Failed or Cancelled.
 const OK = "ok"
 
 // A Report is what happened.
@@ -48,18 +46,18 @@ type Report struct {
 	Program   string                `json:"program"` // version of this program
 	Status    string                `json:"status"`
 	DryRun    bool                  `json:"dryRun"`
-	Why       string                `json:"why"` // it is a dry run, or is not
+	Why       string                `json:"why"` // the reason for DryRun
 	Name      string                `json:"name"`
 	Module    string                `json:"module"`
 	Source    *workspace.Source     `json:"source"`
 	Go        string                `json:"go"`
 	Targets   []Target              `json:"targets"` // in plan order
 	Skipped   []build.Skipped       `json:"skipped,omitempty"`
-	Generated []workspace.Generated `json:"generated,omitempty"` // sources that the commit does not have
-	Files     []File                `json:"files"`               // that were finished, in plan order
+	Generated []workspace.Generated `json:"generated,omitempty"` // sources that are not in the commit
+	Files     []File                `json:"files"`               // finished ones, in plan order
 	Release   *Release              `json:"release,omitempty"`
 	Notices   []string              `json:"notices,omitempty"`
-	Errors    []string              `json:"errors,omitempty"` // that belong to no target
+	Errors    []string              `json:"errors,omitempty"` // those that belong to no target
 	Seconds   float64               `json:"seconds"`
 }
 
@@ -68,12 +66,12 @@ type Release struct {
 	ID  int64  `json:"id"`
 	URL string `json:"url"`
 
-	// Public reports whether everybody can see the release. It can be public even if the run
-	// failed: when it was public before, or when it could not be read afterwards.
+	// Public says whether everybody can see the release. It can be public although the run
+	// failed, if it was public before, or if it could not be read after it was published.
 	Public bool `json:"public"`
 
-	// State says more if a run failed: "draft", "public", "gone", or "unknown" if the release
-	// may be public but could not be read.
+	// State says more than Public about a run that failed: "draft", "public", "gone", or
+	// "unknown" if the release may be public but could not be read.
 	State publish.State `json:"state"`
 }
 
@@ -83,24 +81,24 @@ type Target struct {
 	Status   string   `json:"status"`
 	Error    string   `json:"error,omitempty"`
 	Hint     string   `json:"hint,omitempty"`
-	File     string   `json:"file,omitempty"` // of the module, where the error points
+	File     string   `json:"file,omitempty"` // the file of the module that the error is about
 	Line     int      `json:"line,omitempty"`
 	Column   int      `json:"column,omitempty"`
-	Message  string   `json:"message,omitempty"` // what is wrong there, if that is less than the error
+	Message  string   `json:"message,omitempty"` // the part of Error that is about this line, "" if all is
 	Output   string   `json:"output,omitempty"`  // what the compiler printed although it succeeded
 	Binaries []Binary `json:"binaries,omitempty"`
 
-	CC      *cc.Compiler `json:"cc,omitempty"`     // of C, if the programs contain any
-	Again   bool         `json:"again,omitempty"`  // a compiler was killed, and the target was built again, alone
-	Memory  int64        `json:"memory,omitempty"` // bytes, of the largest process of its build
+	CC      *cc.Compiler `json:"cc,omitempty"`     // the C compiler, if the programs contain C
+	Again   bool         `json:"again,omitempty"`  // built a second time, because a compiler was killed
+	Memory  int64        `json:"memory,omitempty"` // of the largest process of the build, in bytes
 	Seconds Seconds      `json:"seconds"`
 }
 
-// Seconds are the wall times of a lane's parts, and the processor time of its compilers.
+// Seconds holds the wall times of the steps of a lane, and the processor time of its compilers.
 type Seconds struct {
 	Wait    float64 `json:"wait"` // for a free compiler slot
 	Compile float64 `json:"compile"`
-	CPU     float64 `json:"cpu"` // of all processors, while compiling; 0 where that is not known (Windows)
+	CPU     float64 `json:"cpu"` // of all processors while compiling, 0 if not known (Windows)
 	Prove   float64 `json:"prove"`
 	Smoke   float64 `json:"smoke,omitempty"`
 	Pack    float64 `json:"pack"`
@@ -119,18 +117,22 @@ type Binary struct {
 type File struct {
 	output.Artifact
 	Upload publish.Outcome `json:"upload,omitempty"` // "" if the file was not sent
-	URL    string          `json:"url,omitempty"`    // of the download, once it is public
+	URL    string          `json:"url,omitempty"`    // where to download it, once it is public
 }
 
-// Finish records how a lane ended, and what to do about an error.
+// Finish records how a lane ended. The hint says what to do about the error.
 func (t *Target) Finish(err error, hint string, cancelled bool) {
 	switch {
 	case err == nil:
 		t.Status = OK
+
 	case cancelled:
-		t.Status, t.Error = Cancelled, Cancelled
+		t.Status = Cancelled
+		t.Error = Cancelled
+
 	default:
-		t.Status, t.Error = Failed, err.Error()
+		t.Status = Failed
+		t.Error = err.Error()
 		t.Hint = hint
 
 		at := problem.PositionOf(err)
@@ -141,7 +143,7 @@ func (t *Target) Finish(err error, hint string, cancelled bool) {
 	}
 }
 
-// FilesOf returns the files of one target, or with "" those that are for all targets.
+// FilesOf returns the files of a target, or with "" those that belong to no target.
 func (r *Report) FilesOf(target string) (files []File) {
 	for _, f := range r.Files {
 		if f.Target == target {
@@ -158,15 +160,15 @@ type Failure struct {
 	Error   string
 	Hint    string
 
-	// File and Line are where the error is in the repository, File is "" if that is not known.
-	// Message is the part of Error that is about this line, "" if that is all of it.
+	// File and Line say where in the repository the error is. File is "" if that is not known.
+	// Message is the part of Error that is about this line, "" if all of it is.
 	File    string
 	Line    int
 	Message string
 }
 
-// Failures returns why targets failed, in plan order. What is the same for several targets is
-// one failure. Targets that were cancelled have not failed.
+// Failures returns the reasons why targets failed, in plan order. Targets that failed with the
+// same error share one. Targets that were cancelled have not failed.
 func (r *Report) Failures() (failures []Failure) {
 	for _, t := range r.Targets {
 		if t.Status != Failed {
@@ -197,39 +199,50 @@ func (r *Report) Unfinished() (n int) {
 			n++
 		}
 	}
+
 	return n
 }
 
-// NotStatic lists the binaries whose proof does not hold, as "TARGET NAME: REASON".
+// NotStatic lists the binaries that are not as static as they should be, as
+// "TARGET NAME: REASON".
 func (r *Report) NotStatic() (list []string) {
 	for _, t := range r.Targets {
 		for _, b := range t.Binaries {
-			if b.Proof != nil && !b.Proof.Static {
-				list = append(list, fmt.Sprintf("%s %s: %s", t.Target, b.Name, strings.Join(b.Proof.Differences, ", ")))
+			if b.Proof == nil || b.Proof.Static {
+				continue
 			}
+			reason := strings.Join(b.Proof.Differences, ", ")
+			list = append(list, fmt.Sprintf("%s %s: %s", t.Target, b.Name, reason))
 		}
 	}
+
 	return list
 }
 
-// Warnings lists what no claim is about and yet goes wrong, each once.
+// Warnings lists what may go wrong with binaries although their proofs hold. It lists what is
+// the same on several targets once.
 func (r *Report) Warnings() (list []problem.Note) {
 	for _, t := range r.Targets {
 		for _, b := range t.Binaries {
 			for _, w := range b.Proof.Warnings {
 				text := b.Name + ": " + w.Text
-				known := slices.ContainsFunc(list, func(n problem.Note) bool { return n.Text == text })
-				if !known {
-					list = append(list, problem.Note{Text: text, Remedy: w.Remedy})
+				listed := slices.ContainsFunc(list, func(n problem.Note) bool { return n.Text == text })
+				if listed {
+					continue
 				}
+				list = append(list, problem.Note{
+					Text:   text,
+					Remedy: w.Remedy,
+				})
 			}
 		}
 	}
+
 	return list
 }
 
-// Err is the error of the run, nil if it reached what it set out for. It holds every
-// failure, in plan order.
+// Err returns the error of the run, nil if everything was done. It holds every failure, in plan
+// order.
 func (r *Report) Err() error {
 	var errs []error
 	for _, t := range r.Targets {
@@ -240,6 +253,7 @@ func (r *Report) Err() error {
 	for _, e := range r.Errors {
 		errs = append(errs, errors.New(e))
 	}
+
 	return errors.Join(errs...)
 }
 
@@ -249,10 +263,11 @@ func (r *Report) JSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the report: %w", err)
 	}
+
 	return append(quote.JSON(data), '\n'), nil
 }
 
-// Since returns the seconds since start, to milliseconds.
+// Since returns the seconds since start, rounded down to milliseconds.
 func Since(start time.Time) float64 {
 	return float64(time.Since(start).Milliseconds()) / 1000
 }

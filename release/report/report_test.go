@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/output"
-
-	"github.com/org/go-static-release/build"
 )
 
 func file(name string, size int64) File {

@@ -7,18 +7,18 @@ import (
 	"github.com/org/go-static-release/release/hint"
 )
 
-// maxSummary is what GitHub takes for one step's summary, 1 MiB, less room for the
-// line that says that something was left out (docs.github.com, "Adding a job summary").
+// maxSummary limits the summary, in bytes. GitHub accepts 1 MiB for a step (docs.github.com,
+// "Adding a job summary"); the rest is room for the line that says that something was left out.
 const maxSummary = 1<<20 - 1024
 
-// A summary is Markdown that grows by whole pieces. If one were cut in the middle, the text
-// after it would become part of it.
+// A summary is Markdown that grows by whole pieces. If a piece were cut in the middle, for
+// example inside a code block, the text after it would become part of it.
 type summary struct {
 	strings.Builder
 	full bool
 }
 
-// add adds a piece if there is room for it, and nothing after one that did not fit.
+// add adds a piece if it fits. After a piece that does not fit, it adds nothing.
 func (s *summary) add(format string, args ...any) {
 	piece := fmt.Sprintf(format, args...)
 	s.full = s.full || s.Len()+len(piece) > maxSummary
@@ -28,8 +28,8 @@ func (s *summary) add(format string, args ...any) {
 	}
 }
 
-// Markdown returns the job summary. Names, messages and addresses are shown as text,
-// whatever is in them.
+// Markdown returns the job summary. Names, messages and addresses are shown as text, even if
+// they contain Markdown or HTML.
 func (r *Report) Markdown() string {
 	s := &summary{}
 
@@ -37,8 +37,9 @@ func (r *Report) Markdown() string {
 	if r.Release != nil && (r.Status == Published || r.Status == Draft) {
 		s.add("%s\n\n", link(r.Release.URL, r.Release.URL))
 	}
-	s.add("%s: %s. Commit %s, %s, %s.\n\n", mode(r.DryRun), prose(r.Why),
-		code(r.Source.Commit), r.Source.Time.Format("2006-01-02 15:04:05 MST"), code(r.Go))
+	date := r.Source.Time.Format("2006-01-02 15:04:05 MST")
+	s.add("%s: %s. Commit %s, %s, %s.\n\n",
+		mode(r.DryRun), prose(r.Why), code(r.Source.Commit), date, code(r.Go))
 
 	r.addTable(s)
 	r.addMessages(s)
@@ -58,13 +59,18 @@ func (r *Report) addTable(s *summary) {
 			s.add("| %s | **%s** | | | |\n", prose(t.Target), prose(t.Status))
 			continue
 		}
-		for i, f := range r.FilesOf(t.Target) {
-			target, claim := t.Target, strings.TrimSpace(t.Claim()+", "+t.Started())
-			claim = strings.TrimSuffix(claim, ",")
-			if i > 0 {
-				target, claim = "", ""
-			}
+
+		target := t.Target
+		claim := t.Claim()
+		if started := strings.TrimSpace(t.Started()); started != "" {
+			claim += ", " + started
+		}
+		for _, f := range r.FilesOf(t.Target) {
 			s.add("%s", row(target, claim, f))
+
+			// The rows of further files do not repeat it.
+			target = ""
+			claim = ""
 		}
 	}
 
@@ -73,6 +79,7 @@ func (r *Report) addTable(s *summary) {
 	}
 }
 
+// row returns the row of a file in the table.
 func row(target, claim string, f File) string {
 	name := code(f.Name)
 	if f.URL != "" {
@@ -99,13 +106,16 @@ func (r *Report) addMessages(s *summary) {
 	}
 
 	for _, f := range r.Failures() {
-		s.add("\n<details open><summary>%s</summary>\n\n%s\n\n</details>\n", inTag(strings.Join(f.Targets, " ")), fenced(f.Error))
+		targets := strings.Join(f.Targets, " ")
+		s.add("\n<details open><summary>%s</summary>\n\n%s\n\n</details>\n",
+			inTag(targets), fenced(f.Error))
 		if f.Hint != "" {
 			s.add("\n**hint:**%s\n", message(f.Hint))
 		}
 	}
 }
 
+// mode returns the word for a run that publishes or does not.
 func mode(dryRun bool) string {
 	if dryRun {
 		return "Dry run"

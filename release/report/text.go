@@ -7,31 +7,37 @@ import (
 	"github.com/org/go-static-release/release/publish"
 )
 
-// Row is what the terminal shows when a target is done; files are those of the target.
+// Row returns the line that the terminal shows when the lane of the target has ended. files are
+// those of the target.
 func (t *Target) Row(files []File) string {
 	s := t.Seconds
-	line := fmt.Sprintf("%-9s  %-20s  %6.1fs", t.Status, t.Target, s.Compile+s.Prove+s.Smoke+s.Pack+s.Upload)
+	seconds := s.Compile + s.Prove + s.Smoke + s.Pack + s.Upload // without waiting
+
+	line := fmt.Sprintf("%-9s  %-20s  %6.1fs", t.Status, t.Target, seconds)
 	if t.Again {
 		line += "  again, alone: a compiler had been killed "
 	}
 	if t.Status == OK {
-		line += fmt.Sprintf("  %-21s  %s%s", t.Claim(), t.Started(), contents(files))
+		line += fmt.Sprintf("  %-21s  %s%s", t.Claim(), t.Started(), fileList(files))
 	}
+
 	return line
 }
 
-// Started says whether the programs were started, "" if that was not asked for.
+// Started returns whether the programs were started, in words, padded to the width of a column.
+// It returns "" if no smoke test was asked for.
 func (t *Target) Started() string {
-	if len(t.Binaries) == 0 || t.Binaries[0].Smoke == nil {
+	switch {
+	case len(t.Binaries) == 0 || t.Binaries[0].Smoke == nil:
 		return ""
+	case t.Binaries[0].Smoke.Ran:
+		return "started  "
 	}
-	if !t.Binaries[0].Smoke.Ran {
-		return "not run  "
-	}
-	return "started  "
+	return "not run  "
 }
 
-// Claim is what was proved of all binaries of the target, or that it was not.
+// Claim returns what was proved about all binaries of the target. It begins with "NOT" if it
+// does not hold for one of them.
 func (t *Target) Claim() string {
 	claim := ""
 	for _, b := range t.Binaries {
@@ -40,11 +46,12 @@ func (t *Target) Claim() string {
 		}
 		claim = b.Proof.Claim
 	}
+
 	return claim
 }
 
-// contents names files with their sizes.
-func contents(files []File) string {
+// fileList returns the names of files, with their sizes and what was done to upload them.
+func fileList(files []File) string {
 	var parts []string
 	for _, f := range files {
 		part := fmt.Sprintf("%s (%s)", f.Name, Bytes(f.Size))
@@ -57,7 +64,7 @@ func contents(files []File) string {
 	return strings.Join(parts, ", ")
 }
 
-// Bytes is a size for people.
+// Bytes returns a size for people to read.
 func Bytes(n int64) string {
 	switch {
 	case n < 1000:
@@ -70,7 +77,7 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
 
-// Count is a number with its noun.
+// Count returns a number with its noun, such as "1 file" or "2 files".
 func Count(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
@@ -78,36 +85,25 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// Headline is the whole run in one line.
+// Headline returns the result of the whole run in one line.
 func (r *Report) Headline() string {
-	programs, started, asked := 0, 0, false
-	for _, t := range r.Targets {
-		programs += len(t.Binaries)
-		for _, b := range t.Binaries {
-			asked = asked || b.Smoke != nil
-			if b.Smoke != nil && b.Smoke.Ran {
-				started++
-			}
-		}
-	}
 	name := r.Name + " " + r.Source.Version
-	switch r.Status {
-	case Failed, Cancelled:
-		return fmt.Sprintf("%s %s: %d of %s are complete, %s", name, r.Status,
-			len(r.Targets)-r.Unfinished(), Count(len(r.Targets), "target"), r.outcome())
+	targets := Count(len(r.Targets), "target")
+
+	if r.Status == Failed || r.Status == Cancelled {
+		complete := len(r.Targets) - r.Unfinished()
+		return fmt.Sprintf("%s %s: %d of %s are complete, %s",
+			name, r.Status, complete, targets, r.outcome())
 	}
-	proved := "each proved"
-	if bad := len(r.NotStatic()); bad > 0 {
-		proved = fmt.Sprintf("%d of them NOT STATIC", bad)
-	}
-	if asked {
-		proved += fmt.Sprintf(", %d started", started)
-	}
+
 	files := Count(len(r.Files), "file")
 	if n := r.alreadyThere(); n > 0 {
 		files += fmt.Sprintf(" (%d there already)", n)
 	}
-	what := fmt.Sprintf("%s: %s, %s for %s, %s", name, files, Count(programs, "program"), Count(len(r.Targets), "target"), proved)
+	programs, proved := r.programs()
+	what := fmt.Sprintf("%s: %s, %s for %s, %s",
+		name, files, Count(programs, "program"), targets, proved)
+
 	switch r.Status {
 	case Published:
 		return "published " + what
@@ -117,7 +113,36 @@ func (r *Report) Headline() string {
 	return "dry run of " + what
 }
 
-// outcome says what a failed run has left on GitHub.
+// programs counts the programs of all targets, and says how many of them were proved and
+// started.
+func (r *Report) programs() (n int, proved string) {
+	smoked := false
+	started := 0
+	for _, t := range r.Targets {
+		n += len(t.Binaries)
+		for _, b := range t.Binaries {
+			if b.Smoke == nil {
+				continue
+			}
+			smoked = true
+			if b.Smoke.Ran {
+				started++
+			}
+		}
+	}
+
+	proved = "each proved"
+	if bad := len(r.NotStatic()); bad > 0 {
+		proved = fmt.Sprintf("%d of them NOT STATIC", bad)
+	}
+	if smoked {
+		proved += fmt.Sprintf(", %d started", started)
+	}
+
+	return n, proved
+}
+
+// outcome returns what a failed run has left on GitHub, in words.
 func (r *Report) outcome() string {
 	switch {
 	case r.Release == nil:
@@ -139,5 +164,6 @@ func (r *Report) alreadyThere() (n int) {
 			n++
 		}
 	}
+
 	return n
 }

@@ -14,12 +14,11 @@ import (
 type Lines struct {
 	w io.Writer
 
-	// group prints foreign text under a title, folded away. It is nil where nothing folds.
-	group func(title, text string)
+	group func(title, text string) // nil where nothing can be folded
 }
 
 // NewLines returns a printer that writes to w, which must make foreign text harmless. group
-// may be nil.
+// prints foreign text that can be folded away, or is nil where nothing can be folded.
 func NewLines(w io.Writer, group func(title, text string)) *Lines {
 	return &Lines{
 		w:     w,
@@ -27,8 +26,8 @@ func NewLines(w io.Writer, group func(title, text string)) *Lines {
 	}
 }
 
-// Event prints an event. Steps of a lane are not shown, only how the lane ended. Why one
-// failed is shown at the end of the run.
+// Event prints an event. It prints nothing for the steps of a lane, only how the lane ended. The
+// reason why a lane failed is a Failure, which comes at the end of the run.
 func (l *Lines) Event(e report.Event) {
 	switch {
 	case e.Step == report.Lane && e.Lane != nil:
@@ -49,15 +48,15 @@ func (l *Lines) Event(e report.Event) {
 	}
 }
 
-// Print prints a message. The text may be foreign, so all its lines except the first are
-// indented and cannot be taken for messages of this program.
+// Print prints a message. All its lines but the first are indented, so that foreign text in it
+// cannot be taken for messages of this program.
 func (l *Lines) Print(format string, args ...any) {
 	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
 	fmt.Fprintln(l.w, strings.ReplaceAll(text, "\n", "\n  "))
 }
 
-// Hint prints a hint, if there is one. A hint is our own text and is not indented, so that it
-// can be pasted.
+// Hint prints a hint, if it is not "". A hint is our own text. It is not indented, so that it can
+// be pasted.
 func (l *Lines) Hint(hint string) {
 	if hint != "" {
 		fmt.Fprintf(l.w, "hint: %s\n", hint)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-github/v92/github"
+
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 

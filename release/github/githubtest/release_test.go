@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-github/v92/github"
+
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-github/v92/github"
+
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
