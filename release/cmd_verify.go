@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/org/go-static-release/release/config"
-	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -75,7 +75,7 @@ func (p *program) verify(ctx context.Context, c *config.Config, paths []string) 
 	case v.total == 0:
 		var names []string
 		for _, path := range paths {
-			names = append(names, inspect.Printable(path))
+			names = append(names, quote.Name(path))
 		}
 		return fmt.Errorf("no executable in %s", strings.Join(names, " "))
 	case v.bad > 0:

@@ -257,11 +257,11 @@ func (d *downloads) download(ctx context.Context, name string) (sum string, size
 
 	info, err := d.f.Stat()
 	if err != nil {
-		return "", 0, fmt.Errorf("downloading %s: %w", inspect.Printable(name), err)
+		return "", 0, fmt.Errorf("downloading %s: %w", quote.Name(name), err)
 	}
 
 	if want, ok := d.v.attached[name]; ok && sum != want {
-		err = fmt.Errorf("%s has SHA-256 %s, and the attached file has %s", inspect.Printable(name), sum, want)
+		err = fmt.Errorf("%s has SHA-256 %s, and the attached file has %s", quote.Name(name), sum, want)
 	}
 
 	return sum, info.Size(), err
@@ -306,13 +306,13 @@ func (v *verification) endJSON() (err error) {
 
 // verdictLine says what was found of one executable, in one line whatever its name is.
 func verdictLine(f inspect.Found) string {
-	path := inspect.Printable(filepath.ToSlash(f.Path))
+	path := quote.Name(filepath.ToSlash(f.Path))
 	if f.Verdict.OK {
 		line := fmt.Sprintf("%-21s  %s", f.Verdict.Claim, path)
 		for _, w := range f.Verdict.Warnings {
-			line += ": warning: " + inspect.Printable(w)
+			line += ": warning: " + quote.Name(w)
 		}
 		return line
 	}
-	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", path, inspect.Printable(strings.Join(f.Verdict.Reasons, ", ")))
+	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", path, quote.Name(strings.Join(f.Verdict.Reasons, ", ")))
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
-	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // ActionName is the repository name of this action. A fork keeps it.
@@ -204,7 +204,7 @@ func (r *workflowReader) parse(file string) (*document, error) {
 		return nil, fmt.Errorf("%s: the workflows have more than %d MiB together", file, maxWorkflows>>20)
 	}
 
-	return parseDocument(inspect.Printable(file), data)
+	return parseDocument(quote.Name(file), data)
 }
 
 // readSteps finds the uses of this action in a list of steps.
