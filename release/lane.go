@@ -28,7 +28,6 @@ import (
 	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/dist"
-	"github.com/org/go-static-release/release/hint"
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/publish"
@@ -55,7 +54,7 @@ type run struct {
 	shared   []report.File   // finished in the joins, for all targets
 
 	sessions  []*publish.Session // a dry run has none
-	committed bool              // every file may be sent, also to a session that is deferred
+	committed bool               // every file may be sent, also to a session that is deferred
 
 	compilers *limit.Limiter
 	packs     *semaphore.Weighted // lanes that may pack
@@ -113,7 +112,7 @@ func (r *run) lanes(ctx context.Context) {
 }
 
 // hint returns what to do about an error, in words.
-func (r *run) hint(err error) string { return hint.Words(problem.RemedyOf(err), r.workflow) }
+func (r *run) hint(err error) string { return adviceFor(r.cfg, err, r.workflow) }
 
 // lane takes one target from source to server.
 func (r *run) lane(ctx context.Context, i int, turn *limit.Turn, t *report.Target) error {

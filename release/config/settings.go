@@ -68,6 +68,9 @@ type Config struct {
 
 	// From says where the value of a setting was set. It has no entry for a default.
 	From map[string]string
+
+	workflowRoot  string            // of the repository whose workflow was read, "" if none was
+	workflowFiles map[string]string // by setting: the file of the repository that sets it
 }
 
 // Settings is the table of settings, by group.

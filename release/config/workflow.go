@@ -287,6 +287,7 @@ func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) erro
 			use.values[name] = setValue{
 				text: value,
 				from: fmt.Sprintf("%s:%d", doc.name, in.line),
+				file: doc.name,
 			}
 		}
 	}
