@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/go-static-release/build/gocache"
 	"github.com/org/go-static-release/release/actions"
+	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/dist"
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/report"
@@ -17,8 +18,8 @@ import (
 // name and its directory, lets actions/cache/restore fill it, and passes it to the step that
 // releases. It lets actions/cache/save save it if that step says so.
 //
-// A cache only makes a run faster. If something is wrong with it, the run says so and goes on
-// without it; action.yml does the same where a step fails.
+// A cache only makes a run faster. If something is wrong with it, the run says so and
+// continues without it. action.yml does the same if a step for the cache fails.
 
 // How action.yml passes the cache to the step that releases.
 const (
@@ -46,24 +47,24 @@ func (p *program) openCache() *gocache.Cache {
 	return cache
 }
 
-// keepCache is called after a successful run. It removes what the run did not use from the
-// cache, and has the cache saved. The report of the run, data, is saved with it, because the
-// next run compiles first what took longest.
+// keepCache is called after a successful run. It removes from the cache what the run did not
+// use, and asks action.yml to save the cache. The report is saved with it, because the next
+// run compiles first what took longest.
 //
 // A run that reused programs of an earlier one is not complete: it may have compiled nothing,
 // and a saved cache is never replaced. Such a run saves nothing.
-func (p *program) keepCache(cache *gocache.Cache, data []byte, complete bool) {
+func (p *program) keepCache(cache *gocache.Cache, reportJSON []byte, complete bool) {
 	if cache == nil || !complete || !p.worthSaving() {
 		return
 	}
 
-	t, err := cache.Trim()
+	trimmed, err := cache.Trim()
 	if err == nil {
 		reportFile := output.Artifact{
 			Output: output.Output{Name: dist.ReportJSON},
 		}
 		_, err = output.WriteFile(cache.Dir(), reportFile, nil, func(w io.Writer) error {
-			_, err := w.Write(data)
+			_, err := w.Write(reportJSON)
 			return err
 		})
 	}
@@ -73,8 +74,8 @@ func (p *program) keepCache(cache *gocache.Cache, data []byte, complete bool) {
 	}
 
 	p.say("build cache: %s in %s to save; %s in %s removed, which this run did not use",
-		report.Bytes(t.KeptBytes), report.Count(t.Kept, "file"),
-		report.Bytes(t.RemovedBytes), report.Count(t.Removed, "file"))
+		report.Bytes(trimmed.KeptBytes), report.Count(trimmed.Kept, "file"),
+		report.Bytes(trimmed.RemovedBytes), report.Count(trimmed.Removed, "file"))
 
 	err = p.runner.Outputs([]actions.Output{{Name: cacheSaveOutput, Value: "true"}})
 	if err != nil {
@@ -83,13 +84,13 @@ func (p *program) keepCache(cache *gocache.Cache, data []byte, complete bool) {
 }
 
 // worthSaving reports whether another run can use a saved cache. Every run can read the cache
-// of the default branch; only runs of the same branch or pull request can read the others,
-// and nobody the cache of a tag, which is released once (docs.github.com, "Restrictions for
-// accessing a cache"). A cache that exists is never replaced.
+// of the default branch. Only runs for the same branch, pull request or tag can read another
+// one (docs.github.com, "Restrictions for accessing a cache"), and a tag is released once. A
+// cache that exists is never replaced.
 func (p *program) worthSaving() bool {
 	getenv := getenvOf(p.environ)
 	restored := getenv(cacheRestoredVar)
-	isTag := strings.HasPrefix(p.event.Ref, "refs/tags/")
+	isTag := strings.HasPrefix(p.event.Ref, config.TagRef)
 	if isTag || restored == getenv(cacheKeyVar) {
 		return false
 	}

@@ -13,8 +13,8 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/release/dist"
-	"github.com/org/go-static-release/release/inspect"
 	"github.com/org/go-static-release/release/output"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // A checksumList is a file that lists digests of the files beside it.
@@ -58,7 +58,7 @@ func (l *checksumList) parse(f io.ReaderAt, size int64) error {
 		l.entries, err = output.ParseChecksums(data, l.Algorithm, l.Only)
 	}
 	if err != nil {
-		return fmt.Errorf("reading the checksum list %s: %w", inspect.Printable(l.name), err)
+		return fmt.Errorf("reading the checksum list %s: %w", quote.Name(l.name), err)
 	}
 
 	return nil
@@ -120,7 +120,7 @@ func compareLists(lists []checksumList, files map[string]comparedFile) (notes []
 		unread = unread || l.entries == nil
 		if len(skipped) > 0 {
 			notes = append(notes, fmt.Sprintf("%s has %s digests, which are not compared",
-				inspect.Printable(l.name), strings.Join(skipped, " and ")))
+				quote.Name(l.name), strings.Join(skipped, " and ")))
 		}
 	}
 
@@ -144,7 +144,7 @@ func (l *checksumList) compare(
 	listed = map[string]bool{}
 
 	for _, e := range l.entries {
-		where := fmt.Sprintf("line %d of %s", e.Line, inspect.Printable(l.name))
+		where := fmt.Sprintf("line %d of %s", e.Line, quote.Name(l.name))
 		name := listedFile(e.Name, files)
 		file, ok := files[name]
 
@@ -169,7 +169,7 @@ func (l *checksumList) compare(
 		if file.sums != nil && sum != e.Sum {
 			algorithm := "SHA-" + strings.TrimPrefix(e.Algorithm, "sha")
 			errs = append(errs, fmt.Errorf("%s has %s %s, and %s says %s",
-				inspect.Printable(name), algorithm, sum, where, e.Sum))
+				quote.Name(name), algorithm, sum, where, e.Sum))
 		}
 	}
 
@@ -192,13 +192,13 @@ func missing(
 ) error {
 	where := "any checksum list"
 	if len(lists) == 1 {
-		where = "the checksum list " + inspect.Printable(lists[0].name)
+		where = "the checksum list " + quote.Name(lists[0].name)
 	}
 
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !files[name].unlisted && !listed[name] {
-			errs = append(errs, fmt.Errorf("%s is not in %s", inspect.Printable(name), where))
+			errs = append(errs, fmt.Errorf("%s is not in %s", quote.Name(name), where))
 		}
 	}
 
@@ -276,7 +276,7 @@ func openRegular(root *os.Root, name string) (f *os.File, size int64, err error)
 		f, err = root.Open(name)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("comparing %s with the checksums: %w", inspect.Printable(name), err)
+		return nil, 0, fmt.Errorf("comparing %s with the checksums: %w", quote.Name(name), err)
 	}
 
 	return f, fi.Size(), nil
@@ -294,7 +294,7 @@ func sumsIn(
 
 	sums, err := output.Sums(output.ReadWithContext(ctx, f), algorithms)
 	if err != nil {
-		printable := inspect.Printable(filepath.ToSlash(name))
+		printable := quote.Name(filepath.ToSlash(name))
 		return nil, fmt.Errorf("comparing %s with the checksums: %w", printable, err)
 	}
 

@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,7 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/quote"
 )
 
 var update = flag.Bool("update", false, "write the help texts in testdata/help anew")
@@ -410,5 +413,131 @@ echo "offers: $words"`,
 
 	if status, script, _ := commandLineOf(t, "completion", "powershell"); status != exitOK || !strings.Contains(script, "Register-ArgumentCompleter") {
 		t.Errorf("exit status %d: %s", status, script)
+	}
+}
+
+// On a laptop, a mistake in the workflow is corrected there. A flag is advised where a flag
+// set the setting, or where the setting would not count in the workflow.
+func TestAdviceForTheWorkflow(t *testing.T) {
+	const file = ".github/workflows/release.yml"
+	workflow := strings.Join([]string{
+		"jobs:",
+		"  release:",
+		"    steps:",
+		"      - uses: org/go-static-release@v1",
+		"        with:",
+		"          targets: linux/amd64",
+		"          tags: netgo",
+		"          cgo: static",
+		"",
+	}, "\n")
+
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{".git/HEAD": "ref: refs/heads/main\n", file: workflow} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	runner := newProgram(nil, io.Discard, io.Discard).runner
+	flags := map[string]string{"directory": dir, "tags": "osusergo"}
+	c, _, err := config.Read(flags, false, runner)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for name, test := range map[string]struct {
+		setting string
+		remedy  problem.Remedy
+		want    string
+	}{
+		"a setting of the workflow": {
+			setting: "targets",
+			remedy:  problem.Set("targets", "linux/*"),
+			want:    "targets: linux/* # in " + file,
+		},
+		"another setting of the workflow": {
+			remedy: problem.Set("targets", "linux/arm64"),
+			want:   "targets: linux/arm64 # in " + file,
+		},
+		"a setting that nobody set": {
+			setting: "targets",
+			remedy:  problem.Set("name", "tool"),
+			want:    "name: tool # in " + file,
+		},
+		"neither is of the workflow": {
+			setting: "archive",
+			remedy:  problem.Set("name", "tool"),
+			want:    "--name tool",
+		},
+		"set by a flag": {
+			setting: "tags",
+			remedy:  problem.Set("tags", "netgo"),
+			want:    "--tags netgo",
+		},
+		"set by a flag, about a setting of the workflow": {
+			setting: "cgo",
+			remedy:  problem.Set("tags", "netgo"),
+			want:    "--tags netgo",
+		},
+		"counts only as a flag": {
+			setting: "cgo",
+			remedy:  problem.Set("cc", "linux/amd64=musl-gcc"),
+			want:    "--cc linux/amd64=musl-gcc",
+		},
+		"a path": {
+			setting: "targets",
+			remedy:  problem.Set("notes-file", filepath.Join(dir, "docs", "notes.md")),
+			want:    "notes-file: docs/notes.md # in " + file,
+		},
+		"a path elsewhere": {
+			setting: "targets",
+			remedy:  problem.Set("directory", filepath.Dir(dir)),
+			want:    "--directory " + quote.ShellWord(filepath.Dir(dir)),
+		},
+		"either": {
+			setting: "targets",
+			remedy: problem.Either(
+				problem.Set("static", "report"),
+				problem.Advise("replace it"),
+				problem.Set("targets", "linux/arm64"),
+			),
+			want: "static: report, or replace it, or targets: linux/arm64 # in " + file,
+		},
+		"both": {
+			setting: "targets",
+			remedy:  problem.Both(problem.Set("static", "report"), problem.Set("targets", "linux/arm64")),
+			want:    "static: report\ntargets: linux/arm64 # in " + file,
+		},
+		"both as flags": {
+			remedy: problem.Both(problem.Set("static", "report"), problem.Set("name", "tool")),
+			want:   "--static report --name tool",
+		},
+		"elsewhere than in a workflow run": {
+			setting: "targets",
+			remedy:  problem.There(problem.Step("- run: x"), problem.Set("targets", "linux/arm64")),
+			want:    "targets: linux/arm64 # in " + file,
+		},
+		"a command": {
+			setting: "targets",
+			remedy:  problem.Run("go list ./..."),
+			want:    "go list ./...",
+		},
+	} {
+		err := &problem.Problem{
+			Setting: test.setting,
+			Err:     errors.New("it is wrong"),
+			Remedy:  test.remedy,
+		}
+		if got := adviceFor(c, err, false); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
 	}
 }

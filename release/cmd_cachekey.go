@@ -38,8 +38,8 @@ as outputs of the step.`,
 	return cmd
 }
 
-// cacheKey names the build cache for the steps that follow. It does not report mistakes in
-// the settings, settingsErr: the step that releases does.
+// cacheKey names the build cache for the steps that follow. A mistake in the settings is no
+// error here, because the step that releases reports it.
 func (p *program) cacheKey(ctx context.Context, c *config.Config, settingsErr error) error {
 	outputs, err := p.newCache(ctx, c, settingsErr)
 	if err != nil {
@@ -53,8 +53,8 @@ func (p *program) cacheKey(ctx context.Context, c *config.Config, settingsErr er
 	return p.runner.Outputs(outputs)
 }
 
-// maxCacheKey is how long it may take to name a cache. The go command may have to download
-// a toolchain first.
+// maxCacheKey limits how long it may take to name a cache. The go command may have to
+// download a toolchain first.
 const maxCacheKey = 2 * time.Minute
 
 // newCache makes the directory of the build cache and returns the outputs of the step. The

@@ -9,8 +9,8 @@ import (
 	"github.com/org/go-static-release/build/problem"
 )
 
-// addCompletionCommand adds cobra's own command completion to the tree. Its texts are adapted
-// to the help of this program.
+// addCompletionCommand adds cobra's own command completion to the tree, with texts that fit
+// the help of this program.
 func (p *program) addCompletionCommand(root *cobra.Command) {
 	root.SetCompletionCommandGroupID(moreCommands)
 	root.InitDefaultCompletionCmd()
@@ -22,6 +22,7 @@ func (p *program) addCompletionCommand(root *cobra.Command) {
 	}
 }
 
+// adaptCompletion replaces the texts of cobra's command completion.
 func (p *program) adaptCompletion(cmd *cobra.Command) {
 	cmd.Use = "completion SHELL"
 	cmd.Short = "print the script that completes command lines in a shell"
@@ -40,11 +41,14 @@ to load it.`
 		shell.Long = strings.NewReplacer("#### ", "", "\t", "    ").Replace(shell.Long)
 	}
 
+	// A known shell is a command of its own. Whatever gets here is a mistake.
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return problem.With(helpRemedy(cmd), fmt.Errorf("name a shell: %s", strings.Join(shells, ", ")))
+		known := strings.Join(shells, ", ")
+		err := fmt.Errorf("name a shell: %s", known)
+		if len(args) > 0 {
+			err = fmt.Errorf("%q is not one of: %s", args[0], known)
 		}
-		return problem.With(helpRemedy(cmd), fmt.Errorf("%q is not one of: %s", args[0], strings.Join(shells, ", ")))
+		return problem.With(helpRemedy(cmd), err)
 	}
-	cmd.RunE = func(*cobra.Command, []string) error { return nil } // Args refuses every command line
+	cmd.RunE = func(*cobra.Command, []string) error { return nil }
 }

@@ -1,8 +1,6 @@
 package release
 
-import (
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 // helpCommand returns the command help.
 func (p *program) helpCommand() *cobra.Command {
@@ -15,21 +13,28 @@ func (p *program) helpCommand() *cobra.Command {
 			example{"go-static-release help verify", "one of them, like verify --help"},
 			example{"go-static-release help completion bash", "how to load completions"},
 		),
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return completeWords(visibleCommands(cmd.Root()), false)(cmd, args, typed)
-		},
+		ValidArgsFunction: completeCommands,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
 				return &requestError{unknownCommand(cmd.Root(), args[0])}
 			}
 
-			about.InitDefaultHelpFlag() // merges the flags of the root
+			about.InitDefaultHelpFlag() // adds the flags of the root
 			p.help(about, nil)
 			return nil
 		},
 	}
+}
+
+// completeCommands offers the names of commands for the first argument.
+func completeCommands(
+	cmd *cobra.Command,
+	args []string,
+	typed string,
+) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return completeWords(visibleCommands(cmd.Root()), false)(cmd, args, typed)
 }

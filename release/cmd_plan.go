@@ -33,6 +33,7 @@ It accepts the flags of "release" that decide something before a compiler starts
 	return cmd
 }
 
+// plan prints what a release would do.
 func (p *program) plan(ctx context.Context, c *config.Config, _ []string) error {
 	plan, _, err := p.decide(ctx, c)
 	if err != nil {
@@ -52,7 +53,7 @@ func (p *program) plan(ctx context.Context, c *config.Config, _ []string) error 
 	return err
 }
 
-// decide settles whether to publish, and makes the plan.
+// decide decides whether to publish, and makes the plan.
 func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, *workspace.Workspace, error) {
 	publish, why, err := c.Mode(p.runner, p.event.Ref)
 	if err != nil {

@@ -39,6 +39,7 @@ flags win over it.`,
 	return cmd
 }
 
+// release makes a release, or does a dry run.
 func (p *program) release(ctx context.Context, c *config.Config, _ []string) error {
 	cache := p.openCache()
 

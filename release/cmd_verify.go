@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/org/go-static-release/release/config"
-	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -39,8 +39,8 @@ files are also compared with its checksums. Without a PATH it reads dist/.`,
 	return cmd
 }
 
-// verify proves what lies at the paths, whoever built it. It is an ldd that runs nothing and
-// works on the files of every system.
+// verify says what the executables at the paths need to run, whoever built them. It is like
+// ldd, but it runs nothing, and reads the executables of every system.
 func (p *program) verify(ctx context.Context, c *config.Config, paths []string) error {
 	v := &verification{
 		p:    p,
@@ -61,7 +61,7 @@ func (p *program) verify(ctx context.Context, c *config.Config, paths []string) 
 	}
 
 	err := errors.Join(errs...)
-	if v.nowhere && v.total == 0 {
+	if v.missing && v.total == 0 {
 		return &requestError{err}
 	}
 	if v.json {
@@ -75,7 +75,7 @@ func (p *program) verify(ctx context.Context, c *config.Config, paths []string) 
 	case v.total == 0:
 		var names []string
 		for _, path := range paths {
-			names = append(names, inspect.Printable(path))
+			names = append(names, quote.Name(path))
 		}
 		return fmt.Errorf("no executable in %s", strings.Join(names, " "))
 	case v.bad > 0:

@@ -17,8 +17,8 @@ func isCompletion(args []string) bool {
 
 // addCompletions registers what a shell offers for the values of flags.
 //
-// Cobra keeps these functions in a table of the process, so they are registered only in a
-// process that ends with the completion.
+// Cobra keeps these functions in a global table, so they are registered only in a process
+// that does nothing else.
 func addCompletions(cmd *cobra.Command) error {
 	for _, s := range config.Settings {
 		flag := cmd.Flags().Lookup(s.Name)
@@ -39,7 +39,8 @@ func addCompletions(cmd *cobra.Command) error {
 	return nil
 }
 
-// completionOf returns the completions of a setting, nil if nothing can be offered.
+// completionOf returns the function that completes the values of a setting, nil if there is
+// nothing to offer.
 func completionOf(s config.Setting) cobra.CompletionFunc {
 	switch {
 	case len(s.Values) > 0:
@@ -52,7 +53,7 @@ func completionOf(s config.Setting) cobra.CompletionFunc {
 	return nil
 }
 
-// completeWords offers words. In a list with commas it completes the last one.
+// completeWords offers words. In a list with commas it completes the last word.
 func completeWords(words []string, isList bool) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		before := ""

@@ -2,6 +2,8 @@ package release
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/config"
@@ -18,13 +20,88 @@ func (e *requestError) Unwrap() error { return e.err }
 // the place where the user set the setting that the error is about.
 func describe(c *config.Config, err error, workflow bool) (text, advice string) {
 	text = err.Error()
-
-	var p *problem.Problem
-	if c != nil && errors.As(err, &p) && c.From[p.Setting] != "" {
-		text = c.From[p.Setting] + ": " + text
+	if c != nil {
+		if from := c.From[settingOf(err)]; from != "" {
+			text = from + ": " + text
+		}
 	}
 
-	return text, hint.Words(problem.RemedyOf(err), workflow)
+	return text, adviceFor(c, err, workflow)
+}
+
+// settingOf returns the name of the setting that an error is about, "" if it is about none.
+func settingOf(err error) string {
+	var p *problem.Problem
+	if !errors.As(err, &p) {
+		return ""
+	}
+	return p.Setting
+}
+
+// adviceFor returns in words what to do about an error, "" if that is not known.
+//
+// A workflow run is told what to write into the workflow, and a terminal what to type. On a
+// laptop the workflow of the repository may have set the setting. Then the advice is for its
+// file, because a flag would help only once.
+func adviceFor(c *config.Config, err error, workflow bool) string {
+	remedy := problem.RemedyOf(err)
+	if c != nil && !workflow {
+		remedy = inWorkflowFile(c, settingOf(err), remedy)
+	}
+	return hint.Words(remedy, workflow)
+}
+
+// inWorkflowFile returns a remedy for a laptop. Settings to change become YAML, followed by
+// the name of the file, where a file of the repository sets them. The setting is the one
+// that the error is about.
+func inWorkflowFile(c *config.Config, setting string, r problem.Remedy) problem.Remedy {
+	r, files := replaceSettings(c, setting, r)
+	if len(files) == 0 {
+		return r
+	}
+
+	slices.Sort(files)
+	files = slices.Compact(files)
+	return problem.Advise(hint.Words(r, false) + " # in " + strings.Join(files, " and "))
+}
+
+// replaceSettings replaces settings in a remedy by YAML where a file of the repository sets
+// them, and returns the files.
+func replaceSettings(c *config.Config, setting string, r problem.Remedy) (_ problem.Remedy, files []string) {
+	switch r.Kind {
+	case problem.SetKind:
+		file := c.WorkflowFile(r.Setting)
+		if c.From[r.Setting] == "" {
+			file = c.WorkflowFile(setting)
+		}
+
+		// Some settings count only as flags.
+		input, ok := c.WorkflowInput(r.Setting, r.Value)
+		if file == "" || !ok {
+			return r, nil
+		}
+
+		line := hint.Words(problem.Set(r.Setting, input), true)
+		return problem.Advise(line), []string{file}
+
+	case problem.ThereKind:
+		return replaceSettings(c, setting, r.Of[1])
+
+	case problem.EitherKind, problem.BothKind, problem.LinesKind:
+		r.Of = slices.Clone(r.Of)
+		for i, of := range r.Of {
+			replaced, more := replaceSettings(c, setting, of)
+			r.Of[i] = replaced
+			files = append(files, more...)
+		}
+
+		// Flags share a line, and inputs do not.
+		if r.Kind == problem.BothKind && len(files) > 0 {
+			r.Kind = problem.LinesKind
+		}
+	}
+
+	return r, files
 }
 
 // splitErrors returns the errors that were joined into err, also those inside a requestError.

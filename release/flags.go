@@ -14,7 +14,7 @@ import (
 	"github.com/org/go-static-release/release/config"
 )
 
-// A commandLine is what the flags of a command line say.
+// A commandLine is the result of parsing a command line.
 type commandLine struct {
 	settings map[string]string // by name; a flag that was not given has no entry
 
@@ -22,11 +22,11 @@ type commandLine struct {
 	noWorkflow bool
 	version    bool
 
-	started   bool  // the command line is right, and its command was called
-	swallowed error // a flag that was taken for the value of the flag before it
+	started   bool  // the command line is valid, and its command is called
+	swallowed error // not nil if a flag was taken for the value of the flag before it
 }
 
-// An option is a flag that is no setting: it has no input and means nothing in a workflow.
+// An option is a flag that is not a setting. It has no input, and no meaning in a workflow.
 type option struct {
 	name     string
 	help     string
@@ -64,7 +64,7 @@ func commandsWith(flag string) []string {
 }
 
 // addFlags registers the flags of a command. The root has the flags of all commands, because
-// they may stand before the command; those that are not flags of release are hidden there.
+// flags may come before the command. It shows only the flags of release.
 func (p *program) addFlags(cmd *cobra.Command) {
 	isRoot := cmd.Name() == config.ActionName
 	flags := cmd.Flags()
@@ -141,8 +141,8 @@ func (v *settingValue) Set(text string) error {
 	return nil
 }
 
-// checkSwallowed is called with an argument that may be the value of a flag that was taken
-// for the value of the flag before it, as in --tags --targets linux/amd64.
+// checkSwallowed returns an error if a flag was taken for the value of the flag before it, as
+// in --tags --targets linux/amd64. The argument is probably the value of that flag.
 func (p *program) checkSwallowed(cmd *cobra.Command, argument string) error {
 	if p.line.swallowed == nil {
 		return nil
@@ -150,8 +150,8 @@ func (p *program) checkSwallowed(cmd *cobra.Command, argument string) error {
 	return problem.With(flagsRemedy(cmd), fmt.Errorf("%w, and %q is left", p.line.swallowed, argument))
 }
 
-// checkBefore accepts only flags before a command.
-func (p *program) checkBefore(cmd *cobra.Command) error {
+// checkArgsBefore returns an error if there are arguments before a command.
+func (p *program) checkArgsBefore(cmd *cobra.Command) error {
 	args := cmd.Root().Flags().Args()
 	if len(args) == 0 {
 		return nil
@@ -164,20 +164,20 @@ func (p *program) checkBefore(cmd *cobra.Command) error {
 	return problem.With(flagsRemedy(cmd), err)
 }
 
-// checkFlags makes sure that the flags before a command belong to it.
-func checkFlags(cmd *cobra.Command) error {
+// checkFlagsBefore returns an error if a flag before a command does not belong to it.
+func checkFlagsBefore(cmd *cobra.Command) error {
 	var err error
 	cmd.Root().Flags().Visit(func(flag *pflag.Flag) {
 		commands := commandsWith(flag.Name)
 		if err == nil && commands != nil && !slices.Contains(commands, cmd.Name()) {
-			err = foreignFlag(cmd, flag, commands)
+			err = flagOfOthers(cmd, flag, commands)
 		}
 	})
 	return err
 }
 
-// foreignFlag returns the error for a flag of other commands.
-func foreignFlag(cmd *cobra.Command, flag *pflag.Flag, commands []string) error {
+// flagOfOthers returns the error for a flag that only other commands have.
+func flagOfOthers(cmd *cobra.Command, flag *pflag.Flag, commands []string) error {
 	var visible []string
 	for _, name := range commands {
 		if slices.Contains(config.Commands, name) {
@@ -197,7 +197,8 @@ func foreignFlag(cmd *cobra.Command, flag *pflag.Flag, commands []string) error 
 	return problem.With(remedy, fmt.Errorf("--%s is for %s", flag.Name, what))
 }
 
-// explainCommandLine returns the error of a wrong command line in our words, with a remedy.
+// explainCommandLine returns the error for an invalid command line. It rewords the errors of
+// cobra and pflag, and adds a remedy.
 func explainCommandLine(cmd *cobra.Command, err error) error {
 	var explained *problem.Problem
 	if errors.As(err, &explained) {
@@ -230,7 +231,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	// The root has the flags of all commands.
 	elsewhere := cmd.Root().Flags().Lookup(name)
 	if elsewhere != nil && dashes == "--" {
-		return foreignFlag(cmd, elsewhere, commandsWith(name))
+		return flagOfOthers(cmd, elsewhere, commandsWith(name))
 	}
 
 	err := fmt.Errorf("unknown flag %s%s", dashes, name)

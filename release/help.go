@@ -16,9 +16,12 @@ import (
 const settingsURL = "https://github.com/org/go-static-release/blob/main/docs/settings.md"
 
 // An example is a command line, and what it does.
-type example struct{ command, what string }
+type example struct {
+	command string
+	what    string
+}
 
-// examples returns the examples of a command for its help.
+// examples formats the examples of a command for its help.
 func examples(all ...example) string {
 	width := 0
 	for _, e := range all {
@@ -47,6 +50,7 @@ func helpText(cmd *cobra.Command) string {
 		long = cmd.Short
 	}
 	fmt.Fprintf(&b, "%s\n\nUsage:\n  %s\n", strings.TrimSpace(long), cmd.UseLine())
+
 	if cmd.HasAvailableSubCommands() {
 		writeCommands(&b, cmd)
 	}
@@ -89,7 +93,8 @@ func writeCommands(b *strings.Builder, cmd *cobra.Command) {
 // otherFlags is the heading of flags without a group.
 const otherFlags = "Other"
 
-// writeFlags writes the flags of a command, by group. The root leaves those to its commands.
+// writeFlags writes the flags of a command, by group. The help of the root has only the flags
+// that all commands have.
 func writeFlags(b *strings.Builder, cmd *cobra.Command) {
 	groups := map[string][]*pflag.Flag{}
 	width := 0
@@ -142,6 +147,7 @@ func flagGroup(flag *pflag.Flag) string {
 // last, in alphabetical order.
 func inTableOrder(a, b *pflag.Flag) int { return tableIndex(a) - tableIndex(b) }
 
+// tableIndex returns the row of a flag in the table of settings.
 func tableIndex(flag *pflag.Flag) int {
 	i := slices.Index(config.Names(), flag.Name)
 	if i < 0 {
@@ -150,7 +156,7 @@ func tableIndex(flag *pflag.Flag) int {
 	return i
 }
 
-// flagTerm returns the flag as one types it.
+// flagTerm returns a flag as it is typed.
 func flagTerm(flag *pflag.Flag) string {
 	term := "--" + flag.Name
 	if flag.Shorthand != "" {
@@ -162,7 +168,8 @@ func flagTerm(flag *pflag.Flag) string {
 	return term
 }
 
-// flagText returns what a flag does, and its default. That a switch is off is not said.
+// flagText returns what a flag does, and its default if it has one. For a switch that is off
+// the default is left out.
 func flagText(flag *pflag.Flag) string {
 	text := flag.Usage
 

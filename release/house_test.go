@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 	"release/actions": {"release/quote"},
 	"release/config": {
 		"build", "build/cc", "build/door", "build/problem", "build/workspace",
-		"release/actions", "release/inspect", "release/output", "release/pack", "release/quote",
+		"release/actions", "release/output", "release/pack", "release/quote",
 	},
 	"release/dist": {
 		"build", "build/crash", "build/door", "build/problem", "build/workspace", "release/output", "release/report",

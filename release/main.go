@@ -26,15 +26,17 @@ const (
 
 // A program is one call of Main.
 type program struct {
-	environ  []string
-	out, log io.Writer   // results; progress and errors
-	lines    *term.Lines // to log
-	runner   *actions.Runner
-	event    *githubactions.GitHubContext
+	environ []string
+	out     io.Writer   // for results
+	log     io.Writer   // for progress and errors
+	lines   *term.Lines // writes to log
+
+	runner *actions.Runner
+	event  *githubactions.GitHubContext // nil until the settings are read
 
 	line    commandLine
-	config  *config.Config // nil until the settings have been read
-	helpErr error          // of writing the help
+	config  *config.Config // nil until the settings are read
+	helpErr error          // from writing the help
 }
 
 // newProgram returns a program that has not read its command line yet.
@@ -48,6 +50,7 @@ func newProgram(environ []string, stdout, stderr io.Writer) *program {
 		runner:  runner,
 		line:    commandLine{settings: map[string]string{}},
 	}
+
 	group := runner.Group
 	if !runner.Active() {
 		p.log = actions.NewLog(stderr)
@@ -58,14 +61,14 @@ func newProgram(environ []string, stdout, stderr io.Writer) *program {
 	return p
 }
 
-// Main is the whole program. Its arguments are the command line without the name of the
-// program, and the environment as os.Environ returns it. It returns the exit status.
+// Main runs the program and returns its exit status. args is the command line without the
+// name of the program, and environ the environment as os.Environ returns it.
 //
 // Results go to stdout, progress and errors to stderr. In a workflow everything goes to
 // stdout, because the runner reads the two streams in no fixed order.
 //
-// A panic is an error like any other: exit status 1, with the stack in the log. main.go
-// handles what cannot be caught, such as running out of memory.
+// A panic is an error like any other: exit status 1, with the stack in the log. Crashes that
+// cannot be caught, such as running out of memory, are handled in main.go.
 func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	p := newProgram(environ, stdout, stderr)
 
@@ -76,7 +79,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	}
 
 	for _, e := range splitErrors(err) {
-		p.explain(e)
+		p.showError(e)
 	}
 
 	var request *requestError
@@ -86,8 +89,8 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	return exitFellShort
 }
 
-// explain shows an error, with its hint.
-func (p *program) explain(err error) {
+// showError shows an error with its hint. In a workflow it also annotates the run.
+func (p *program) showError(err error) {
 	text, advice := describe(p.config, err, p.runner.Active())
 	p.say("error: %s", text)
 
@@ -118,15 +121,15 @@ func (p *program) readSettings() (c *config.Config, notices []string, err error)
 	c, notices, err = config.Read(p.line.settings, p.line.noWorkflow, p.runner)
 
 	getenv := getenvOf(p.environ)
-	p.fill(c, getenv)
+	p.addEnvironment(c, getenv)
 	p.trustCheckout(c.Directory, getenv)
 	p.config = c
 
 	return c, notices, err
 }
 
-// fill adds to the settings what the environment says.
-func (p *program) fill(c *config.Config, getenv func(string) string) {
+// addEnvironment completes the settings from the environment and the machine.
+func (p *program) addEnvironment(c *config.Config, getenv func(string) string) {
 	c.Token = cmp.Or(
 		c.Token,
 		strings.TrimSpace(getenv("GITHUB_TOKEN")),
@@ -135,7 +138,7 @@ func (p *program) fill(c *config.Config, getenv func(string) string) {
 	p.runner.Mask(c.Token)
 
 	if c.Parallelism == 0 {
-		c.Parallelism = runtime.GOMAXPROCS(0) // knows the limits of a container
+		c.Parallelism = runtime.GOMAXPROCS(0) // respects the limits of a container
 	}
 
 	if c.Tag == "" && p.runner.Active() && strings.HasPrefix(p.event.Ref, config.TagRef) {
@@ -144,13 +147,11 @@ func (p *program) fill(c *config.Config, getenv func(string) string) {
 	}
 }
 
-// version is the version of a prebuilt program. The linker sets it (.ci/prebuilt), because
-// the digest of such a program is part of the commit, so that the program cannot be stamped
-// with the commit.
+// version is the version of a prebuilt program. The linker sets it (.ci/prebuilt). Go cannot
+// stamp such a program with its commit, because its digest is part of the commit.
 var version string
 
-// programVersion returns the version of this program: the one that it was released as, or
-// the one that Go stamped.
+// programVersion returns the version of this program, which the linker or Go has set.
 func programVersion() string {
 	if version != "" {
 		return version
@@ -164,8 +165,8 @@ func programVersion() string {
 	return "(devel)"
 }
 
-// getenvOf returns a function that looks names up in an environment. The last value of a
-// name wins.
+// getenvOf returns a function that looks up a variable in an environment. Of several values
+// of a variable the last one wins.
 func getenvOf(environ []string) func(string) string {
 	values := map[string]string{}
 	for _, kv := range environ {

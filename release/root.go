@@ -23,7 +23,7 @@ const (
 // newCommandTree returns the command line of the program. Each command has a file of its
 // own, cmd_NAME.go.
 //
-// The tree is made anew for each call of Main, and holds nothing that outlives it.
+// Each call of Main makes its own tree, which keeps no state after the call.
 func (p *program) newCommandTree() *cobra.Command {
 	root := &cobra.Command{
 		Use:   config.ActionName + " [COMMAND]",
@@ -72,20 +72,22 @@ Without a COMMAND it is "release", which accepts the flags of "release".`,
 	return root
 }
 
-// CommandTree returns the command line of the program for those who document it. It must
-// not be executed.
+// CommandTree returns the command line of the program, to generate documentation from. It
+// must not be executed.
 func CommandTree() *cobra.Command {
 	p := newProgram(nil, nil, nil)
 	return p.newCommandTree()
 }
 
-// errDone ends a command line that has done its work before its command is started.
+// errDone is returned to stop a command line that is done before its command is started.
 var errDone = errors.New("done")
 
 // execute runs a command line.
 func (p *program) execute(ctx context.Context, args []string) error {
 	root := p.newCommandTree()
-	root.SetArgs(append([]string{}, args...)) // for nil, cobra uses the arguments of the process
+
+	// For nil, cobra uses the arguments of the process.
+	root.SetArgs(append([]string{}, args...))
 
 	if isCompletion(args) {
 		if err := addCompletions(root); err != nil {
@@ -105,7 +107,7 @@ func (p *program) execute(ctx context.Context, args []string) error {
 	return err
 }
 
-// start is called before the command, when all flags have been parsed.
+// start is called after all flags have been parsed and before the command runs.
 func (p *program) start(cmd *cobra.Command, _ []string) error {
 	if p.line.version {
 		_, err := fmt.Fprintln(p.out, programVersion())
@@ -113,7 +115,7 @@ func (p *program) start(cmd *cobra.Command, _ []string) error {
 	}
 
 	if cmd.HasParent() {
-		if err := p.checkBefore(cmd); err != nil {
+		if err := p.checkArgsBefore(cmd); err != nil {
 			return err
 		}
 		p.line.settings["command"] = cmd.Name()
@@ -121,7 +123,7 @@ func (p *program) start(cmd *cobra.Command, _ []string) error {
 		cmd = p.defaultCommand(cmd)
 	}
 
-	if err := checkFlags(cmd); err != nil {
+	if err := checkFlagsBefore(cmd); err != nil {
 		return err
 	}
 
@@ -140,14 +142,15 @@ func (p *program) runDefault(root *cobra.Command, args []string) error {
 func (p *program) defaultCommand(root *cobra.Command) *cobra.Command {
 	name := cmp.Or(p.runner.Input("command"), config.Release)
 	if name != config.CacheKey && !slices.Contains(config.Commands, name) {
-		name = config.Release // the settings will be found invalid
+		name = config.Release // reading the settings reports the input
 	}
 
-	i := slices.IndexFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
-	return root.Commands()[i]
+	commands := root.Commands()
+	i := slices.IndexFunc(commands, func(c *cobra.Command) bool { return c.Name() == name })
+	return commands[i]
 }
 
-// rootArgs is called when the first argument is not a command.
+// rootArgs refuses arguments of the root: the first of them is not a command.
 func (p *program) rootArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -180,7 +183,7 @@ func visibleCommands(root *cobra.Command) []string {
 	return names
 }
 
-// noArgs accepts a command line without arguments after the command.
+// noArgs refuses arguments after a command.
 func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -193,7 +196,7 @@ func (p *program) noArgs(cmd *cobra.Command, args []string) error {
 	return problem.With(helpRemedy(cmd), err)
 }
 
-// pathArgs accepts any arguments.
+// pathArgs accepts any arguments after a command.
 func (p *program) pathArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -201,13 +204,13 @@ func (p *program) pathArgs(cmd *cobra.Command, args []string) error {
 	return p.checkSwallowed(cmd, args[0])
 }
 
-// helpRemedy is the remedy of reading the help of a command.
+// helpRemedy returns the remedy of reading the help of a command.
 func helpRemedy(cmd *cobra.Command) problem.Remedy {
 	return problem.Run(cmd.CommandPath() + " --help")
 }
 
-// flagsRemedy is the remedy of reading which flags a command has. The root has the flags of
-// release.
+// flagsRemedy returns the remedy of reading which flags a command has. The root has the flags
+// of release.
 func flagsRemedy(cmd *cobra.Command) problem.Remedy {
 	if !cmd.HasParent() {
 		return problem.Run(cmd.Name() + " " + config.Release + " --help")
@@ -215,9 +218,12 @@ func flagsRemedy(cmd *cobra.Command) problem.Remedy {
 	return helpRemedy(cmd)
 }
 
-// withSettings returns what cobra runs for a command: it reads the settings, and calls run
-// if there is no mistake in them.
-func (p *program) withSettings(run func(context.Context, *config.Config, []string) error) func(*cobra.Command, []string) error {
+// A commandFunc runs a command with its settings and arguments.
+type commandFunc func(ctx context.Context, c *config.Config, args []string) error
+
+// withSettings returns a function for cobra that reads the settings, and calls run if there
+// is no mistake in them.
+func (p *program) withSettings(run commandFunc) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		ctx := cmd.Context()
 
@@ -225,13 +231,14 @@ func (p *program) withSettings(run func(context.Context, *config.Config, []strin
 		if c == nil {
 			return err
 		}
+
 		for i, n := range notices {
 			if !slices.Contains(notices[:i], n) {
 				p.say("note: %s", n)
 			}
 		}
 		if err != nil {
-			// The mistakes that a plan finds are reported with those in the settings.
+			// Report the mistakes that a plan finds together with those in the settings.
 			_, _, planErr := newPlan(ctx, c, p.environ, false, "", "")
 			return &requestError{errors.Join(err, planErr)}
 		}

@@ -31,13 +31,13 @@ type verification struct {
 
 	total   int  // executables
 	bad     int  // executables that are not static
-	nowhere bool // a path does not exist
+	missing bool // a path does not exist
 
 	attached map[string]string // SHA-256 by name of the files that are compared and not proved
 }
 
-// verifyPublished downloads and proves what a release has published. Files that were attached
-// as they are were not made by this program, so they are compared and not proved.
+// verifyPublished downloads and proves the files that a release has published. The setting
+// attach adds files that this program did not make: they are compared and not proved.
 func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag string, files []report.File) error {
 	v := &verification{
 		p:        p,
@@ -68,8 +68,8 @@ func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag str
 // enterprise manages have an underscore in their names.
 var published = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+)@(\S+)$`)
 
-// path proves one argument: the file or directory of this name, or else an image in a
-// registry, or else a published release.
+// path proves what an argument names: a file or directory if there is one of this name, or
+// else an image in a registry, or else a published release.
 func (v *verification) path(ctx context.Context, path string) error {
 	_, err := os.Lstat(path)
 	if err == nil {
@@ -84,7 +84,7 @@ func (v *verification) path(ctx context.Context, path string) error {
 	}
 
 	m := published.FindStringSubmatch(path)
-	if m == nil || strings.HasPrefix(m[2], "sha256:") { // an image without its registry
+	if m == nil || strings.HasPrefix(m[2], "sha256:") { // an image without a registry
 		return v.local(ctx, path)
 	}
 	return v.release(ctx, m[1], m[2])
@@ -95,7 +95,7 @@ func (v *verification) local(ctx context.Context, path string) error {
 	info, err := os.Stat(path) // follows a link
 	isDir := err == nil && info.IsDir()
 	if errors.Is(err, fs.ErrNotExist) {
-		v.nowhere = true
+		v.missing = true
 	}
 
 	err = inspect.Path(ctx, path, v.visit)
@@ -105,6 +105,7 @@ func (v *verification) local(ctx context.Context, path string) error {
 	return err
 }
 
+// userAgent is how this program introduces itself to servers.
 func userAgent() string { return config.ActionName + "/" + programVersion() }
 
 // visit counts and shows one executable.
@@ -138,72 +139,65 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 		return err
 	}
 
-	f, done, err := inspect.TempFile()
+	f, remove, err := inspect.TempFile()
 	if err != nil {
 		return fmt.Errorf("creating a temporary file for downloads: %w", err)
 	}
-	defer done()
+	defer remove()
 
 	d := &downloads{
-		v:     v,
-		rel:   rel,
-		f:     f,
-		shown: repository + "@" + tag,
-		files: map[string]comparedFile{},
+		v:         v,
+		rel:       rel,
+		f:         f,
+		reference: repository + "@" + tag,
+		files:     map[string]comparedFile{},
 	}
 	names := rel.Names()
 	isFile := func(name string) bool { return slices.Contains(names, name) }
 
-	var errs []error
-
 	// The lists come first, because they say which digests to compute of the other files. A
-	// file that this run has attached is no list, whatever its name.
-	var rest []string
+	// file that this run has attached is not a list, whatever its name.
+	var errs []error
+	var others []string
 	for _, name := range names {
 		list, isList := output.ParseListName(name, isFile)
 		if _, attached := v.attached[name]; !isList || attached {
-			rest = append(rest, name)
+			others = append(others, name)
 			continue
 		}
-		errs = append(errs, d.list(ctx, checksumList{name: name, ListName: list}))
+		errs = append(errs, d.checkList(ctx, checksumList{name: name, ListName: list}))
 	}
 
 	algorithms := algorithmsOf(d.lists)
-	for _, name := range rest {
-		errs = append(errs, d.file(ctx, name, algorithms, isSignature(name, isFile)))
+	for _, name := range others {
+		errs = append(errs, d.checkFile(ctx, name, algorithms, isSignature(name, isFile)))
 	}
 
 	notes, err := compareLists(d.lists, d.files)
 	for _, note := range notes {
-		v.p.say("note: %s: %s", d.shown, note)
+		v.p.say("note: %s: %s", d.reference, note)
 	}
 
 	return errors.Join(append(errs, err)...)
 }
 
-// downloads are the files of a published release. Each is downloaded once, and overwrites
-// the one before it.
+// downloads are the files of a published release. Each is downloaded once.
 type downloads struct {
-	v     *verification
-	rel   *github.Release
-	f     *os.File
-	shown string // the release
+	v         *verification
+	rel       *github.Release
+	f         *os.File // holds the file that was downloaded last
+	reference string   // to the release: OWNER/REPO@TAG
 
-	lists []checksumList
-	read  int64 // bytes of lists
-	files map[string]comparedFile
+	lists     []checksumList
+	listBytes int64 // of all lists together
+	files     map[string]comparedFile
 }
 
-// list downloads a checksum list and reads it.
-func (d *downloads) list(ctx context.Context, l checksumList) error {
+// checkList downloads a checksum list, parses it, and proves what is in it.
+func (d *downloads) checkList(ctx context.Context, l checksumList) error {
 	_, size, err := d.download(ctx, l.name)
 	if err == nil {
-		d.read += size
-		if d.read > maxLists {
-			err = fmt.Errorf("the checksum lists of %s have more than %d bytes", d.shown, maxLists)
-		} else {
-			err = l.parse(d.f, size)
-		}
+		err = d.parseList(&l, size)
 	}
 	d.lists = append(d.lists, l)
 	if err != nil {
@@ -213,18 +207,30 @@ func (d *downloads) list(ctx context.Context, l checksumList) error {
 
 	// Another list may list this one, by any of the digests.
 	sums, err := output.Sums(io.NewSectionReader(d.f, 0, size), []string{"sha256", "sha384", "sha512"})
-	d.files[l.name] = comparedFile{sums: sums, unlisted: true}
+	d.files[l.name] = comparedFile{
+		sums:     sums,
+		unlisted: true,
+	}
 
 	return errors.Join(err, d.inspect(ctx, l.name, size))
+}
+
+// parseList parses the list that was downloaded last.
+func (d *downloads) parseList(l *checksumList, size int64) error {
+	d.listBytes += size
+	if d.listBytes > maxLists {
+		return fmt.Errorf("the checksum lists of %s have more than %d bytes", d.reference, maxLists)
+	}
+	return l.parse(d.f, size)
 }
 
 // maxLists limits the lists of one release together, in bytes.
 const maxLists = 16 << 20
 
-// file downloads a file that is not a list, computes the digests that the lists have, and
+// checkFile downloads a file that is not a list, computes the digests that the lists have, and
 // proves the executables in it. A signature need not be listed, unless an executable is in
 // it.
-func (d *downloads) file(ctx context.Context, name string, algorithms []string, signature bool) error {
+func (d *downloads) checkFile(ctx context.Context, name string, algorithms []string, signature bool) error {
 	sum, size, err := d.download(ctx, name)
 	if err != nil {
 		d.files[name] = comparedFile{}
@@ -242,13 +248,16 @@ func (d *downloads) file(ctx context.Context, name string, algorithms []string, 
 
 	before := d.v.total
 	err = errors.Join(err, d.inspect(ctx, name, size))
-	d.files[name] = comparedFile{sums: sums, unlisted: signature && d.v.total == before}
+	d.files[name] = comparedFile{
+		sums:     sums,
+		unlisted: signature && d.v.total == before,
+	}
 
 	return err
 }
 
 // download downloads one file and returns its SHA-256 and its size. A file that this run has
-// attached must have kept its digest.
+// attached must still have the same digest.
 func (d *downloads) download(ctx context.Context, name string) (sum string, size int64, err error) {
 	sum, err = d.rel.Download(ctx, name, d.f)
 	if err != nil {
@@ -257,11 +266,11 @@ func (d *downloads) download(ctx context.Context, name string) (sum string, size
 
 	info, err := d.f.Stat()
 	if err != nil {
-		return "", 0, fmt.Errorf("downloading %s: %w", inspect.Printable(name), err)
+		return "", 0, fmt.Errorf("downloading %s: %w", quote.Name(name), err)
 	}
 
 	if want, ok := d.v.attached[name]; ok && sum != want {
-		err = fmt.Errorf("%s has SHA-256 %s, and the attached file has %s", inspect.Printable(name), sum, want)
+		err = fmt.Errorf("%s has SHA-256 %s, and the attached file has %s", quote.Name(name), sum, want)
 	}
 
 	return sum, info.Size(), err
@@ -273,46 +282,51 @@ func (d *downloads) inspect(ctx context.Context, name string, size int64) error 
 	if _, attached := d.v.attached[name]; attached {
 		return nil
 	}
-	return inspect.Reader(ctx, d.shown+"!"+name, d.f, size, d.v.visit)
+	return inspect.Reader(ctx, d.reference+"!"+name, d.f, size, d.v.visit)
 }
 
-// jsonHead is how the result begins.
-func jsonHead() string {
+// jsonStart returns the beginning of the result in JSON.
+func jsonStart() string {
 	return fmt.Sprintf("{\n  \"schema\": %d,\n  \"executables\": [", report.Schema)
 }
 
-// printJSON prints one executable at once: an archive can hold more than fits into memory.
+// printJSON prints one executable. The result is not collected, because an archive can have
+// more executables than fit into memory.
 func (v *verification) printJSON(f inspect.Found) error {
 	data, err := json.MarshalIndent(f, "    ", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
+
 	before := ","
 	if v.total == 1 {
-		before = jsonHead()
+		before = jsonStart()
 	}
 	_, err = fmt.Fprintf(v.out, "%s\n    %s", before, quote.JSON(data))
 	return err
 }
 
-func (v *verification) endJSON() (err error) {
+// endJSON prints the end of the result.
+func (v *verification) endJSON() error {
+	end := "\n  ]\n}\n"
 	if v.total == 0 {
-		_, err = fmt.Fprintf(v.out, "%s]\n}\n", jsonHead())
-	} else {
-		_, err = fmt.Fprint(v.out, "\n  ]\n}\n")
+		end = jsonStart() + "]\n}\n"
 	}
+	_, err := io.WriteString(v.out, end)
 	return err
 }
 
-// verdictLine says what was found of one executable, in one line whatever its name is.
+// verdictLine returns one line about an executable: the verdict, its path, and the reasons.
 func verdictLine(f inspect.Found) string {
-	path := inspect.Printable(filepath.ToSlash(f.Path))
+	path := quote.Name(filepath.ToSlash(f.Path))
 	if f.Verdict.OK {
 		line := fmt.Sprintf("%-21s  %s", f.Verdict.Claim, path)
 		for _, w := range f.Verdict.Warnings {
-			line += ": warning: " + inspect.Printable(w)
+			line += ": warning: " + quote.Name(w)
 		}
 		return line
 	}
-	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", path, inspect.Printable(strings.Join(f.Verdict.Reasons, ", ")))
+
+	reasons := quote.Name(strings.Join(f.Verdict.Reasons, ", "))
+	return fmt.Sprintf("%-21s  %s: %s", "NOT STATIC", path, reasons)
 }

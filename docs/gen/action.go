@@ -42,6 +42,7 @@ func updateAction(old string) (string, error) {
 	return text, nil
 }
 
+// actionInputs returns the block of inputs.
 func actionInputs() string {
 	var b strings.Builder
 	b.WriteString("inputs:\n")
@@ -51,18 +52,22 @@ func actionInputs() string {
 		if s.Default == "" && s.Name != "token" {
 			description += " (default: " + s.DefaultText + ")"
 		}
+
 		value := s.Default
 		if s.Name == "token" {
 			value = tokenDefault
 		}
-		fmt.Fprintf(&b, "  %s:\n    description: %s\n    default: %s\n", s.Name, quoteYAML(description), quoteYAML(value))
+
+		fmt.Fprintf(&b, "  %s:\n", s.Name)
+		fmt.Fprintf(&b, "    description: %s\n", quoteYAML(description))
+		fmt.Fprintf(&b, "    default: %s\n", quoteYAML(value))
 	}
 
 	b.WriteString("\n")
 	return b.String()
 }
 
-// stepVariables returns the lines for the env of a step.
+// stepVariables returns the lines that hand the inputs of some settings over to a step.
 func stepVariables(has func(config.Setting) bool) string {
 	var b strings.Builder
 	for _, s := range config.Settings {
@@ -73,4 +78,5 @@ func stepVariables(has func(config.Setting) bool) string {
 	return b.String()
 }
 
+// quoteYAML returns a text as a YAML string in single quotes.
 func quoteYAML(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

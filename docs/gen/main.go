@@ -58,8 +58,7 @@ func run(man string) error {
 	return nil
 }
 
-// A generatedFile is a file of the repository that is written, in whole or in part, by this
-// command.
+// A generatedFile is a file of the repository that this command writes, in whole or in part.
 type generatedFile struct {
 	name   string
 	update func(old string) (string, error)
@@ -71,7 +70,7 @@ var generatedFiles = []generatedFile{
 	{"README.md", updateReadme},
 }
 
-// generate returns the file as it is, and as it should be.
+// generate returns the contents of the file as they are, and as they should be.
 func (f generatedFile) generate(root string) (old, new []byte, err error) {
 	old, err = os.ReadFile(filepath.Join(root, filepath.FromSlash(f.name)))
 	if err != nil && !os.IsNotExist(err) {

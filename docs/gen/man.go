@@ -20,7 +20,7 @@ func writeManualPages(dir string) error {
 	}
 
 	root := release.CommandTree()
-	root.DisableAutoGenTag = true // no advertisement
+	root.DisableAutoGenTag = true // no line about cobra
 	prepareForManual(root)
 
 	header := &doc.GenManHeader{
@@ -65,6 +65,7 @@ func prepareForManual(cmd *cobra.Command) {
 	}
 }
 
+// manualDefault returns the default of a setting, or what an empty default means.
 func manualDefault(s config.Setting) string {
 	if s.Default != "" {
 		return s.Default
@@ -78,7 +79,7 @@ var markdown = strings.NewReplacer(
 	`[`, `\[`, `]`, `\]`, `<`, `\<`, `>`, `\>`, `#`, `\#`, `|`, `\|`,
 )
 
-// manualText escapes Markdown, but for its code spans, which become bold.
+// manualText escapes a text for Markdown, except for its code spans, which become bold.
 func manualText(text string) string {
 	parts := strings.Split(text, "`")
 	for i := range parts {
@@ -90,7 +91,8 @@ func manualText(text string) string {
 	return strings.Join(parts, "")
 }
 
-// escapeLines escapes the lines of a text, but for its indented blocks, which are code.
+// escapeLines escapes the lines of a text for Markdown, except for indented ones, which are
+// code.
 func escapeLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {

@@ -25,6 +25,7 @@ func settingsPage() string {
 	return b.String()
 }
 
+// pageStart returns the page up to the first setting.
 func pageStart() string {
 	names := config.FlagOnly()
 	for i, name := range names {
@@ -39,7 +40,7 @@ func pageStart() string {
 
 Every setting is an input of the action and a flag of the command: ` + "`targets: linux/*`" + ` in a
 workflow is ` + "`--targets 'linux/*'`" + ` in a terminal. Flags win over inputs, inputs over the
-repository's own workflow, and that over the defaults. An unknown setting is an error.
+repository's own workflow, and the workflow over the defaults. An unknown setting is an error.
 
 * **Lists** are separated by spaces, commas or newlines. A repeated flag adds to the list.
 * **Switches** need no value: ` + "`--draft` is `--draft=true`" + `.
@@ -51,17 +52,22 @@ repository's own workflow, and that over the defaults. An unknown setting is an 
 
 The ` + "`with:`" + ` block of the workflow that uses this action is the configuration, and
 ` + "`--no-workflow`" + ` ignores it. The repository may be somebody else's. Therefore its workflow
-chooses what is built, but neither what runs on your machine nor where files are written:
-` + flagOnly + ` count only as flags there, and so do compiler and linker flags that could
-run a program or write a file, and paths outside the repository. A note names each setting that
-was ignored, with the flag to paste. ` + "`attach`" + ` is ignored, because the steps that make such
-files have not run.
+chooses what is built, but neither what runs on your machine nor where files are written.
+These count only as flags there:
+
+* ` + flagOnly + `
+* compiler and linker flags that could run a program or write a file
+* paths outside the repository
+
+A note names each setting that was ignored, with the flag to paste. ` + "`attach`" + ` is ignored,
+because the steps that make such files have not run.
 
 A file that a setting names, or that is found in the repository, is read only if it is a regular
 file inside the repository and not one of git's own. Links that lead out are refused.
 `
 }
 
+// writeSetting writes the entry of a setting.
 func writeSetting(b *strings.Builder, s config.Setting) {
 	fmt.Fprintf(b, "\n### `%s`\n\n%s.\n", s.Name, escapeStars(upperFirst(s.Help)))
 	if s.Doc != "" {
@@ -102,7 +108,7 @@ func markdownDefault(s config.Setting) string {
 	return escapeStars(s.DefaultText)
 }
 
-// escapeStars keeps the wildcards in a text from being Markdown.
+// escapeStars escapes the wildcards in a text, which Markdown would read as emphasis.
 func escapeStars(text string) string { return strings.ReplaceAll(text, "*", `\*`) }
 
 func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -128,6 +134,7 @@ const (
 	tableEnd   = "<!-- end of the table -->\n"
 )
 
+// table matches the table in README.md with its marks.
 var table = regexp.MustCompile(`(?s)` + regexp.QuoteMeta(tableStart) + `.*` + regexp.QuoteMeta(tableEnd))
 
 // updateReadme replaces the table of common settings.
@@ -138,6 +145,7 @@ func updateReadme(old string) (string, error) {
 	return table.ReplaceAllLiteralString(old, tableStart+commonTable()+tableEnd), nil
 }
 
+// commonTable returns the table of common settings for README.md.
 func commonTable() string {
 	var b strings.Builder
 	b.WriteString("| setting | default | meaning |\n|---|---|---|\n")
@@ -147,7 +155,8 @@ func commonTable() string {
 		if !ok {
 			panic("no setting " + name)
 		}
-		fmt.Fprintf(&b, "| [`%s`](docs/settings.md#%s) | %s | %s |\n", s.Name, s.Name, markdownDefault(s), escapeStars(s.Help))
+		fmt.Fprintf(&b, "| [`%s`](docs/settings.md#%s) | %s | %s |\n",
+			s.Name, s.Name, markdownDefault(s), escapeStars(s.Help))
 	}
 	return b.String()
 }

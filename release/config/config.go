@@ -3,10 +3,12 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,24 +21,31 @@ import (
 // A setValue is the text of a setting together with the place where it was set.
 type setValue struct {
 	text string
-	from string
+	from string // the place, for messages
+	file string // the file of the repository that sets it, "" if none does
 }
 
 // Read returns the settings. Flags win over inputs, inputs over the workflow, and the
-// workflow over defaults. The error holds all mistakes, each with its place; the Config is
-// then filled with what is right. The notices are for the user.
+// workflow over defaults. The notices are for the user.
+//
+// The error holds all mistakes, each with its place. The Config then has the settings
+// without a mistake, and the defaults of the others.
 func Read(flags map[string]string, noWorkflow bool, runner *actions.Runner) (c *Config, notices []string, err error) {
-	c = &Config{From: map[string]string{}}
+	c = &Config{
+		From:          map[string]string{},
+		workflowFiles: map[string]string{},
+	}
 	var errs []error
 
-	var values map[string]setValue
+	var workflow workflowConfig
 	if !runner.Active() && !noWorkflow {
-		values, notices, err = workflowValues(flags)
+		workflow, err = readLaptopConfig(flags)
 		errs = append(errs, err)
+		c.workflowRoot = workflow.root
 	}
 
 	for _, s := range Settings {
-		v := values[s.Name]
+		v := workflow.values[s.Name]
 		if input := runner.Input(s.Name); input != "" {
 			v = setValue{text: input, from: "input " + s.Name}
 		}
@@ -55,10 +64,10 @@ func Read(flags map[string]string, noWorkflow bool, runner *actions.Runner) (c *
 		}
 	}
 
-	return c, notices, errors.Join(errs...)
+	return c, workflow.notes, errors.Join(errs...)
 }
 
-// flagName returns what a user typed to set a setting.
+// flagName returns what a user typed to set a setting, for messages.
 func flagName(s Setting) string {
 	if s.Name == "command" {
 		return "command line"
@@ -73,6 +82,9 @@ func (s Setting) apply(c *Config, v setValue) error {
 	if v.text != "" && v.text != s.Default {
 		text = v.text
 		c.From[s.Name] = v.from
+		if v.file != "" {
+			c.workflowFiles[s.Name] = v.file
+		}
 	}
 	if text == "" {
 		return nil
@@ -85,7 +97,7 @@ func (s Setting) apply(c *Config, v setValue) error {
 
 	// Go on with the default, to find other mistakes too.
 	if s.Default != "" {
-		_ = s.set(c, s.Default) // a default is right
+		_ = s.set(c, s.Default) // a default is always valid
 	}
 	return fmt.Errorf("%s: %w", c.Where(s.Name), err)
 }
@@ -95,8 +107,7 @@ func (c *Config) checkCombinations() error {
 	var errs []error
 
 	if c.Notes != "" && c.NotesFile != "" {
-		errs = append(errs,
-			fmt.Errorf("%s and %s: one text of the release is enough", c.Where("notes"), c.Where("notes-file")))
+		errs = append(errs, fmt.Errorf("%s and %s exclude each other", c.Where("notes"), c.Where("notes-file")))
 	}
 
 	if len(c.CC) > 0 && c.Cgo == "off" {
@@ -107,21 +118,21 @@ func (c *Config) checkCombinations() error {
 	return errors.Join(errs...)
 }
 
-// workflowValues returns the values that the repository's workflow sets, with absolute
-// paths. It leaves out a setting that counts on a laptop only as a flag, with a note unless
-// the user gave the flag.
-func workflowValues(flags map[string]string) (values map[string]setValue, notes []string, err error) {
-	directory := flags["directory"]
-	if directory == "" {
-		directory = "."
-	}
+// readLaptopConfig returns the part of the repository's workflow that counts on a laptop,
+// with absolute paths. It leaves out a setting that counts there only as a flag, with a
+// note unless the user gave the flag.
+func readLaptopConfig(flags map[string]string) (workflowConfig, error) {
+	directory := cmp.Or(flags["directory"], ".")
 	workflow, err := readWorkflow(directory)
 	if err != nil {
-		return nil, nil, err
+		return workflowConfig{}, err
 	}
 
-	values = map[string]setValue{}
-	notes = workflow.notes
+	used := workflowConfig{
+		root:   workflow.root,
+		values: map[string]setValue{},
+		notes:  workflow.notes,
+	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(workflow.values)) {
 		v := workflow.values[name]
@@ -139,17 +150,17 @@ func workflowValues(flags map[string]string) (values map[string]setValue, notes 
 		}
 
 		if why := s.onLaptop(workflow.root, v.text); why != "" {
-			notes = append(notes, ignoredNote(s, workflow.root, v, why))
+			used.notes = append(used.notes, ignoredNote(s, workflow.root, v, why))
 			continue
 		}
 
 		if s.isPath {
 			v.text = inRepository(workflow.root, v.text)
 		}
-		values[name] = v
+		used.values[name] = v
 	}
 
-	return values, notes, errors.Join(errs...)
+	return used, errors.Join(errs...)
 }
 
 func unknownInput(name string, v setValue) error {
@@ -170,7 +181,29 @@ func (c *Config) Where(name string) string {
 	return name + " (default)"
 }
 
-// Workspace returns the settings of the checkout.
+// WorkflowFile returns the file of the repository that sets a setting of this run on a
+// laptop: the workflow, or an action that it uses. It returns "" if none does.
+func (c *Config) WorkflowFile(name string) string { return c.workflowFiles[name] }
+
+// WorkflowInput returns the text that sets a setting to a value in the repository's own
+// workflow. It reports false if such a text would not count on a laptop.
+func (c *Config) WorkflowInput(name, value string) (input string, ok bool) {
+	s, known := Find(name)
+	if !known || c.workflowRoot == "" || s.onLaptop(c.workflowRoot, value) != "" {
+		return "", false
+	}
+
+	if s.isPath && filepath.IsAbs(value) {
+		inside, err := filepath.Rel(c.workflowRoot, value)
+		if err != nil {
+			return "", false
+		}
+		value = filepath.ToSlash(inside)
+	}
+	return value, true
+}
+
+// Workspace returns the settings that say what is checked out, and where.
 func (c *Config) Workspace(environ []string) workspace.Options {
 	return workspace.Options{
 		Dir:       c.Directory,
@@ -183,7 +216,7 @@ func (c *Config) Workspace(environ []string) workspace.Options {
 	}
 }
 
-// Spec returns the settings of what is built.
+// Spec returns the settings that decide what is built.
 func (c *Config) Spec() *build.Spec {
 	return &build.Spec{
 		Packages:  c.Packages,
@@ -202,7 +235,7 @@ func (c *Config) Spec() *build.Spec {
 // TagRef begins the name of a tag's ref.
 const TagRef = "refs/tags/"
 
-// Mode decides whether this run publishes, and says why. The ref is the one that the
+// Mode decides whether this run publishes, and says why. ref is the git ref that the
 // workflow runs for, "" if there is none.
 func (c *Config) Mode(runner *actions.Runner, ref string) (publish bool, why string, err error) {
 	if c.DryRun != nil {

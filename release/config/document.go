@@ -18,11 +18,12 @@ import (
 // Aliases are followed during a lookup. They are never expanded, which could use up all
 // memory, and the number of nodes that are visited is bounded.
 type document struct {
-	name   string     // of the file
-	root   *yaml.Node // nil if the file is empty
-	left   int        // nodes that may still be visited
-	depth  int        // of mappings that are merged into one another
-	merged int        // the line of a merge key, 0 if there is none
+	name string     // of the file
+	root *yaml.Node // nil if the file is empty
+
+	nodesLeft  int // how many nodes may still be visited
+	mergeDepth int // how many merge keys the lookup is inside of
+	mergeLine  int // the line of a merge key, 0 if there is none
 }
 
 const (
@@ -30,9 +31,12 @@ const (
 	maxMerges = 50
 )
 
-// parseDocument parses the one document of a file.
+// parseDocument parses a file that has one YAML document, or none.
 func parseDocument(name string, data []byte) (*document, error) {
-	d := &document{name: name, left: maxNodes}
+	d := &document{
+		name:      name,
+		nodesLeft: maxNodes,
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 
 	var first yaml.Node
@@ -64,8 +68,8 @@ func (d *document) errorf(n *yaml.Node, format string, args ...any) error {
 
 // follow returns the node that n is an alias of, or n.
 func (d *document) follow(n *yaml.Node) (*yaml.Node, error) {
-	d.left--
-	if d.left < 0 {
+	d.nodesLeft--
+	if d.nodesLeft < 0 {
 		return nil, d.errorf(n, "with its aliases the file has more than %d nodes", maxNodes)
 	}
 
@@ -82,8 +86,8 @@ type field struct {
 	value *yaml.Node
 }
 
-// fields returns the entries of a mapping, in order, none for null or nil. Messages call
-// the mapping what.
+// fields returns the entries of a mapping, in order. A node that is null or nil has none.
+// In messages the mapping is called what.
 func (d *document) fields(n *yaml.Node, what string) (all []field, err error) {
 	n, err = d.nonNull(n)
 	if n == nil || err != nil {
@@ -109,7 +113,7 @@ func (d *document) fields(n *yaml.Node, what string) (all []field, err error) {
 		case seen[key.Value]:
 			return nil, d.errorf(n.Content[i], "%q is given twice", key.Value)
 		case key.Value == "<<" && isPlain(key):
-			d.merged = line
+			d.mergeLine = line
 			merges = append(merges, value)
 		default:
 			all = append(all, field{
@@ -142,11 +146,11 @@ func (d *document) fields(n *yaml.Node, what string) (all []field, err error) {
 
 // merge returns the entries of the mapping, or the mappings, that a merge key names.
 func (d *document) merge(n *yaml.Node, what string) (all []field, err error) {
-	d.depth++
-	if d.depth > maxMerges {
+	d.mergeDepth++
+	if d.mergeDepth > maxMerges {
 		return nil, d.errorf(n, "more than %d mappings are merged into one another", maxMerges)
 	}
-	defer func() { d.depth-- }()
+	defer func() { d.mergeDepth-- }()
 
 	target, err := d.follow(n)
 	if err != nil {
@@ -167,7 +171,7 @@ func (d *document) merge(n *yaml.Node, what string) (all []field, err error) {
 	return all, nil
 }
 
-// lookup returns the value of a key in a mapping, nil if there is none.
+// lookup returns the value of a key in a mapping, nil if the mapping does not have the key.
 func (d *document) lookup(n *yaml.Node, what, key string) (*yaml.Node, error) {
 	fields, err := d.fields(n, what)
 	if err != nil {
@@ -183,7 +187,7 @@ func (d *document) lookup(n *yaml.Node, what, key string) (*yaml.Node, error) {
 	return nil, nil
 }
 
-// list returns the items of a sequence, none for null or nil.
+// list returns the items of a sequence. A node that is null or nil has none.
 func (d *document) list(n *yaml.Node, what string) (items []*yaml.Node, err error) {
 	n, err = d.nonNull(n)
 	if n == nil || err != nil {
@@ -195,7 +199,7 @@ func (d *document) list(n *yaml.Node, what string) (items []*yaml.Node, err erro
 	return n.Content, nil
 }
 
-// nonNull follows n and returns nil for null.
+// nonNull returns the node that n is an alias of, or n. It returns nil for null.
 func (d *document) nonNull(n *yaml.Node) (*yaml.Node, error) {
 	if n == nil {
 		return nil, nil

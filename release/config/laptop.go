@@ -79,7 +79,7 @@ var (
 // A toolFlag is a flag that may come from a workflow.
 type toolFlag struct {
 	value *regexp.Regexp
-	alone bool // the next word is not its value
+	alone bool // it has no value, or one in the same word
 }
 
 // Flags of the Go linker and compiler that name no program and no file
@@ -134,36 +134,43 @@ func harmlessFlags(known map[string]toolFlag) laptopRule {
 		if !ok {
 			return "it cannot be split into flags"
 		}
+		return checkFlags(words, known)
+	}
+}
 
-		for i := 0; i < len(words); i++ {
-			// For a word @FILE, a tool reads more flags from that file. The value of a
-			// template field, for which fieldMark stands here, may begin with @ too.
-			if strings.HasPrefix(words[i], "@") {
-				return fmt.Sprintf("%q may stand for any flags", words[i])
-			}
-
-			name, isFlag := strings.CutPrefix(words[i], "-")
-			name, val, hasValue := strings.Cut(strings.TrimPrefix(name, "-"), "=")
-			flag, isKnown := known[name]
-			why := fmt.Sprintf("%q may run a program, or read or write files", words[i])
-			if !isFlag || !isKnown {
-				return why
-			}
-
-			if !hasValue && !flag.alone {
-				i++
-				if i == len(words) || strings.HasPrefix(words[i], "@") {
-					return why
-				}
-				val = words[i]
-			}
-			if !flag.value.MatchString(val) {
-				return fmt.Sprintf("-%s with the value %q may run a program, or read or write files", name, val)
-			}
+// checkFlags returns the reason why the words may do harm, or "".
+func checkFlags(words []string, known map[string]toolFlag) string {
+	for i := 0; i < len(words); i++ {
+		// For a word @FILE, a tool reads more flags from that file. The value of a
+		// template field, for which fieldMark stands here, may begin with @ too.
+		if strings.HasPrefix(words[i], "@") {
+			return fmt.Sprintf("%q may stand for any flags", words[i])
 		}
 
-		return ""
+		// A flag begins with one or two dashes.
+		name, isFlag := strings.CutPrefix(words[i], "-")
+		name = strings.TrimPrefix(name, "-")
+		name, value, hasValue := strings.Cut(name, "=")
+
+		flag, isKnown := known[name]
+		why := fmt.Sprintf("%q may run a program, or read or write files", words[i])
+		if !isFlag || !isKnown {
+			return why
+		}
+
+		if !hasValue && !flag.alone {
+			i++
+			if i == len(words) || strings.HasPrefix(words[i], "@") {
+				return why
+			}
+			value = words[i]
+		}
+		if !flag.value.MatchString(value) {
+			return fmt.Sprintf("-%s with the value %q may run a program, or read or write files", name, value)
+		}
 	}
+
+	return ""
 }
 
 var (
@@ -176,7 +183,7 @@ var (
 	flagWord = regexp.MustCompile(`^[ \t\r\n]*("[^"]*"|'[^']*'|[^ \t\r\n"'][^ \t\r\n]*)`)
 )
 
-// fieldMark stands for the value of a field.
+// fieldMark stands for the value of a template field.
 const fieldMark = "@"
 
 // flagWords splits the value of -ldflags or -gcflags into words, as the go command does. A

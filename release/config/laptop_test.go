@@ -196,7 +196,7 @@ func TestIgnoredNote(t *testing.T) {
 		"a\xffb":                       "; to use it, give --cc yourself",
 		"linux/amd64=" + strings.Repeat("x", 600): "; to use it, give --cc yourself",
 	} {
-		got := ignoredNote(cc, "", setValue{value, "FILE:1"}, "it is so")
+		got := ignoredNote(cc, "", setValue{text: value, from: "FILE:1"}, "it is so")
 		if got != "FILE:1: cc is ignored on this machine, because it is so"+want {
 			t.Errorf("%q: %s", value, got)
 		}

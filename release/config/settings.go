@@ -18,14 +18,14 @@ const (
 // Commands are the values of the setting command.
 var Commands = []string{Release, Plan, Verify}
 
-// Commands of the rows. A plan has every setting that decides something before a compiler
-// starts, so that a release can be looked at first with the same flags.
+// The commands that have a setting. The command plan has every setting that decides something
+// before a compiler starts: the flags of a release also show its plan.
 var (
-	releaseOnly    = []string{Release}
-	planned        = []string{Release, Plan}
-	plannedAndKey  = []string{Release, Plan, CacheKey}
-	releaseAndKey  = []string{Release, CacheKey}
-	plannedAndRead = []string{Release, Plan, Verify}
+	releaseOnly         = []string{Release}
+	releasePlan         = []string{Release, Plan}
+	releasePlanCacheKey = []string{Release, Plan, CacheKey}
+	releaseCacheKey     = []string{Release, CacheKey}
+	releasePlanVerify   = []string{Release, Plan, Verify}
 )
 
 // A Config is every setting of one run. It is filled once, before anything is done, and
@@ -68,6 +68,9 @@ type Config struct {
 
 	// From says where the value of a setting was set. It has no entry for a default.
 	From map[string]string
+
+	workflowRoot  string            // of the repository whose workflow was read, "" if none was
+	workflowFiles map[string]string // by setting: the file of the repository that sets it
 }
 
 // Settings is the table of settings, by group.
@@ -84,8 +87,8 @@ var Settings = []Setting{
 	{
 		Name:        "directory",
 		Group:       BuildGroup,
-		Commands:    plannedAndKey,
-		DefaultText: "the one that the tag names, else .",
+		Commands:    releasePlanCacheKey,
+		DefaultText: "named by the tag, or .",
 		Argument:    "DIR",
 		Help:        "directory of the Go module",
 		Doc:         "A tag such as `sub/v1.2.3` names the module in `sub`.",
@@ -97,7 +100,7 @@ var Settings = []Setting{
 	{
 		Name:        "packages",
 		Group:       BuildGroup,
-		Commands:    plannedAndKey,
+		Commands:    releasePlanCacheKey,
 		Kind:        List,
 		DefaultText: "the root and ./cmd/...",
 		Argument:    "PATTERNS",
@@ -111,7 +114,7 @@ var Settings = []Setting{
 	{
 		Name:        "targets",
 		Group:       BuildGroup,
-		Commands:    plannedAndKey,
+		Commands:    releasePlanCacheKey,
 		Kind:        List,
 		Default:     "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64",
 		DefaultText: "linux, darwin, windows",
@@ -128,7 +131,7 @@ var Settings = []Setting{
 	{
 		Name:        "name",
 		Group:       BuildGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		DefaultText: "last element of the module path",
 		Argument:    "NAME",
 		Help:        "name of the project",
@@ -139,7 +142,7 @@ var Settings = []Setting{
 	{
 		Name:        "tag",
 		Group:       BuildGroup,
-		Commands:    plannedAndKey,
+		Commands:    releasePlanCacheKey,
 		DefaultText: "the ref, or the tag on HEAD",
 		Argument:    "TAG",
 		Help:        "tag to release",
@@ -151,7 +154,7 @@ var Settings = []Setting{
 	{
 		Name:        "tags",
 		Group:       BuildGroup,
-		Commands:    plannedAndKey,
+		Commands:    releasePlanCacheKey,
 		Kind:        List,
 		DefaultText: "none",
 		Argument:    "TAGS",
@@ -162,7 +165,7 @@ var Settings = []Setting{
 	{
 		Name:        "ldflags",
 		Group:       BuildGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		DefaultText: "-s -w and the version",
 		Argument:    "FLAGS",
 		Help:        "linker flags, a template",
@@ -175,7 +178,7 @@ var Settings = []Setting{
 	{
 		Name:        "gcflags",
 		Group:       BuildGroup,
-		Commands:    plannedAndKey,
+		Commands:    releasePlanCacheKey,
 		DefaultText: "none",
 		Argument:    "FLAGS",
 		Help:        "compiler flags",
@@ -185,13 +188,13 @@ var Settings = []Setting{
 	{
 		Name:     "cgo",
 		Group:    BuildGroup,
-		Commands: plannedAndKey,
+		Commands: releasePlanCacheKey,
 		Default:  cgoModes[0],
 		Argument: "MODE",
 		Help:     "packages that need C: " + strings.Join(cgoModes, " or "),
-		Doc: "With `off`, a package that needs C is an error, or Go uses the files without C. " +
-			"With `static`, a C compiler for each target links it statically. The compiler is found, " +
-			"or named by `cc`.",
+		Doc: "With `off`, Go uses the files of a package that do without C, and a package that needs C is " +
+			"an error. With `static`, a C compiler for each target links it statically. The compiler is " +
+			"found, or named by `cc`.",
 		Values:   cgoModes,
 		onLaptop: chooses,
 		set:      oneOf(func(c *Config) *string { return &c.Cgo }, cgoModes),
@@ -199,7 +202,7 @@ var Settings = []Setting{
 	{
 		Name:        "cc",
 		Group:       BuildGroup,
-		Commands:    plannedAndKey,
+		Commands:    releasePlanCacheKey,
 		Kind:        List,
 		DefaultText: "found: musl's, zig cc, a cross gcc",
 		Argument:    "TARGET=CC",
@@ -213,7 +216,7 @@ var Settings = []Setting{
 	{
 		Name:        "generated",
 		Group:       BuildGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		Kind:        List,
 		DefaultText: "none",
 		Argument:    "FILES",
@@ -228,7 +231,7 @@ var Settings = []Setting{
 	{
 		Name:     "static",
 		Group:    CheckGroup,
-		Commands: planned,
+		Commands: releasePlan,
 		Default:  staticModes[0],
 		Argument: "MODE",
 		Help:     "fail if a binary is not static (require), or report it",
@@ -241,7 +244,7 @@ var Settings = []Setting{
 	{
 		Name:        "smoke-test",
 		Group:       CheckGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		DefaultText: "none",
 		Argument:    "ARGS",
 		Help:        "start every program with these arguments; it must exit with 0",
@@ -265,7 +268,7 @@ var Settings = []Setting{
 	{
 		Name:        "archive",
 		Group:       FilesGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		Kind:        List,
 		DefaultText: "tar.gz; zip for windows",
 		Argument:    "FORMATS",
@@ -278,7 +281,7 @@ var Settings = []Setting{
 	{
 		Name:        "archive-name",
 		Group:       FilesGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		Default:     "{{.Name}}_{{.Version}}_{{.OS}}_{{.Arch}}",
 		DefaultText: "NAME_VERSION_OS_ARCH",
 		Argument:    "NAME",
@@ -290,12 +293,12 @@ var Settings = []Setting{
 	{
 		Name:     "files",
 		Group:    FilesGroup,
-		Commands: planned,
+		Commands: releasePlan,
 		Kind:     List,
 		Default:  "LICENSE* README* CHANGELOG*",
 		Argument: "FILES",
 		Help:     "files to pack with the programs",
-		Doc: "Patterns relative to the module; 64 MiB together at most. There is no way to pack programs " +
+		Doc: "Patterns relative to the module, for at most 64 MiB of files. Programs cannot be packed " +
 			"alone; `archive: binary` attaches them unpacked.",
 		Paths:    FilePaths,
 		onLaptop: chooses,
@@ -304,7 +307,7 @@ var Settings = []Setting{
 	{
 		Name:        "attach",
 		Group:       FilesGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		Kind:        List,
 		DefaultText: "none",
 		Argument:    "FILES",
@@ -317,7 +320,7 @@ var Settings = []Setting{
 	{
 		Name:     "checksums",
 		Group:    FilesGroup,
-		Commands: planned,
+		Commands: releasePlan,
 		Kind:     List,
 		Default:  "sha256",
 		Argument: "DIGESTS",
@@ -331,7 +334,7 @@ var Settings = []Setting{
 	{
 		Name:        "dry-run",
 		Group:       PublishGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		Kind:        Switch,
 		DefaultText: "true outside a tag's workflow",
 		Help:        "do everything but publish",
@@ -343,7 +346,7 @@ var Settings = []Setting{
 	{
 		Name:        "release-name",
 		Group:       PublishGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		DefaultText: "the tag",
 		Argument:    "TEXT",
 		Help:        "title of the release",
@@ -353,23 +356,23 @@ var Settings = []Setting{
 	{
 		Name:        "notes",
 		Group:       PublishGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		DefaultText: "generated by GitHub",
 		Argument:    "TEXT",
 		Help:        "text of the release",
-		Doc:         "Long notes belong into a file: see `notes-file`.",
+		Doc:         "Long notes belong in a file: see `notes-file`.",
 		onLaptop:    chooses,
 		set:         text(func(c *Config) *string { return &c.Notes }),
 	},
 	{
 		Name:        "notes-file",
 		Group:       PublishGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		DefaultText: "none",
 		Argument:    "FILE",
 		Help:        "file with the text of the release",
-		Doc: "It may lie outside the repository, for example in `RUNNER_TEMP`. In a repository no link out " +
-			"of it is followed.",
+		Doc: "It may lie outside the repository, for example in `RUNNER_TEMP`. A link that leads out of a " +
+			"repository is not followed.",
 		Paths:    FilePaths,
 		isPath:   true,
 		onLaptop: staysInside,
@@ -378,7 +381,7 @@ var Settings = []Setting{
 	{
 		Name:     "draft",
 		Group:    PublishGroup,
-		Commands: planned,
+		Commands: releasePlan,
 		Kind:     Switch,
 		Default:  "false",
 		Help:     "leave the complete release as a draft",
@@ -388,7 +391,7 @@ var Settings = []Setting{
 	{
 		Name:        "prerelease",
 		Group:       PublishGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		Kind:        Switch,
 		DefaultText: "as the version says",
 		Help:        "mark as a prerelease",
@@ -398,9 +401,9 @@ var Settings = []Setting{
 	{
 		Name:        "make-latest",
 		Group:       PublishGroup,
-		Commands:    planned,
+		Commands:    releasePlan,
 		Kind:        Switch,
-		DefaultText: "if no higher version is",
+		DefaultText: "unless a higher version exists",
 		Help:        "mark as the latest release",
 		onLaptop:    chooses,
 		set:         optional(func(c *Config) **bool { return &c.MakeLatest }),
@@ -408,7 +411,7 @@ var Settings = []Setting{
 	{
 		Name:     "overwrite",
 		Group:    PublishGroup,
-		Commands: planned,
+		Commands: releasePlan,
 		Kind:     Switch,
 		Default:  "false",
 		Help:     "replace the files of a public release that differ",
@@ -420,7 +423,7 @@ var Settings = []Setting{
 	{
 		Name:        "token",
 		Group:       PublishGroup,
-		Commands:    plannedAndRead,
+		Commands:    releasePlanVerify,
 		DefaultText: "GITHUB_TOKEN or GH_TOKEN",
 		Argument:    "TOKEN",
 		Help:        "token that may write contents",
@@ -433,12 +436,12 @@ var Settings = []Setting{
 	{
 		Name:     "dist",
 		Group:    RunGroup,
-		Commands: plannedAndRead,
+		Commands: releasePlanVerify,
 		Default:  "dist",
 		Argument: "DIR",
 		Help:     "directory for the files",
-		Doc: "Its contents are replaced. It must not be a link, nor hold files of the commit or of anybody " +
-			"else. `verify` without a path reads it.",
+		Doc: "Its contents are replaced. It must not be a link, and must not hold files of the commit or " +
+			"files that this program did not make. `verify` without a path reads it.",
 		Paths:    DirectoryPaths,
 		isPath:   true,
 		onLaptop: needsFlag("it says where to write"),
@@ -447,7 +450,7 @@ var Settings = []Setting{
 	{
 		Name:     "timeout",
 		Group:    RunGroup,
-		Commands: plannedAndRead,
+		Commands: releasePlanVerify,
 		Default:  "1h",
 		Argument: "DURATION",
 		Help:     "give up after this long, such as 90s, 30m or 2h",
@@ -477,11 +480,11 @@ var Settings = []Setting{
 	{
 		Name:     "cache",
 		Group:    RunGroup,
-		Commands: releaseAndKey,
+		Commands: releaseCacheKey,
 		Kind:     Switch,
 		Default:  "true",
 		Help:     "keep the build cache between runs of a workflow",
-		Doc:      "It means nothing outside a workflow, where the go command keeps its cache.",
+		Doc:      "It has no effect outside a workflow, where the go command keeps its own cache.",
 		onLaptop: chooses,
 		set:      boolean(func(c *Config) *bool { return &c.Cache }),
 	},

@@ -20,6 +20,9 @@ func words(s string) []string {
 	})
 }
 
+// The functions below return the set function of a row, for a field of a type.
+
+// text is for a field that has the value as it is.
 func text(field func(*Config) *string) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		*field(c) = v
@@ -27,6 +30,7 @@ func text(field func(*Config) *string) func(*Config, string) error {
 	}
 }
 
+// list is for a field that has the words of the value, at least one.
 func list(field func(*Config) *[]string) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		*field(c) = words(v)
@@ -37,11 +41,15 @@ func list(field func(*Config) *[]string) func(*Config, string) error {
 	}
 }
 
+// boolean is for a field that is true or false.
 func boolean(field func(*Config) *bool) func(*Config, string) error {
 	return func(c *Config, v string) error {
 		b, err := parseBool(v)
+		if err != nil {
+			return err
+		}
 		*field(c) = b
-		return err
+		return nil
 	}
 }
 
@@ -90,7 +98,7 @@ func someOf(field func(*Config) *[]string, known []string) func(*Config, string)
 				return notOneOf(word, known)
 			}
 			if slices.Contains(all[:i], word) {
-				return fmt.Errorf("%s twice", word)
+				return fmt.Errorf("%q is given twice", word)
 			}
 		}
 		return nil
@@ -124,10 +132,10 @@ func setSmokeTest(c *Config, v string) error {
 	return nil
 }
 
-// archiveFormats returns what can be made of the programs of a target.
+// archiveFormats returns the values of the setting archive.
 func archiveFormats() []string { return append(pack.Formats(), pack.Binary) }
 
-// checksumAlgorithms returns the digests that can be listed.
+// checksumAlgorithms returns the values of the setting checksums.
 func checksumAlgorithms() []string {
 	var names []string
 	for name := range output.ListNames {
@@ -137,16 +145,16 @@ func checksumAlgorithms() []string {
 	return names
 }
 
-// compilerStart is the word that begins a compiler: TARGET=COMMAND.
+// compilerStart matches the word that begins a compiler: TARGET=COMMAND.
 var compilerStart = regexp.MustCompile(`^([^-=/]+/[^=]+)=(.+)$`)
 
-// setCC reads C compilers. A command has spaces in it, so the next compiler begins at the
-// next word that names a target.
+// setCC parses C compilers. A command may have arguments, so a compiler extends to the next
+// word that names a target.
 func setCC(c *Config, v string) error {
 	c.CC = nil
 	for _, word := range strings.Fields(v) {
 		if strings.ContainsAny(word, `"'`) {
-			return fmt.Errorf("%s: quotes are not understood; put the compiler on the PATH", word)
+			return fmt.Errorf("%s: quotes are not supported; put the compiler on the PATH", word)
 		}
 
 		m := compilerStart.FindStringSubmatch(word)

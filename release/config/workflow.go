@@ -16,7 +16,7 @@ import (
 	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
-	"github.com/org/go-static-release/release/inspect"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // ActionName is the repository name of this action. A fork keeps it.
@@ -28,7 +28,7 @@ const workflowDir = ".github/workflows"
 // A step is one use of the action in a workflow, or in an action of the repository that a
 // workflow uses.
 type step struct {
-	at      string // "FILE:LINE"
+	place   string // "FILE:LINE"
 	values  map[string]setValue
 	skipped []string // names of inputs that are expressions
 }
@@ -38,8 +38,9 @@ type workflowReader struct {
 	files *door.Door
 	steps []step
 	notes []string
-	left  int             // bytes that may still be parsed
-	local map[string]bool // by directory of an action: whether it is this one
+
+	bytesLeft    int             // how many bytes may still be parsed
+	localActions map[string]bool // by directory of an action: whether it is this one
 }
 
 // Limits in bytes. A runner takes workflows of up to 1 MiB (actions/runner,
@@ -56,9 +57,9 @@ type workflowConfig struct {
 	notes  []string
 }
 
-// readWorkflow returns the `with:` block of the workflow step that uses this action,
-// for the repository around dir: the workflow is the configuration. Expressions
-// (${{ }}) are left out, since only a runner can evaluate them; that is noted.
+// readWorkflow returns the `with:` block of the workflow step that uses this action, in the
+// repository around dir. Expressions (${{ }}) are left out with a note, because only a
+// runner can evaluate them.
 func readWorkflow(dir string) (c workflowConfig, err error) {
 	// If dir is a link, the repository that will be built is around its target.
 	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
@@ -78,12 +79,13 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 	defer func() { err = errors.Join(err, d.Close()) }()
 
 	r := &workflowReader{
-		files: d,
-		left:  maxWorkflows,
-		local: map[string]bool{},
+		files:        d,
+		bytesLeft:    maxWorkflows,
+		localActions: map[string]bool{},
 	}
-	if err := r.workflows(); err != nil {
-		return c, problem.With(problem.Flag("--no-workflow"), fmt.Errorf("reading workflow %w", err))
+	if err := r.readAll(); err != nil {
+		err = fmt.Errorf("reading workflow %w", err)
+		return c, problem.With(problem.Flag("--no-workflow"), err)
 	}
 
 	c.notes = r.notes
@@ -91,12 +93,14 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 		return c, nil
 	}
 
+	// All steps must agree.
 	first := r.steps[0]
 	skipped := map[string]bool{}
 	for _, s := range r.steps {
 		if !sameValues(first.values, s.values) {
-			return c, problem.With(problem.Flag("--no-workflow"),
-				fmt.Errorf("%s and %s configure this action differently, and only one of them can be meant", first.at, s.at))
+			err := fmt.Errorf("%s and %s configure this action differently, and only one of them can be meant",
+				first.place, s.place)
+			return c, problem.With(problem.Flag("--no-workflow"), err)
 		}
 
 		for _, name := range s.skipped {
@@ -107,22 +111,23 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 
 	if len(skipped) > 0 {
 		names := strings.Join(slices.Sorted(maps.Keys(skipped)), ", ")
-		c.notes = append(c.notes,
-			"the workflow's "+names+" is an expression that only a runner can evaluate; it is ignored here")
+		note := fmt.Sprintf("the workflow's %s is an expression that only a runner can evaluate; it is ignored here", names)
+		c.notes = append(c.notes, note)
 	}
 
 	return c, nil
 }
 
-// workflows reads all workflows of the repository.
-func (r *workflowReader) workflows() error {
+// readAll reads all workflows of the repository.
+func (r *workflowReader) readAll() error {
 	names, err := r.files.List(workflowDir)
 	if err != nil {
 		return err
 	}
 
+	// Read .yml before .yaml.
 	slices.Sort(names)
-	slices.SortStableFunc(names, func(a, b string) int { // .yml before .yaml
+	slices.SortStableFunc(names, func(a, b string) int {
 		return strings.Compare(path.Ext(b), path.Ext(a))
 	})
 
@@ -131,7 +136,7 @@ func (r *workflowReader) workflows() error {
 		if ext != ".yml" && ext != ".yaml" {
 			continue
 		}
-		if err := r.workflow(path.Join(workflowDir, name)); err != nil {
+		if err := r.readFile(path.Join(workflowDir, name)); err != nil {
 			return err
 		}
 	}
@@ -139,8 +144,8 @@ func (r *workflowReader) workflows() error {
 	return nil
 }
 
-// workflow reads one file.
-func (r *workflowReader) workflow(file string) error {
+// readFile reads one workflow.
+func (r *workflowReader) readFile(file string) error {
 	doc, err := r.parse(file)
 	if doc == nil || err != nil {
 		return err
@@ -175,17 +180,23 @@ func (r *workflowReader) readJobs(doc *document) error {
 	return nil
 }
 
-// mentionsAction reports whether a file can use this action at all.
+// mentionsAction reports whether a file can use this action, by its name or by a path in the
+// repository.
 func mentionsAction(data []byte) bool {
-	return bytes.Contains(bytes.ToLower(data), []byte(ActionName)) || bytes.Contains(data, []byte("./"))
+	hasName := bytes.Contains(bytes.ToLower(data), []byte(ActionName))
+	hasPath := bytes.Contains(data, []byte("./"))
+	return hasName || hasPath
 }
 
-// noteMerge notes that GitHub will refuse a file that is accepted here.
+// noteMerge notes that GitHub will refuse a file with merge keys, which is accepted here.
 func (r *workflowReader) noteMerge(doc *document) {
-	if doc.merged > 0 {
-		r.notes = append(r.notes, fmt.Sprintf("%s:%d: GitHub accepts anchors and aliases, but not merge keys (<<); "+
-			"it will refuse this file", doc.name, doc.merged))
+	if doc.mergeLine == 0 {
+		return
 	}
+
+	note := fmt.Sprintf("%s:%d: GitHub accepts anchors and aliases, but not merge keys (<<); it will refuse this file",
+		doc.name, doc.mergeLine)
+	r.notes = append(r.notes, note)
 }
 
 // parse reads a YAML file of the repository. It returns nil for one that cannot use, or be,
@@ -199,12 +210,12 @@ func (r *workflowReader) parse(file string) (*document, error) {
 		return nil, nil // it may not even be YAML
 	}
 
-	r.left -= len(data)
-	if r.left < 0 {
+	r.bytesLeft -= len(data)
+	if r.bytesLeft < 0 {
 		return nil, fmt.Errorf("%s: the workflows have more than %d MiB together", file, maxWorkflows>>20)
 	}
 
-	return parseDocument(inspect.Printable(file), data)
+	return parseDocument(quote.Name(file), data)
 }
 
 // readSteps finds the uses of this action in a list of steps.
@@ -257,7 +268,7 @@ func (r *workflowReader) readSteps(doc *document, list *yaml.Node) error {
 // readStep reads the settings of one step.
 func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) error {
 	use := step{
-		at:     fmt.Sprintf("%s:%d", doc.name, line),
+		place:  fmt.Sprintf("%s:%d", doc.name, line),
 		values: map[string]setValue{},
 	}
 
@@ -273,20 +284,22 @@ func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) erro
 		}
 		value = strings.TrimSpace(value)
 
-		name := strings.ToLower(in.key) // GitHub ignores the case of input names
+		// GitHub ignores the case of input names.
+		name := strings.ToLower(in.key)
 		expression := strings.Contains(value, "${{")
 
 		switch {
 		case use.values[name].from != "":
 			return fmt.Errorf("%s:%d: the input %q is given twice", doc.name, in.line, name)
 		case name == "command" && value != "" && value != "release" && !expression:
-			return nil // it plans or verifies, and is no configuration of a release
+			return nil // a step that plans or verifies does not configure a release
 		case expression && !isRunnerOnly(name):
 			use.skipped = append(use.skipped, name)
 		case !isRunnerOnly(name):
 			use.values[name] = setValue{
 				text: value,
 				from: fmt.Sprintf("%s:%d", doc.name, in.line),
+				file: doc.name,
 			}
 		}
 	}
@@ -295,7 +308,7 @@ func (r *workflowReader) readStep(doc *document, line int, with *yaml.Node) erro
 	return nil
 }
 
-// isRunnerOnly reports whether a setting means nothing on a laptop.
+// isRunnerOnly reports whether a setting has no meaning outside a workflow run.
 func isRunnerOnly(name string) bool {
 	s, ok := Find(name)
 	return ok && s.onLaptop("", "") == meaningless
@@ -318,11 +331,11 @@ func (r *workflowReader) isThisAction(uses string) (bool, error) {
 // readLocal reads the action in a directory of the repository, and reports whether it is
 // this one.
 func (r *workflowReader) readLocal(dir string) (ours bool, err error) {
-	ours, known := r.local[dir]
+	ours, known := r.localActions[dir]
 	if known || !fs.ValidPath(dir) {
 		return ours, nil
 	}
-	r.local[dir] = false // before its steps are read, since two actions may use each other
+	r.localActions[dir] = false // before its steps are read, since two actions may use each other
 
 	for _, name := range []string{"action.yml", "action.yaml"} {
 		doc, err := r.parse(path.Join(dir, name))
@@ -333,35 +346,46 @@ func (r *workflowReader) readLocal(dir string) (ours bool, err error) {
 			return false, err
 		}
 
-		fields, err := doc.fields(doc.root, "the action")
+		ours, err := r.readAction(doc)
 		if err != nil {
 			return false, err
 		}
-		for _, f := range fields {
-			switch f.key {
-			case "name":
-				text, err := doc.text(f.value, "name")
-				if err != nil {
-					return false, err
-				}
-				ours = text == ActionName
-			case "runs":
-				steps, err := doc.lookup(f.value, "runs", "steps")
-				if err == nil {
-					err = r.readSteps(doc, steps)
-				}
-				if err != nil {
-					return false, err
-				}
-			}
-		}
-
-		r.noteMerge(doc)
-		r.local[dir] = ours
+		r.localActions[dir] = ours
 		return ours, nil
 	}
 
 	return false, nil
+}
+
+// readAction reads the steps of an action, and reports whether it is this one.
+func (r *workflowReader) readAction(doc *document) (ours bool, err error) {
+	fields, err := doc.fields(doc.root, "the action")
+	if err != nil {
+		return false, err
+	}
+
+	for _, f := range fields {
+		switch f.key {
+		case "name":
+			name, err := doc.text(f.value, "name")
+			if err != nil {
+				return false, err
+			}
+			ours = name == ActionName
+
+		case "runs":
+			steps, err := doc.lookup(f.value, "runs", "steps")
+			if err == nil {
+				err = r.readSteps(doc, steps)
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+	}
+
+	r.noteMerge(doc)
+	return ours, nil
 }
 
 // sameValues reports whether two steps set the same values, wherever they set them.

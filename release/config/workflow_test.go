@@ -186,7 +186,7 @@ func FuzzReadWorkflow(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := &workflowReader{left: maxWorkflows, local: map[string]bool{".": true}}
+		r := &workflowReader{bytesLeft: maxWorkflows, localActions: map[string]bool{".": true}}
 		start := time.Now()
 		_ = r.readJobs(doc) // whatever is wrong with it
 		if took := time.Since(start); took > 10*time.Second {

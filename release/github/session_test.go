@@ -16,8 +16,6 @@ import (
 	"github.com/org/go-static-release/release/publish"
 )
 
-var _ publish.Session = (*publish.Session)(nil)
-
 // artifact returns a file on disk with the given content.
 func artifact(t *testing.T, name, content string) output.Artifact {
 	t.Helper()

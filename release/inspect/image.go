@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/org/go-static-release/release/quote"
 )
 
 const (
@@ -331,7 +333,7 @@ var significantNames = []string{
 // readDocument reads a blob that contains JSON.
 func (im *imageReader) readDocument(d descriptor) ([]byte, error) {
 	if d.Size > maxDocument {
-		err := fmt.Errorf("%s: manifest of %d bytes is too large", Printable(d.shortDigest()), d.Size)
+		err := fmt.Errorf("%s: manifest of %d bytes is too large", quote.Name(d.shortDigest()), d.Size)
 		return nil, errorAt(im.path, err)
 	}
 

@@ -53,7 +53,7 @@ import (
 // A Found is one executable.
 type Found struct {
 	// Path is the path of the file. Names of members of archives follow it, each after a "!".
-	// It is not escaped; see [Printable].
+	// It is not escaped: show it with quote.Name.
 	Path string `json:"path"`
 
 	OS      string         `json:"os"`             // the GOOS that the executable was judged for

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/build/static"
+	"github.com/org/go-static-release/release/quote"
 )
 
 // readTar inspects a tar archive, which may be compressed.
@@ -271,7 +272,7 @@ func isFile(h *tar.Header) (bool, error) {
 	case tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo, tar.TypeXGlobalHeader:
 		return false, nil
 	case 'M', 'N', 'X': // the rest of a file, names for other members, an extended header of Solaris
-		name := Printable(h.Name[:min(len(h.Name), maxName)])
+		name := quote.Name(h.Name[:min(len(h.Name), maxName)])
 		return false, fmt.Errorf("%s: unsupported member type %q", name, h.Typeflag)
 	}
 

@@ -61,6 +61,16 @@ func Line(s string) string {
 	return b.String()
 }
 
+// Name returns name in a form that cannot be mistaken for anything else. A name that contains
+// invisible characters or line breaks, or that begins with a quotation mark, is quoted as a
+// Go string. Every other name is returned unchanged.
+func Name(name string) string {
+	if Line(name) == name && !strings.HasPrefix(name, `"`) {
+		return name
+	}
+	return Line(strconv.Quote(name))
+}
+
 // JSON returns JSON that has the same values as data and is safe to show. The characters that
 // Text escapes become JSON escapes, and so does the bracket of "##[", which begins a command
 // to the Actions runner.

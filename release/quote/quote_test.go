@@ -37,6 +37,27 @@ func TestLine(t *testing.T) {
 	}
 }
 
+// Names are shown unchanged, and quoted where they could be mistaken for something else.
+func TestName(t *testing.T) {
+	for name, want := range map[string]string{
+		"a b/ü!c":        "a b/ü!c",
+		`C:\x "y"`:       `C:\x "y"`,
+		"a\nb":           `"a\nb"`,
+		"\x1b[2J":        `"\x1b[2J"`,
+		"\xff":           `"\xff"`,
+		"\u202e":         `"\u202e"`,
+		`"a"`:            `"\"a\""`,
+		"\u009b":         `"\u009b"`,
+		"a\u034fb":       `"a\u034fb"`,
+		"\u3164":         `"\u3164"`,
+		`a\b` + "\ufe0f": `"a\\b\ufe0f"`,
+	} {
+		if got := quote.Name(name); got != want {
+			t.Errorf("%q: got %s, expected %s", name, got, want)
+		}
+	}
+}
+
 func FuzzText(f *testing.F) {
 	f.Add("a\n\x1b\u202e\xff\r\n")
 	f.Add(`{"a":"##[x"}`)
