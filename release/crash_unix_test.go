@@ -42,7 +42,7 @@ func TestAttackPanic(t *testing.T) {
 		if status != exitFellShort || !out.done {
 			t.Errorf("%q: status %d, panicked: %v:\n%s", begin, status, out.done, out)
 		}
-		for _, want := range []string{`a mistake in this program: panic: ::error::a mistake`, "ok\\x1b[2J\n", "goroutine ", "attack_crash_unix_test.go"} {
+		for _, want := range []string{`a mistake in this program: panic: ::error::a mistake`, "ok\\x1b[2J\n", "goroutine ", "crash_unix_test.go"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%q: %q was not said:\n%s", begin, want, out)
 			}
