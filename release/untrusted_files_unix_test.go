@@ -8,64 +8,69 @@ import (
 	"testing"
 
 	"github.com/org/go-static-release/release/dist"
-
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// A pipe has nobody who writes into it. A run that waited for one would listen neither to
-// its timeout nor to a signal.
-func TestAttackPipes(t *testing.T) {
-	l := newLaptop(t, map[string]string{".github/workflows/other.yml": "jobs: {}\n"})
-	pipe := func(name string) {
-		t.Helper()
-		if err := syscall.Mkfifo(filepath.Join(l.dir, filepath.FromSlash(name)), 0o644); err != nil {
-			t.Skipf("no pipes here: %v", err)
-		}
-	}
-	pipe("pipe")
-	for _, args := range [][]string{{"--notes-file", "pipe"}, {"--files", "pipe"}, {"--files", "pip*"}, {"--attach", "pipe"}, {"--attach", "p*e"}} {
-		l.run(exitBadRequest, append(planOne, args...)...)
-		l.said("error: " + args[0] + ": pipe is not a regular file: a pipe\n")
-	}
-	pipe("LICENSE")
-	l.run(exitBadRequest, planOne...)
-	l.said("error: LICENSE is not a regular file: a pipe\n")
-	pipe(".github/workflows/release.yml")
-	l.run(exitBadRequest, planOne...)
-	l.said("error: reading workflow .github/workflows/release.yml is not a regular file: a pipe\nhint: --no-workflow\n")
-}
-
-// pipe makes a pipe beside the clone.
-func pipe(t *testing.T, l *laptop) {
+// makePipe makes a named pipe, or skips the test. Nobody writes into it: a run that waited
+// for its content would obey neither its timeout nor a signal.
+func makePipe(t *testing.T, path string) {
 	t.Helper()
-	if err := syscall.Mkfifo(filepath.Join(l.outside, "pipe"), 0o644); err != nil {
+	if err := syscall.Mkfifo(path, 0o644); err != nil {
 		t.Skipf("no pipes here: %v", err)
 	}
 }
 
-// The mark of a directory for the files, and the report of an earlier run, may have come
-// with the clone.
-func TestAttackFilesOfAnEarlierRun(t *testing.T) {
+// A pipe is refused wherever a file of the repository is read.
+func TestPipesInRepository(t *testing.T) {
+	l := newLaptop(t, map[string]string{".github/workflows/other.yml": "jobs: {}\n"})
+
+	makePipe(t, filepath.Join(l.dir, "pipe"))
+	for _, args := range [][]string{
+		{"--notes-file", "pipe"},
+		{"--files", "pipe"},
+		{"--files", "pip*"},
+		{"--attach", "pipe"},
+		{"--attach", "p*e"},
+	} {
+		l.run(exitBadRequest, append(planOne, args...)...)
+		l.said("error: " + args[0] + ": pipe is not a regular file: a pipe\n")
+	}
+
+	makePipe(t, filepath.Join(l.dir, "LICENSE"))
+	l.run(exitBadRequest, planOne...)
+	l.said("error: LICENSE is not a regular file: a pipe\n")
+
+	makePipe(t, filepath.Join(l.dir, ".github", "workflows", "release.yml"))
+	l.run(exitBadRequest, planOne...)
+	l.said("error: reading workflow .github/workflows/release.yml is not a regular file: a pipe\n" +
+		"hint: --no-workflow\n")
+}
+
+// The clone of a repository can contain dist, with the file that marks it as made by this
+// program and with the report of an earlier run.
+func TestDistInRepository(t *testing.T) {
 	for _, target := range []string{"-> /dev/zero", "-> ../../outside/pipe"} {
-		l := newLaptop(t, map[string]string{"dist/.gitignore": target, "dist/file": ""})
-		pipe(t, l)
+		l := newLaptop(t, map[string]string{
+			"dist/.gitignore": target,
+			"dist/file":       "",
+		})
+		makePipe(t, filepath.Join(l.outside, "pipe"))
 		l.run(exitBadRequest, append(planOne, "--files", "go.mod")...)
 		l.said("error: dist has files that this program did not make")
 
 		l = newLaptop(t, map[string]string{"dist/.gitignore": dist.Mark})
-		pipe(t, l)
+		makePipe(t, filepath.Join(l.outside, "pipe"))
 		l.write("dist/"+dist.ReportJSON, target)
 		l.run(exitOK, "--targets", "linux/amd64")
 	}
 }
 
-// In a workflow too, and nothing was sent by then.
-func TestAttackPipeInWorkflow(t *testing.T) {
+// A workflow refuses a pipe before it sends anything.
+func TestPipeInWorkflow(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	pipe := filepath.Join(w.dir, "pipe")
-	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
-		t.Skipf("no pipes here: %v", err)
-	}
+	makePipe(t, pipe)
+
 	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+pipe, "INPUT_TIMEOUT=10s")
 	w.said("input notes-file: pipe is not a regular file: a pipe")
 	if sent := w.gh.Requests(); len(sent) > 0 {
