@@ -271,7 +271,7 @@ func TestFileAddedBeforePublication(t *testing.T) {
 	w.said(
 		"the release is public, and somebody has changed it meanwhile",
 		`"evil.exe": does not belong to this release`,
-		"hint: to withdraw the release: gh release edit v1.2.3 --draft --repo octo/hello",
+		"hint: gh release edit v1.2.3 --draft --repo octo/hello # withdraws the release\n",
 		"the release is public: http",
 	)
 	w.neverSaid("nothing was published", "published hello")

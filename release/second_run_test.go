@@ -9,16 +9,191 @@ import (
 	"testing"
 
 	"github.com/org/go-static-release/release/dist"
-
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-const earlierSource = "package main\n\nvar version = \"none\"\n\nfunc main() { println(version) }\n"
+const versionSource = "package main\n\nvar version = \"none\"\n\nfunc main() { println(version) }\n"
 
-// earlierFiles are files of a run of newWorkshop for linux/amd64, in dist.
-var earlierFiles = []string{"hello_1.2.3_linux_amd64.tar.gz", "hello_1.2.3_windows_amd64.zip", "bin/linux_amd64/hello", "bin/windows_amd64/hello.exe"}
+// The files that a run in a workshop leaves in dist, except for the checksums and the report.
+const (
+	linuxArchive   = "hello_1.2.3_linux_amd64.tar.gz"
+	windowsArchive = "hello_1.2.3_windows_amd64.zip"
+	linuxProgram   = "bin/linux_amd64/hello"
+	windowsProgram = "bin/windows_amd64/hello.exe"
+)
 
-// flip changes a byte in the middle of a file, and neither its size nor its time.
+var (
+	bothArchives = []string{linuxArchive, windowsArchive}
+	bothPrograms = []string{linuxProgram, windowsProgram}
+	allFour      = slices.Concat(bothArchives, bothPrograms)
+)
+
+// A second run does not make a file again that the first one left, unless something that
+// decides its bytes has changed or the file was damaged. It ends with the same bytes as a run
+// in an empty directory.
+func TestSecondRun(t *testing.T) {
+	w := newWorkshop(t, versionSource, githubtest.Options{})
+	at := func(name string) string {
+		return filepath.Join(w.dist, filepath.FromSlash(name))
+	}
+	editReport := func(old, new string) func() {
+		return func() { replace(t, at(dist.ReportJSON), old, new) }
+	}
+
+	// moveAway moves a file out of dist and leaves a link to it.
+	elsewhere := t.TempDir()
+	moveAway := func(name string) {
+		t.Helper()
+		moved := filepath.Join(elsewhere, filepath.Base(name))
+		if err := os.Rename(at(name), moved); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(moved, at(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	const leftOut = "a target is left out"
+	for name, test := range map[string]struct {
+		change func()   // what happens between the two runs
+		env    []string // of the second run
+		made   []string // the files that the second run makes again
+	}{
+		"nothing changed": {},
+
+		// The files of the first run were changed.
+		"an archive is damaged": {
+			change: func() { flip(t, at(linuxArchive)) },
+			made:   []string{linuxArchive},
+		},
+		"an archive is gone": {
+			change: func() { remove(t, at(windowsArchive)) },
+			made:   []string{windowsArchive},
+		},
+		"a program is damaged": {
+			change: func() { flip(t, at(linuxProgram)) },
+			made:   []string{linuxProgram},
+		},
+		"a program is gone": {
+			change: func() { remove(t, at(windowsProgram)) },
+			made:   []string{windowsProgram},
+		},
+		"another mode": {
+			change: func() { chmod(t, at(linuxArchive), 0o600) },
+		},
+		"a program is a link": {
+			change: func() { moveAway(linuxProgram) },
+			made:   []string{linuxProgram},
+		},
+		"the programs are behind a link": {
+			change: func() { moveAway("bin") },
+			made:   bothPrograms,
+		},
+
+		// The report of the first run does not vouch for the files.
+		"there is no report": {
+			change: func() { remove(t, at(dist.ReportJSON)) },
+			made:   allFour,
+		},
+		"the report is of another": {
+			change: editReport(`"schema": 2`, `"schema": 99`),
+			made:   allFour,
+		},
+		"the report is no report": {
+			change: editReport(`"schema"`, `schema`),
+			made:   allFour,
+		},
+		"made of something else": {
+			change: editReport(`"inputs": "`, `"inputs": "0`),
+			made:   bothArchives,
+		},
+		"another size": {
+			change: editReport(`"size": `, `"size": 1`),
+			made:   bothArchives,
+		},
+
+		// The second run is asked for something else.
+		"other digests are asked": {
+			env:  []string{"INPUT_CHECKSUMS=sha256 sha512"},
+			made: bothArchives,
+		},
+		"no file beside the program": {
+			env:  []string{"INPUT_FILES=go.mod"},
+			made: bothArchives,
+		},
+		leftOut: {
+			env: []string{"INPUT_TARGETS=linux/amd64 windows/amd64 ios/*"},
+		},
+		"other flags of the linker": {
+			env:  []string{"INPUT_LDFLAGS=-s -w -X main.version=x"},
+			made: allFour,
+		},
+	} {
+		const dryRun = "INPUT_DRY_RUN=true"
+		w.run(t.Context(), exitOK, dryRun, "INPUT_DIST="+w.dist)
+		before := map[string]os.FileInfo{}
+		for _, file := range allFour {
+			before[file] = stat(t, at(file))
+			hold(t, at(file))
+		}
+		if test.change != nil {
+			test.change()
+		}
+
+		env := append([]string{dryRun}, test.env...)
+		if name == leftOut {
+			w.run(t.Context(), exitOK, env...) // so that both reports leave it out
+		}
+		w.run(t.Context(), exitOK, env...)
+		for _, file := range allFour {
+			same := os.SameFile(before[file], stat(t, at(file)))
+			if same == slices.Contains(test.made, file) {
+				t.Errorf("%s: %s is the earlier file: %v", name, file, same)
+			}
+		}
+
+		second := w.dist
+		w.dist = filepath.Join(t.TempDir(), "dist")
+		w.run(t.Context(), exitOK, append(env, "INPUT_DIST="+w.dist)...)
+		if diff := diffTrees(second, w.dist); diff != "" {
+			t.Errorf("%s: against a run in an empty directory: %s", name, diff)
+		}
+		w.dist = second
+	}
+}
+
+// A run that publishes makes every file again, whatever is in dist.
+func TestPublishingReusesNothing(t *testing.T) {
+	w := newWorkshop(t, versionSource, githubtest.Options{})
+	at := func(name string) string {
+		return filepath.Join(w.dist, filepath.FromSlash(name))
+	}
+
+	w.run(t.Context(), exitOK, "INPUT_DRY_RUN=true")
+	before := map[string]os.FileInfo{}
+	for _, file := range allFour {
+		before[file] = stat(t, at(file))
+		hold(t, at(file))
+	}
+
+	w.run(t.Context(), exitOK)
+	for _, file := range allFour {
+		if os.SameFile(before[file], stat(t, at(file))) {
+			t.Errorf("%s is the file of an earlier run", file)
+		}
+	}
+	w.published()
+}
+
+// hold keeps the inode of a file in use, so that no new file gets it.
+func hold(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Link(path, filepath.Join(t.TempDir(), "held")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// flip changes a byte in the middle of a file, but neither its size nor its time.
 func flip(t *testing.T, path string) {
 	t.Helper()
 	fi, err := os.Stat(path)
@@ -29,6 +204,7 @@ func flip(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	data[len(data)/2] ^= 0xff
 	if err := os.WriteFile(path, data, fi.Mode()); err != nil {
 		t.Fatal(err)
@@ -36,99 +212,6 @@ func flip(t *testing.T, path string) {
 	if err := os.Chtimes(path, fi.ModTime(), fi.ModTime()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// A second run makes nothing again that it need not, whatever happened to the files of the
-// first, and ends with the same bytes as a run from nothing.
-func TestSecondRun(t *testing.T) {
-	w := newWorkshop(t, earlierSource, githubtest.Options{})
-	at := func(name string) string { return filepath.Join(w.dist, filepath.FromSlash(name)) }
-	elsewhere := filepath.Join(t.TempDir(), "victim")
-	for name, test := range map[string]struct {
-		change func()
-		env    []string
-		made   []string // files that are new; nil: none
-	}{
-		"nothing changed":            {func() {}, nil, nil},
-		"an archive is damaged":      {func() { flip(t, at(earlierFiles[0])) }, nil, earlierFiles[:1]},
-		"an archive is gone":         {func() { remove(t, at(earlierFiles[1])) }, nil, earlierFiles[1:2]},
-		"a program is damaged":       {func() { flip(t, at(earlierFiles[2])) }, nil, earlierFiles[2:3]},
-		"a program is gone":          {func() { remove(t, at(earlierFiles[3])) }, nil, earlierFiles[3:]},
-		"there is no report":         {func() { remove(t, at(dist.ReportJSON)) }, nil, earlierFiles},
-		"the report is of another":   {func() { replace(t, at(dist.ReportJSON), `"schema": 2`, `"schema": 99`) }, nil, earlierFiles},
-		"the report is no report":    {func() { replace(t, at(dist.ReportJSON), `"schema"`, `schema`) }, nil, earlierFiles},
-		"made of something else":     {func() { replace(t, at(dist.ReportJSON), `"inputs": "`, `"inputs": "0`) }, nil, earlierFiles[:2]},
-		"another size":               {func() { replace(t, at(dist.ReportJSON), `"size": `, `"size": 1`) }, nil, earlierFiles[:2]},
-		"other digests are asked":    {func() {}, []string{"INPUT_CHECKSUMS=sha256 sha512"}, earlierFiles[:2]},
-		"no file beside the program": {func() {}, []string{"INPUT_FILES=go.mod"}, earlierFiles[:2]},
-		"a target is left out":       {func() {}, []string{"INPUT_TARGETS=linux/amd64 windows/amd64 ios/*"}, nil},
-		"another mode":               {func() { chmod(t, at(earlierFiles[0]), 0o600) }, nil, nil},
-		"other flags of the linker":  {func() {}, []string{"INPUT_LDFLAGS=-s -w -X main.version=x"}, earlierFiles},
-		"a program is a link": {func() {
-			if err := os.Rename(at(earlierFiles[2]), elsewhere); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Symlink(elsewhere, at(earlierFiles[2])); err != nil {
-				t.Fatal(err)
-			}
-		}, nil, earlierFiles[2:3]},
-		"the programs are behind a link": {func() {
-			if err := os.Rename(at("bin"), elsewhere+"-bin"); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Symlink(elsewhere+"-bin", at("bin")); err != nil {
-				t.Fatal(err)
-			}
-		}, nil, earlierFiles[2:]},
-	} {
-		dry := []string{"INPUT_DRY_RUN=true"}
-		w.run(t.Context(), exitOK, append(dry, "INPUT_DIST="+w.dist)...)
-		before := map[string]os.FileInfo{}
-		for _, file := range earlierFiles {
-			before[file] = stat(t, at(file))
-			if err := os.Link(at(file), filepath.Join(t.TempDir(), "held")); err != nil { // its inode is not given to a new file
-				t.Fatal(err)
-			}
-		}
-		test.change()
-		if name == "a target is left out" { // in both runs
-			w.run(t.Context(), exitOK, append(dry, test.env...)...)
-		}
-		w.run(t.Context(), exitOK, append(dry, test.env...)...)
-		for _, file := range earlierFiles {
-			if same := os.SameFile(before[file], stat(t, at(file))); same == slices.Contains(test.made, file) {
-				t.Errorf("%s: %s is the earlier file: %v", name, file, same)
-			}
-		}
-		have := w.dist
-		w.dist = filepath.Join(t.TempDir(), "dist")
-		w.run(t.Context(), exitOK, slices.Concat(dry, test.env, []string{"INPUT_DIST=" + w.dist})...)
-		if diff := diffTrees(have, w.dist); diff != "" {
-			t.Errorf("%s: against a run from nothing: %s", name, diff)
-		}
-		w.dist = have
-	}
-}
-
-// What is published is made anew, whatever lies in dist.
-func TestPublishedIsMadeAnew(t *testing.T) {
-	w := newWorkshop(t, earlierSource, githubtest.Options{})
-	w.run(t.Context(), exitOK, "INPUT_DRY_RUN=true")
-	var held []os.FileInfo
-	for _, file := range earlierFiles {
-		path := filepath.Join(w.dist, filepath.FromSlash(file))
-		held = append(held, stat(t, path))
-		if err := os.Link(path, filepath.Join(t.TempDir(), "held")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.run(t.Context(), exitOK)
-	for i, file := range earlierFiles {
-		if os.SameFile(held[i], stat(t, filepath.Join(w.dist, filepath.FromSlash(file)))) {
-			t.Errorf("%s is the file of an earlier run", file)
-		}
-	}
-	w.published()
 }
 
 func stat(t *testing.T, path string) os.FileInfo {
@@ -154,13 +237,15 @@ func remove(t *testing.T, path string) {
 	}
 }
 
+// replace replaces every old in a file, which must contain it.
 func replace(t *testing.T, path, old, new string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
-	if err != nil || !bytes.Contains(data, []byte(old)) {
-		t.Fatalf("%s: %v, without %s", path, err, old)
-	}
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), old, new)), 0o644); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
+	if !bytes.Contains(data, []byte(old)) {
+		t.Fatalf("%s does not contain %s", path, old)
+	}
+	writeFile(t, path, strings.ReplaceAll(string(data), old, new))
 }
