@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-
-	"golang.org/x/mod/modfile"
 
 	"github.com/org/go-static-release/build/workspace"
 )
@@ -71,7 +68,7 @@ func NewCacheKey(ctx context.Context, ws *workspace.Workspace, spec *Spec) (Cach
 // the go command compiles all dependencies again (go.dev/doc/pgo). With cgo the digest
 // includes the image of the runner, because the C compiler comes with it.
 func dependencySums(ctx context.Context, ws *workspace.Workspace, cgo bool) (string, error) {
-	files, err := dependencyFiles(ws)
+	files, err := ws.SumFiles()
 	if err != nil {
 		return "", err
 	}
@@ -96,30 +93,4 @@ func dependencySums(ctx context.Context, ws *workspace.Workspace, cgo bool) (str
 		fmt.Fprintf(h, "%x\n", sha256.Sum256(data))
 	}
 	return fmt.Sprintf("%.8x", h.Sum(nil)), nil
-}
-
-// dependencyFiles returns the files that name the dependencies. Not all of them need exist.
-func dependencyFiles(ws *workspace.Workspace) (files []string, err error) {
-	top := ws.Dir
-	dirs := []string{ws.Dir}
-	if ws.Work != "" {
-		data, err := ws.ReadText(ws.Work)
-		if err != nil {
-			return nil, fmt.Errorf("reading go.work: %w", err)
-		}
-		work, err := modfile.ParseWork(ws.Work, data, nil)
-		if err != nil {
-			return nil, fmt.Errorf("reading go.work: %w", err)
-		}
-		top = filepath.Dir(ws.Work)
-		for _, use := range work.Use {
-			dirs = append(dirs, filepath.Join(top, filepath.FromSlash(use.Path)))
-		}
-	}
-
-	files = append(files, filepath.Join(top, "go.work.sum"), filepath.Join(top, "vendor", "modules.txt"))
-	for _, dir := range dirs {
-		files = append(files, filepath.Join(dir, "go.sum"))
-	}
-	return files, nil
 }

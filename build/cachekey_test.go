@@ -24,14 +24,19 @@ func newKeyRepo(t *testing.T) keyRepo {
 	r.write("go.mod", "module example.com/hello\n\ngo 1.24\n")
 	r.write("other/go.mod", "module example.com/other\n\ngo 1.24\n")
 	r.git("init", "--quiet")
-	r.git("-c", "user.name=n", "-c", "user.email=n@example.com", "commit", "--quiet", "--allow-empty", "--message=first")
+	r.git("-c", "user.name=n", "-c", "user.email=n@example.com",
+		"commit", "--quiet", "--allow-empty", "--message=first")
 	return r
 }
 
 func (r keyRepo) write(name, content string) {
 	r.Helper()
 	path := filepath.Join(r.dir, filepath.FromSlash(name))
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+	err := errors.Join(
+		os.MkdirAll(filepath.Dir(path), 0o755),
+		os.WriteFile(path, []byte(content), 0o644),
+	)
+	if err != nil {
 		r.Fatal(err)
 	}
 }
@@ -51,7 +56,7 @@ type keyRequest struct {
 	Spec
 }
 
-// key is that of a request, as changed.
+// key returns the cache key of a request after changes.
 func (r keyRepo) key(changes ...func(*keyRequest)) CacheKey {
 	r.Helper()
 	s := &keyRequest{
@@ -69,7 +74,13 @@ func (r keyRepo) key(changes ...func(*keyRequest)) CacheKey {
 	if err != nil {
 		r.Fatal(err)
 	}
-	if !strings.HasPrefix(k.Key, k.Restore) || !strings.HasPrefix(k.Restore, "go-static-release-"+runtime.GOOS+"-"+runtime.GOARCH+"-go1.") || !strings.HasSuffix(k.Restore, "-") || strings.ContainsAny(k.Key, ", \n") {
+
+	begin := "go-static-release-" + runtime.GOOS + "-" + runtime.GOARCH + "-go1."
+	switch {
+	case !strings.HasPrefix(k.Key, k.Restore),
+		!strings.HasPrefix(k.Restore, begin),
+		!strings.HasSuffix(k.Restore, "-"),
+		strings.ContainsAny(k.Key, ", \n"):
 		r.Errorf("%+v", k)
 	}
 	return k
@@ -113,7 +124,8 @@ func TestCacheKey(t *testing.T) {
 	}
 }
 
-// For what a dependency or a C compiler changes, the cache before is where the next begins.
+// Keys for other dependencies, or another C compiler, have the same beginning, so the earlier
+// cache can be restored.
 func TestCacheKeyOfDependencies(t *testing.T) {
 	r := newKeyRepo(t)
 	first := r.key()
@@ -132,12 +144,20 @@ func TestCacheKeyOfDependencies(t *testing.T) {
 	if got := r.key(); got != first {
 		t.Errorf("go.sum of a module that is not used: %+v, expected %+v", got, first)
 	}
-	for _, name := range []string{"go.sum", "go.work", "go.work.sum", "other/go.sum", "vendor/modules.txt", "cmd/x/default.pgo"} {
+	for _, name := range []string{
+		"go.sum",
+		"go.work",
+		"go.work.sum",
+		"other/go.sum",
+		"vendor/modules.txt",
+		"cmd/x/default.pgo",
+	} {
 		before := r.key()
 		content := "example.com/dependency v1.0.0/go.mod h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
 		switch name {
 		case "go.work":
-			content = "go 1.24\n\nuse (\n\t.\n\t./other\n)\n" // no sums of its own: the other module's are looked at now
+			// It has no sums of its own, but those of the other module count with it.
+			content = "go 1.24\n\nuse (\n\t.\n\t./other\n)\n"
 		case "vendor/modules.txt":
 			content = "## workspace\n"
 		}

@@ -15,12 +15,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/process"
 	"github.com/org/go-static-release/build/target"
 	"github.com/org/go-static-release/build/workspace"
-
-	"github.com/org/go-static-release/build/process"
-
-	"github.com/org/go-static-release/build/door"
 )
 
 // A Cause is a package because of which a program asks for a loader or for libraries.

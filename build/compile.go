@@ -12,13 +12,10 @@ import (
 
 	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/limit"
-	"github.com/org/go-static-release/build/workspace"
-
-	"github.com/org/go-static-release/build/target"
-
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // A Binary is one compiled main package.
@@ -193,8 +190,8 @@ func findOutput(out string, m Main, t target.Target) (Binary, error) {
 	return bin, nil
 }
 
-// shorten replaces directories in a command's output, so that the same mistake
-// reads the same on every machine and every run.
+// shorten replaces directories in a command's output, which makes the text of a mistake the
+// same on every machine and in every run.
 func shorten(output string, dirs map[string]string) string {
 	for dir, short := range dirs {
 		output = strings.ReplaceAll(output, dir+string(filepath.Separator), short+"/")

@@ -6,16 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/org/go-static-release/build/cc"
-	"github.com/org/go-static-release/build/target"
-
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/target"
 )
 
-// The whole command line and environment of a build, for each kind of target. The
-// name says what is particular.
+// The whole command line and environment of a build, for each kind of target.
 func TestCommand(t *testing.T) {
 	tool := []Main{{Name: "tool", ImportPath: "example.com/tool"}}
 	for _, test := range []struct {
@@ -29,8 +27,17 @@ func TestCommand(t *testing.T) {
 			name:  "linux_amd64_plain",
 			plan:  Plan{Mod: "readonly"},
 			build: Build{Target: target.Target{OS: "linux", Arch: "amd64"}, Mains: tool, LDFlags: "-s -w"},
-			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-ldflags=-s -w", "-o", "/out/",
-				"example.com/tool"},
+			args: []string{
+				"go",
+				"build",
+				"-trimpath",
+				"-mod=readonly",
+				"-buildvcs=true",
+				"-ldflags=-s -w",
+				"-o",
+				"/out/",
+				"example.com/tool",
+			},
 			env: []string{"GOOS=linux", "GOARCH=amd64", "GOAMD64=v1", "CGO_ENABLED=0"},
 		},
 		{
@@ -44,17 +51,41 @@ func TestCommand(t *testing.T) {
 		{
 			name: "linux_s390x_no_levels_vendor_all_flags_two_programs",
 			plan: Plan{Mod: "vendor", GCFlags: "-l"},
-			build: Build{Target: target.Target{OS: "linux", Arch: "s390x"}, Mains: append(tool, Main{Name: "d", ImportPath: "example.com/tool/cmd/d"}),
-				Tags: "a,b", LDFlags: "-X main.v=a b"},
-			args: []string{"go", "build", "-trimpath", "-mod=vendor", "-buildvcs=true", "-tags=a,b", "-gcflags=-l", "-ldflags=-X main.v=a b",
-				"-o", "/out/", "example.com/tool", "example.com/tool/cmd/d"},
+			build: Build{
+				Target:  target.Target{OS: "linux", Arch: "s390x"},
+				Mains:   append(tool, Main{Name: "d", ImportPath: "example.com/tool/cmd/d"}),
+				Tags:    "a,b",
+				LDFlags: "-X main.v=a b",
+			},
+			args: []string{
+				"go",
+				"build",
+				"-trimpath",
+				"-mod=vendor",
+				"-buildvcs=true",
+				"-tags=a,b",
+				"-gcflags=-l",
+				"-ldflags=-X main.v=a b",
+				"-o",
+				"/out/",
+				"example.com/tool",
+				"example.com/tool/cmd/d",
+			},
 			env: []string{"GOOS=linux", "GOARCH=s390x", "CGO_ENABLED=0"},
 		},
 		{
 			name: "linux_arm64_cgo",
 			plan: Plan{Mod: "readonly"},
-			build: Build{Target: target.Target{OS: "linux", Arch: "arm64"}, Mains: tool, Tags: "netgo,osusergo", LDFlags: "-linkmode=external -extldflags=-static",
-				CC: &cc.Compiler{CC: "zig cc -target aarch64-linux-musl", CXX: "zig c++ -target aarch64-linux-musl"}},
+			build: Build{
+				Target:  target.Target{OS: "linux", Arch: "arm64"},
+				Mains:   tool,
+				Tags:    "netgo,osusergo",
+				LDFlags: "-linkmode=external -extldflags=-static",
+				CC: &cc.Compiler{
+					CC:  "zig cc -target aarch64-linux-musl",
+					CXX: "zig c++ -target aarch64-linux-musl",
+				},
+			},
 			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-tags=netgo,osusergo",
 				"-ldflags=-linkmode=external -extldflags=-static", "-o", "/out/", "example.com/tool"},
 			env: []string{"GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0", "CGO_ENABLED=1",
@@ -78,7 +109,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// How compilers and linkers say that there is no memory for them; and what says no such thing.
+// Compilers and linkers report in several ways that they got no memory.
 func TestShortOfMemory(t *testing.T) {
 	for output, want := range map[string]bool{
 		"# example.com/x\n/usr/local/go/pkg/tool/linux_amd64/link: signal: killed":                           true,
@@ -91,7 +122,11 @@ func TestShortOfMemory(t *testing.T) {
 		"cc1: out of memory allocating 65536 bytes after a total of 1 bytes":                                 true,
 		"./main.go:3:2: undefined: killed":                                                                   false,
 	} {
-		if got := ShortOfMemory(&process.CommandError{Args: []string{"go", "build"}, Output: output, Err: errors.New("exit status 1")}); got != want {
+		if got := ShortOfMemory(&process.CommandError{
+			Args:   []string{"go", "build"},
+			Output: output,
+			Err:    errors.New("exit status 1"),
+		}); got != want {
 			t.Errorf("%q: %v", output, got)
 		}
 	}

@@ -94,19 +94,19 @@ func TestPlanInAnotherProcess(t *testing.T) {
 	files := map[string]string{
 		".gitignore":       "gen.go\n",
 		"sub/go.mod":       "module example.com/tool/v2\n\ngo 1.24\n",
-		"sub/main.go":      "package main\n\nvar version, license string\n\nfunc main() { println(version, license, generated) }\n",
+		"sub/main.go":      "package main\n\nvar version, commit string\n\nfunc main() { println(version, commit, gen) }\n",
 		"sub/cmd/d/d.go":   "package main\n\nvar version string\n\nfunc main() { println(version) }\n",
 		"sub/cmd/d/big.go": "//go:build !windows\n\npackage main\n",
 		"sub/LICENSE":      "everything goes\n",
 	}
-	generated := map[string]string{"sub/gen.go": "package main\n\nconst generated = 1\n"}
+	generated := map[string]string{"sub/gen.go": "package main\n\nconst gen = 1\n"}
 	here := newRepo(t, files)
 	runGit(t, here, "tag", "sub/v2.1.0")
 	writeFiles(t, here, generated)
 
 	spec := &Spec{
 		Targets:   []string{"linux/amd64", "linux/arm/6"},
-		LDFlags:   "-s -w -X main.version={{.Version}} -X main.license={{.Commit}}",
+		LDFlags:   "-s -w -X main.version={{.Version}} -X main.commit={{.Commit}}",
 		Generated: []string{"gen.go"},
 		Publish:   true,
 	}

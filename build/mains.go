@@ -119,7 +119,7 @@ func (r *resolver) listPrograms(ctx context.Context, t target.Target) ([]program
 		return found.programs, err
 	}
 
-	// go list says nothing of packages that it excludes, and it may have excluded some only
+	// go list does not list packages that it excludes, and it may have excluded some only
 	// because cgo is off.
 	withCgo, err := r.list(ctx, t, true)
 	for _, p := range withCgo.programs {

@@ -28,12 +28,14 @@ func TestLeakedPaths(t *testing.T) {
 		if err != nil || len(leaks) > 0 != want || len(leaks) > 1 {
 			t.Errorf("%.60q: %q, %v", text, leaks, err)
 		}
-		if at := strings.Index(text, slash); want && len(leaks) > 0 && !strings.Contains(leaks[0], fmt.Sprintf("at 0x%x: %s", at, slash)) {
-			t.Errorf("%.60q: %s, expected 0x%x", text, leaks[0], at)
+		at := fmt.Sprintf("at 0x%x: %s", strings.Index(text, slash), slash)
+		if want && len(leaks) > 0 && !strings.Contains(leaks[0], at) {
+			t.Errorf("%.60q: %s, expected %s", text, leaks[0], at)
 		}
 	}
 	many := strings.Repeat("\x00"+slash+"/main.go\x00", 100)
-	if leaks, err := leakedPaths(strings.NewReader(many), int64(len(many)), []string{dir}); len(leaks) != maxLeaks || err != nil {
+	leaks, err := leakedPaths(strings.NewReader(many), int64(len(many)), []string{dir})
+	if len(leaks) != maxLeaks || err != nil {
 		t.Errorf("%d leaks, %v", len(leaks), err)
 	}
 	if _, err := leakedPaths(strings.NewReader("short"), 100, []string{dir}); err == nil {
@@ -44,7 +46,12 @@ func TestLeakedPaths(t *testing.T) {
 // BenchmarkLeakedPaths scans 50 MB for four directories.
 func BenchmarkLeakedPaths(b *testing.B) {
 	data := bytes.Repeat([]byte("/home/runner/work/other/main.go\x00 text segment 0123456789"), 50<<20/56)
-	dirs := []string{"/home/runner/work/tool/tool", "/home/runner/go/pkg/mod", "/opt/hostedtoolcache/go", "/home/runner/.cache/go-build"}
+	dirs := []string{
+		"/home/runner/work/tool/tool",
+		"/home/runner/go/pkg/mod",
+		"/opt/hostedtoolcache/go",
+		"/home/runner/.cache/go-build",
+	}
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {

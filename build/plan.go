@@ -13,8 +13,8 @@
 // toolchain, and the same C compiler where cgo is on: -trimpath, an explicit
 // instruction-set level, no ambient settings. The exceptions, all of them recorded in
 // the binary itself: GOEXPERIMENT and GOFIPS140 are taken from the environment; and
-// the go command stamps the main module with the highest version tag on the commit,
-// so that a clone which lacks that tag differs.
+// the go command stamps the main module with the highest version tag on the commit, so a
+// clone without that tag differs.
 package build
 
 import (
@@ -50,20 +50,24 @@ type Spec struct {
 // survives a round trip through JSON: nothing in it belongs to one machine.
 type Plan struct {
 	Name    string            `json:"name"`
-	Module  string            `json:"module"`
+	Module  string            `json:"module"` // path
 	Source  *workspace.Source `json:"source"`
 	Go      string            `json:"go"`             // toolchain, "go1.26.8"
-	Mod     string            `json:"mod"`            // value of -mod: readonly, or vendor if the commit has a vendor directory
-	Work    string            `json:"work,omitempty"` // go.work, relative to the repository, slashes; "" if there is none
+	Mod     string            `json:"mod"`            // value of -mod: see workspace.Workspace
+	Work    string            `json:"work,omitempty"` // go.work, relative to the repository, with slashes
 	Cgo     bool              `json:"cgo,omitempty"`  // packages may need C
 	Tags    string            `json:"tags,omitempty"`
 	GCFlags string            `json:"gcflags,omitempty"`
 	Builds  []Build           `json:"builds"`
 	Skipped []Skipped         `json:"skipped,omitempty"`
 
-	GeneratedPatterns []string              `json:"generatedPatterns,omitempty"` // of sources that need not be in the commit
-	Generated         []workspace.Generated `json:"generated,omitempty"`         // sources that the commit does not have
-	Notes             []problem.Note        `json:"notes,omitempty"`             // what was ignored, and what would prevent publishing
+	// GeneratedPatterns match sources that need not be in the commit. Generated are those
+	// that the commit does not have.
+	GeneratedPatterns []string              `json:"generatedPatterns,omitempty"`
+	Generated         []workspace.Generated `json:"generated,omitempty"`
+
+	// Notes say what was ignored, and what would prevent publishing.
+	Notes []problem.Note `json:"notes,omitempty"`
 }
 
 // A Build is what one target compiles.
@@ -126,7 +130,8 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	ps.Keep("dist", ws.CheckDist(ctx))
 	if p.Source.Dirty && spec.Publish {
 		ps.AddWith("", problem.Run("git stash --include-untracked"),
-			"the working tree differs from commit %.12s:\n  %s", p.Source.Commit, workspace.DescribeChanges(changes))
+			"the working tree differs from commit %.12s:\n  %s",
+			p.Source.Commit, workspace.DescribeChanges(changes))
 	}
 
 	r := &resolver{ws: ws, spec: spec, plan: p}
@@ -154,10 +159,12 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 	}
 	if ws.Module != p.Module || ws.ModuleDir() != p.Source.Dir {
 		ps.AddWith("directory", problem.Set("directory", p.Source.Dir),
-			"the plan is for module %s in %s, but this is module %s in %s", p.Module, p.Source.Dir, ws.Module, ws.ModuleDir())
+			"the plan is for module %s in %s, but this is module %s in %s",
+			p.Module, p.Source.Dir, ws.Module, ws.ModuleDir())
 	}
 	if ws.Toolchain != p.Go {
-		ps.AddWith("", problem.Run("export GOTOOLCHAIN="+p.Go), "the plan is for %s, but this is %s", p.Go, ws.Toolchain)
+		ps.AddWith("", problem.Run("export GOTOOLCHAIN="+p.Go),
+			"the plan is for %s, but this is %s", p.Go, ws.Toolchain)
 	}
 	if ws.Mod != p.Mod {
 		ps.Add("directory", "the plan is for -mod=%s, but this checkout needs -mod=%s", p.Mod, ws.Mod)
@@ -180,7 +187,8 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 		return err
 	case len(changes) > 0 && !p.Source.Dirty:
 		ps.AddWith("directory", problem.Run("git stash --include-untracked"),
-			"the plan is for an unchanged checkout, but this one has changes:\n  %s", workspace.DescribeChanges(changes))
+			"the plan is for an unchanged checkout, but this one has changes:\n  %s",
+			workspace.DescribeChanges(changes))
 	case len(changes) == 0 && p.Source.Dirty:
 		ps.Add("directory", "the plan was made with uncommitted changes, which this checkout does not have")
 	case !p.Source.Dirty:

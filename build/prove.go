@@ -20,25 +20,31 @@ import (
 
 // A Proof is what a binary's own bytes say, compared with the plan.
 type Proof struct {
-	Static      bool           `json:"static"`                // the claim of its platform holds
-	Claim       string         `json:"claim"`                 // what was proved, or should have been: "static", "system libraries only"
-	Format      string         `json:"format"`                // "ELF"
-	Arch        string         `json:"arch"`                  // GOARCH of the file's header
-	SHA256      string         `json:"sha256"`                // of the whole file, in hex
-	Interpreter string         `json:"interpreter,omitempty"` // the loader it asks for
-	Needed      []string       `json:"needed,omitempty"`      // libraries it asks for
-	Go          string         `json:"go,omitempty"`          // toolchain in the build info; "" where it cannot be read: wasm, XCOFF, Plan 9
+	Static      bool     `json:"static"`                // the claim of its platform holds
+	Claim       string   `json:"claim"`                 // of its platform: "static", "system libraries only"
+	Format      string   `json:"format"`                // "ELF"
+	Arch        string   `json:"arch"`                  // GOARCH of the file's header
+	SHA256      string   `json:"sha256"`                // of the whole file, in hex
+	Interpreter string   `json:"interpreter,omitempty"` // the loader it asks for
+	Needed      []string `json:"needed,omitempty"`      // libraries it asks for
+
+	// Go is the toolchain in the build info, "" where that cannot be read: wasm, XCOFF, Plan 9.
+	Go string `json:"go,omitempty"`
+
 	Differences []string       `json:"differences,omitempty"` // every claim that does not hold
-	Warnings    []problem.Note `json:"warnings,omitempty"`    // what no claim is about and yet goes wrong
+	Warnings    []problem.Note `json:"warnings,omitempty"`    // about mistakes that no claim covers
 }
 
 // A ProofError is a binary that is not what the plan says.
 type ProofError struct {
 	Binary      string // "linux/amd64 age"
-	Linkage     bool   // it asks for more than its platform may; the setting static=report allows that, and nothing else
 	Differences []string
 	Causes      []Cause        // of the linkage, once they were asked for
-	advice      problem.Remedy // what to do when no package is the cause
+	advice      problem.Remedy // what to do if no package is the cause
+
+	// Linkage reports that the binary only asks for more libraries than its platform may,
+	// which the user can allow, and that nothing else differs.
+	Linkage bool
 }
 
 func (e *ProofError) Error() string {

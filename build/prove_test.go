@@ -17,10 +17,19 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	const commit = "0123456789012345678901234567890123456789"
 	p := &Plan{Go: "go1.26.8", Source: &workspace.Source{Commit: commit}}
 	b := Build{Tags: "a,b"}
-	bin := Binary{Main: Main{ImportPath: "example.com/tool"}, Target: target.Target{OS: "linux", Arch: "amd64", Level: "v3"}}
+	bin := Binary{
+		Main:   Main{ImportPath: "example.com/tool"},
+		Target: target.Target{OS: "linux", Arch: "amd64", Level: "v3"},
+	}
 	right := []debug.BuildSetting{
-		{Key: "-trimpath", Value: "true"}, {Key: "-tags", Value: "a,b"}, {Key: "CGO_ENABLED", Value: "0"}, {Key: "GOARCH", Value: "amd64"},
-		{Key: "GOOS", Value: "linux"}, {Key: "GOAMD64", Value: "v3"}, {Key: "vcs.revision", Value: commit}, {Key: "vcs.modified", Value: "false"},
+		{Key: "-trimpath", Value: "true"},
+		{Key: "-tags", Value: "a,b"},
+		{Key: "CGO_ENABLED", Value: "0"},
+		{Key: "GOARCH", Value: "amd64"},
+		{Key: "GOOS", Value: "linux"},
+		{Key: "GOAMD64", Value: "v3"},
+		{Key: "vcs.revision", Value: commit},
+		{Key: "vcs.modified", Value: "false"},
 	}
 	info := func() *debug.BuildInfo {
 		return &debug.BuildInfo{GoVersion: "go1.26.8 X:jsonv2", Path: "example.com/tool", Settings: slices.Clone(right)}
@@ -43,17 +52,20 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	}
 	changed := info()
 	changed.GoVersion, changed.Path = "go1.25.0", "example.com/other"
-	if wrong := strings.Join(p.checkBuildInfo(b, bin, changed), "\n"); wrong != "main package: expected example.com/tool, found example.com/other\ntoolchain: expected go1.26.8, found go1.25.0" {
+	want := "main package: expected example.com/tool, found example.com/other\n" +
+		"toolchain: expected go1.26.8, found go1.25.0"
+	if wrong := strings.Join(p.checkBuildInfo(b, bin, changed), "\n"); wrong != want {
 		t.Errorf("got %q", wrong)
 	}
 	modified := info()
 	modified.Settings[7].Value = "true"
-	if wrong := p.checkBuildInfo(b, bin, modified); len(wrong) != 1 || !strings.Contains(wrong[0], "git status shows what") {
+	wrong := p.checkBuildInfo(b, bin, modified)
+	if len(wrong) != 1 || !strings.Contains(wrong[0], "git status shows what") {
 		t.Errorf("got %q", wrong)
 	}
 }
 
-// What is no binary, or is cut short, is an error: never a proof.
+// A file that is no binary, or a truncated one, is an error and never proved.
 func TestVerifyFailsClosed(t *testing.T) {
 	self, err := os.ReadFile(os.Args[0])
 	if err != nil {
@@ -61,11 +73,18 @@ func TestVerifyFailsClosed(t *testing.T) {
 	}
 	p := &Plan{Source: &workspace.Source{}}
 	for name, data := range map[string][]byte{"empty": nil, "text": []byte("#!/bin/sh\n"), "half": self[:len(self)/2]} {
-		bin := Binary{Main: Main{Name: name}, Target: target.Target{OS: "linux", Arch: "amd64"}, Path: filepath.Join(t.TempDir(), name), Size: int64(len(data))}
+		bin := Binary{
+			Main:   Main{Name: name},
+			Target: target.Target{OS: "linux", Arch: "amd64"},
+			Path:   filepath.Join(t.TempDir(), name),
+			Size:   int64(len(data)),
+		}
 		if err := os.WriteFile(bin.Path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if proof, err := Verify(&workspace.Workspace{}, p, Build{}, bin); err == nil || proof != nil && proof.Static && len(proof.Differences) == 0 {
+		proof, err := Verify(&workspace.Workspace{}, p, Build{}, bin)
+		isProved := proof != nil && proof.Static && len(proof.Differences) == 0
+		if err == nil || isProved {
 			t.Errorf("%s: %+v, %v", name, proof, err)
 		}
 	}

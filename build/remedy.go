@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/org/go-static-release/build/target"
-
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/target"
 )
 
 // A cgoModule is a well-known module that needs C, with what to do about that.

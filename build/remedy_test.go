@@ -11,7 +11,7 @@ import (
 	"github.com/org/go-static-release/build/target"
 )
 
-// What users are told to do, in each case.
+// Each package that needs C has a remedy.
 func TestRemedies(t *testing.T) {
 	for _, test := range []struct {
 		pkg  string

@@ -15,7 +15,7 @@ const goMod = "module example.com/tool\n\ngo 1.24\n"
 
 const mainFile = "package main\n\nfunc main() {}\n"
 
-// options are those of a workspace in dir.
+// options returns the options of a workspace in dir.
 func options(dir string) workspace.Options {
 	return workspace.Options{
 		Dir:     dir,
@@ -59,7 +59,7 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// plainGit is an environment in which git has no settings but those of the repository.
+// plainGit returns an environment in which git has no settings but those of the repository.
 func plainGit() []string {
 	return append(os.Environ(),
 		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",

@@ -205,7 +205,8 @@ func checkNames(mains []Main) (ps problem.List) {
 		// Two names that differ only in case are one file on Windows and macOS.
 		key := strings.ToLower(m.Name)
 		if other, ok := first[key]; ok {
-			ps.Add("packages", "main packages %s and %s would both be written as %s", other.ImportPath, m.ImportPath, m.Name)
+			ps.Add("packages", "main packages %s and %s would both be written as %s",
+				other.ImportPath, m.ImportPath, m.Name)
 			continue
 		}
 		first[key] = m

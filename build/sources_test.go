@@ -41,7 +41,7 @@ func strayOf(t *testing.T, dir string, change ...func(*workspace.Options, *Spec)
 	return got
 }
 
-// Packages in a submodule are of the commit if the submodule is where the commit says.
+// Packages in a submodule are part of the commit if the submodule is at the recorded commit.
 func TestSourcesOfSubmodules(t *testing.T) {
 	other := newRepo(t, map[string]string{"lib.go": "package lib\n"})
 	dir := newRepo(t, map[string]string{
@@ -75,7 +75,7 @@ func TestSourcesOfSubmodules(t *testing.T) {
 	}
 }
 
-// What an assembler, a C compiler and a linker read need not lie in a Go package.
+// Files that an assembler, a C compiler and a linker read may be outside of Go packages.
 func TestSourcesOfCAndAssembly(t *testing.T) {
 	if _, err := exec.LookPath("musl-gcc"); err != nil {
 		t.Skip("musl-gcc is not installed")
@@ -89,8 +89,9 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 		"include/own.h":  "#include \"more.gen.h\"\n",
 		"include/stray.": "",
 		"asm/asm.go":     "package asm\n\nfunc F()\n",
-		"asm/asm.s":      "#include \"textflag.h\"\n#include \"../include/asm.gen.h\"\n\nTEXT ·F(SB), NOSPLIT, $0-0\n\tRET\n",
-		"lib/README":     "",
+		"asm/asm.s": "#include \"textflag.h\"\n#include \"../include/asm.gen.h\"\n\n" +
+			"TEXT ·F(SB), NOSPLIT, $0-0\n\tRET\n",
+		"lib/README": "",
 	})
 	writeFiles(t, dir, map[string]string{
 		"include/more.gen.h": "void own(void);\n",
@@ -114,12 +115,13 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 	}
 }
 
-// A file that git was told not to look for, and that is not there, would be compiled from a
-// fresh clone.
+// A fresh clone would compile files that are missing here and whose absence git was told to
+// ignore.
 func TestAbsentSources(t *testing.T) {
 	dir := newRepo(t, map[string]string{
-		"go.mod":        goMod,
-		"main.go":       "package main\n\nimport \"embed\"\n\n//go:embed web\nvar web embed.FS\n\nfunc main() { _ = web }\n",
+		"go.mod": goMod,
+		"main.go": "package main\n\nimport \"embed\"\n\n//go:embed web\nvar web embed.FS\n\n" +
+			"func main() { _ = web }\n",
 		"extra.go":      "package main\n",
 		"extra_test.go": "package main\n",
 		"web/a.html":    "a\n",
@@ -140,23 +142,32 @@ func TestAbsentSources(t *testing.T) {
 	}
 }
 
-// A module that is taken from a directory is not of the commit, wherever the directory is.
+// A module that a replace directive takes from a directory outside is not part of the commit,
+// even if the directory is in the module cache.
 func TestReplacedByTheModuleCache(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "cache")
 	other := filepath.Join(cache, "other")
-	writeFiles(t, other, map[string]string{"go.mod": "module example.com/other\n\ngo 1.24\n", "other.go": "package other\n"})
+	writeFiles(t, other, map[string]string{
+		"go.mod":   "module example.com/other\n\ngo 1.24\n",
+		"other.go": "package other\n",
+	})
 	dir := newRepo(t, map[string]string{
-		"go.mod":  goMod + "\nrequire example.com/other v0.0.0\n\nreplace example.com/other => " + filepath.ToSlash(other) + "\n",
+		"go.mod": goMod + "\nrequire example.com/other v0.0.0\n\n" +
+			"replace example.com/other => " + filepath.ToSlash(other) + "\n",
 		"main.go": "package main\n\nimport _ \"example.com/other\"\n\nfunc main() {}\n",
 	})
 
-	got := strayOf(t, dir, func(opts *workspace.Options, _ *Spec) { opts.Environ = append(opts.Environ, "GOMODCACHE="+cache) })
-	if len(got) != 2 || !strings.HasSuffix(got[0], "go.mod: "+workspace.NotInRepo) || !strings.HasSuffix(got[1], "other.go: "+workspace.NotInRepo) {
+	got := strayOf(t, dir, func(opts *workspace.Options, _ *Spec) {
+		opts.Environ = append(opts.Environ, "GOMODCACHE="+cache)
+	})
+	if len(got) != 2 ||
+		!strings.HasSuffix(got[0], "go.mod: "+workspace.NotInRepo) ||
+		!strings.HasSuffix(got[1], "other.go: "+workspace.NotInRepo) {
 		t.Errorf("%q", got)
 	}
 }
 
-// What changes between plan and publication is seen, although git status does not tell.
+// Changes between plan and publication are found, even where git status does not report them.
 func TestRecheckSources(t *testing.T) {
 	dir := newRepo(t, map[string]string{
 		".gitignore": "gen*.go\n",
@@ -193,7 +204,7 @@ func TestRecheckSources(t *testing.T) {
 	}
 }
 
-// Git LFS as actions/checkout sets it up is asked; the file it keeps is no change.
+// The filter of Git LFS runs as actions/checkout configures it, so its files are no changes.
 func TestGitLFSOfTheRepositoryIsAsked(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("the stand-in for git-lfs is a shell script")
@@ -222,7 +233,7 @@ func TestGitLFSOfTheRepositoryIsAsked(t *testing.T) {
 	}
 }
 
-// No file is read that is larger than a source file can be.
+// A source file that is too large is not read.
 func TestHugeSource(t *testing.T) {
 	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
 	f, err := os.Create(filepath.Join(dir, "huge.go"))

@@ -13,9 +13,8 @@ import (
 
 	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/door"
-	"github.com/org/go-static-release/build/workspace"
-
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // Facts are what a template may use: in ldflags, and in names of files.

@@ -41,6 +41,7 @@ func TestStampable(t *testing.T) {
 }
 
 func TestExpand(t *testing.T) {
+	const notAllowed = "range, define, block and template are not allowed"
 	facts := Facts{Name: "tool", Version: "1.2.3"}
 	if got, err := Expand("{{.Name}}_{{.Version}}", facts); got != "tool_1.2.3" || err != nil {
 		t.Errorf("got %q, %v", got, err)
@@ -51,12 +52,12 @@ func TestExpand(t *testing.T) {
 		"{{env 1}}": `function "env" not defined`,
 
 		// None of these ends within a lifetime, or in the memory of a machine.
-		"{{range 1000000000000000}}{{end}}":                                    "range, define, block and template are not allowed",
-		"{{if .Name}}{{with .Name}}{{range 1000000000}}x{{end}}{{end}}{{end}}": "range, define, block and template are not allowed",
-		"{{if .Nam}}{{else}}{{range 1000000000}}x{{end}}{{end}}":               "range, define, block and template are not allowed",
-		`{{define "x"}}{{template "x"}}{{end}}`:                                "range, define, block and template are not allowed",
-		`{{if .Name}}{{template "" .}}{{template "" .}}{{end}}`:                "range, define, block and template are not allowed",
-		`{{block "x" .}}{{end}}`:                                               "range, define, block and template are not allowed",
+		"{{range 1000000000000000}}{{end}}":                                    notAllowed,
+		"{{if .Name}}{{with .Name}}{{range 1000000000}}x{{end}}{{end}}{{end}}": notAllowed,
+		"{{if .Nam}}{{else}}{{range 1000000000}}x{{end}}{{end}}":               notAllowed,
+		`{{define "x"}}{{template "x"}}{{end}}`:                                notAllowed,
+		`{{if .Name}}{{template "" .}}{{template "" .}}{{end}}`:                notAllowed,
+		`{{block "x" .}}{{end}}`:                                               notAllowed,
 		`{{printf "%999999s" .Name}}`:                                          "the result is larger than 65536 bytes",
 	} {
 		if _, err := Expand(text, facts); err == nil || !strings.Contains(err.Error(), want) {
@@ -65,10 +66,14 @@ func TestExpand(t *testing.T) {
 	}
 }
 
-// A field in the flags of the linker is a part of one of them, never a flag more.
+// A field in the linker flags never becomes a flag of its own.
 func TestFieldsInFlags(t *testing.T) {
 	facts := Facts{Name: "tool", Tag: "it's -extld=evil/v1.0.0", Version: "1.0.0"}
-	for text, ok := range map[string]bool{"-X main.v={{.Version}}": true, "-X main.n={{ .Name}}": true, "-X 'main.t={{.Tag}}'": false} {
+	for text, ok := range map[string]bool{
+		"-X main.v={{.Version}}": true,
+		"-X main.n={{ .Name}}":   true,
+		"-X 'main.t={{.Tag}}'":   false,
+	} {
 		if err := facts.inOneWord(text); (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -30,7 +30,7 @@ type survey struct {
 // every target. It may return false where they are.
 //
 // If they are the same, the go command has to be asked only once. For the six default
-// targets of age v1.3.1, on two processors, a plan took 0.15 s with and 0.34 s without.
+// targets of age v1.3.1, on two processors, a plan takes 0.11 s with and 0.19 s without.
 func (s survey) sameForEveryTarget(patterns []string) bool {
 	switch {
 	case s.importsC, s.constrained:

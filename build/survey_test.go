@@ -16,21 +16,75 @@ func TestSameForEveryTarget(t *testing.T) {
 		tags  string
 		want  bool
 	}{
-		"nothing special":           {map[string]string{"main.go": "package main\n", "x/x.go": "package x\n"}, "", true},
-		"a system in a name":        {map[string]string{"main.go": "package main\n", "main_windows.go": "package main\n"}, "", false},
-		"an architecture in a name": {map[string]string{"main.go": "package main\n", "main_x_arm64.go": "package main\n"}, "", false},
-		"another word in a name":    {map[string]string{"main.go": "package main\n", "some_keys.go": "package main\n", "linux.go": "package main\n"}, "", true},
-		"a line":                    {map[string]string{"cmd/a/a.go": "// Text.\n\n//go:build !windows\n\npackage main // import \"x\"\n"}, "", false},
-		"an old line":               {map[string]string{"cmd/a/a.go": "//  +build linux\n\npackage main\n"}, "", false},
-		"Windows' ends of lines":    {map[string]string{"a.go": "//go:build linux\r\n\r\npackage main\r\n"}, "", false},
-		"a library for some":        {map[string]string{"main.go": "package main\n", "x/x_windows.go": "package x\n", "x/y.go": "//go:build linux\n\npackage x\n"}, "", true},
-		"a generator":               {map[string]string{"main.go": "package main\n", "gen.go": "//go:build ignore\n\npackage main\n"}, "", true},
-		"a generator that is built": {map[string]string{"main.go": "package main\n", "gen.go": "//go:build ignore\n\npackage main\n"}, "x,ignore", false},
-		"a test":                    {map[string]string{"main.go": "package main\n", "main_windows_test.go": "//go:build windows\n\npackage main\n"}, "", true},
-		"what is no package":        {map[string]string{"main.go": "package main\n", "testdata/a_linux.go": "package main\n", "_x/a_linux.go": "package main\n", ".x/a_linux.go": "package main\n", "_a_linux.go": "package main\n"}, "", true},
-		"no clause":                 {map[string]string{"main.go": "//go:build linux\n"}, "", false},
-		"a mark of byte order":      {map[string]string{"main.go": "\ufeff//go:build linux\n\npackage main\n"}, "", false},
-		"a comment before the line": {map[string]string{"main.go": "/*\npackage x\n*/\n//go:build linux\n\npackage main\n"}, "", false},
+		"nothing special": {
+			files: map[string]string{"main.go": "package main\n", "x/x.go": "package x\n"},
+			want:  true,
+		},
+		"a system in a name": {
+			files: map[string]string{"main.go": "package main\n", "main_windows.go": "package main\n"},
+		},
+		"an architecture in a name": {
+			files: map[string]string{"main.go": "package main\n", "main_x_arm64.go": "package main\n"},
+		},
+		"another word in a name": {
+			files: map[string]string{
+				"main.go":      "package main\n",
+				"some_keys.go": "package main\n",
+				"linux.go":     "package main\n",
+			},
+			want: true,
+		},
+		"a line": {
+			files: map[string]string{"cmd/a/a.go": "// Text.\n\n//go:build !windows\n\npackage main // import \"x\"\n"},
+		},
+		"an old line": {
+			files: map[string]string{"cmd/a/a.go": "//  +build linux\n\npackage main\n"},
+		},
+		"Windows' ends of lines": {
+			files: map[string]string{"a.go": "//go:build linux\r\n\r\npackage main\r\n"},
+		},
+		"a library for some": {
+			files: map[string]string{
+				"main.go":        "package main\n",
+				"x/x_windows.go": "package x\n",
+				"x/y.go":         "//go:build linux\n\npackage x\n",
+			},
+			want: true,
+		},
+		"a generator": {
+			files: map[string]string{"main.go": "package main\n", "gen.go": "//go:build ignore\n\npackage main\n"},
+			want:  true,
+		},
+		"a generator that is built": {
+			files: map[string]string{"main.go": "package main\n", "gen.go": "//go:build ignore\n\npackage main\n"},
+			tags:  "x,ignore",
+		},
+		"a test": {
+			files: map[string]string{
+				"main.go":              "package main\n",
+				"main_windows_test.go": "//go:build windows\n\npackage main\n",
+			},
+			want: true,
+		},
+		"what is no package": {
+			files: map[string]string{
+				"main.go":             "package main\n",
+				"testdata/a_linux.go": "package main\n",
+				"_x/a_linux.go":       "package main\n",
+				".x/a_linux.go":       "package main\n",
+				"_a_linux.go":         "package main\n",
+			},
+			want: true,
+		},
+		"no clause": {
+			files: map[string]string{"main.go": "//go:build linux\n"},
+		},
+		"a mark of byte order": {
+			files: map[string]string{"main.go": "\ufeff//go:build linux\n\npackage main\n"},
+		},
+		"a comment before the line": {
+			files: map[string]string{"main.go": "/*\npackage x\n*/\n//go:build linux\n\npackage main\n"},
+		},
 	} {
 		dir := t.TempDir()
 		for file, content := range test.files {
@@ -54,7 +108,13 @@ func TestSameForEveryTarget(t *testing.T) {
 		if withC.sameForEveryTarget([]string{"./...", "."}) {
 			t.Errorf("%s, with C: true", name)
 		}
-		for pattern, named := range map[string]bool{"./cmd/...": false, "../x": false, "./testdata/cli": true, "./_x": true, "./.x/...": true} {
+		for pattern, named := range map[string]bool{
+			"./cmd/...":      false,
+			"../x":           false,
+			"./testdata/cli": true,
+			"./_x":           true,
+			"./.x/...":       true,
+		} {
 			if got := s.sameForEveryTarget([]string{".", pattern}); got != (test.want && !named) {
 				t.Errorf("%s, %s: %v", name, pattern, got)
 			}
@@ -82,7 +142,7 @@ func TestSameForEveryTargetLinks(t *testing.T) {
 	}
 }
 
-// The package clause is found wherever it is, and nothing after the imports counts.
+// The package clause is found wherever it is, and nothing after it is a constraint.
 func TestReadHead(t *testing.T) {
 	const large = 1 << 20
 	path := filepath.Join(t.TempDir(), "large.go")
@@ -169,7 +229,8 @@ func FuzzImportsC(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		file, err := parser.ParseFile(token.NewFileSet(), "p.go", source, parser.ImportsOnly|parser.SkipObjectResolution)
+		const mode = parser.ImportsOnly | parser.SkipObjectResolution
+		file, err := parser.ParseFile(token.NewFileSet(), "p.go", source, mode)
 		if err != nil {
 			return
 		}

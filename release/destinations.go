@@ -22,12 +22,12 @@ type surroundings struct {
 
 // destinations are all places where a release can be published, in the order in which they
 // become public. Each returns nil if the settings do not ask for it.
-var destinations = []func(*config.Config, *Plan, surroundings) (publish.Session, error){
+var destinations = []func(*config.Config, *Plan, surroundings) (*publish.Session, error){
 	githubRelease,
 }
 
 // newSessions returns a session for each destination of a run. A dry run has none.
-func newSessions(c *config.Config, p *Plan, s surroundings) (sessions []publish.Session, err error) {
+func newSessions(c *config.Config, p *Plan, s surroundings) (sessions []*publish.Session, err error) {
 	if !p.Publish {
 		return nil, nil
 	}
@@ -46,7 +46,7 @@ func newSessions(c *config.Config, p *Plan, s surroundings) (sessions []publish.
 }
 
 // githubRelease publishes the release on GitHub.
-func githubRelease(c *config.Config, p *Plan, s surroundings) (publish.Session, error) {
+func githubRelease(c *config.Config, p *Plan, s surroundings) (*publish.Session, error) {
 	client, err := github.NewClient(github.Options{
 		APIURL:     s.apiURL,
 		Repository: s.repository,

@@ -29,35 +29,39 @@ type commandLine struct {
 // An option is a flag that is no setting: it has no input and means nothing in a workflow.
 type option struct {
 	name     string
-	value    *bool
 	help     string
-	commands []string
+	commands []string // that have the flag
+	field    func(*commandLine) *bool
 }
 
-// options returns the flags that are no settings.
-func (l *commandLine) options() []option {
-	return []option{
-		{
-			name:     "json",
-			value:    &l.json,
-			help:     "print JSON for machines",
-			commands: []string{config.Plan, config.Verify},
-		},
-		{
-			name:     "no-workflow",
-			value:    &l.noWorkflow,
-			help:     "ignore the workflow of the repository that uses this action",
-			commands: []string{config.Release, config.Plan, config.Verify},
-		},
+var options = []option{
+	{
+		name:     "json",
+		help:     "print JSON for machines",
+		commands: []string{config.Plan, config.Verify},
+		field:    func(l *commandLine) *bool { return &l.json },
+	},
+	{
+		name:     "no-workflow",
+		help:     "ignore the workflow of the repository that uses this action",
+		commands: []string{config.Release, config.Plan, config.Verify},
+		field:    func(l *commandLine) *bool { return &l.noWorkflow },
+	},
+}
+
+// commandsWith returns the commands that have a flag. It returns nil if there is no such flag,
+// or if all commands have it.
+func commandsWith(flag string) []string {
+	if s, ok := config.Find(flag); ok {
+		return s.Commands
 	}
+	for _, o := range options {
+		if o.name == flag {
+			return o.commands
+		}
+	}
+	return nil
 }
-
-// Annotations of flags, for the help.
-const (
-	groupAnnotation    = "group"
-	argumentAnnotation = "argument"
-	defaultAnnotation  = "default"
-)
 
 // addFlags registers the flags of a command. The root has the flags of all commands, because
 // they may stand before the command; those that are not flags of release are hidden there.
@@ -65,62 +69,34 @@ func (p *program) addFlags(cmd *cobra.Command) {
 	isRoot := cmd.Name() == config.ActionName
 	flags := cmd.Flags()
 
-	// add finishes a flag that belongs to some commands, if it was made.
-	add := func(commands []string, define func() *pflag.Flag) {
-		switch {
-		case slices.Contains(commands, cmd.Name()):
-			define()
-		case isRoot && len(commands) > 0:
-			define().Hidden = !slices.Contains(commands, config.Release)
+	for _, s := range config.Settings {
+		if s.BelongsTo(cmd.Name()) || isRoot && len(s.Commands) > 0 {
+			p.line.addSetting(flags, s)
 		}
 	}
-
-	for _, s := range config.Settings {
-		add(s.Commands, func() *pflag.Flag { return p.defineSetting(flags, s) })
+	for _, o := range options {
+		if isRoot || slices.Contains(o.commands, cmd.Name()) {
+			flags.BoolVar(o.field(&p.line), o.name, false, o.help)
+		}
 	}
-	for _, o := range p.line.options() {
-		add(o.commands, func() *pflag.Flag {
-			flags.BoolVar(o.value, o.name, false, o.help)
-			flag := flags.Lookup(o.name)
-			annotate(flag, groupAnnotation, config.RunGroup)
-			return flag
-		})
+	if !isRoot {
+		return
 	}
 
-	if isRoot {
-		cmd.PersistentFlags().BoolP("help", "h", false, "print this help")
-		cmd.PersistentFlags().BoolVar(&p.line.version, "version", false, "print the version of this program")
-	}
+	flags.VisitAll(func(flag *pflag.Flag) {
+		flag.Hidden = !slices.Contains(commandsWith(flag.Name), config.Release)
+	})
+	cmd.PersistentFlags().BoolP("help", "h", false, "print this help")
+	cmd.PersistentFlags().BoolVar(&p.line.version, "version", false, "print the version of this program")
 }
 
-// defineSetting registers the flag of a setting.
-func (p *program) defineSetting(flags *pflag.FlagSet, s config.Setting) *pflag.Flag {
-	value := &settingValue{setting: s, line: &p.line}
+// addSetting registers the flag of a setting.
+func (l *commandLine) addSetting(flags *pflag.FlagSet, s config.Setting) {
+	value := &settingValue{setting: s, line: l}
 	flag := flags.VarPF(value, s.Name, "", s.Help)
 	if s.Kind == config.Switch {
 		flag.NoOptDefVal = "true"
 	}
-
-	annotate(flag, groupAnnotation, s.Group)
-	annotate(flag, argumentAnnotation, s.Argument)
-	annotate(flag, defaultAnnotation, s.ShownDefault())
-	return flag
-}
-
-func annotate(flag *pflag.Flag, name, value string) {
-	if flag.Annotations == nil {
-		flag.Annotations = map[string][]string{}
-	}
-	flag.Annotations[name] = []string{value}
-}
-
-// annotation returns what annotate stored, or "".
-func annotation(flag *pflag.Flag, name string) string {
-	values := flag.Annotations[name]
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
 }
 
 // A settingValue is the flag of a setting. It records the text of the value, which package
@@ -158,25 +134,9 @@ func (v *settingValue) Set(text string) error {
 		v.line.settings[name] = text
 	}
 
-	flag, isFlag := strings.CutPrefix(text, "--")
-	if !isFlag {
-		flag, isFlag = strings.CutPrefix(text, "-")
-	}
-	if isFlag && v.line.commandsWith(flag) != nil {
+	flag := strings.TrimLeft(text, "-")
+	if flag != text && commandsWith(flag) != nil {
 		v.line.swallowed = fmt.Errorf("--%s has the value %s", name, text)
-	}
-	return nil
-}
-
-// commandsWith returns the commands that have a flag, nil if there is no such flag.
-func (l *commandLine) commandsWith(flag string) []string {
-	if s, ok := config.Find(flag); ok {
-		return s.Commands
-	}
-	for _, o := range l.options() {
-		if o.name == flag {
-			return o.commands
-		}
 	}
 	return nil
 }
@@ -206,10 +166,9 @@ func (p *program) checkBefore(cmd *cobra.Command) error {
 
 // checkFlags makes sure that the flags before a command belong to it.
 func checkFlags(cmd *cobra.Command) error {
-	line := &commandLine{}
 	var err error
 	cmd.Root().Flags().Visit(func(flag *pflag.Flag) {
-		commands := line.commandsWith(flag.Name)
+		commands := commandsWith(flag.Name)
 		if err == nil && commands != nil && !slices.Contains(commands, cmd.Name()) {
 			err = foreignFlag(cmd, flag, commands)
 		}
@@ -271,8 +230,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	// The root has the flags of all commands.
 	elsewhere := cmd.Root().Flags().Lookup(name)
 	if elsewhere != nil && dashes == "--" {
-		line := &commandLine{}
-		return foreignFlag(cmd, elsewhere, line.commandsWith(name))
+		return foreignFlag(cmd, elsewhere, commandsWith(name))
 	}
 
 	err := fmt.Errorf("unknown flag %s%s", dashes, name)

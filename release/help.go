@@ -97,10 +97,7 @@ func writeFlags(b *strings.Builder, cmd *cobra.Command) {
 		if flag.Hidden {
 			return
 		}
-		group := annotation(flag, groupAnnotation)
-		if group == "" {
-			group = otherFlags
-		}
+		group := flagGroup(flag)
 		groups[group] = append(groups[group], flag)
 		width = max(width, len(flagTerm(flag)))
 	}
@@ -130,6 +127,17 @@ func writeFlags(b *strings.Builder, cmd *cobra.Command) {
 	}
 }
 
+// flagGroup returns the heading that a flag stands under.
+func flagGroup(flag *pflag.Flag) string {
+	if s, ok := config.Find(flag.Name); ok {
+		return s.Group
+	}
+	if commandsWith(flag.Name) != nil {
+		return config.RunGroup
+	}
+	return otherFlags
+}
+
 // inTableOrder compares flags by the order of the settings; flags that are no settings come
 // last, in alphabetical order.
 func inTableOrder(a, b *pflag.Flag) int { return tableIndex(a) - tableIndex(b) }
@@ -148,8 +156,8 @@ func flagTerm(flag *pflag.Flag) string {
 	if flag.Shorthand != "" {
 		term = "-" + flag.Shorthand + ", " + term
 	}
-	if argument := annotation(flag, argumentAnnotation); argument != "" {
-		term += " " + argument
+	if s, ok := config.Find(flag.Name); ok && s.Argument != "" {
+		term += " " + s.Argument
 	}
 	return term
 }
@@ -157,7 +165,9 @@ func flagTerm(flag *pflag.Flag) string {
 // flagText returns what a flag does, and its default. That a switch is off is not said.
 func flagText(flag *pflag.Flag) string {
 	text := flag.Usage
-	def := annotation(flag, defaultAnnotation)
+
+	s, _ := config.Find(flag.Name)
+	def := s.ShownDefault()
 	if def != "" && def != "none" && def != "false" {
 		text += " (default: " + def + ")"
 	}

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
@@ -14,7 +15,7 @@ import (
 	"testing"
 )
 
-// The house rules that a program can check (CONTRIBUTING in README.md).
+// The house rules that a program can check (CONTRIBUTING.md).
 
 const modulePath = "github.com/org/go-static-release"
 
@@ -111,6 +112,7 @@ func listPackages(t *testing.T) []listedPackage {
 	return packages
 }
 
+// With -v it prints the graph.
 func TestImportsPointOneWay(t *testing.T) {
 	for _, p := range listPackages(t) {
 		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, modulePath), "/")
@@ -118,24 +120,35 @@ func TestImportsPointOneWay(t *testing.T) {
 		if !known {
 			t.Errorf("package %s is not in the layout", p.ImportPath)
 		}
+
+		var ours []string
 		for _, imp := range p.Imports {
-			if own, ok := strings.CutPrefix(imp, modulePath+"/"); ok && !slices.Contains(allowed, own) {
-				t.Errorf("%s imports %s", p.ImportPath, own)
+			own, isOurs := strings.CutPrefix(imp, modulePath+"/")
+			if isOurs {
+				ours = append(ours, own)
+				if !slices.Contains(allowed, own) {
+					t.Errorf("%s imports %s", p.ImportPath, own)
+				}
 			}
-			if importers, limited := mayImportOthers[imp]; limited && !slices.Contains(importers, name) {
+			importers, limited := mayImportOthers[imp]
+			if limited && !slices.Contains(importers, name) {
 				t.Errorf("%s imports %s", p.ImportPath, imp)
 			}
 		}
+		t.Logf("%s -> %s", cmp.Or(name, "main"), cmp.Or(strings.Join(ours, " "), "nothing of ours"))
+
 		for _, bad := range mustNotReach[name] {
 			if slices.Contains(p.Deps, bad) {
 				t.Errorf("%s reaches %s", p.ImportPath, bad)
 			}
 		}
-		if name == "build/static" {
-			for _, dep := range p.Deps {
-				if strings.Contains(dep, ".") && !strings.HasPrefix(dep, "vendor/") {
-					t.Errorf("build/static reaches %s, which is not in the standard library", dep)
-				}
+		for _, dep := range p.Deps {
+			if strings.HasPrefix(name, "build") && strings.HasPrefix(dep, modulePath+"/release") {
+				t.Errorf("%s reaches %s", p.ImportPath, dep)
+			}
+			isThirdParty := strings.Contains(dep, ".") && !strings.HasPrefix(dep, "vendor/")
+			if name == "build/static" && isThirdParty {
+				t.Errorf("build/static reaches %s, which is not in the standard library", dep)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ import (
 
 // newRun prepares a run and its report. program is the version of this program.
 func newRun(
-	c *config.Config, p *Plan, ws *workspace.Workspace, sessions []publish.Session,
+	c *config.Config, p *Plan, ws *workspace.Workspace, sessions []*publish.Session,
 	program string, workflow bool, emit func(report.Event),
 ) *run {
 	rep := &report.Report{
@@ -289,7 +289,7 @@ func (r *run) putDeferred(ctx context.Context) error {
 }
 
 // commit makes the files visible at a destination, or with the setting draft only checks them.
-func (r *run) commit(ctx context.Context, s publish.Session) error {
+func (r *run) commit(ctx context.Context, s *publish.Session) error {
 	var want []output.Artifact
 	for _, f := range r.rep.Files {
 		if s.Takes(f.Output) {
@@ -360,7 +360,7 @@ func (r *run) conclude(ctx context.Context) {
 // abandon decides what becomes of the draft of a run that failed. If the sources do not make a
 // release, or nothing was sent yet, a draft of this run is removed. Otherwise it stays, and the
 // next run continues it.
-func (r *run) abandon(ctx context.Context, s publish.Session) {
+func (r *run) abandon(ctx context.Context, s *publish.Session) {
 	status := s.Status()
 	if status.State != publish.Draft {
 		return

@@ -54,8 +54,8 @@ type run struct {
 	files    [][]report.File // finished in each lane
 	shared   []report.File   // finished in the joins, for all targets
 
-	sessions  []publish.Session // a dry run has none
-	committed bool              // every file may be sent, also to a session that is deferred
+	sessions  []*publish.Session // a dry run has none
+	committed bool               // every file may be sent, also to a session that is deferred
 
 	compilers *limit.Limiter
 	packs     *semaphore.Weighted // lanes that may pack
@@ -364,7 +364,7 @@ func (r *run) put(ctx context.Context, files []report.File, seconds *float64) er
 }
 
 // putOne sends one file to one destination.
-func (r *run) putOne(ctx context.Context, session publish.Session, f *report.File) error {
+func (r *run) putOne(ctx context.Context, session *publish.Session, f *report.File) error {
 	if err := r.uploads.Acquire(ctx, 1); err != nil {
 		return context.Cause(ctx)
 	}

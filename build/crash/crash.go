@@ -1,8 +1,8 @@
-// Package crash makes an error of a panic. It is a leaf.
+// Package crash turns panics into errors. It is a leaf.
 //
-// The Go runtime ends the process on a panic that nobody catches, with exit status 2, which
-// here says that nothing was started. A goroutine can only be caught in itself, so that
-// every one that is started begins with Catch.
+// A panic that is not recovered ends the process with exit status 2, which for this program
+// means that nothing was started. Only a goroutine itself can recover its panic, so every
+// goroutine begins with Catch.
 package crash
 
 import (
@@ -10,7 +10,7 @@ import (
 	"runtime/debug"
 )
 
-// An Error is a panic that was caught: a mistake in this program.
+// An Error is a panic, which is a mistake in this program.
 type Error struct {
 	value any
 	stack []byte
@@ -20,7 +20,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("crashing, which is a mistake in this program: panic: %v\n%s", e.value, e.stack)
 }
 
-// Catch calls f and returns its error, or that of a panic in it.
+// Catch calls f and returns its error, or an *Error if f panics.
 func Catch(f func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {

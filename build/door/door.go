@@ -79,8 +79,10 @@ func (r *Refusal) Error() string {
 	return name + " " + string(r.Why) + r.more
 }
 
+// A Reason is why a door does not open a file.
 type Reason string
 
+// Reasons of refusals.
 const (
 	leadsOut     Reason = "leads out of "
 	leadsNowhere Reason = "is a link that leads nowhere"
@@ -226,7 +228,7 @@ func (d *Door) Open(name string) (*os.File, fs.FileInfo, error) {
 	return f, fi, nil
 }
 
-// confirm fails unless the open file is the one that find finds by its name.
+// confirm fails unless the open file is the one that Locate finds by its name.
 func (d *Door) confirm(name string, f *os.File) (fs.FileInfo, error) {
 	fi, err := f.Stat()
 	if err != nil {
@@ -284,8 +286,8 @@ func ReadRegular(file string, limit int64) ([]byte, error) {
 	return readLimited(f, file, fi.Size(), limit)
 }
 
-// readLimited reads a file to its end. It checks the size twice: before, to read nothing
-// in vain, and while reading, because a file may grow and files in /proc have size 0.
+// readLimited reads a file to its end. It checks the size twice: before reading, and
+// while reading, because a file may grow and files in /proc have size 0.
 func readLimited(r io.Reader, name string, size, limit int64) ([]byte, error) {
 	tooLarge := &Refusal{
 		Name: name,
@@ -421,23 +423,23 @@ func (t subtree) ReadDir(name string) ([]fs.DirEntry, error) {
 	return fs.ReadDir(t.whole, name)
 }
 
-// RealDir is dir as an absolute path without symbolic links, as git reports it.
+// RealDir returns dir as an absolute path without symbolic links, as git reports it.
 func RealDir(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("locating %s: %w", dir, err)
 	}
+
 	fi, err := os.Stat(abs)
-	if err == nil && !fi.IsDir() {
-		err = fmt.Errorf("%s is not a directory", dir)
-	}
-	if err == nil {
-		abs, err = filepath.EvalSymlinks(abs)
-	}
-	if errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("directory %s does not exist", dir)
+	case err != nil:
+		return "", err
+	case !fi.IsDir():
+		return "", fmt.Errorf("%s is not a directory", dir)
 	}
-	return abs, err
+	return filepath.EvalSymlinks(abs)
 }
 
 // Within reports whether path is the directory dir or lies in it, judged by their names.

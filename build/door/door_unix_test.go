@@ -26,14 +26,17 @@ func TestDoorSpecialFiles(t *testing.T) {
 	}
 	defer socket.Close()
 	special := map[string]string{"pipe": "a pipe", "link": "a pipe", "socket": "a socket"}
-	if err := syscall.Mknod(filepath.Join(top, "device"), syscall.S_IFCHR|0o644, 1<<8|5); err == nil { // /dev/zero; for root only
+	const devZero = 1<<8 | 5
+	err = syscall.Mknod(filepath.Join(top, "device"), syscall.S_IFCHR|0o644, devZero)
+	if err == nil { // for root only
 		special["device"] = "a device"
 	}
 
 	d := openDoor(t, top, "")
 	inTime(t, func() {
 		for name, kind := range special {
-			if _, err := d.ReadFile(name, 100); err == nil || !strings.HasSuffix(err.Error(), name+" is not a regular file: "+kind) {
+			_, err := d.ReadFile(name, 100)
+			if err == nil || !strings.HasSuffix(err.Error(), name+" is not a regular file: "+kind) {
 				t.Errorf("%s: %v", name, err)
 			}
 			if _, err := ReadRegular(filepath.Join(top, name), 100); !Refused(err, isSpecial) {
@@ -43,7 +46,7 @@ func TestDoorSpecialFiles(t *testing.T) {
 	})
 }
 
-// A pipe that takes the place of a file after it was looked at is opened, and not waited for.
+// Opening does not block on a pipe that has replaced a file after the check.
 func TestDoorPipeInPlaceOfFile(t *testing.T) {
 	top, _ := doorFixture(t)
 	if err := syscall.Mkfifo(filepath.Join(top, "pipe"), 0o644); err != nil {
@@ -63,7 +66,7 @@ func TestDoorPipeInPlaceOfFile(t *testing.T) {
 	})
 }
 
-// inTime fails the test if f waits for something.
+// inTime fails the test if f blocks.
 func inTime(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})

@@ -26,14 +26,19 @@ func newCacheProject(t *testing.T) *cacheProject {
 		t.Fatal(err)
 	}
 	p.write("go.mod", "module example.com/hello\n\ngo 1.24\n")
-	p.write("main.go", "package main\n\nimport \"example.com/hello/part\"\n\nvar stamp string\n\nfunc main() { println(part.Name, stamp) }\n")
+	p.write("main.go", "package main\n\nimport \"example.com/hello/part\"\n\nvar stamp string\n\n"+
+		"func main() { println(part.Name, stamp) }\n")
 	return p
 }
 
 func (p *cacheProject) write(name, content string) {
 	p.t.Helper()
 	path := filepath.Join(p.dir, filepath.FromSlash(name))
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+	err := errors.Join(
+		os.MkdirAll(filepath.Dir(path), 0o755),
+		os.WriteFile(path, []byte(content), 0o644),
+	)
+	if err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -42,9 +47,11 @@ func (p *cacheProject) write(name, content string) {
 // returns the packages that were compiled.
 func (p *cacheProject) build(state string) (compiled []string) {
 	p.t.Helper()
-	p.write("part/part.go", "package part\n\n// Name is that of the state.\nconst Name = \""+state+"\"\n")
+	p.write("part/part.go", "package part\n\n// Name is the name of the state.\nconst Name = \""+state+"\"\n")
 	p.builds++
-	cmd := exec.Command("go", "build", "-trimpath", "-x", "-buildvcs=false", "-ldflags=-X main.stamp="+strings.Repeat("x", p.builds), "-o", filepath.Join(p.t.TempDir(), "hello"), ".")
+	stamp := "-ldflags=-X main.stamp=" + strings.Repeat("x", p.builds)
+	program := filepath.Join(p.t.TempDir(), "hello")
+	cmd := exec.Command("go", "build", "-trimpath", "-x", "-buildvcs=false", stamp, "-o", program, ".")
 	cmd.Dir, cmd.Env = p.dir, append(os.Environ(), "GOCACHE="+p.cache, "GOFLAGS=", "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -82,8 +89,8 @@ func (p *cacheProject) open() *Cache {
 	return c
 }
 
-// What a run used stays, so that the same run compiles nothing; what only another state
-// of the source needed goes.
+// Entries that a run used stay, and the same run compiles nothing. Entries that only another
+// state of the source needed are removed.
 func TestCacheTrim(t *testing.T) {
 	p := newCacheProject(t)
 	if n := len(p.build("old")); n < 10 {
@@ -111,7 +118,8 @@ func TestCacheTrim(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := p.entries()
-	if trimmed.Removed < 2 || trimmed.Kept != len(after) || trimmed.Removed != len(before)-len(after) || trimmed.KeptBytes < 1<<20 || trimmed.RemovedBytes == 0 {
+	counts := trimmed.Removed >= 2 && trimmed.Kept == len(after) && trimmed.Removed == len(before)-len(after)
+	if !counts || trimmed.KeptBytes < 1<<20 || trimmed.RemovedBytes == 0 {
 		t.Errorf("%d entries before, %d after, and %+v", len(before), len(after), trimmed)
 	}
 
@@ -146,10 +154,13 @@ func TestCacheTrimLeavesTheRestAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	kept := []string{"ab/notes.txt", "README", "src/" + entry, cacheMark}
+	kept := []string{"ab/notes.txt", "README", "src/" + entry, markName}
 	if runtime.GOOS != "windows" {
 		linked := strings.Repeat("cd", 32) + "-d"
-		err := errors.Join(os.Symlink(filepath.Join(outside, "cd"), filepath.Join(dir, "cd")), os.Symlink(filepath.Join(outside, "file"), filepath.Join(dir, "ab", linked)))
+		err := errors.Join(
+			os.Symlink(filepath.Join(outside, "cd"), filepath.Join(dir, "cd")),
+			os.Symlink(filepath.Join(outside, "file"), filepath.Join(dir, "ab", linked)),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

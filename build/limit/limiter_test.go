@@ -12,11 +12,12 @@ import (
 	"time"
 )
 
-// The memory that is free, as Linux says it in one place or in several.
+// Linux reports free memory of the system and of control groups.
 func TestLinuxMemory(t *testing.T) {
 	const gib = 1 << 30
 	files := func(pairs ...string) fstest.MapFS {
-		m := fstest.MapFS{"proc/meminfo": {Data: []byte("MemTotal:       16777216 kB\nMemFree:         1048576 kB\nMemAvailable:    8388608 kB\n")}}
+		const meminfo = "MemTotal:       16777216 kB\nMemFree:         1048576 kB\nMemAvailable:    8388608 kB\n"
+		m := fstest.MapFS{"proc/meminfo": {Data: []byte(meminfo)}}
 		for i := 0; i < len(pairs); i += 2 {
 			m[pairs[i]] = &fstest.MapFile{Data: []byte(pairs[i+1])}
 		}
@@ -26,18 +27,78 @@ func TestLinuxMemory(t *testing.T) {
 		root fstest.MapFS
 		want int64
 	}{
-		"no groups":         {files(), 8 * gib},
-		"nothing is known":  {fstest.MapFS{}, 0},
-		"v2, no limit":      {files("proc/self/cgroup", "0::/user\n", "sys/fs/cgroup/user/memory.max", "max\n"), 8 * gib},
-		"v2":                {files("proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max", "2147483648\n", "sys/fs/cgroup/a/b/memory.current", "1073741824\n"), gib},
-		"v2, cache is free": {files("proc/self/cgroup", "0::/\n", "sys/fs/cgroup/memory.max", "2147483648\n", "sys/fs/cgroup/memory.current", "2147483648\n", "sys/fs/cgroup/memory.stat", "anon 5\ninactive_file 1073741824\n"), gib},
-		"v2, a limit above": {files("proc/self/cgroup", "0::/a/b\n", "sys/fs/cgroup/a/memory.max", "3221225472\n", "sys/fs/cgroup/a/b/memory.max", "max\n"), 3 * gib},
-		"v2, over it":       {files("proc/self/cgroup", "0::/\n", "sys/fs/cgroup/memory.max", "1000\n", "sys/fs/cgroup/memory.current", "5000\n"), 1},
-		"v1": {files("proc/self/cgroup", "9:name=systemd:/x\n4:memory,hugetlb:/docker/1\n0::/\n", "sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", "4294967296\n",
-			"sys/fs/cgroup/memory/docker/1/memory.usage_in_bytes", "3221225472\n", "sys/fs/cgroup/memory/docker/1/memory.stat", "inactive_file 1\ntotal_inactive_file 1073741824\n"), 2 * gib},
-		"v1, in a container": {files("proc/self/cgroup", "4:memory:/docker/1\n", "sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n", "sys/fs/cgroup/memory/memory.usage_in_bytes", "0\n"), gib},
-		"v1, no limit":       {files("proc/self/cgroup", "4:memory:/\n", "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"), 8 * gib},
-		"rubbish":            {files("proc/self/cgroup", "0::/../../etc\nx\n", "sys/fs/cgroup/memory.max", "lots\n"), 8 * gib},
+		"no groups": {
+			root: files(),
+			want: 8 * gib,
+		},
+		"nothing is known": {
+			root: fstest.MapFS{},
+		},
+		"v2, no limit": {
+			root: files("proc/self/cgroup", "0::/user\n", "sys/fs/cgroup/user/memory.max", "max\n"),
+			want: 8 * gib,
+		},
+		"v2": {
+			root: files(
+				"proc/self/cgroup", "0::/a/b\n",
+				"sys/fs/cgroup/a/b/memory.max", "2147483648\n",
+				"sys/fs/cgroup/a/b/memory.current", "1073741824\n",
+			),
+			want: gib,
+		},
+		"v2, cache is free": {
+			root: files(
+				"proc/self/cgroup", "0::/\n",
+				"sys/fs/cgroup/memory.max", "2147483648\n",
+				"sys/fs/cgroup/memory.current", "2147483648\n",
+				"sys/fs/cgroup/memory.stat", "anon 5\ninactive_file 1073741824\n",
+			),
+			want: gib,
+		},
+		"v2, a limit above": {
+			root: files(
+				"proc/self/cgroup", "0::/a/b\n",
+				"sys/fs/cgroup/a/memory.max", "3221225472\n",
+				"sys/fs/cgroup/a/b/memory.max", "max\n",
+			),
+			want: 3 * gib,
+		},
+		"v2, over it": {
+			root: files(
+				"proc/self/cgroup", "0::/\n",
+				"sys/fs/cgroup/memory.max", "1000\n",
+				"sys/fs/cgroup/memory.current", "5000\n",
+			),
+			want: 1,
+		},
+		"v1": {
+			root: files(
+				"proc/self/cgroup", "9:name=systemd:/x\n4:memory,hugetlb:/docker/1\n0::/\n",
+				"sys/fs/cgroup/memory/docker/1/memory.limit_in_bytes", "4294967296\n",
+				"sys/fs/cgroup/memory/docker/1/memory.usage_in_bytes", "3221225472\n",
+				"sys/fs/cgroup/memory/docker/1/memory.stat", "inactive_file 1\ntotal_inactive_file 1073741824\n",
+			),
+			want: 2 * gib,
+		},
+		"v1, in a container": {
+			root: files(
+				"proc/self/cgroup", "4:memory:/docker/1\n",
+				"sys/fs/cgroup/memory/memory.limit_in_bytes", "1073741824\n",
+				"sys/fs/cgroup/memory/memory.usage_in_bytes", "0\n",
+			),
+			want: gib,
+		},
+		"v1, no limit": {
+			root: files(
+				"proc/self/cgroup", "4:memory:/\n",
+				"sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n",
+			),
+			want: 8 * gib,
+		},
+		"rubbish": {
+			root: files("proc/self/cgroup", "0::/../../etc\nx\n", "sys/fs/cgroup/memory.max", "lots\n"),
+			want: 8 * gib,
+		},
 	} {
 		if got := linuxMemory(test.root); got != test.want {
 			t.Errorf("%s: %d, want %d", name, got, test.want)
@@ -98,13 +159,14 @@ func TestLimiter(t *testing.T) {
 		"not measured, some fit":    {8 * gib, 4, 1, 0, 3},
 		"a full group":              {1, 4, 1, gib, 1},
 	} {
-		if got := together(t, New(Machine{4, test.memory}, test.most, 0), 30, test.links, test.largest); got != test.want {
+		l := New(Machine{4, test.memory}, test.most, 0)
+		if got := together(t, l, 30, test.links, test.largest); got != test.want {
 			t.Errorf("%s: %d at a time, want %d", name, got, test.want)
 		}
 	}
 }
 
-// What each build may use of a machine, while so many run and wait.
+// The share of each build depends on the machine and on how many builds run and wait.
 func TestShare(t *testing.T) {
 	const gib = 1 << 30
 	for name, test := range map[string]struct {
@@ -115,19 +177,101 @@ func TestShare(t *testing.T) {
 		largest    int64 // that was measured before
 		want       string
 	}{
-		"a laptop":                     {2, 24 * gib, 2, 10, 0, "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=5476083286]}"},
-		"a small runner":               {2, 7 * gib, 2, 10, 0, "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=1597190948]}"},
-		"a runner":                     {4, 16 * gib, 4, 6, 0, "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=1825361091]}"},
-		"a runner, one target":         {4, 16 * gib, 4, 1, 0, "{4 [GOGC=off GOMEMLIMIT=7301444367]}"},
-		"memory is not known":          {4, 0, 4, 10, 0, "{2 [GOMAXPROCS=1]}"},
-		"many processors, few targets": {64, 512 * gib, 64, 6, 0, "{12 [GOMAXPROCS=11 GOGC=off GOMEMLIMIT=38941036810]}"},
-		"many processors and targets":  {64, 64 * gib, 64, 90, 0, "{4 [GOMAXPROCS=3 GOGC=off GOMEMLIMIT=1081695466]}"},
-		"many processors, measured":    {64, 64 * gib, 64, 90, 5e8, "{1 [GOMAXPROCS=1]}"},
-		"2 GiB":                        {2, 2 * gib, 2, 20, 0, "{2 []}"},               // the first, alone
-		"2 GiB, links of 0.9 GB":       {2, 2 * gib, 2, 20, 9.5e8, "{2 []}"},           // one after the other
-		"2 GiB, links of 0.8 GB":       {2, 2 * gib, 2, 20, 8e8, "{1 [GOMAXPROCS=1]}"}, // two at a time
-		"2 GiB, several of 0.9 GB":     {2, 2 * gib, 2, -20, 9e8, "{1 [GOMAXPROCS=1]}"},
-		"2 GiB, small programs":        {2, 2 * gib, 2, 20, 2e8, "{2 [GOMAXPROCS=1]}"},
+		"a laptop": {
+			processors: 2,
+			memory:     24 * gib,
+			most:       2,
+			builds:     10,
+			want:       "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=5476083286]}",
+		},
+		"a small runner": {
+			processors: 2,
+			memory:     7 * gib,
+			most:       2,
+			builds:     10,
+			want:       "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=1597190948]}",
+		},
+		"a runner": {
+			processors: 4,
+			memory:     16 * gib,
+			most:       4,
+			builds:     6,
+			want:       "{2 [GOMAXPROCS=1 GOGC=off GOMEMLIMIT=1825361091]}",
+		},
+		"a runner, one target": {
+			processors: 4,
+			memory:     16 * gib,
+			most:       4,
+			builds:     1,
+			want:       "{4 [GOGC=off GOMEMLIMIT=7301444367]}",
+		},
+		"memory is not known": {
+			processors: 4,
+			most:       4,
+			builds:     10,
+			want:       "{2 [GOMAXPROCS=1]}",
+		},
+		"many processors, few targets": {
+			processors: 64,
+			memory:     512 * gib,
+			most:       64,
+			builds:     6,
+			want:       "{12 [GOMAXPROCS=11 GOGC=off GOMEMLIMIT=38941036810]}",
+		},
+		"many processors and targets": {
+			processors: 64,
+			memory:     64 * gib,
+			most:       64,
+			builds:     90,
+			want:       "{4 [GOMAXPROCS=3 GOGC=off GOMEMLIMIT=1081695466]}",
+		},
+		"many processors, measured": {
+			processors: 64,
+			memory:     64 * gib,
+			most:       64,
+			builds:     90,
+			largest:    5e8,
+			want:       "{1 [GOMAXPROCS=1]}",
+		},
+		"2 GiB": {
+			processors: 2,
+			memory:     2 * gib,
+			most:       2,
+			builds:     20,
+			want:       "{2 []}",
+		}, // the first, alone
+		"2 GiB, links of 0.9 GB": {
+			processors: 2,
+			memory:     2 * gib,
+			most:       2,
+			builds:     20,
+			largest:    9.5e8,
+			want:       "{2 []}",
+		}, // one after the other
+		"2 GiB, links of 0.8 GB": {
+			processors: 2,
+			memory:     2 * gib,
+			most:       2,
+			builds:     20,
+			largest:    8e8,
+			want:       "{1 [GOMAXPROCS=1]}",
+		}, // two at a time
+		"2 GiB, several of 0.9 GB": {
+			processors: 2,
+			memory:     2 * gib,
+			most:       2,
+			builds:     -20,
+			largest:    9e8,
+			want:       "{1 [GOMAXPROCS=1]}",
+		},
+		"2 GiB, small programs": {
+			processors: 2,
+			memory:     2 * gib,
+			most:       2,
+			builds:     20,
+			largest:    2e8,
+			want:       "{2 [GOMAXPROCS=1]}",
+		},
 	} {
 		l := New(Machine{test.processors, test.memory}, test.most, 0)
 		if test.largest > 0 {
@@ -152,7 +296,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// Builds run in the order of the queue, whoever asks first.
+// Builds run in the order of the queue, whichever waits first.
 func TestQueue(t *testing.T) {
 	l := New(Machine{4, 64 << 30}, 1, 0)
 	turns := make([]*Turn, 5)
@@ -179,8 +323,8 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// What runs is counted by the largest that is known now, not by what was known when it
-// began.
+// The need of a running build is computed from the largest process known by now, not from
+// what was known when it began.
 func TestLimiterLearns(t *testing.T) {
 	const gib = 1 << 30
 	l := New(Machine{4, 10 * gib}, 4, 0) // 8.5 GiB
@@ -206,7 +350,8 @@ func TestLimiterLearns(t *testing.T) {
 	}
 }
 
-// Alone is alone and next, and what waits ends with its context and holds up nobody.
+// A build that runs alone is the next one. A waiting build whose context ends blocks no
+// other one.
 func TestAlone(t *testing.T) {
 	l := New(Machine{4, 64 << 30}, 4, 0)
 	var running []*Turn
@@ -261,9 +406,9 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// A build that was killed shows that too many ran: one less from then on than did, even
-// if it takes less alone, and all of them collect garbage. What it does alone, it does
-// with one process, whatever the user wants.
+// After a build was killed, one build less runs at a time, even if the killed one needs less
+// memory alone, and all of them collect garbage. Alone, it uses one process, whatever the
+// user wants.
 func TestKilledBuilds(t *testing.T) {
 	for _, test := range []struct {
 		machine          Machine
@@ -315,7 +460,7 @@ func TestKilledBuilds(t *testing.T) {
 	}
 }
 
-// The number of processes that the user wants is counted in what a build needs.
+// What a build needs depends on the number of processes that the user wants.
 func TestProcessesWanted(t *testing.T) {
 	l := New(Machine{4, 10 << 30}, 4, 8) // 8.5 GiB
 	first := l.Queue(4)
@@ -334,7 +479,7 @@ func TestProcessesWanted(t *testing.T) {
 	}
 }
 
-// A turn that is given in the very moment in which its context ends is given back.
+// A turn that comes while its context ends is given back.
 func TestTurnAfterEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -2,8 +2,8 @@ package limit
 
 import "golang.org/x/sys/unix"
 
-// freeMemory is Machine.Memory. macOS has no number for what is free that means it: what
-// it calls so is little on every machine. Half of all there is will be.
+// freeMemory returns half of the physical memory. What macOS calls free is little on every
+// machine, because it uses the rest for caches.
 func freeMemory() int64 {
 	all, err := unix.SysctlUint64("hw.memsize")
 	if err != nil {

@@ -2,5 +2,5 @@ package limit
 
 import "os"
 
-// freeMemory is Machine.Memory.
+// freeMemory returns the memory that is free, in bytes.
 func freeMemory() int64 { return linuxMemory(os.DirFS("/")) }

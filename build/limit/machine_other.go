@@ -2,5 +2,5 @@
 
 package limit
 
-// freeMemory is Machine.Memory, which is not known here.
+// freeMemory returns 0: the free memory is not known here.
 func freeMemory() int64 { return 0 }

@@ -6,15 +6,26 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// freeMemory is Machine.Memory: the physical memory that is available, in
-// MEMORYSTATUSEX (learn.microsoft.com, GlobalMemoryStatusEx).
+// A memoryStatus is MEMORYSTATUSEX (learn.microsoft.com, GlobalMemoryStatusEx).
+type memoryStatus struct {
+	length       uint32
+	load         uint32
+	totalPhys    uint64
+	availPhys    uint64
+	totalPage    uint64
+	availPage    uint64
+	totalVirtual uint64
+	availVirtual uint64
+	extra        uint64
+}
+
+// freeMemory returns the physical memory that is available, in bytes.
 func freeMemory() int64 {
-	status := struct {
-		length, load                                                                  uint32
-		totalPhys, availPhys, totalPage, availPage, totalVirtual, availVirtual, extra uint64
-	}{}
+	var status memoryStatus
 	status.length = uint32(unsafe.Sizeof(status))
-	ok, _, _ := windows.NewLazySystemDLL("kernel32.dll").NewProc("GlobalMemoryStatusEx").Call(uintptr(unsafe.Pointer(&status)))
+
+	call := windows.NewLazySystemDLL("kernel32.dll").NewProc("GlobalMemoryStatusEx")
+	ok, _, _ := call.Call(uintptr(unsafe.Pointer(&status)))
 	if ok == 0 {
 		return 0
 	}

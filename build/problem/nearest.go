@@ -1,18 +1,21 @@
 package problem
 
-// Nearest returns the candidate that word is most likely a slip of, "" if none is close.
+// Nearest returns the candidate that was probably meant by word, "" if none is close.
 func Nearest(word string, candidates []string) string {
-	best, distance := "", 4 // further away than this, a guess is noise
+	best := ""
+	nearest := 4 // a guess that is at least this far away is noise
 	for _, c := range candidates {
-		if d := editDistance(word, c); d < distance && d < len(c) {
-			best, distance = c, d
+		d := editDistance(word, c)
+		if d < nearest && d < len(c) {
+			best = c
+			nearest = d
 		}
 	}
 	return best
 }
 
-// editDistance is the number of slips between a and b, in bytes: one left out, added or
-// mistaken, or two that are next to each other swapped (optimal string alignment).
+// editDistance returns how many edits turn a into b: bytes that are removed, added or
+// replaced, and neighbours that are swapped (optimal string alignment).
 func editDistance(a, b string) int {
 	d := make([][]int, len(a)+1)
 	for i := range d {
@@ -22,6 +25,7 @@ func editDistance(a, b string) int {
 	for j := range d[0] {
 		d[0][j] = j
 	}
+
 	for i := range len(a) {
 		for j := range len(b) {
 			cost := 1
@@ -29,10 +33,12 @@ func editDistance(a, b string) int {
 				cost = 0
 			}
 			d[i+1][j+1] = min(d[i][j]+cost, d[i][j+1]+1, d[i+1][j]+1)
+
 			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
 				d[i+1][j+1] = min(d[i+1][j+1], d[i-1][j-1]+1)
 			}
 		}
 	}
+
 	return d[len(a)][len(b)]
 }

@@ -2,7 +2,7 @@ package problem
 
 import "testing"
 
-// What was probably meant; of several that are as near, the first.
+// Of several candidates at the same distance, the first one is returned.
 func TestNearest(t *testing.T) {
 	platforms := []string{"darwin/amd64", "darwin/arm64", "linux/386", "linux/amd64", "linux/arm", "linux/arm64"}
 	for word, want := range map[string]string{

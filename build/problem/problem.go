@@ -1,4 +1,5 @@
-// Package problem describes mistakes in a request, with what to do about them. It is a leaf.
+// Package problem describes what is wrong with a request, and what to do about it. It is a
+// leaf.
 package problem
 
 import (
@@ -15,13 +16,13 @@ type Problem struct {
 }
 
 func (p *Problem) Error() string { return p.Err.Error() }
+
 func (p *Problem) Unwrap() error { return p.Err }
 
 // Advice returns the remedy.
 func (p *Problem) Advice() Remedy { return p.Remedy }
 
-// List is every Problem of one request. It is an error, so that a plan fails
-// once with all of them rather than once a mistake.
+// A List is every problem of one request. As an error it reports all of them at once.
 type List []*Problem
 
 func (ps List) Error() string {
@@ -62,17 +63,17 @@ func (ps *List) AddWith(setting string, remedy Remedy, format string, args ...an
 	})
 }
 
-// Keep records err: as it is if it is a Problem already. It reports whether err was nil.
+// Keep records err, as it is if it is a Problem already. It reports whether err is nil.
 func (ps *List) Keep(setting string, err error) bool {
 	if err == nil {
 		return true
 	}
+
 	var p *Problem
-	if errors.As(err, &p) {
-		*ps = append(*ps, p)
-	} else {
-		*ps = append(*ps, &Problem{Setting: setting, Err: err})
+	if !errors.As(err, &p) {
+		p = &Problem{Setting: setting, Err: err}
 	}
+	*ps = append(*ps, p)
 	return false
 }
 
@@ -95,7 +96,7 @@ func PositionOf(err error) Position {
 	return positioned.Position()
 }
 
-// With adds a remedy to an error.
+// With returns err with a remedy.
 func With(remedy Remedy, err error) error {
 	return &Problem{Err: err, Remedy: remedy}
 }

@@ -5,13 +5,13 @@ import "errors"
 // A Remedy is something that the user can do about a problem, as data. Package release words
 // it for the place where the user is: as YAML in a workflow, as flags and commands elsewhere.
 //
-// The zero Remedy is none. Its JSON form is part of a plan.
+// The zero Remedy is none.
 type Remedy struct {
 	Kind    Kind     `json:"kind,omitempty"`
 	Setting string   `json:"setting,omitempty"` // of Set
 	Value   string   `json:"value,omitempty"`   // of Set
-	Text    string   `json:"text,omitempty"`    // of the other kinds
-	Of      []Remedy `json:"of,omitempty"`      // of Either, Both, On and Lines; of There, the one in a workflow and the one elsewhere
+	Text    string   `json:"text,omitempty"`    // of kinds that have one
+	Of      []Remedy `json:"of,omitempty"`      // what Either, Both, There, On and Lines consist of
 }
 
 // A Kind says what a Remedy asks for.
@@ -33,7 +33,13 @@ const (
 )
 
 // Set is the remedy of giving a setting a value.
-func Set(setting, value string) Remedy { return Remedy{Kind: SetKind, Setting: setting, Value: value} }
+func Set(setting, value string) Remedy {
+	return Remedy{
+		Kind:    SetKind,
+		Setting: setting,
+		Value:   value,
+	}
+}
 
 // Flag is the remedy of adding a flag that is no setting, such as "--no-workflow".
 func Flag(text string) Remedy { return Remedy{Kind: FlagKind, Text: text} }

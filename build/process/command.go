@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A Command is a command as data: what will be run, before it is run.
+// A Command is a command as data, before it is run.
 type Command struct {
 	Args []string `json:"args"`
 	Env  []string `json:"env,omitempty"` // set on top of the ambient environment; the last value of a name wins
@@ -32,13 +32,12 @@ func (e *CommandError) Error() string {
 	if e.Output != "" {
 		return e.Output
 	}
-	return fmt.Sprintf("running %s: %v", strings.Join(e.Args[:min(2, len(e.Args))], " "), e.Err)
+	return fmt.Sprintf("running %s: %v", Command{Args: e.Args}.name(), e.Err)
 }
 
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// maxMessages is how much of what a command says on standard error is kept, in bytes, from
-// the end.
+// maxMessages is how much of the end of a command's standard error is kept, in bytes.
 const maxMessages = 4 << 20
 
 // maxOutput limits the standard output of a command, in bytes. It is held in memory.
@@ -49,44 +48,45 @@ const interruptGrace = 5 * time.Second
 
 // Run runs c with the ambient environment env and returns what it wrote to
 // standard output and to standard error. On cancellation the whole process group
-// is interrupted first and killed when the grace period is over.
+// is interrupted first, and killed when the grace period is over.
 func (c Command) Run(ctx context.Context, env []string) (stdout, stderr []byte, err error) {
 	stdout, stderr, _, err = c.Measure(ctx, env)
 	return stdout, stderr, err
 }
 
-// A Usage is what a command and its children took of the machine; nothing on Windows,
-// where a process does not know that of its children.
+// A Usage is what a command and its children used of the machine. It is zero on Windows,
+// where a process does not know this about its children.
 type Usage struct {
 	Largest int64         // bytes of memory of the largest process
 	CPU     time.Duration // of all processors
 }
 
-// Measure is run, and returns what it took as well.
+// Measure is like Run, and also returns what the command used of the machine.
 func (c Command) Measure(ctx context.Context, env []string) (stdout, stderr []byte, used Usage, err error) {
+	out := bounded{left: maxOutput}
+	errs := Tail{Keep: maxMessages}
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(slices.Clip(env), c.Env...)
-	out := bounded{left: maxOutput}
-	errs := Tail{Keep: maxMessages}
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Stdout = &out
+	cmd.Stderr = &errs
 	SetProcessGroup(cmd)
 	cmd.Cancel = func() error { return interruptGroup(cmd.Process) }
 	cmd.WaitDelay = interruptGrace
+
 	err = cmd.Run()
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		KillGroup(cmd.Process) // whatever of the group outlived its leader
 		return nil, nil, used, context.Cause(ctx)
-	}
-	if out.left < 0 { // the command itself only reports a closed pipe
-		name := strings.Join(c.Args[:min(2, len(c.Args))], " ")
-		return nil, nil, used, fmt.Errorf("running %s: %w", name, errTooMuch)
-	}
-	if errors.Is(err, exec.ErrNotFound) {
+	case out.left < 0: // the command itself only reports a closed pipe
+		return nil, nil, used, fmt.Errorf("running %s: %w", c.name(), errTooMuch)
+	case errors.Is(err, exec.ErrNotFound):
 		return nil, nil, used, fmt.Errorf("running %s: %w", c.Args[0], err)
 	}
-	if state := cmd.ProcessState; state != nil {
-		used = usageOf(state)
+
+	if cmd.ProcessState != nil {
+		used = usageOf(cmd.ProcessState)
 	}
 	if err != nil {
 		output := strings.TrimSpace(errs.String() + "\n" + out.b.String())
@@ -95,10 +95,13 @@ func (c Command) Measure(ctx context.Context, env []string) (stdout, stderr []by
 	return out.b.Bytes(), []byte(errs.String()), used, nil
 }
 
+// name returns the command in a few words, such as "go build".
+func (c Command) name() string { return strings.Join(c.Args[:min(2, len(c.Args))], " ") }
+
 // errTooMuch is the error of a command whose standard output is longer than maxOutput.
 var errTooMuch = errors.New("it wrote more than can be held in memory")
 
-// A bounded buffer refuses a write that it has no room for.
+// A bounded buffer refuses a write for which it has no room.
 type bounded struct {
 	left int // bytes
 	b    bytes.Buffer
@@ -113,7 +116,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.b.Write(p)
 }
 
-// A tail keeps the end of what is written to it.
+// A Tail keeps the end of what is written to it.
 type Tail struct {
 	Keep int // bytes
 	b    bytes.Buffer

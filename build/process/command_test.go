@@ -16,7 +16,7 @@ func TestCommandErrorIsItsOutput(t *testing.T) {
 	}
 }
 
-// What a command writes is held in memory, so that there is an end to it.
+// The output of a command is held in memory, so it is limited.
 func TestOutputIsBounded(t *testing.T) {
 	b := bounded{left: 10}
 	if n, err := b.Write(make([]byte, 10)); n != 10 || err != nil {

@@ -9,27 +9,32 @@ import (
 	"syscall"
 )
 
-// SetProcessGroup gives the child a group of its own, so that the compilers that
-// the go command starts are reached together with it.
+// SetProcessGroup gives the child a process group of its own, which includes the compilers
+// that the go command starts.
 func SetProcessGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
+// interruptGroup interrupts every process in the group of p.
 func interruptGroup(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGINT) }
 
+// KillGroup kills every process in the group of p.
 func KillGroup(p *os.Process) {
 	if p != nil {
 		_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // ESRCH, nothing left of it, is the usual answer
 	}
 }
 
-// usageOf is what an ended child and those it waited for have used. The memory is the most
-// of any one of them (getrusage(2), RUSAGE_CHILDREN).
+// usageOf returns what an ended child and the children that it waited for have used. The
+// memory is the most that any one of them used (getrusage(2), RUSAGE_CHILDREN).
 func usageOf(state *os.ProcessState) Usage {
 	used := Usage{CPU: state.UserTime() + state.SystemTime()}
-	if rusage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		used.Largest = int64(rusage.Maxrss) // bytes on Darwin, kilobytes elsewhere
-		if runtime.GOOS != "darwin" && runtime.GOOS != "ios" {
-			used.Largest *= 1024
-		}
+
+	rusage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return used
+	}
+	used.Largest = int64(rusage.Maxrss) // bytes on Darwin, kilobytes elsewhere
+	if runtime.GOOS != "darwin" && runtime.GOOS != "ios" {
+		used.Largest *= 1024
 	}
 	return used
 }

@@ -9,10 +9,10 @@ import (
 	"runtime"
 )
 
-// rootedCommand needs the namespaces of Linux.
+// rootedCommand fails: it needs the namespaces of Linux.
 func rootedCommand(context.Context, string, string, string, []string) (*exec.Cmd, error) {
 	return nil, errors.New(runtime.GOOS + " has no way to make one for this")
 }
 
-// withoutNetwork needs them too.
-func withoutNetwork(*exec.Cmd) error { return errors.New(runtime.GOOS + " has no way to do without") }
+// isolateNetwork fails for the same reason.
+func isolateNetwork(*exec.Cmd) error { return errors.New(runtime.GOOS + " has no way to do without") }

@@ -112,27 +112,29 @@ func buildSmoke(t *testing.T, target target.Target) Program {
 // nothing, look, ...: what every way of starting a program has to keep.
 func testSmoke(t *testing.T, bin Program, how string) {
 	start := func(limit time.Duration, args ...string) (*Result, error) {
-		return smokeStart{bin: bin, args: args, dir: t.TempDir(), limit: limit}.run(t.Context())
+		return attempt{program: bin, args: args, dir: t.TempDir(), limit: limit}.run(t.Context())
 	}
 	for _, args := range [][]string{{"nothing"}, {"look"}, {"stdin"}, {"network", listen(t)}} {
-		if s, err := start(smokeTime, args...); err != nil || !s.Ran || s.How != how {
+		if s, err := start(maxTime, args...); err != nil || !s.Ran || s.How != how {
 			t.Errorf("%s: %+v, %v", args, s, err)
 		}
 	}
-	_, err := start(smokeTime, "fail", "one two", "three")
-	if want := "starting " + bin.Name + " fail one two three " + how + ": exit status 7\nthis is why one two|three"; err == nil || err.Error() != want {
+	_, err := start(maxTime, "fail", "one two", "three")
+	want := "starting " + bin.Name + " fail one two three " + how + ": exit status 7\nthis is why one two|three"
+	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	for _, does := range []string{"hang", "spin", "pour"} {
 		began := time.Now()
 		_, err := start(3*time.Second, does) // enough to start, and to pour, on a busy machine
-		if err == nil || !strings.HasPrefix(err.Error(), "starting "+bin.Name+" "+does+" "+how+": it did not end within 3s\n") {
+		want := "starting " + bin.Name + " " + does + " " + how + ": it did not end within 3s\n"
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Fatalf("%s: %.300v", does, err)
 		}
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("%s was stopped after %s", does, took)
 		}
-		if n := len(err.Error()); n > smokeOutput+300 || does == "pour" && n < smokeOutput {
+		if n := len(err.Error()); n > maxOutput+300 || does == "pour" && n < maxOutput {
 			t.Errorf("%s: %d bytes of error", does, n)
 		}
 	}
@@ -143,7 +145,7 @@ func testSmoke(t *testing.T, bin Program, how string) {
 	}
 }
 
-// listen is the address of a server on this machine.
+// listen returns the address of a server on this machine.
 func listen(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -168,15 +170,20 @@ func TestSmoke(t *testing.T) {
 	testSmoke(t, bin, rooted)
 }
 
-// What a program leaves behind is not left, in a root and in the lesser form; that it
-// has the output does not keep anyone waiting.
+// Processes that a program leaves behind are killed, with an empty root and without. It does
+// not matter that they have the output open.
 func TestSmokeGrandchild(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("processes are looked for in /proc")
 	}
 	bin := buildSmoke(t, target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
 	mark := filepath.Base(filepath.Dir(bin.Path)) + t.Name()
-	s, err := smokeStart{bin: bin, args: []string{"parent", "/program", mark}, dir: t.TempDir(), limit: smokeTime}.run(t.Context())
+	s, err := attempt{
+		program: bin,
+		args:    []string{"parent", "/program", mark},
+		dir:     t.TempDir(),
+		limit:   maxTime,
+	}.run(t.Context())
 	if s == nil || s.How != rooted {
 		t.Logf("this machine makes no empty root: %+v", s)
 	} else if left := running(t, mark); err != nil || len(left) > 0 {
@@ -184,7 +191,7 @@ func TestSmokeGrandchild(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), bin.Path, "parent", bin.Path, mark)
 	cmd.Env = []string{}
-	output, err := runSmoke(t.Context(), cmd)
+	output, err := runCommand(t.Context(), cmd)
 	if err != nil || !strings.HasPrefix(output, "child ") {
 		t.Errorf("outside a root: %q, %v", output, err)
 	}
@@ -193,8 +200,8 @@ func TestSmokeGrandchild(t *testing.T) {
 	}
 }
 
-// running are the processes with mark among their arguments that stay for a while: a
-// killed one ends when it comes to run.
+// running returns the processes with mark among their arguments that stay for a while. A
+// process that was killed takes a moment to end.
 func running(t *testing.T, mark string) (left []string) {
 	t.Helper()
 	for range 50 {
@@ -231,9 +238,13 @@ func TestSmokeEmulated(t *testing.T) {
 	}
 }
 
-// What cannot be run here is said not to have been.
+// A program that cannot be run here is reported as not run.
 func TestSmokeNotRun(t *testing.T) {
-	for _, target := range []target.Target{{OS: "plan9", Arch: "arm"}, {OS: "js", Arch: "wasm"}, {OS: "aix", Arch: "ppc64"}} {
+	for _, target := range []target.Target{
+		{OS: "plan9", Arch: "arm"},
+		{OS: "js", Arch: "wasm"},
+		{OS: "aix", Arch: "ppc64"},
+	} {
 		s, err := Run(t.Context(), Program{Target: target}, nil, t.TempDir())
 		if err != nil || s.Ran || !strings.HasPrefix(s.How, "not run: this is ") {
 			t.Errorf("%s: %+v, %v", target, s, err)

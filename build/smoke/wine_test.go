@@ -17,7 +17,8 @@ import (
 	"github.com/org/go-static-release/build/target"
 )
 
-// A fake wine writes down how it is called, makes a prefix, and is the program.
+// fakeWine is a script that records how it is called, makes a prefix, and acts as the
+// program.
 const fakeWine = `#!/bin/sh
 { printf '== %%s\n' "$*"; env; } >>'%[1]s/log'
 system=$(printf '%%s' "$1" | sed -n 's/^C:.windows.\(.*\).cmd.exe$/\1/p')
@@ -37,8 +38,8 @@ const (
 	inThree = "through wine in a prefix of its own, "
 )
 
-// fakeWineFor puts wine64, wine and wineserver on PATH, and nothing else. prepares is
-// what Wine's command interpreter does, runs what the program does.
+// fakeWineFor puts wine64, wine and wineserver on PATH, and nothing else. prepares and runs
+// are shell code that acts as Wine's command interpreter and as the program.
 func fakeWineFor(t *testing.T, machine uint16, prepares, runs string) (log string) {
 	t.Helper()
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
@@ -51,7 +52,12 @@ func fakeWineFor(t *testing.T, machine uint16, prepares, runs string) (log strin
 	copy(header[0x40:], "PE\x00\x00")
 	binary.LittleEndian.PutUint16(header[0x44:], machine)
 	script := fmt.Sprintf(fakeWine, dir, prepares, runs)
-	for name, text := range map[string]string{"pe": string(header), "wine64": script, "wine": script, "wineserver": "#!/bin/sh\necho \"== server $*\" >>'" + dir + "/log'\nexit 1\n"} {
+	for name, text := range map[string]string{
+		"pe":         string(header),
+		"wine64":     script,
+		"wine":       script,
+		"wineserver": "#!/bin/sh\necho \"== server $*\" >>'" + dir + "/log'\nexit 1\n",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +70,7 @@ func windowsBinary(arch string) Program {
 	return Program{Name: "p.exe", Target: target.Target{OS: "windows", Arch: arch}, Path: "/work/p.exe"}
 }
 
-// calls are the command lines in the log of a fake wine, and the environment of each.
+// calls returns the command lines in the log of a fake wine, and the environment of each.
 func calls(t *testing.T, log string) (argvs, envs []string) {
 	t.Helper()
 	data, err := os.ReadFile(log)
@@ -83,13 +89,14 @@ func calls(t *testing.T, log string) (argvs, envs []string) {
 	return argvs, envs
 }
 
-// Command lines and environment, whole; nothing of ours gets to the program.
+// Wine gets these command lines and only this environment.
 func TestWineCommands(t *testing.T) {
 	log := fakeWineFor(t, peMachine["amd64"], echoes, "echo started")
 	t.Setenv("GITHUB_TOKEN", "secret")
 	dir := t.TempDir()
 	s, err := Run(t.Context(), windowsBinary("amd64"), []string{"--version", "now"}, dir)
-	if err != nil || !s.Ran || !strings.HasPrefix(s.How, isFake) || !strings.HasSuffix(s.How, ", not in an empty root") {
+	ranFake := s.Ran && strings.HasPrefix(s.How, isFake) && strings.HasSuffix(s.How, ", not in an empty root")
+	if err != nil || !ranFake {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	argvs, envs := calls(t, log)
@@ -99,8 +106,13 @@ func TestWineCommands(t *testing.T) {
 	}
 	bin := filepath.Dir(log)
 	env := strings.Join([]string{
-		"DISPLAY=", "HOME=" + dir + "/home", "PATH=" + bin + ":" + bin + ":/usr/bin:/bin", "TMPDIR=" + dir + "/home", "WINEDEBUG=-all",
-		"WINEDLLOVERRIDES=mscoree,mshtml=;winemenubuilder.exe=", "WINEPREFIX=" + dir + "/prefix",
+		"DISPLAY=",
+		"HOME=" + dir + "/home",
+		"PATH=" + bin + ":" + bin + ":/usr/bin:/bin",
+		"TMPDIR=" + dir + "/home",
+		"WINEDEBUG=-all",
+		"WINEDLLOVERRIDES=mscoree,mshtml=;winemenubuilder.exe=",
+		"WINEPREFIX=" + dir + "/prefix",
 	}, "\n")
 	for i, got := range envs[:2] {
 		if got != env {
@@ -109,26 +121,106 @@ func TestWineCommands(t *testing.T) {
 	}
 }
 
-// What a Wine that works makes of a program.
+// Each kind of Wine, working or not, has its result.
 func TestWineResults(t *testing.T) {
 	for name, c := range map[string]struct {
 		arch, prepares, runs string
 		machine              string
 		how, err             string // beginnings; an error has the form of TestSmoke
 	}{
-		"passes":                     {"amd64", echoes, "echo fine", "amd64", isFake, ""},
-		"32 bits":                    {"386", echoes, "echo fine", "386", inThree, ""},
-		"leaves a server":            {"amd64", echoes, "sleep 1000 & exit 0", "amd64", isFake, ""},
-		"fails":                      {"amd64", echoes, "echo this is why; exit 5", "amd64", isFake, "exit status 5\nthis is why"},
-		"lacks the DLL":              {"amd64", echoes, tooOld, "amd64", "not run: this wine is too old for Go programs (it lacks bcryptprimitives.dll)", ""},
-		"only says so":               {"amd64", ">bcryptprimitives.dll; " + echoes, tooOld, "amd64", isFake, "exit status 2\nfatal error: bcryptprimitives.dll"},
-		"does nothing, with 0":       {"386", "exit 0", "exit 0", "386", "not run: this wine cannot be seen to run 32-bit programs", ""},
-		"does nothing, 64 bits":      {"amd64", "exit 0", "exit 0", "amd64", "not run: this wine cannot be seen to run 64-bit programs", ""},
-		"repeats the command":        {"amd64", `echo "cannot run $*"`, "exit 0", "amd64", "not run: this wine cannot be seen to run 64-bit programs", ""},
-		"fails all the same":         {"amd64", `echo "$4"; exit 1`, "exit 0", "amd64", "not run: this wine cannot be seen to run 64-bit programs", ""},
-		"has no such file":           {"amd64", "rm cmd.exe; " + echoes, "exit 0", "amd64", "not run: this wine cannot be seen to run 64-bit programs", ""},
-		"is for another processor":   {"amd64", echoes, "exit 0", "arm64", "not run: this wine is for another architecture", ""},
-		"has 64-bit programs for 32": {"386", echoes, "exit 0", "amd64", "not run: this wine is for another architecture", ""},
+		"passes": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     "echo fine",
+			machine:  "amd64",
+			how:      isFake,
+		},
+		"32 bits": {
+			arch:     "386",
+			prepares: echoes,
+			runs:     "echo fine",
+			machine:  "386",
+			how:      inThree,
+		},
+		"leaves a server": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     "sleep 1000 & exit 0",
+			machine:  "amd64",
+			how:      isFake,
+		},
+		"fails": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     "echo this is why; exit 5",
+			machine:  "amd64",
+			how:      isFake,
+			err:      "exit status 5\nthis is why",
+		},
+		"lacks the DLL": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     tooOld,
+			machine:  "amd64",
+			how:      "not run: this wine is too old for Go programs (it lacks bcryptprimitives.dll)",
+		},
+		"only says so": {
+			arch:     "amd64",
+			prepares: ">bcryptprimitives.dll; " + echoes,
+			runs:     tooOld,
+			machine:  "amd64",
+			how:      isFake,
+			err:      "exit status 2\nfatal error: bcryptprimitives.dll",
+		},
+		"does nothing, with 0": {
+			arch:     "386",
+			prepares: "exit 0",
+			runs:     "exit 0",
+			machine:  "386",
+			how:      "not run: this wine cannot be seen to run 32-bit programs",
+		},
+		"does nothing, 64 bits": {
+			arch:     "amd64",
+			prepares: "exit 0",
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine cannot be seen to run 64-bit programs",
+		},
+		"repeats the command": {
+			arch:     "amd64",
+			prepares: `echo "cannot run $*"`,
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine cannot be seen to run 64-bit programs",
+		},
+		"fails after echoing": {
+			arch:     "amd64",
+			prepares: `echo "$4"; exit 1`,
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine cannot be seen to run 64-bit programs",
+		},
+		"has no such file": {
+			arch:     "amd64",
+			prepares: "rm cmd.exe; " + echoes,
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine cannot be seen to run 64-bit programs",
+		},
+		"is for another processor": {
+			arch:     "amd64",
+			prepares: echoes,
+			runs:     "exit 0",
+			machine:  "arm64",
+			how:      "not run: this wine is for another architecture",
+		},
+		"has 64-bit programs for 32": {
+			arch:     "386",
+			prepares: echoes,
+			runs:     "exit 0",
+			machine:  "amd64",
+			how:      "not run: this wine is for another architecture",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := fakeWineFor(t, peMachine[c.machine], c.prepares, c.runs)
@@ -136,10 +228,13 @@ func TestWineResults(t *testing.T) {
 			if s == nil || !strings.HasPrefix(s.How, c.how) || s.Ran == strings.HasPrefix(c.how, "not run") {
 				t.Errorf("%+v, want %s", s, c.how)
 			}
-			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), "not in an empty root: "+c.err)) {
+			want := "not in an empty root: " + c.err
+			if c.err == "" && err != nil || c.err != "" && !strings.Contains(fmt.Sprint(err), want) {
 				t.Errorf("error %v, want %s", err, c.err)
 			}
-			if argvs, _ := calls(t, log); argvs[len(argvs)-1] != "server -k" || !s.Ran && c.err == "" && c.runs == "exit 0" && len(argvs) != 2 {
+			argvs, _ := calls(t, log)
+			wasTried := !s.Ran && c.err == "" && c.runs == "exit 0"
+			if argvs[len(argvs)-1] != "server -k" || wasTried && len(argvs) != 2 {
 				t.Errorf("command lines: %q", argvs)
 			}
 		})
@@ -151,8 +246,9 @@ func TestWineHangs(t *testing.T) {
 	mark := fmt.Sprintf("1000.%d", os.Getpid()) // seconds
 	hang := "sleep " + mark + " & sleep " + mark
 	log := fakeWineFor(t, peMachine["amd64"], echoes, hang)
-	s := smokeStart{bin: windowsBinary("amd64"), dir: t.TempDir(), limit: 500 * time.Millisecond}
-	if s, err := s.run(t.Context()); err == nil || !s.Ran || !strings.Contains(err.Error(), "not in an empty root: it did not end within 500ms\n") {
+	s := attempt{program: windowsBinary("amd64"), dir: t.TempDir(), limit: 500 * time.Millisecond}
+	const want = "not in an empty root: it did not end within 500ms\n"
+	if s, err := s.run(t.Context()); err == nil || !s.Ran || !strings.Contains(err.Error(), want) {
 		t.Errorf("a program that hangs: %+v, %v", s, err)
 	}
 	check := func() {
@@ -171,7 +267,7 @@ func TestWineHangs(t *testing.T) {
 	stop := errors.New("enough")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, stop)
 	defer cancel()
-	s = smokeStart{bin: windowsBinary("amd64"), dir: t.TempDir(), limit: smokeTime}
+	s = attempt{program: windowsBinary("amd64"), dir: t.TempDir(), limit: maxTime}
 	if s, err := s.run(ctx); !errors.Is(err, stop) || s.Ran {
 		t.Errorf("a wine that hangs when the run ends: %+v, %v", s, err)
 	}
@@ -180,7 +276,10 @@ func TestWineHangs(t *testing.T) {
 
 func TestWineMissing(t *testing.T) {
 	log := fakeWineFor(t, 0, "", "")
-	for arch, want := range map[string]string{"arm64": "", "amd64": "wineserver is not on PATH, and nothing else ends what wine leaves running"} {
+	for arch, want := range map[string]string{
+		"arm64": "",
+		"amd64": "wineserver is not on PATH, and nothing else ends what wine leaves running",
+	} {
 		if arch == "arm64" && runtime.GOARCH != "arm64" {
 			want = fmt.Sprintf("this is %s/%s, and wine emulates no processor", runtime.GOOS, runtime.GOARCH)
 		}
@@ -237,7 +336,7 @@ func TestWine(t *testing.T) {
 	}
 }
 
-// ofPrefix finds a process that has a prefix of wine below dir in its environment.
+// ofPrefix returns a process that has a prefix of wine below dir in its environment.
 func ofPrefix(dir string) string {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// An Architecture is what is known here about one GOARCH, because no command prints it.
+// An Architecture is what no command prints about one GOARCH.
 type Architecture struct {
 	CPU  string // its name in the target triples of C compilers (GNU config.sub)
 	QEMU string // its name in QEMU's user emulators, qemu-NAME-static
@@ -14,7 +14,7 @@ type Architecture struct {
 }
 
 // A Level is the environment variable by which an architecture chooses its instruction
-// set. The zero Level is that of an architecture without a choice.
+// set. The zero Level stands for an architecture without a choice.
 //
 // `go help environment` lists the variables, and internal/buildcfg/cfg.go (Go 1.26) their
 // values. The go command cannot be trusted to refuse a bad value: Go 1.26 compiles

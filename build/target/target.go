@@ -36,7 +36,7 @@ func (t Target) Exe(name string) string {
 	case t.OS == "windows":
 		return name + ".exe"
 	case t.Arch == "wasm":
-		return name + ".wasm" // go build gives no suffix; hosts and web servers go by it
+		return name + ".wasm" // go build gives no suffix, but hosts and web servers need one
 	}
 	return name
 }
@@ -51,14 +51,16 @@ func (t Target) Env() []string {
 	return env
 }
 
-// A Platform is one line of `go tool dist list -json`.
+// A Platform is one entry of `go tool dist list -json`.
 type Platform struct {
-	GOOS, GOARCH string
-	FirstClass   bool
+	GOOS       string
+	GOARCH     string
+	FirstClass bool
 }
 
 func (p Platform) String() string { return p.GOOS + "/" + p.GOARCH }
 
+// ParsePlatforms reads the output of `go tool dist list -json`.
 func ParsePlatforms(distList []byte) ([]Platform, error) {
 	var ps []Platform
 	if err := json.Unmarshal(distList, &ps); err != nil {
@@ -68,9 +70,9 @@ func ParsePlatforms(distList []byte) ([]Platform, error) {
 }
 
 // Select resolves patterns over the platforms of the toolchain. A pattern
-// is OS/ARCH or OS/ARCH/LEVEL, either part with * wildcards; "all"; "first-class";
-// each may be preceded by ! to take its matches out again. named lists the
-// targets that were asked for by their own name rather than by a wildcard.
+// is OS/ARCH or OS/ARCH/LEVEL, either part with * wildcards; "all"; or "first-class".
+// A pattern that begins with ! excludes its matches. named holds the targets that were
+// asked for by their own name rather than by a wildcard.
 func Select(patterns []string, platforms []Platform) (targets []Target, named map[Target]bool, ps problem.List) {
 	named = map[Target]bool{}
 	for _, pattern := range patterns {
@@ -80,11 +82,10 @@ func Select(patterns []string, platforms []Platform) (targets []Target, named ma
 			ps = append(ps, problem)
 			continue
 		}
+
 		for _, t := range matches {
 			if exclude {
-				targets = slices.DeleteFunc(targets, func(have Target) bool {
-					return have.OS == t.OS && have.Arch == t.Arch && (t.Level == "" || have.Level == t.Level)
-				})
+				targets = slices.DeleteFunc(targets, func(have Target) bool { return t.covers(have) })
 				continue
 			}
 			if !slices.Contains(targets, t) {
@@ -95,42 +96,60 @@ func Select(patterns []string, platforms []Platform) (targets []Target, named ma
 			}
 		}
 	}
-	ps = append(ps, twins(targets)...)
+
+	ps = append(ps, duplicates(targets)...)
 	if len(targets) == 0 && len(ps) == 0 {
 		ps.Add("targets", "no target is left of %q", strings.Join(patterns, " "))
 	}
 	return targets, named, ps
 }
 
-// matchTargets resolves one pattern (without its !).
+// covers reports whether other is t, or a level of t if t has none.
+func (t Target) covers(other Target) bool {
+	return other.OS == t.OS && other.Arch == t.Arch && (t.Level == "" || other.Level == t.Level)
+}
+
+// matchTargets resolves one pattern (without its !). wild reports whether it is a wildcard.
 func matchTargets(pattern string, platforms []Platform) (matches []Target, wild bool, _ *problem.Problem) {
-	osArch, level := pattern, ""
+	osArch := pattern
+	level := ""
 	if parts := strings.Split(pattern, "/"); len(parts) == 3 {
-		osArch, level = parts[0]+"/"+parts[1], parts[2]
+		osArch = parts[0] + "/" + parts[1]
+		level = parts[2]
 	}
 	if _, err := path.Match(osArch, ""); err != nil {
-		return nil, false, &problem.Problem{Setting: "targets", Err: fmt.Errorf("reading target pattern %q: %w", pattern, err)}
+		return nil, false, &problem.Problem{
+			Setting: "targets",
+			Err:     fmt.Errorf("reading target pattern %q: %w", pattern, err),
+		}
 	}
+
 	for _, p := range platforms {
 		ok, _ := path.Match(osArch, p.String()) // the pattern was checked above
 		if ok || pattern == "all" || pattern == "first-class" && p.FirstClass {
-			matches = append(matches, Target{p.GOOS, p.GOARCH, level})
+			matches = append(matches, Target{OS: p.GOOS, Arch: p.GOARCH, Level: level})
 		}
 	}
 	if len(matches) == 0 {
 		return nil, false, unknownTarget(pattern, platforms)
 	}
+
 	for _, t := range matches {
 		if err := checkLevel(t.Arch, t.Level); err != nil {
-			return nil, false, &problem.Problem{Setting: "targets", Err: fmt.Errorf("unknown target %s: %w", t, err)}
+			return nil, false, &problem.Problem{
+				Setting: "targets",
+				Err:     fmt.Errorf("unknown target %s: %w", t, err),
+			}
 		}
 	}
-	return matches, pattern == "all" || pattern == "first-class" || strings.ContainsAny(osArch, "*?["), nil
+
+	wild = pattern == "all" || pattern == "first-class" || strings.ContainsAny(osArch, "*?[")
+	return matches, wild, nil
 }
 
-// twins finds targets that are one and the same: linux/amd64 and linux/amd64/v1
-// would be built twice and differ in nothing but their names.
-func twins(targets []Target) (ps problem.List) {
+// duplicates returns a problem for each target that is the same as another one:
+// linux/amd64 and linux/amd64/v1 would be built twice and differ only in their names.
+func duplicates(targets []Target) (ps problem.List) {
 	first := map[string]Target{}
 	for _, t := range targets {
 		key := strings.Join(t.Env(), " ")
@@ -143,37 +162,68 @@ func twins(targets []Target) (ps problem.List) {
 	return ps
 }
 
-// Other ecosystems' words for what Go calls otherwise.
+// aliases are names that other ecosystems use for systems and architectures.
 var aliases = map[string]string{
-	"macos": "darwin", "osx": "darwin", "mac": "darwin", "win": "windows", "win64": "windows", "win32": "windows",
-	"x86_64": "amd64", "x64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386", "x86": "386",
-	"armv5": "arm/5", "armv6": "arm/6", "armv7": "arm/7", "armhf": "arm/7", "ppc64el": "ppc64le", "riscv": "riscv64", "mipsel": "mipsle",
+	"macos": "darwin",
+	"osx":   "darwin",
+	"mac":   "darwin",
+
+	"win":   "windows",
+	"win64": "windows",
+	"win32": "windows",
+
+	"x86_64": "amd64",
+	"x64":    "amd64",
+	"x86-64": "amd64",
+
+	"i386": "386",
+	"i686": "386",
+	"x86":  "386",
+
+	"aarch64": "arm64",
+	"armv5":   "arm/5",
+	"armv6":   "arm/6",
+	"armv7":   "arm/7",
+	"armhf":   "arm/7",
+
+	"ppc64el": "ppc64le",
+	"riscv":   "riscv64",
+	"mipsel":  "mipsle",
 }
 
+// unknownTarget returns the problem of a pattern that matches no platform, with a guess of
+// what was meant.
 func unknownTarget(pattern string, platforms []Platform) *problem.Problem {
 	parts := strings.Split(strings.ToLower(pattern), "/")
 	for i, part := range parts {
-		if to, ok := aliases[part]; ok {
-			parts[i] = to
+		if name, ok := aliases[part]; ok {
+			parts[i] = name
 		}
 	}
 	translated := strings.Join(parts, "/")
+
 	var names []string
-	best := ""
+	guess := ""
 	for _, p := range platforms {
-		names = append(names, p.String())
-		if translated == p.String() || strings.HasPrefix(translated, p.String()+"/") {
-			best = translated
+		name := p.String()
+		names = append(names, name)
+		if translated == name || strings.HasPrefix(translated, name+"/") {
+			guess = translated
 		}
 	}
-	if best == "" {
-		best = problem.Nearest(translated, names)
+	if guess == "" {
+		guess = problem.Nearest(translated, names)
 	}
-	p := &problem.Problem{Setting: "targets", Err: fmt.Errorf("unknown target %q", pattern), Remedy: problem.Run("go tool dist list")}
-	if best != "" {
-		p.Remedy = problem.Guess(best)
+
+	remedy := problem.Run("go tool dist list")
+	if guess != "" {
+		remedy = problem.Guess(guess)
 	}
-	return p
+	return &problem.Problem{
+		Setting: "targets",
+		Err:     fmt.Errorf("unknown target %q", pattern),
+		Remedy:  remedy,
+	}
 }
 
 // MarshalText writes the target as its name.

@@ -9,9 +9,16 @@ import (
 )
 
 var testPlatforms = []Platform{
-	{"android", "arm64", false}, {"darwin", "amd64", true}, {"darwin", "arm64", true},
-	{"linux", "386", true}, {"linux", "amd64", true}, {"linux", "arm", true}, {"linux", "arm64", true}, {"linux", "mips", false},
-	{"windows", "amd64", true}, {"windows", "arm64", false},
+	{"android", "arm64", false},
+	{"darwin", "amd64", true},
+	{"darwin", "arm64", true},
+	{"linux", "386", true},
+	{"linux", "amd64", true},
+	{"linux", "arm", true},
+	{"linux", "arm64", true},
+	{"linux", "mips", false},
+	{"windows", "amd64", true},
+	{"windows", "arm64", false},
 }
 
 func TestSelectTargets(t *testing.T) {
@@ -22,7 +29,10 @@ func TestSelectTargets(t *testing.T) {
 		{patterns: "*/arm64 linux/arm64", want: "android/arm64 darwin/arm64 linux/arm64 windows/arm64"},
 		{patterns: "first-class !linux/*", want: "darwin/amd64 darwin/arm64 windows/amd64"},
 		{patterns: "all !first-class", want: "android/arm64 linux/mips windows/arm64"},
-		{patterns: "linux/arm/6 linux/arm/7 linux/amd64 linux/amd64/v3", want: "linux/arm/6 linux/arm/7 linux/amd64 linux/amd64/v3"},
+		{
+			patterns: "linux/arm/6 linux/arm/7 linux/amd64 linux/amd64/v3",
+			want:     "linux/arm/6 linux/arm/7 linux/amd64 linux/amd64/v3",
+		},
 		{patterns: "linux/arm/6 linux/arm/7 !linux/arm/6", want: "linux/arm/7"},
 		{patterns: "linux/arm/6 linux/arm/7 linux/amd64 !linux/arm", want: "linux/amd64"},
 		{patterns: "linux/mips/softfloat", want: "linux/mips/softfloat"},
@@ -49,7 +59,8 @@ func TestSelectTargets(t *testing.T) {
 		for _, p := range ps {
 			problems = append(problems, p.Error()+"; "+string(p.Remedy.Kind)+" "+p.Remedy.Text)
 		}
-		if problem := strings.Join(problems, "\n"); !strings.Contains(problem, test.problem) || test.problem == "" && problem != "" {
+		problem := strings.Join(problems, "\n")
+		if !strings.Contains(problem, test.problem) || test.problem == "" && problem != "" {
 			t.Errorf("%q: problem %q, expected %q", test.patterns, problem, test.problem)
 		} else if diff := cmp.Diff(test.want, strings.Join(names, " ")); test.problem == "" && diff != "" {
 			t.Errorf("%q (-want +have):\n%s", test.patterns, diff)

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/build/door"
-
 	"github.com/org/go-static-release/build/problem"
 )
 
@@ -20,7 +19,7 @@ type AttachedFile struct {
 	Size int64  // bytes, when the plan was made
 }
 
-// Name is the file's name in the release.
+// Name returns the file's name in the release.
 func (f AttachedFile) Name() string { return path.Base(f.Path) }
 
 // MarshalText writes the file as its path.
@@ -71,8 +70,8 @@ func (w *Workspace) AttachedFiles(patterns []string) (_ []AttachedFile, err erro
 	return files, ps.Err()
 }
 
-// attached describes one file. It opens the file, so that one that cannot be read is
-// reported before anything is compiled.
+// attached describes one file. It opens the file, to report one that cannot be read before
+// anything is compiled.
 func (w *Workspace) attached(d *door.Door, name string) (AttachedFile, error) {
 	f, fi, err := d.Open(path.Join(w.ModuleDir(), name))
 	if err != nil {

@@ -203,7 +203,7 @@ func countGitConfig(env []string) []string {
 			settings = append(settings, gitSetting{key, value})
 		}
 	}
-	return withCountedConfig(rest, settings...)
+	return addCountedConfig(rest, settings...)
 }
 
 // holds reports whether a value contains the secret. A secret that is too short to be a

@@ -65,10 +65,19 @@ func TestLooksSecret(t *testing.T) {
 	}
 }
 
-// Of GOFLAGS only the number of processes is taken.
+// Only the number of processes is read from GOFLAGS.
 func TestProcessesOf(t *testing.T) {
 	for flags, want := range map[string]int{
-		"": 0, "-p=3": 3, "-mod=mod -p=12 -v": 12, "--p=4": 4, "-p=0": 0, "-p": 0, "-parallel=3": 0, "-ldflags=-p=3": 0, "-p=1x": 0, "-p=3 -p=4": 4,
+		"":                  0,
+		"-p=3":              3,
+		"-mod=mod -p=12 -v": 12,
+		"--p=4":             4,
+		"-p=0":              0,
+		"-p":                0,
+		"-parallel=3":       0,
+		"-ldflags=-p=3":     0,
+		"-p=1x":             0,
+		"-p=3 -p=4":         4,
 	} {
 		if got := processesOf([]string{"GOFLAGS=-p=77", "GOFLAGS=" + flags}); got != want {
 			t.Errorf("%q: %d, want %d", flags, got, want)
@@ -76,9 +85,15 @@ func TestProcessesOf(t *testing.T) {
 	}
 }
 
-// What the user says of the Go runtime is not overruled.
+// Variables of the Go runtime that the user sets are kept.
 func TestSetsRuntime(t *testing.T) {
-	for env, want := range map[string]string{"": "", "GOGC=50": "GOGC GOMEMLIMIT", "GOMEMLIMIT=1GiB": "GOGC GOMEMLIMIT", "GOMAXPROCS=1": "GOMAXPROCS", "GOGCX=1": ""} {
+	for env, want := range map[string]string{
+		"":                "",
+		"GOGC=50":         "GOGC GOMEMLIMIT",
+		"GOMEMLIMIT=1GiB": "GOGC GOMEMLIMIT",
+		"GOMAXPROCS=1":    "GOMAXPROCS",
+		"GOGCX=1":         "",
+	} {
 		w := &Workspace{env: []string{"HOME=/", env}}
 		var sets []string
 		for _, name := range []string{"GOMAXPROCS", "GOGC", "GOMEMLIMIT"} {

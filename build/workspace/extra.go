@@ -14,11 +14,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/org/go-static-release/build/door"
-
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
 )
 
 // An ExtraFile is a file of the source that travels with the programs: a licence, a manual.
@@ -68,8 +66,9 @@ func (c *extraCache) put(sum string, data []byte) {
 // The notes name the files that are not part of the commit. With optional set these are
 // left out.
 //
-// A file that a door.Door refuses is an error. The exception is files in dist, where an earlier run may have left anything: a wildcard may match them if
-// it matches other files as well.
+// A file that a door.Door refuses is an error. The exception is files in dist, where an
+// earlier run may have left anything: a wildcard may match them if it matches other files as
+// well.
 func (w *Workspace) ExtraFiles(
 	ctx context.Context, patterns []string, optional bool,
 ) (files []ExtraFile, notes []problem.Note, err error) {

@@ -13,16 +13,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/org/go-static-release/build/process"
-
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
 )
 
 // A repo is a git repository that has been checked out, pinned to one directory.
 //
-// git looks for a repository by itself, from the directory it is called in, and a
-// repository can say which programs git runs. A tree can hold such a repository as
-// ordinary files (HEAD, config, objects, refs), so that git would find it in any
+// git looks for a repository by itself, from the directory in which it is called, and the
+// configuration of a repository can name programs that git runs. A tree can contain such a
+// repository as ordinary files (HEAD, config, objects, refs), and git would find it in any
 // directory of a clone. Every call of git therefore goes through this type, which names
 // the repository and switches off what its configuration would start.
 type repo struct {
@@ -30,7 +29,7 @@ type repo struct {
 	env []string
 }
 
-// openRepo finds the repository around dir. The second result is the environment for
+// openRepo opens the repository around dir. The second result is the environment for
 // other programs that call git in it, such as the go command.
 func openRepo(ctx context.Context, dir string, env []string) (repo, []string, error) {
 	top, ok := FindRoot(dir)
@@ -100,7 +99,7 @@ func isRoot(dir string) bool {
 
 // pinRepo pins the repository whose working tree begins at top.
 func pinRepo(ctx context.Context, top string, env []string) (repo, []string, error) {
-	env = withGitConfig(env, append(caseSettings(runtime.GOOS), gitSettings...)...)
+	env = addGitConfig(env, append(caseSettings(runtime.GOOS), gitSettings...)...)
 
 	// GIT_DIR is not set yet: git checks the owner of a repository only where it has to
 	// find it. Neither rev-parse nor config starts a program, whatever the repository says.
@@ -131,7 +130,7 @@ func pinRepo(ctx context.Context, top string, env []string) (repo, []string, err
 	disabled := disablePrograms(local)
 	if err := checkPartialClone(local); err != nil {
 		major, minor, versionErr := first.version(ctx)
-		fetches := major < 2 || major == 2 && minor < 45 // else GIT_NO_LAZY_FETCH keeps it from that
+		fetches := major < 2 || major == 2 && minor < 45 // later ones obey GIT_NO_LAZY_FETCH
 		if versionErr != nil || fetches {
 			return repo{}, nil, errors.Join(err, versionErr)
 		}
@@ -143,16 +142,18 @@ func pinRepo(ctx context.Context, top string, env []string) (repo, []string, err
 	}
 
 	more := append(disabled, ignored...)
-	if i := slices.IndexFunc(more, gitSetting.needsCount); i >= 0 {
-		if err := first.takesCountedConfig(ctx, more[i].key); err != nil {
+	i := slices.IndexFunc(more, gitSetting.needsCount)
+	if i >= 0 {
+		err := first.checkCountedConfig(ctx, more[i].key)
+		if err != nil {
 			return repo{}, nil, err
 		}
 	}
 
-	env = withGitConfig(env, more...)
+	env = addGitConfig(env, more...)
 	env = append(env, "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1")
 
-	own := withGitConfig(env, ownGitSettings...)
+	own := addGitConfig(env, ownGitSettings...)
 	own = append(own, gitMessages...)
 	own = append(own,
 		"GIT_DIR="+filepath.FromSlash(gitDir),
@@ -188,9 +189,10 @@ var gitSettings = []gitSetting{
 	{"core.checkStat", "default"},
 }
 
-// caseSettings hold where the file system tells case apart. A configuration that was
-// copied from another machine may say that it does not, and git then takes Main.go for the
-// main.go of the commit. Where it does not, git needs to know.
+// caseSettings returns the settings for file systems that distinguish case. A configuration
+// that was copied from another machine may say that this one does not, and git would then
+// mistake Main.go for the main.go of the commit. On Windows and macOS git must know that
+// case is ignored.
 func caseSettings(goos string) []gitSetting {
 	if goos == "windows" || goos == "darwin" {
 		return nil
@@ -198,7 +200,7 @@ func caseSettings(goos string) []gitSetting {
 	return []gitSetting{{"core.ignoreCase", "false"}}
 }
 
-// ownGitSettings hold for the git that this program calls. The go command also fetches
+// ownGitSettings apply only to the git that this program calls. The go command also fetches
 // modules with git, in repositories of its own, and needs the network for that.
 var ownGitSettings = []gitSetting{
 	{"protocol.allow", "never"},
@@ -221,11 +223,12 @@ type gitSetting struct {
 	value string
 }
 
-// withGitConfig adds settings to those that env holds for git, which win over every
-// file, in both ways that git has: what it documents, from version 2.31 on, and what its
-// option -c becomes, which all versions have and which wins over the other.
-func withGitConfig(env []string, settings ...gitSetting) []string {
-	env = withCountedConfig(env, settings...)
+// addGitConfig returns env with settings for git, which override every file. It uses both
+// ways that git has: the documented one, from version 2.31 on, and the one by which git
+// passes its option -c to its children, which all versions have and which overrides the
+// other.
+func addGitConfig(env []string, settings ...gitSetting) []string {
+	env = addCountedConfig(env, settings...)
 
 	const name = "GIT_CONFIG_PARAMETERS="
 	var parameters []string
@@ -246,13 +249,13 @@ func withGitConfig(env []string, settings ...gitSetting) []string {
 	return append(kept, name+strings.Join(parameters, " "))
 }
 
-// needsCount reports whether a setting can only be given in the way of git 2.31: the other
-// one cuts at the first equals sign.
+// needsCount reports whether a setting needs the way of git 2.31: the other one ends the key
+// at the first equals sign.
 func (s gitSetting) needsCount() bool { return strings.Contains(s.key, "=") }
 
-// withCountedConfig adds settings in the way that git documents. Entries are counted, so
-// that those env has already are kept in front.
-func withCountedConfig(env []string, settings ...gitSetting) []string {
+// addCountedConfig returns env with settings in the way that git documents, after those that
+// env has already. Entries are numbered.
+func addCountedConfig(env []string, settings ...gitSetting) []string {
 	count := 0
 	kept := make([]string, 0, len(env)+2*len(settings)+1)
 	for _, kv := range env {
@@ -386,9 +389,9 @@ func (r repo) version(ctx context.Context) (major, minor int, err error) {
 	return major, minor, nil
 }
 
-// takesCountedConfig fails if git is older than 2.31, which would do what the repository
-// says of key.
-func (r repo) takesCountedConfig(ctx context.Context, key string) error {
+// checkCountedConfig fails if git is older than 2.31. Such a git cannot override the
+// repository's value of key.
+func (r repo) checkCountedConfig(ctx context.Context, key string) error {
 	major, minor, err := r.version(ctx)
 	if err != nil {
 		return err
@@ -405,14 +408,14 @@ func (r repo) takesCountedConfig(ctx context.Context, key string) error {
 	}
 }
 
-// networkKey matches settings that say how, and by which program, git reaches other
+// networkKey matches settings that decide how, and by which program, git reaches other
 // repositories.
 var networkKey = regexp.MustCompile(`(?s)^(core\.(sshcommand|gitproxy|askpass)|credential\.(.*\.)?helper|` +
 	`remote\..*\.(vcs|uploadpack)|url\..*|protocol\.(.*\.)?allow)$`)
 
-// checkPartialClone refuses a partial clone that says how git reaches the network: any
-// command of a git before 2.45 may fetch missing objects, and the repository alone
-// decides by which program.
+// checkPartialClone fails for a partial clone whose configuration decides how git reaches the
+// network. Any command of a git before 2.45 may fetch missing objects, by a program that
+// the repository chooses.
 func checkPartialClone(local []gitSetting) error {
 	partial := slices.ContainsFunc(local, func(s gitSetting) bool {
 		if s.key == "extensions.partialclone" {
@@ -484,8 +487,8 @@ func (r repo) ignoreSubmodules(ctx context.Context) (settings []gitSetting, err 
 	return settings, nil
 }
 
-// withoutPin returns env without the variables that pin git to one repository.
-func withoutPin(env []string) []string {
+// unpinned returns env without the variables that pin git to one repository.
+func unpinned(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		return strings.HasPrefix(kv, "GIT_DIR=") || strings.HasPrefix(kv, "GIT_WORK_TREE=")
 	})

@@ -41,7 +41,7 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// plainGit is an environment in which git has no settings but those of the repository.
+// plainGit returns an environment in which git has no settings but those of the repository.
 func plainGit() []string {
 	return append(os.Environ(),
 		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
@@ -62,7 +62,7 @@ func runGit(t *testing.T, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// The repository is the one with a .git, never one that lies in the tree as files.
+// The repository is the one with a .git, never one whose files are in the tree.
 func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 	dir := newRepo(t, map[string]string{
 		"sub/HEAD":          "ref: refs/heads/main\n",
@@ -94,12 +94,13 @@ func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 	}
 }
 
-// What a git around us was given by its option -c reaches its children and would win over
-// what git documents for them.
+// Options -c of a git that started this process reach its children, and would override the
+// documented variables.
 func TestGitOptionsOfTheEnvironment(t *testing.T) {
 	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
 	writeFiles(t, dir, map[string]string{"more.go": "package main\n"})
-	env := append(plainGit(), "GIT_CONFIG_PARAMETERS='status.showuntrackedfiles=no' 'core.ignorestat=true' 'user.name=it'\\''s me'")
+	env := append(plainGit(),
+		"GIT_CONFIG_PARAMETERS='status.showuntrackedfiles=no' 'core.ignorestat=true' 'user.name=it'\\''s me'")
 
 	w, err := Open(t.Context(), Options{Dir: dir, Environ: env})
 	if err != nil {
@@ -113,7 +114,7 @@ func TestGitOptionsOfTheEnvironment(t *testing.T) {
 	}
 }
 
-// What people like to see changes nothing of what is read.
+// Settings for the output of git do not change what is read.
 func TestGitOutputIsPinned(t *testing.T) {
 	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile, "lib/lib.go": "package lib\n"})
 	runGit(t, dir, "tag", "v1.0.0")
@@ -145,7 +146,7 @@ func TestGitOutputIsPinned(t *testing.T) {
 	}
 }
 
-// Every filter of the repository is switched off but the one of Git LFS, as it writes it.
+// Every filter of the repository is switched off, except Git LFS as it configures itself.
 func TestDisablePrograms(t *testing.T) {
 	lfs := []gitSetting{
 		{"filter.lfs.clean", "git-lfs clean -- %f"},
@@ -166,12 +167,28 @@ func TestDisablePrograms(t *testing.T) {
 		local []gitSetting
 		want  []gitSetting
 	}{
-		"nothing":                {[]gitSetting{{"core.bare", "false"}}, nil},
-		"Git LFS":                {lfs, nil},
-		"Git LFS and another":    {append(slices.Clone(lfs), gitSetting{"filter.a.b.clean", "x"}), off("a.b")},
-		"Git LFS with extension": {append(slices.Clone(lfs), gitSetting{"lfs.extension.e.clean", "x"}), off("lfs")},
-		"called Git LFS":         {append(slices.Clone(lfs), gitSetting{"filter.lfs.clean", "git-lfs clean -- %f; x"}), off("lfs")},
-		"a name with a line end": {[]gitSetting{{"filter.a\nb.process", "x"}}, off("a\nb")},
+		"nothing": {
+			local: []gitSetting{{"core.bare", "false"}},
+		},
+		"Git LFS": {
+			local: lfs,
+		},
+		"Git LFS and another": {
+			local: append(slices.Clone(lfs), gitSetting{"filter.a.b.clean", "x"}),
+			want:  off("a.b"),
+		},
+		"Git LFS with extension": {
+			local: append(slices.Clone(lfs), gitSetting{"lfs.extension.e.clean", "x"}),
+			want:  off("lfs"),
+		},
+		"called Git LFS": {
+			local: append(slices.Clone(lfs), gitSetting{"filter.lfs.clean", "git-lfs clean -- %f; x"}),
+			want:  off("lfs"),
+		},
+		"a name with a line end": {
+			local: []gitSetting{{"filter.a\nb.process", "x"}},
+			want:  off("a\nb"),
+		},
 	} {
 		if diff := cmp.Diff(test.want, disablePrograms(test.local), cmp.AllowUnexported(gitSetting{})); diff != "" {
 			t.Errorf("%s (-want +have):\n%s", name, diff)
@@ -179,7 +196,7 @@ func TestDisablePrograms(t *testing.T) {
 	}
 }
 
-// A partial clone fetches what is missing: by a program that the repository names.
+// A partial clone fetches missing objects by a program that the repository may name.
 func TestPartialClone(t *testing.T) {
 	promisor := gitSetting{"remote.origin.promisor", "true"}
 	for _, test := range []struct {
@@ -202,10 +219,10 @@ func TestPartialClone(t *testing.T) {
 	}
 }
 
-// A git before 2.31 takes settings only in the way of its option -c, whatever is in them,
-// and there they win over those that the caller has given in that way.
+// A git before 2.31 accepts settings only in the way of its option -c. They override those
+// that the caller passed in that way.
 func TestGitConfigForEveryVersion(t *testing.T) {
-	env := withGitConfig([]string{"GIT_CONFIG_PARAMETERS='e.f=theirs' 'x.y=1'"},
+	env := addGitConfig([]string{"GIT_CONFIG_PARAMETERS='e.f=theirs' 'x.y=1'"},
 		gitSetting{"e.f", "it's ours"}, gitSetting{"filter.a=b.clean", ""})
 	const want = "GIT_CONFIG_PARAMETERS='e.f=theirs' 'x.y=1' 'e.f=it'\\''s ours'"
 	if !slices.Contains(env, want) {
@@ -215,7 +232,8 @@ func TestGitConfigForEveryVersion(t *testing.T) {
 	for key, want := range map[string]string{"e.f": "it's ours", "x.y": "1", "filter.a=b.clean": ""} {
 		cmd := exec.Command("git", "config", "--get", key)
 		cmd.Dir = t.TempDir()
-		cmd.Env = append(slices.Clone(env), "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+		cmd.Env = append(slices.Clone(env),
+			"PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
 		out, err := cmd.CombinedOutput()
 		if err != nil || string(out) != want+"\n" {
 			t.Errorf("git has %q for %s, %v; expected %q", out, key, err, want)
@@ -223,8 +241,8 @@ func TestGitConfigForEveryVersion(t *testing.T) {
 	}
 }
 
-// Settings are counted on, and those that a secret was in are left out: git refuses to
-// start if one is missing.
+// Settings are added after those of the caller. They are numbered again if one was withheld,
+// because git refuses to start if a number is missing.
 func TestGitConfigIsCounted(t *testing.T) {
 	ambient := []string{
 		"GIT_CONFIG_COUNT=3",
@@ -233,12 +251,13 @@ func TestGitConfigIsCounted(t *testing.T) {
 		"GIT_CONFIG_KEY_2=c.d", "GIT_CONFIG_VALUE_2=2",
 	}
 	env, _ := childEnv(ambient, []string{"s3cret-token"})
-	env = withGitConfig(env, gitSetting{"e.f", "3"})
+	env = addGitConfig(env, gitSetting{"e.f", "3"})
 
 	env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG_PARAMETERS=") })
 	cmd := exec.Command("git", "config", "--list")
 	cmd.Dir = t.TempDir()
-	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
+	cmd.Env = append(env,
+		"PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	if err != nil || string(out) != "a.b=1\nc.d=2\ne.f=3\n" {
 		t.Errorf("git has %q, %v", out, err)

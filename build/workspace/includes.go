@@ -12,7 +12,7 @@ import (
 	"github.com/org/go-static-release/build/door"
 )
 
-// include matches a line with which C, assembly or the preamble of a cgo file includes
+// include matches a line by which C, assembly or the preamble of a cgo file includes
 // another file.
 var include = regexp.MustCompile(`^\s*(?://|/?\*)?\s*` + // the preamble is a comment
 	`(?:#\s*(?:include|include_next|import|embed)|\.incbin|\.include)\s*` +
@@ -58,7 +58,8 @@ func (pkg *sourcePackage) included(cgo bool) (files []string, err error) {
 				}
 
 				if len(files) == maxIncludes {
-					return nil, fmt.Errorf("the C and assembly files in %s include more than %d files", pkg.Dir, maxIncludes)
+					return nil, fmt.Errorf("the C and assembly files in %s include more than %d files",
+						pkg.Dir, maxIncludes)
 				}
 				seen[path] = true
 				files = append(files, path)
@@ -149,11 +150,11 @@ func (pkg *sourcePackage) libraries(cgo bool) (files []string) {
 	return files
 }
 
-// local is a path of the package's flags as the compiler takes it: it is started in the
-// directory of the package.
+// local returns the absolute path of a file that the package's flags name. The compiler is
+// started in the directory of the package.
 func (pkg *sourcePackage) local(path string) string { return local(pkg.Dir, path) }
 
-// local is a path that is relative to dir, unless it is absolute.
+// local returns the absolute path of a file that is named relative to dir.
 func local(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -161,7 +162,7 @@ func local(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// appendFile appends a file if there is one.
+// appendFile appends a file if it exists.
 func appendFile(files []string, path string) []string {
 	if isFile(path) {
 		files = append(files, path)

@@ -109,8 +109,8 @@ func (r repo) hasOthers(ctx context.Context, except string) (bool, error) {
 // one on disk.
 func (x *index) plain() bool { return !x.links && !x.flagged }
 
-// leavesAlone reports whether git was told not to look at a file of the commit.
-func (x *index) leavesAlone(path string) bool {
+// isIgnored reports whether git was told to ignore changes of a file of the commit.
+func (x *index) isIgnored(path string) bool {
 	entry, known := x.entry(path)
 	return known && !entry.checked
 }
@@ -118,9 +118,9 @@ func (x *index) leavesAlone(path string) bool {
 // absentFiles are names of files by their directory, an absolute path.
 type absentFiles map[string][]string
 
-// absent returns the files of the commit that are not on disk although git status has
-// nothing to say: those that it was told to leave alone. Without them the go command would
-// compile something else.
+// absent returns the files of the commit that are not on disk although git status does not
+// report that, because git was told to ignore their changes. Without them the go command
+// would compile something else.
 func (x *index) absent() (absentFiles, error) {
 	files := absentFiles{}
 	if !x.flagged {
@@ -184,8 +184,8 @@ func (x *index) compare(ctx context.Context, file string) (*StraySource, error) 
 		}
 
 		fi, err := os.Lstat(filepath.Join(x.repo.top, filepath.FromSlash(path)))
-		if errors.Is(err, fs.ErrNotExist) && x.leavesAlone(name) {
-			return leftAloneSource(name), nil
+		if errors.Is(err, fs.ErrNotExist) && x.isIgnored(name) {
+			return ignoredSource(name), nil
 		}
 		if err != nil {
 			return nil, err
@@ -260,7 +260,7 @@ func (x *index) compareLink(ctx context.Context, path, rest string, entry indexE
 			return nil, err
 		}
 		if filepath.ToSlash(text) != committed {
-			return leftAloneSource(path), nil
+			return ignoredSource(path), nil
 		}
 	}
 
@@ -290,11 +290,11 @@ func (x *index) compareContent(ctx context.Context, name string, entry indexEntr
 	if hash == entry.hash {
 		return nil, nil
 	}
-	return leftAloneSource(name), nil
+	return ignoredSource(name), nil
 }
 
-// leftAloneSource describes a file that differs from the commit without git saying so.
-func leftAloneSource(name string) *StraySource {
+// ignoredSource describes a file that differs from the commit without git reporting it.
+func ignoredSource(name string) *StraySource {
 	return &StraySource{
 		Path:   name,
 		Why:    HiddenChange,
@@ -351,7 +351,7 @@ func (x *index) openSubmodule(ctx context.Context, path, commit string) (*submod
 		return &submodule{why: OtherSubmodule}, nil // ordinary files where a submodule should be
 	}
 
-	r, _, err := pinRepo(ctx, top, withoutPin(x.repo.env))
+	r, _, err := pinRepo(ctx, top, unpinned(x.repo.env))
 	if err != nil {
 		return nil, explainGit(top, err)
 	}

@@ -16,17 +16,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/org/go-static-release/build/process"
-
-	"github.com/org/go-static-release/build/door"
-
-	"github.com/org/go-static-release/build/problem"
-
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/org/go-static-release/build/crash"
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
 )
 
 // A Generated is a source file that is not in the commit, because a step before the build
@@ -231,7 +228,7 @@ func (w *Workspace) sourceFiles(
 	sets := make([]map[string]bool, len(programs))
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, w.Jobs))
+	g.SetLimit(w.Jobs)
 	for i, p := range programs {
 		g.Go(func() error {
 			return crash.Catch(func() (err error) {
@@ -258,6 +255,7 @@ func (w *Workspace) sourceFiles(
 		addFile(all, filepath.Join(dir, "go.sum"))
 	}
 
+	// The files that name dependencies.
 	modDir := w.Dir
 	if w.Work != "" {
 		modDir = filepath.Dir(w.Work)
@@ -270,6 +268,8 @@ func (w *Workspace) sourceFiles(
 	if w.Mod == "vendor" {
 		addFile(all, modules)
 	}
+
+	// Those that would count if they were there.
 	for dir, names := range absent {
 		if slices.Contains(names, "go.work") && door.Within(dir, w.Dir) {
 			all[filepath.Join(dir, "go.work")] = true
@@ -283,40 +283,34 @@ func (w *Workspace) sourceFiles(
 }
 
 // moduleDirs lists the directories whose go.mod decides about the versions of
-// dependencies, whether or not a package of theirs is built: of the module, of those in
-// its workspace, and of those that a replace directive takes from a directory.
+// dependencies, whether or not a package of theirs is built: the module, the modules of its
+// go.work, and those that a replace directive takes from a directory.
 func (w *Workspace) moduleDirs() ([]string, error) {
 	dirs := []string{w.Dir}
 	required := map[string]bool{}
 	replaced := map[string]string{} // module -> directory
 	if w.Work != "" {
-		data, err := w.ReadText(w.Work)
+		work, err := w.readWork()
 		if err != nil {
 			return nil, err
 		}
-		file, err := modfile.ParseWork(w.Work, data, nil)
-		if err != nil {
-			return nil, fmt.Errorf("reading go.work: %w", err)
-		}
-		workDir := filepath.Dir(w.Work)
-		for _, use := range file.Use {
-			dirs = append(dirs, local(workDir, filepath.FromSlash(use.Path)))
-		}
-		addReplaced(replaced, workDir, file.Replace)
+		dirs = append(dirs, w.usedDirs(work)...)
+		addReplaced(replaced, filepath.Dir(w.Work), work.Replace)
 	}
 
 	for _, dir := range dirs {
 		gomod := filepath.Join(dir, "go.mod")
 		data, err := door.ReadRegular(gomod, maxText)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // the go command says so, if it needs it
+			continue // the go command reports it, if it needs the file
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", gomod, err)
 		}
-		file, err := modfile.Parse(gomod, data, nil) // ParseLax passes over replace directives
+
+		file, err := modfile.Parse(gomod, data, nil) // ParseLax ignores replace directives
 		if err != nil {
-			continue // one of a newer Go: what is built of it is compared in any case
+			continue // it may be newer than this program; the packages are compared in any case
 		}
 		for _, r := range file.Require {
 			required[r.Mod.Path] = true
@@ -336,6 +330,48 @@ func (w *Workspace) moduleDirs() ([]string, error) {
 	return dirs, nil
 }
 
+// readWork reads the go.work.
+func (w *Workspace) readWork() (*modfile.WorkFile, error) {
+	data, err := w.ReadText(w.Work)
+	if err != nil {
+		return nil, fmt.Errorf("reading go.work: %w", err)
+	}
+	work, err := modfile.ParseWork(w.Work, data, nil)
+	if err != nil {
+		return nil, fmt.Errorf("reading go.work: %w", err)
+	}
+	return work, nil
+}
+
+// usedDirs returns the directories of the modules of a go.work.
+func (w *Workspace) usedDirs(work *modfile.WorkFile) (dirs []string) {
+	for _, use := range work.Use {
+		dirs = append(dirs, local(filepath.Dir(w.Work), filepath.FromSlash(use.Path)))
+	}
+	return dirs
+}
+
+// SumFiles returns the files with the versions of all dependencies of the module, or of all
+// modules of its go.work. Not all of them need exist.
+func (w *Workspace) SumFiles() (files []string, err error) {
+	modDir := w.Dir
+	dirs := []string{w.Dir}
+	if w.Work != "" {
+		work, err := w.readWork()
+		if err != nil {
+			return nil, err
+		}
+		modDir = filepath.Dir(w.Work)
+		dirs = append(dirs, w.usedDirs(work)...)
+	}
+
+	files = append(files, filepath.Join(modDir, "go.work.sum"), filepath.Join(modDir, "vendor", "modules.txt"))
+	for _, dir := range dirs {
+		files = append(files, filepath.Join(dir, "go.sum"))
+	}
+	return files, nil
+}
+
 // addReplaced adds what the replace directives of a file in dir take from directories.
 func addReplaced(replaced map[string]string, dir string, list []*modfile.Replace) {
 	for _, r := range list {
@@ -345,7 +381,7 @@ func addReplaced(replaced map[string]string, dir string, list []*modfile.Replace
 	}
 }
 
-// addFile adds a file if there is one.
+// addFile adds a file to a set if it exists.
 func addFile(set map[string]bool, path string) {
 	if _, err := os.Lstat(path); err == nil {
 		set[path] = true
@@ -379,10 +415,12 @@ func (w *Workspace) filesOf(ctx context.Context, p Programs, absent absentFiles)
 		if err != nil {
 			return nil, fmt.Errorf("reading the output of go list: %w", err)
 		}
-		// A package that cannot be found is the compiler's to complain about.
-		if pkg.Standard || pkg.Dir == "" || pkg.Module.downloaded() && door.Within(w.modCache, pkg.Dir) {
+		isMissing := pkg.Dir == "" // the compiler reports it
+		isDownloaded := pkg.Module.downloaded() && door.Within(w.modCache, pkg.Dir)
+		if pkg.Standard || isMissing || isDownloaded {
 			continue
 		}
+
 		if err := pkg.addTo(files, p.Cgo, w.Root); err != nil {
 			return nil, err
 		}
@@ -444,11 +482,14 @@ func (pkg *sourcePackage) addTo(files map[string]bool, cgo bool, top string) err
 	return nil
 }
 
-// sourceName is the name of a file that the go command reads in the directory of a package.
-var sourceName = regexp.MustCompile(`^([^._].*\.(go|s|S|sx|c|cc|cpp|cxx|m|h|hh|hpp|hxx|f|F|f90|for|swig|swigcxx|syso)|go\.mod|default\.pgo)$`)
+// sourceName matches the name of a file that the go command reads in the directory of a
+// package.
+var sourceName = regexp.MustCompile(`^([^._].*\.` +
+	`(go|s|S|sx|c|cc|cpp|cxx|m|h|hh|hpp|hxx|f|F|f90|for|swig|swigcxx|syso)` +
+	`|go\.mod|default\.pgo)$`)
 
-// wouldRead returns those of the absent files that the go command would read, for some
-// target, if they were there.
+// wouldRead returns the absent files that the go command would read, for some target, if
+// they were there.
 func (pkg *sourcePackage) wouldRead(absent absentFiles) (files []string) {
 	for _, name := range absent[pkg.Dir] {
 		if sourceName.MatchString(name) && !strings.HasSuffix(name, "_test.go") {

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/org/go-static-release/build/problem"
-
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // A Source is what is being released: one commit under one version.
@@ -31,9 +31,11 @@ type Source struct {
 func ParseTag(tag string) (dir, version string, err error) {
 	dir, base := path.Split(tag)
 	dir = strings.TrimSuffix(dir, "/")
-	if dir == "." || dir != "" && !fs.ValidPath(dir) || strings.HasPrefix(tag, "/") {
+	isRoot := dir == "" && !strings.HasPrefix(tag, "/")
+	if dir == "." || !isRoot && !fs.ValidPath(dir) {
 		return "", "", fmt.Errorf("tag %q does not begin with a directory of the repository", tag)
 	}
+
 	version = strings.TrimPrefix(base, "v")
 	core, _, _ := strings.Cut(version, "+")
 	core, _, _ = strings.Cut(core, "-")
@@ -49,16 +51,19 @@ func (r repo) headTags(ctx context.Context, dir string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the tags of HEAD: %w", err)
 	}
+
 	var tags []string
 	for _, tag := range strings.Fields(out) {
-		if d, _, err := ParseTag(tag); err == nil && d == dir {
+		tagDir, _, err := ParseTag(tag)
+		if err == nil && tagDir == dir {
 			tags = append(tags, tag)
 		}
 	}
+
 	slices.SortFunc(tags, func(a, b string) int {
-		_, va, _ := ParseTag(a)
-		_, vb, _ := ParseTag(b)
-		return semver.Compare("v"+vb, "v"+va)
+		_, versionA, _ := ParseTag(a)
+		_, versionB, _ := ParseTag(b)
+		return semver.Compare("v"+versionB, "v"+versionA)
 	})
 	return tags, nil
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/org/go-static-release/release/publish"
 )
 
-// A Session publishes one release on GitHub. It is a publish.Session.
-type Session struct {
+// A session publishes one release on GitHub.
+type session struct {
 	client     *Client
 	want       Wanted
 	makeLatest *bool
@@ -27,21 +27,33 @@ type Session struct {
 // Session returns a session that publishes the release. The repository shows it as its latest
 // release if makeLatest says so. If makeLatest is nil, supersedes decides: it reports whether
 // the release takes the place of the one with the tag, "" if there is none.
-func (c *Client) Session(want Wanted, makeLatest *bool, supersedes func(tag string) bool) *Session {
-	return &Session{
+func (c *Client) Session(want Wanted, makeLatest *bool, supersedes func(tag string) bool) *publish.Session {
+	s := &session{
 		client:     c,
 		want:       want,
 		makeLatest: makeLatest,
 		supersedes: supersedes,
 	}
+
+	return &publish.Session{
+		Takes:    s.takes,
+		Open:     s.open,
+		Deferred: s.isDeferred,
+		Put:      s.put,
+		Check:    s.check,
+		Commit:   s.commit,
+		Refresh:  s.refresh,
+		Undo:     s.undo,
+		Status:   s.status,
+	}
 }
 
-// Takes reports true: every file can be attached to a release.
-func (s *Session) Takes(output.Output) bool { return true }
+// takes reports true: every file can be attached to a release.
+func (s *session) takes(output.Output) bool { return true }
 
-// Open finds or creates the draft. That is the test whether the token may write: it takes
+// open finds or creates the draft. That is the test whether the token may write: it takes
 // seconds now instead of minutes of compiling.
-func (s *Session) Open(ctx context.Context) (err error) {
+func (s *session) open(ctx context.Context) (err error) {
 	s.rel, err = s.client.Open(ctx, s.want)
 	if err != nil {
 		return err
@@ -58,11 +70,11 @@ func (s *Session) Open(ctx context.Context) (err error) {
 	return nil
 }
 
-// Deferred reports whether the release was public when it was opened.
-func (s *Session) Deferred() bool { return s.deferred }
+// isDeferred reports whether the release was public when it was opened.
+func (s *session) isDeferred() bool { return s.deferred }
 
-// Put attaches a file to the release.
-func (s *Session) Put(ctx context.Context, a output.Artifact) (publish.Outcome, error) {
+// put attaches a file to the release.
+func (s *session) put(ctx context.Context, a output.Artifact) (publish.Outcome, error) {
 	outcome, err := s.rel.Attach(ctx, asset(a))
 	return publish.Outcome(outcome), err
 }
@@ -86,13 +98,13 @@ func assets(artifacts []output.Artifact) []Asset {
 	return all
 }
 
-// Check compares the files of the release with want.
-func (s *Session) Check(ctx context.Context, want []output.Artifact) error {
+// check compares the files of the release with want.
+func (s *session) check(ctx context.Context, want []output.Artifact) error {
 	return s.rel.Check(ctx, assets(want))
 }
 
-// Commit makes the release public.
-func (s *Session) Commit(ctx context.Context, want []output.Artifact) error {
+// commit makes the release public.
+func (s *session) commit(ctx context.Context, want []output.Artifact) error {
 	latest, err := s.isLatest(ctx)
 	if err != nil {
 		return err
@@ -108,7 +120,7 @@ func (s *Session) Commit(ctx context.Context, want []output.Artifact) error {
 }
 
 // isLatest decides whether the repository shows the release as its latest.
-func (s *Session) isLatest(ctx context.Context) (bool, error) {
+func (s *session) isLatest(ctx context.Context) (bool, error) {
 	if s.makeLatest != nil {
 		return *s.makeLatest, nil
 	}
@@ -127,10 +139,10 @@ func (s *Session) isLatest(ctx context.Context) (bool, error) {
 // finalTime limits the requests that a run makes when it is over, even if it was cancelled.
 const finalTime = 20 * time.Second
 
-// Refresh reads the state of the release again, so that the report is true: somebody may have
+// refresh reads the state of the release again, so that the report is true: somebody may have
 // published or deleted the release, and a request to publish it may have been carried out or
 // not.
-func (s *Session) Refresh(ctx context.Context) error {
+func (s *session) refresh(ctx context.Context) error {
 	if s.rel == nil || s.rel.State() == Gone {
 		return nil
 	}
@@ -147,9 +159,9 @@ func (s *Session) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// Undo removes the draft if this run created it. If that fails, the error says where the draft
+// undo removes the draft if this run created it. If that fails, the error says where the draft
 // is.
-func (s *Session) Undo(ctx context.Context) error {
+func (s *session) undo(ctx context.Context) error {
 	if s.rel == nil || !s.rel.Created {
 		return nil
 	}
@@ -165,8 +177,8 @@ func (s *Session) Undo(ctx context.Context) error {
 	return nil
 }
 
-// Status says what is known about the release.
-func (s *Session) Status() publish.Status {
+// status says what is known about the release.
+func (s *session) status() publish.Status {
 	if s.rel == nil || s.undone {
 		return publish.Status{Notices: s.notices}
 	}

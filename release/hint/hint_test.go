@@ -69,6 +69,19 @@ func TestWords(t *testing.T) {
 			workflow:  "cgo: static\ntags: musl",
 			elsewhere: "--cgo static --tags musl",
 		},
+		"on": {
+			remedy: problem.On("Alpine", problem.There(
+				problem.Step("- run: apk add gcc"),
+				problem.Run("apk add gcc"),
+			)),
+			workflow:  "- run: apk add gcc # a step before this one, on Alpine",
+			elsewhere: "apk add gcc # on Alpine",
+		},
+		"lines": {
+			remedy:    problem.Lines(problem.Run("a"), problem.Set("cgo", "static")),
+			workflow:  "a\ncgo: static",
+			elsewhere: "a\n--cgo static",
+		},
 		"there": {
 			remedy: problem.There(
 				problem.Step("- uses: actions/checkout@v7"),

@@ -62,7 +62,7 @@ func readAr(in inspection, path string, f io.ReaderAt, size int64) error {
 	}
 
 	if isDebian && !hasData {
-		return errorAt(path, errors.New("Debian package without data.tar"))
+		return errorAt(path, errors.New("no data.tar in the Debian package"))
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func TestDebViews(t *testing.T) {
 			arOf([]member{version, control, data, {"data.tar", tarWith("q", "second")}}),
 			"data second",
 		},
-		{"no files", arOf([]member{version, control}), "without data.tar"},
+		{"no files", arOf([]member{version, control}), "no data.tar in the Debian package"},
 		{"the files are a program", arOf([]member{version, control, {"data.tar", marked("data")}}), "data"},
 		{
 			"the files are text",

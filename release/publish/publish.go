@@ -14,36 +14,40 @@ import (
 )
 
 // A Session is one destination of one run. Put may be called from several goroutines; the
-// other methods are called by one, before and after.
-type Session interface {
+// other functions are called by one, before and after.
+//
+// It is a struct of functions rather than an interface, because the linker keeps every method
+// of every type that can be reached from a value in an interface. From a session that is the
+// whole client of the GitHub API, a quarter of this program.
+type Session struct {
 	// Takes reports whether an output is published here.
-	Takes(o output.Output) bool
+	Takes func(o output.Output) bool
 
 	// Open finds or creates the place. It fails if this run could not publish there.
-	Open(ctx context.Context) error
+	Open func(ctx context.Context) error
 
 	// Deferred reports whether files may be sent only when all are finished, because what is
 	// there can be compared or replaced only as a whole.
-	Deferred() bool
+	Deferred func() bool
 
 	// Put makes sure that a file is there, and says what that took.
-	Put(ctx context.Context, a output.Artifact) (Outcome, error)
+	Put func(ctx context.Context, a output.Artifact) (Outcome, error)
 
 	// Check compares everything that is there with want.
-	Check(ctx context.Context, want []output.Artifact) error
+	Check func(ctx context.Context, want []output.Artifact) error
 
 	// Commit makes the files of want, and no others, visible to everybody. Whatever it
 	// returns, Status says what is known.
-	Commit(ctx context.Context, want []output.Artifact) error
+	Commit func(ctx context.Context, want []output.Artifact) error
 
 	// Refresh reads the state again after a run has failed.
-	Refresh(ctx context.Context) error
+	Refresh func(ctx context.Context) error
 
 	// Undo removes what this run created. It does nothing if that is nothing.
-	Undo(ctx context.Context) error
+	Undo func(ctx context.Context) error
 
 	// Status says what is there, as far as is known.
-	Status() Status
+	Status func() Status
 }
 
 // An Outcome says what it took to put a file there.

@@ -1,0 +1,66 @@
+package build
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/process"
+)
+
+// The places in the output of go build, as Unix and Windows write them.
+func TestCompileMessages(t *testing.T) {
+	const output = `go: downloading example.com/x v1.0.0
+# example.com/tool/cmd/d
+cmd/d/d.go:4:2: undefined: x
+	have (int)
+cmd/d/d.go:5: too many errors
+# example.com/tool [example.com/tool.test]
+./main.go:10:5: declared and not used: n
+.\\sub\\w.go:3:1: syntax error: non-declaration statement outside function body
+main.go:99999999999999999999:1: more digits than a line number has
+main.c:3:1: error: unknown type name
+package example.com/tool: build constraints exclude all Go files
+`
+	message := func(pkg, file string, line, column int, text string) CompileMessage {
+		return CompileMessage{
+			Package:  pkg,
+			Position: problem.Position{File: file, Line: line, Column: column, Message: text},
+		}
+	}
+	want := []CompileMessage{
+		message("example.com/tool/cmd/d", "cmd/d/d.go", 4, 2, "undefined: x"),
+		message("example.com/tool/cmd/d", "cmd/d/d.go", 5, 0, "too many errors"),
+		message("example.com/tool", "main.go", 10, 5, "declared and not used: n"),
+		message("example.com/tool", "sub/w.go", 3, 1, "syntax error: non-declaration statement outside function body"),
+	}
+	text := strings.ReplaceAll(output, `\\`, `\`)
+	if diff := cmp.Diff(want, parseMessages(text)); diff != "" {
+		t.Errorf("(-want +have):\n%s", diff)
+	}
+}
+
+// The error of a build says what the go command wrote, and where.
+func TestCompileError(t *testing.T) {
+	failed := &process.CommandError{
+		Args:   []string{"go", "build"},
+		Output: "# example.com/tool\n/src/tool/main.go:3:5: oops\n",
+		Err:    errors.New("exit status 1"),
+	}
+	err := newCompileError(failed, map[string]string{"/src/tool": "."})
+
+	if got, want := err.Error(), "# example.com/tool\n./main.go:3:5: oops"; got != want {
+		t.Errorf("got %q, expected %q", got, want)
+	}
+	at := problem.PositionOf(problem.With(problem.Advise("x"), err))
+	want := problem.Position{File: "main.go", Line: 3, Column: 5, Message: "oops"}
+	if at != want {
+		t.Errorf("got %+v, expected %+v", at, want)
+	}
+	if other := errors.New("other"); newCompileError(other, nil) != other {
+		t.Error("another error is changed")
+	}
+}

@@ -1,0 +1,105 @@
+package workspace
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func openTest(t *testing.T, dir string) *Workspace {
+	t.Helper()
+	w, err := Open(t.Context(), Options{Dir: dir, Environ: plainGit()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Extra files that were found in one clone are read in another one, with the same content.
+func TestReadExtraInAnotherClone(t *testing.T) {
+	dir := newRepo(t, map[string]string{
+		"sub/go.mod":  goMod,
+		"sub/main.go": mainFile,
+		"sub/run.sh":  "#!/bin/sh\n",
+		"LICENSE":     "everything goes\n",
+		"NOTES":       "as committed\n",
+	})
+	if runtime.GOOS == "windows" {
+		t.Skip("no file is executable here")
+	}
+	if err := os.Chmod(filepath.Join(dir, "sub", "run.sh"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	runGit(t, dir, "add", "sub/run.sh")
+	runGit(t, dir, "commit", "--quiet", "--message=executable")
+	writeFiles(t, dir, map[string]string{"NOTES": "changed\n"}) // read from disk
+
+	w := openTest(t, filepath.Join(dir, "sub"))
+	files, notes, err := w.ExtraFiles(t.Context(), []string{"LICENSE*", "NOTES", "*.sh"}, true)
+	if err != nil || len(files) != 3 || len(notes) > 0 {
+		t.Fatalf("%+v, %v, %v", files, notes, err)
+	}
+	license := ExtraFile{
+		Name:   "LICENSE",
+		Path:   "LICENSE",
+		Size:   16,
+		SHA256: "a5f424be8e07c0c2849d1e8e67112ab200b71a62ea43a997baf6a71640a1d2ee",
+	}
+	if files[0] != license {
+		t.Errorf("%+v", files[0])
+	}
+	if !files[2].Executable || files[2].Path != "sub/run.sh" || files[2].Name != "run.sh" {
+		t.Errorf("%+v", files[2])
+	}
+
+	other := filepath.Join(t.TempDir(), "clone")
+	runGit(t, dir, "clone", "--quiet", dir, other)
+	there := openTest(t, filepath.Join(other, "sub"))
+	files, _, err = w.ExtraFiles(t.Context(), []string{"LICENSE", "NOTES", "*.sh"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		data, err := there.ReadExtra(t.Context(), f)
+		if f.Name == "NOTES" {
+			if err == nil || !strings.Contains(err.Error(), "NOTES: it is not the file that was planned") {
+				t.Errorf("another file: %q, %v", data, err)
+			}
+			continue
+		}
+
+		here, hereErr := w.ReadExtra(t.Context(), f)
+		if err != nil || hereErr != nil || !slices.Equal(data, here) || int64(len(data)) != f.Size {
+			t.Errorf("%s: %q, %v, %q, %v", f.Name, data, err, here, hereErr)
+		}
+	}
+}
+
+// The root of a repository is the directory with a .git that git accepts.
+func TestFindRoot(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		".git/HEAD":             "ref: refs/heads/main\n",
+		"a/.git/config":         "",
+		"a/b/file":              "",
+		"worktree/.git":         "gitdir: elsewhere\n",
+		"worktree/deep/er/x.go": "",
+	})
+	for sub, want := range map[string]string{
+		"":                  "",
+		"a":                 "",
+		"a/b":               "",
+		"worktree":          "worktree",
+		"worktree/deep/er":  "worktree",
+		"does/not/exist":    "",
+		"worktree/deep/nil": "worktree",
+	} {
+		got, ok := FindRoot(filepath.Join(dir, filepath.FromSlash(sub)))
+		if !ok || got != filepath.Join(dir, want) {
+			t.Errorf("%q: %s, %v, expected %q", sub, got, ok, want)
+		}
+	}
+}
