@@ -26,7 +26,7 @@ func (w *workshop) write(name, content string) {
 	}
 }
 
-// link makes a link in the project.
+// link makes a symbolic link in the project.
 func (w *workshop) link(target, name string) {
 	w.t.Helper()
 	if err := os.Symlink(target, filepath.Join(w.dir, name)); err != nil {
@@ -34,27 +34,33 @@ func (w *workshop) link(target, name string) {
 	}
 }
 
-// recommit makes the one commit of the project anew, and moves the tag.
+func (w *workshop) remove(name string) {
+	w.t.Helper()
+	remove(w.t, filepath.Join(w.dir, filepath.FromSlash(name)))
+}
+
+// recommit replaces the only commit of the project by one of its files, moves the tag, and
+// makes the next runs plan a single target.
 func (w *workshop) recommit() {
 	w.t.Helper()
 	w.git("add", "--all")
 	w.git("commit", "--quiet", "--amend", "--message=first")
 	w.git("tag", "--force", "v1.2.3")
-	w.env = append(w.env, "GITHUB_SHA="+trimmed(w.git("rev-parse", "HEAD")), "INPUT_COMMAND=plan", "INPUT_TARGETS=linux/amd64")
+	w.env = append(w.env,
+		"GITHUB_SHA="+strings.TrimSpace(w.git("rev-parse", "HEAD")),
+		"INPUT_COMMAND=plan",
+		"INPUT_TARGETS=linux/amd64",
+	)
 }
 
-func trimmed(line string) string { return line[:len(line)-1] }
-
-const embedsText = "package main\n\nimport _ \"embed\"\n\n//go:embed data.txt\nvar text string\n\nfunc main() { println(text) }\n"
-
-// What git status is kept from seeing is not of the commit either.
-func TestBlindedStatus(t *testing.T) {
+// Changes that git status was told to overlook are found.
+func TestChangesHiddenFromStatus(t *testing.T) {
 	for name, test := range map[string]struct {
-		blind func(w *workshop)
-		said  string
+		hide func(w *workshop) // commits, and then changes something
+		said string
 	}{
 		"a configuration from a machine that does not tell case apart": {
-			func(w *workshop) {
+			hide: func(w *workshop) {
 				if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 					w.t.Skip("this machine does not tell case apart")
 				}
@@ -62,98 +68,95 @@ func TestBlindedStatus(t *testing.T) {
 				w.git("config", "core.ignoreCase", "true")
 				w.write("MAIN.go", "package main\n\nfunc init() { println(\"not of the commit\") }\n")
 			},
-			"?? MAIN.go",
+			said: "?? MAIN.go",
 		},
 		"a source file that is missing": {
-			func(w *workshop) {
+			hide: func(w *workshop) {
 				w.write("more.go", "package main\n\nfunc init() { println(\"of the commit\") }\n")
 				w.recommit()
 				w.git("update-index", "--assume-unchanged", "more.go")
 				w.remove("more.go")
 			},
-			"more.go: differs from the commit",
+			said: "more.go: differs from the commit",
 		},
 		"an embedded file that is missing": {
-			func(w *workshop) {
-				w.write("main.go", "package main\n\nimport \"embed\"\n\n//go:embed all:web\nvar web embed.FS\n\nfunc main() { println(web.ReadDir(\".\")) }\n")
+			hide: func(w *workshop) {
+				w.write("main.go", "package main\n\nimport \"embed\"\n\n"+
+					"//go:embed all:web\nvar web embed.FS\n\nfunc main() { println(web.ReadDir(\".\")) }\n")
 				w.write("web/a.txt", "a")
 				w.write("web/deep/b.txt", "b")
 				w.recommit()
 				w.git("update-index", "--skip-worktree", "web/deep/b.txt")
 				w.remove("web/deep/b.txt")
 			},
-			"web/deep/b.txt: differs from the commit",
+			said: "web/deep/b.txt: differs from the commit",
 		},
 		"a link that leads to another file of the commit": {
-			func(w *workshop) {
+			hide: func(w *workshop) {
+				w.write("go.mod", "module example.com/hello\n\ngo 1.24\n\n"+
+					"require example.com/lib v0.0.0\n\nreplace example.com/lib => ./lib\n")
+				w.write("main.go", "package main\n\nimport _ \"example.com/lib\"\n\nfunc main() {}\n")
+				w.write("one/go.mod", "module example.com/lib\n\ngo 1.24\n")
 				w.write("one/x.go", "package one\n")
+				w.write("two/go.mod", "module example.com/lib\n\ngo 1.24\n")
 				w.write("two/x.go", "package one\n\nfunc init() { println(\"another\") }\n")
 				w.link("one", "lib")
-				w.write("go.mod", "module example.com/hello\n\ngo 1.24\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ./lib\n")
-				w.write("one/go.mod", "module example.com/lib\n\ngo 1.24\n")
-				w.write("two/go.mod", "module example.com/lib\n\ngo 1.24\n")
-				w.write("main.go", "package main\n\nimport _ \"example.com/lib\"\n\nfunc main() {}\n")
 				w.recommit()
 				w.git("update-index", "--assume-unchanged", "lib")
 				w.remove("lib")
 				w.link("two", "lib")
 			},
-			"lib: differs from the commit",
+			said: "lib: differs from the commit",
 		},
 		"a module of the workspace that decides about versions alone": {
-			func(w *workshop) {
+			hide: func(w *workshop) {
 				w.write(".gitignore", "ignored/\n")
 				w.write("go.work", "go 1.24\n\nuse (\n\t.\n\t./ignored\n)\n")
 				w.recommit()
 				w.write("ignored/go.mod", "module example.com/ignored\n\ngo 1.24\n")
 			},
-			"ignored/go.mod: not in the commit",
+			said: "ignored/go.mod: not in the commit",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorkshop(t, helloSource, githubtest.Options{})
-			test.blind(w)
+			test.hide(w)
 			w.run(t.Context(), exitBadRequest)
 			w.said(test.said)
 		})
 	}
 }
 
-func (w *workshop) remove(name string) {
-	w.t.Helper()
-	if err := os.Remove(filepath.Join(w.dir, filepath.FromSlash(name))); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// A replace directive leads to a directory, even if that is among the modules that go.sum
-// vouches for.
+// A replace directive that leads to a directory is followed, even if the directory is in the
+// module cache, where go.sum vouches for the other modules.
 func TestReplacedByDirectoryInModuleCache(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	cache := t.TempDir()
 	other := filepath.Join(cache, "other")
-	w.write("go.mod", "module example.com/hello\n\ngo 1.24\n\nrequire example.com/other v0.0.0\n\nreplace example.com/other => "+filepath.ToSlash(other)+"\n")
+	w.write("go.mod", "module example.com/hello\n\ngo 1.24\n\n"+
+		"require example.com/other v0.0.0\n\nreplace example.com/other => "+filepath.ToSlash(other)+"\n")
 	w.write("main.go", "package main\n\nimport _ \"example.com/other\"\n\nfunc main() {}\n")
 	w.recommit()
-	err := errors.Join(
-		os.Mkdir(other, 0o755),
-		os.WriteFile(filepath.Join(other, "go.mod"), []byte("module example.com/other\n\ngo 1.24\n"), 0o644),
-		os.WriteFile(filepath.Join(other, "other.go"), []byte("package other\n"), 0o644),
-	)
-	if err != nil {
+
+	if err := os.Mkdir(other, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	writeFile(t, filepath.Join(other, "go.mod"), "module example.com/other\n\ngo 1.24\n")
+	writeFile(t, filepath.Join(other, "other.go"), "package other\n")
 
 	w.run(t.Context(), exitBadRequest, "GOMODCACHE="+cache)
 	w.said("other/other.go: outside the repository")
 }
 
-// Windows checks links out as files that name their target. They are of the commit.
+// On Windows, git checks a link out as a file that names its target. Such a file is no change.
 func TestLinksCheckedOutAsFiles(t *testing.T) {
-	w := newWorkshop(t, embedsText, githubtest.Options{})
+	const source = "package main\n\nimport _ \"embed\"\n\n" +
+		"//go:embed data.txt\nvar text string\n\nfunc main() { println(text) }\n"
+	w := newWorkshop(t, source, githubtest.Options{})
 	w.write("real.txt", "text")
 	w.link("real.txt", "data.txt")
 	w.recommit()
+
 	w.git("config", "core.symlinks", "false")
 	w.remove("data.txt")
 	w.git("checkout", "--quiet", "--", "data.txt")
@@ -161,7 +164,64 @@ func TestLinksCheckedOutAsFiles(t *testing.T) {
 	w.run(t.Context(), exitOK)
 }
 
-// git before 2.31 takes settings in one way only. An older one on PATH as git25 shows it.
+// A link of the commit packs only files of the commit.
+func TestPackedLinkToIgnoredFile(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.remove("LICENSE")
+	w.link(".env", "LICENSE")
+	w.write(".gitignore", ".env\n")
+	w.recommit()
+	w.write(".env", "PASSWORD=hunter2\n")
+	w.run(t.Context(), exitOK)
+	w.said("LICENSE is not part of the commit and is not packed")
+
+	w.remove("LICENSE")
+	w.link("COPYING", "LICENSE")
+	w.write("COPYING", "text\n")
+	w.recommit()
+	w.run(t.Context(), exitOK)
+	w.said("packed with each: LICENSE")
+}
+
+// A link to another repository leads out of this one.
+func TestNotesThroughLinkToRepository(t *testing.T) {
+	other := t.TempDir()
+	if err := os.Mkdir(filepath.Join(other, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(other, ".git", "HEAD"), "ref: refs/heads/main\n")
+	writeFile(t, filepath.Join(other, "diary.md"), "private\n")
+
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.link(other, "docs")
+	w.recommit()
+
+	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+filepath.Join(w.dir, "docs", "diary.md"))
+	w.said("leads out of the repository")
+}
+
+// A release is not published if the tree changed while the programs were compiled, because
+// they may contain the change.
+func TestTreeChangesWhileCompiling(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.before = func(r *http.Request) {
+		isUpload := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/assets")
+		if isUpload { // so one target is compiled
+			w.write("main.go", "package main\n\nfunc main() { println(\"changed\") }\n")
+		}
+	}
+
+	w.run(t.Context(), exitFellShort, "INPUT_TARGETS=linux/amd64")
+	w.said("the working tree was changed while the programs were compiled", "main.go")
+	for _, rel := range w.gh.Releases() {
+		if !rel.Draft {
+			t.Error("it was published")
+		}
+	}
+}
+
+// Versions of git before 2.31 do not read settings from the variables GIT_CONFIG_KEY_n. This
+// test needs one of them on PATH, as git25.
 func TestOldGitRunsNothing(t *testing.T) {
 	old, err := exec.LookPath("git25")
 	if err != nil {
@@ -174,68 +234,11 @@ func TestOldGitRunsNothing(t *testing.T) {
 	}
 	h.git("config", "core.fsmonitor", h.command())
 	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	h.armed(h.dir)
+	h.checkArmed(h.dir)
 
 	status, out := h.main("plan", "--targets", "linux/amd64")
 	if status != exitOK {
 		t.Errorf("exit status %d: %s", status, out)
 	}
-	h.silent(out)
-}
-
-// A link of the commit packs nothing that the commit does not have.
-func TestPackedLinkToIgnoredFile(t *testing.T) {
-	w := newWorkshop(t, helloSource, githubtest.Options{})
-	w.remove("LICENSE")
-	w.link(".env", "LICENSE")
-	w.write(".gitignore", ".env\n")
-	w.recommit()
-	w.write(".env", "PASSWORD=hunter2\n")
-
-	w.run(t.Context(), exitOK)
-	w.said("LICENSE is not part of the commit and is not packed")
-
-	// One that leads to a file of the commit is packed.
-	w.remove("LICENSE")
-	w.link("COPYING", "LICENSE")
-	w.write("COPYING", "text\n")
-	w.recommit()
-	w.run(t.Context(), exitOK)
-	w.said("packed with each: LICENSE")
-}
-
-// A link to another repository is still a link that leads out of this one.
-func TestNotesThroughLinkToRepository(t *testing.T) {
-	other := t.TempDir()
-	if err := errors.Join(
-		os.Mkdir(filepath.Join(other, ".git"), 0o755),
-		os.WriteFile(filepath.Join(other, ".git", "HEAD"), []byte("ref: refs/heads/main\n"), 0o644),
-		os.WriteFile(filepath.Join(other, "diary.md"), []byte("private\n"), 0o644),
-	); err != nil {
-		t.Fatal(err)
-	}
-	w := newWorkshop(t, helloSource, githubtest.Options{})
-	w.link(other, "docs")
-	w.recommit()
-
-	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+filepath.Join(w.dir, "docs", "diary.md"))
-	w.said("leads out of the repository")
-}
-
-// What changes while the programs are compiled may be in them.
-func TestTreeChangesWhileCompiling(t *testing.T) {
-	w := newWorkshop(t, helloSource, githubtest.Options{})
-	w.before = func(r *http.Request) {
-		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/assets") { // after a compilation
-			w.write("main.go", "package main\n\nfunc main() { println(\"changed\") }\n")
-		}
-	}
-
-	w.run(t.Context(), exitFellShort, "INPUT_TARGETS=linux/amd64")
-	w.said("the working tree was changed while the programs were compiled", "main.go")
-	for _, rel := range w.gh.Releases() {
-		if !rel.Draft {
-			t.Error("it was published")
-		}
-	}
+	h.checkNothingRan(out)
 }
