@@ -8,69 +8,74 @@ import (
 	"testing"
 )
 
-// What a panic in a goroutine does is up to the goroutine: Main cannot catch it, and the Go
-// runtime ends the process with the status that says that nothing was started. So each one
-// begins with crash.Catch.
+// Main cannot recover from a panic in another goroutine: the Go runtime ends the process with
+// exit status 2, which means that nothing was started. So every goroutine begins with
+// crash.Catch.
 func TestGoroutinesCatch(t *testing.T) {
 	found := 0
 	sources(t, func(name string, set *token.FileSet, file *ast.File) {
-		if name == "main.go" || strings.HasPrefix(name, "testdata/benchmarks/") || strings.HasPrefix(name, "release/github/githubtest/") {
-			return // a signal handler of a few lines, and programs of their own
+		// The signal handler in main.go has a few lines; the others are programs of their own.
+		if name == "main.go" ||
+			strings.HasPrefix(name, "testdata/benchmarks/") ||
+			strings.HasPrefix(name, "release/github/githubtest/") {
+			return
 		}
 
 		ast.Inspect(file, func(node ast.Node) bool {
-			var body ast.Node
-			switch n := node.(type) {
-			case *ast.GoStmt:
-				body = n.Call
-			case *ast.CallExpr:
-				if selector, ok := n.Fun.(*ast.SelectorExpr); ok && slices.Contains([]string{"Go", "TryGo", "AfterFunc"}, selector.Sel.Name) {
-					body = n
-				}
-			}
-			if body == nil {
+			call := goroutineCall(node)
+			if call == nil {
 				return true
 			}
 
 			found++
-			if !mentions(body, "crash", "Catch") && !isOnlyCancel(body) {
-				t.Errorf("%s: a goroutine begins here without crash.Catch", set.Position(body.Pos()))
+			if !mentions(call, "crash", "Catch") && !isOnlyCancel(call) {
+				t.Errorf("%s: a goroutine begins here without crash.Catch", set.Position(call.Pos()))
 			}
 			return true
 		})
 	})
+
 	if found < 7 {
 		t.Errorf("only %d goroutines were found", found)
 	}
 }
 
-// mentions reports whether there is pkg.name in a node.
+// goroutineCall returns the call that a node runs in a new goroutine, or nil.
+func goroutineCall(node ast.Node) *ast.CallExpr {
+	switch n := node.(type) {
+	case *ast.GoStmt:
+		return n.Call
+	case *ast.CallExpr:
+		selector, ok := n.Fun.(*ast.SelectorExpr)
+		if ok && slices.Contains([]string{"Go", "TryGo", "AfterFunc"}, selector.Sel.Name) {
+			return n
+		}
+	}
+	return nil
+}
+
+// mentions reports whether pkg.name occurs in a node.
 func mentions(node ast.Node, pkg, name string) (found bool) {
 	ast.Inspect(node, func(n ast.Node) bool {
-		selector, ok := n.(*ast.SelectorExpr)
-		if ok {
-			x, ok := selector.X.(*ast.Ident)
-			found = found || ok && x.Name == pkg && selector.Sel.Name == name
+		if selector, ok := n.(*ast.SelectorExpr); ok {
+			found = found || isIdent(selector.X, pkg) && selector.Sel.Name == name
 		}
 		return !found
 	})
 	return found
 }
 
-// isOnlyCancel reports whether a call starts nothing but the end of a context.
+// isOnlyCancel reports whether the first function in a node does nothing but call cancel.
 func isOnlyCancel(node ast.Node) (only bool) {
 	ast.Inspect(node, func(n ast.Node) bool {
 		function, ok := n.(*ast.FuncLit)
 		if !ok || len(function.Body.List) != 1 {
 			return true
 		}
-		statement, ok := function.Body.List[0].(*ast.ExprStmt)
-		if ok {
+
+		if statement, ok := function.Body.List[0].(*ast.ExprStmt); ok {
 			call, ok := statement.X.(*ast.CallExpr)
-			if ok {
-				called, ok := call.Fun.(*ast.Ident)
-				only = ok && called.Name == "cancel"
-			}
+			only = ok && isIdent(call.Fun, "cancel")
 		}
 		return false
 	})

@@ -9,70 +9,83 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// Exit status 2 says that nothing was started. A start that fails when the draft is there, or
-// may be, is something else: the draft is removed, or it is said where it is.
-func TestAttackStart(t *testing.T) {
+// Exit status 2 means that nothing was started. A run that fails after it created the draft, or
+// may have created it, ends with another status. It removes the draft or says where it is.
+func TestFailedStart(t *testing.T) {
 	forbidden := githubtest.Fault{Status: http.StatusForbidden}
-	done := githubtest.Fault{Status: http.StatusForbidden, AfterDone: true}
+	doneButForbidden := githubtest.Fault{Status: http.StatusForbidden, AfterDone: true}
+	everything := func(*http.Request) bool { return true }
 
 	for name, test := range map[string]struct {
-		fault  func(r *http.Request, create, afterwards bool) *githubtest.Fault
-		status int
-		says   []string
-		drafts int
+		create  *githubtest.Fault        // of the request that creates the draft
+		refused func(*http.Request) bool // the later requests that are refused
+		status  int
+		says    []string
+		drafts  int // how many are left if the run fails
 	}{
 		"nothing can be created": {
-			func(_ *http.Request, create, _ bool) *githubtest.Fault { return when(create, forbidden) },
-			exitBadRequest, []string{"creating the draft release"}, 0,
+			create: &forbidden,
+			status: exitBadRequest,
+			says:   []string{"creating the draft release"},
 		},
 		"created, and answered with 403": {
-			func(_ *http.Request, create, _ bool) *githubtest.Fault { return when(create, done) },
-			exitOK, nil, 0,
+			create: &doneButForbidden,
+			status: exitOK,
 		},
 		"created, and then the list is refused": {
-			func(r *http.Request, _, afterwards bool) *githubtest.Fault {
-				return when(afterwards && strings.HasSuffix(r.URL.Path, "/releases"), forbidden)
-			},
-			exitFellShort, []string{"listing releases"}, 0,
+			refused: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/releases") },
+			status:  exitFellShort,
+			says:    []string{"listing releases"},
 		},
 		"created, and then the release of the tag is refused": {
-			func(r *http.Request, _, afterwards bool) *githubtest.Fault {
-				return when(afterwards && strings.Contains(r.URL.Path, "/tags/"), forbidden)
-			},
-			exitFellShort, []string{"looking for the release of v1.2.3"}, 0,
+			refused: func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/tags/") },
+			status:  exitFellShort,
+			says:    []string{"looking for the release of v1.2.3"},
 		},
 		"created, and then the list of files is refused": {
-			func(r *http.Request, _, afterwards bool) *githubtest.Fault {
-				return when(afterwards && strings.HasSuffix(r.URL.Path, "/assets"), forbidden)
-			},
-			exitFellShort, []string{"listing the files of the release"}, 0,
+			refused: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/assets") },
+			status:  exitFellShort,
+			says:    []string{"listing the files of the release"},
 		},
 		"created, and then everything is refused": {
-			func(_ *http.Request, _, afterwards bool) *githubtest.Fault { return when(afterwards, forbidden) },
-			exitFellShort, []string{"listing releases", "the release that this run created is left: http"}, 1,
+			refused: everything,
+			status:  exitFellShort,
+			says: []string{
+				"listing releases",
+				"the release that this run created is left: http",
+			},
+			drafts: 1,
 		},
 		"created, answered with 403, and then everything is refused": {
-			func(_ *http.Request, create, afterwards bool) *githubtest.Fault {
-				if afterwards {
-					return &forbidden
-				}
-				return when(create, done)
+			create:  &doneButForbidden,
+			refused: everything,
+			status:  exitFellShort,
+			says: []string{
+				"and it is not known whether the draft was created",
+				"hint: gh release list --repo octo/hello",
 			},
-			exitFellShort, []string{"and it is not known whether the draft was created", "hint: gh release list --repo octo/hello"}, 1,
+			drafts: 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var created, healed atomic.Bool
-			w := newWorkshop(t, helloSource, githubtest.Options{Fault: func(_ int, r *http.Request) *githubtest.Fault {
-				if healed.Load() {
+			w := newWorkshop(t, helloSource, githubtest.Options{
+				Fault: func(_ int, r *http.Request) *githubtest.Fault {
+					if healed.Load() {
+						return nil
+					}
+					if created.Load() && test.refused != nil && test.refused(r) {
+						return &forbidden
+					}
+
+					if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/releases") {
+						created.Store(true)
+						return test.create
+					}
 					return nil
-				}
-				afterwards := created.Load()
-				create := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/releases")
-				created.Store(afterwards || create)
-				return test.fault(r, create, afterwards)
-			}})
+				},
+			})
 
 			w.run(t.Context(), test.status)
 			w.said(test.says...)
@@ -85,12 +98,4 @@ func TestAttackStart(t *testing.T) {
 			w.published()
 		})
 	}
-}
-
-// when returns the fault if the condition holds.
-func when(condition bool, fault githubtest.Fault) *githubtest.Fault {
-	if condition {
-		return &fault
-	}
-	return nil
 }

@@ -12,17 +12,21 @@ import (
 	"github.com/org/go-static-release/release/dist"
 )
 
-// times are the fields of report.json that may differ between two runs.
-var times = regexp.MustCompile(`"(seconds|wait|compile|cpu|prove|smoke|pack|upload|memory)": [0-9.]+`)
+// timings matches the fields of report.json that may differ between two runs.
+var timings = regexp.MustCompile(`"(seconds|wait|compile|cpu|prove|smoke|pack|upload|memory)": [0-9.]+`)
 
-// diffTrees names every difference between the files of two directories, but for
-// the times in report.json.
+// diffTrees names every difference between the files of two directories, except for the
+// timings in report.json.
 func diffTrees(a, b string) string {
-	left, errA := readTree(a)
-	right, errB := readTree(b)
-	if errA != nil || errB != nil {
-		return fmt.Sprint(errA, errB)
+	left, err := readTree(a)
+	if err != nil {
+		return err.Error()
 	}
+	right, err := readTree(b)
+	if err != nil {
+		return err.Error()
+	}
+
 	var diffs []string
 	for name, data := range left {
 		other, ok := right[name]
@@ -32,39 +36,47 @@ func diffTrees(a, b string) string {
 		case !bytes.Equal(data, other):
 			diffs = append(diffs, "different bytes: "+name)
 		}
-		delete(right, name)
 	}
 	for name := range right {
-		diffs = append(diffs, "only in "+b+": "+name)
+		if _, ok := left[name]; !ok {
+			diffs = append(diffs, "only in "+b+": "+name)
+		}
 	}
 	return strings.Join(diffs, "\n")
 }
 
-// readTree reads the files below dir; the mode is part of the content where the
-// system has modes.
+// readTree returns the content of every file below dir, followed by the file's mode.
 func readTree(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() == dist.LockName {
 			return err
 		}
+
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
+		if d.Name() == dist.ReportJSON {
+			data = timings.ReplaceAll(data, []byte(`"$1": 0`))
+		}
+
 		fi, err := d.Info()
 		if err != nil {
 			return err
 		}
-		if d.Name() == dist.ReportJSON {
-			data = times.ReplaceAll(data, []byte(`"$1": 0`))
-		}
 		name, err := filepath.Rel(dir, path)
-		files[name] = append(data, fmt.Sprintf("\nmode %o", fi.Mode().Perm())...)
-		return err
+		if err != nil {
+			return err
+		}
+		files[name] = fmt.Appendf(data, "\nmode %o", fi.Mode().Perm())
+		return nil
 	})
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("no file in %s", dir)
+	if err != nil {
+		return nil, err
 	}
-	return files, err
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no file in %s", dir)
+	}
+	return files, nil
 }
