@@ -1,10 +1,8 @@
 package release
 
 import (
-	"errors"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -12,32 +10,6 @@ import (
 
 	"github.com/org/go-static-release/release/github/githubtest"
 )
-
-// write writes a file of the project.
-func (w *workshop) write(name, content string) {
-	w.t.Helper()
-	path := filepath.Join(w.dir, filepath.FromSlash(name))
-	err := errors.Join(
-		os.MkdirAll(filepath.Dir(path), 0o755),
-		os.WriteFile(path, []byte(content), 0o644),
-	)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// link makes a symbolic link in the project.
-func (w *workshop) link(target, name string) {
-	w.t.Helper()
-	if err := os.Symlink(target, filepath.Join(w.dir, name)); err != nil {
-		w.t.Skip("links cannot be made here: ", err)
-	}
-}
-
-func (w *workshop) remove(name string) {
-	w.t.Helper()
-	remove(w.t, filepath.Join(w.dir, filepath.FromSlash(name)))
-}
 
 // recommit replaces the only commit of the project by one of its files, moves the tag, and
 // makes the next runs plan a single target.
@@ -218,27 +190,4 @@ func TestTreeChangesWhileCompiling(t *testing.T) {
 			t.Error("it was published")
 		}
 	}
-}
-
-// Versions of git before 2.31 do not read settings from the variables GIT_CONFIG_KEY_n. This
-// test needs one of them on PATH, as git25.
-func TestOldGitRunsNothing(t *testing.T) {
-	old, err := exec.LookPath("git25")
-	if err != nil {
-		t.Skip("there is no git25 on PATH, a git before 2.31")
-	}
-	h := newHostileCheckout(t)
-	bin := t.TempDir()
-	if err := os.Symlink(old, filepath.Join(bin, "git")); err != nil {
-		t.Fatal(err)
-	}
-	h.git("config", "core.fsmonitor", h.command())
-	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	h.checkArmed(h.dir)
-
-	status, out := h.main("plan", "--targets", "linux/amd64")
-	if status != exitOK {
-		t.Errorf("exit status %d: %s", status, out)
-	}
-	h.checkNothingRan(out)
 }

@@ -40,6 +40,7 @@ func runFakeGo() (status int, err error) {
 		if err != nil {
 			return 0, err
 		}
+		defer f.Close()
 		if _, err := fmt.Fprintln(f, os.Environ(), os.Args); err != nil {
 			return 0, err
 		}

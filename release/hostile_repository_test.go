@@ -409,3 +409,26 @@ func TestSecretsAreWithheld(t *testing.T) {
 		t.Error("the value of a secret was printed")
 	}
 }
+
+// Versions of git before 2.31 do not read settings from the variables GIT_CONFIG_KEY_n. This
+// test needs one of them on PATH, as git25.
+func TestOldGitRunsNothing(t *testing.T) {
+	old, err := exec.LookPath("git25")
+	if err != nil {
+		t.Skip("there is no git25 on PATH, a git before 2.31")
+	}
+	h := newHostileCheckout(t)
+	bin := t.TempDir()
+	if err := os.Symlink(old, filepath.Join(bin, "git")); err != nil {
+		t.Fatal(err)
+	}
+	h.git("config", "core.fsmonitor", h.command())
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	h.checkArmed(h.dir)
+
+	status, out := h.main("plan", "--targets", "linux/amd64")
+	if status != exitOK {
+		t.Errorf("exit status %d: %s", status, out)
+	}
+	h.checkNothingRan(out)
+}

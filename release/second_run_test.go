@@ -1,11 +1,9 @@
 package release
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/org/go-static-release/release/dist"
@@ -183,69 +181,4 @@ func TestPublishingReusesNothing(t *testing.T) {
 		}
 	}
 	w.published()
-}
-
-// hold keeps the inode of a file in use, so that no new file gets it.
-func hold(t *testing.T, path string) {
-	t.Helper()
-	if err := os.Link(path, filepath.Join(t.TempDir(), "held")); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// flip changes a byte in the middle of a file, but neither its size nor its time.
-func flip(t *testing.T, path string) {
-	t.Helper()
-	fi, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	data[len(data)/2] ^= 0xff
-	if err := os.WriteFile(path, data, fi.Mode()); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(path, fi.ModTime(), fi.ModTime()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func stat(t *testing.T, path string) os.FileInfo {
-	t.Helper()
-	fi, err := os.Lstat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fi
-}
-
-func chmod(t *testing.T, path string, mode os.FileMode) {
-	t.Helper()
-	if err := os.Chmod(path, mode); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func remove(t *testing.T, path string) {
-	t.Helper()
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// replace replaces every old in a file, which must contain it.
-func replace(t *testing.T, path, old, new string) {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Contains(data, []byte(old)) {
-		t.Fatalf("%s does not contain %s", path, old)
-	}
-	writeFile(t, path, strings.ReplaceAll(string(data), old, new))
 }

@@ -176,8 +176,8 @@ func craftedPE(manifest, bound string) []byte {
 	const start, size = 0x40, 0x1000
 	content := make([]byte, size)
 
-	// put writes values at an offset and returns the offset behind them.
-	put := func(at int, values ...any) (end int) {
+	// put writes values one behind the other, at an offset.
+	put := func(at int, values ...any) {
 		for _, v := range values {
 			b, err := binary.Append(nil, binary.LittleEndian, v)
 			if err != nil {
@@ -185,7 +185,6 @@ func craftedPE(manifest, bound string) []byte {
 			}
 			at += copy(content[at:], b)
 		}
-		return at
 	}
 
 	optional := pe.OptionalHeader64{
@@ -198,18 +197,28 @@ func craftedPE(manifest, bound string) []byte {
 		NumberOfRvaAndSizes: 16,
 	}
 	if manifest != "" {
-		const resources, directory = 0x400, 1 << 31
-		optional.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_RESOURCE] = pe.DataDirectory{VirtualAddress: resources, Size: 1}
+		const (
+			resources = 0x400
+			directory = 1 << 31 // the entry leads to another directory
+		)
+		optional.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_RESOURCE] = pe.DataDirectory{
+			VirtualAddress: resources,
+			Size:           1,
+		}
 		put(resources,
 			[]uint32{0, 0, 0, 1 << 16, 24, directory | 24},        // RT_MANIFEST
 			[]uint32{0, 0, 0, 1 << 16, 1, directory | 48},         // its name
 			[]uint32{0, 0, 0, 1 << 16, 1033, 72},                  // its language
 			[]uint32{resources + 88, uint32(len(manifest)), 0, 0}, // where it is
-			[]byte(manifest))
+			[]byte(manifest),
+		)
 	}
 	if bound != "" {
 		const table = 0x300
-		optional.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT] = pe.DataDirectory{VirtualAddress: table, Size: 1}
+		optional.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_BOUND_IMPORT] = pe.DataDirectory{
+			VirtualAddress: table,
+			Size:           1,
+		}
 		put(table, []uint16{1, 0, 16, 0, 0, 0, 0, 0}, []byte(bound))
 	}
 

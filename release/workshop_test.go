@@ -3,6 +3,7 @@ package release
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -122,6 +123,32 @@ func (w *workshop) git(args ...string) string {
 		w.t.Fatalf("git %s: %v: %s", args, err, out)
 	}
 	return string(out)
+}
+
+// write writes a file of the project.
+func (w *workshop) write(name, content string) {
+	w.t.Helper()
+	path := filepath.Join(w.dir, filepath.FromSlash(name))
+	err := errors.Join(
+		os.MkdirAll(filepath.Dir(path), 0o755),
+		os.WriteFile(path, []byte(content), 0o644),
+	)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// link makes a symbolic link in the project.
+func (w *workshop) link(target, name string) {
+	w.t.Helper()
+	if err := os.Symlink(target, filepath.Join(w.dir, name)); err != nil {
+		w.t.Skip("links cannot be made here: ", err)
+	}
+}
+
+func (w *workshop) remove(name string) {
+	w.t.Helper()
+	remove(w.t, filepath.Join(w.dir, filepath.FromSlash(name)))
 }
 
 // run runs the program as a step of the workflow. It fails the test unless the exit status
@@ -262,11 +289,4 @@ func runVerify(t *testing.T, env []string, args ...string) (status int, stdout, 
 // laptopEnv returns the environment of the tests, as it is outside of a workflow.
 func laptopEnv() []string {
 	return append(os.Environ(), "GITHUB_ACTIONS=")
-}
-
-func writeFile(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
