@@ -1,41 +1,33 @@
 package release
 
 import (
-	"bytes"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/org/go-static-release/release/config"
-	"github.com/org/go-static-release/release/term"
-
-	"github.com/org/go-static-release/release/output"
-
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/github/githubtest"
+	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/report"
+	"github.com/org/go-static-release/release/term"
 )
 
-// made writes a file that is not of the commit, and returns its path.
+// made writes a file that is not part of the commit, as an earlier step of the job does, and
+// returns its path.
 func (w *workshop) made(name, content string) string {
 	w.t.Helper()
-	path := filepath.Join(w.dir, "made", name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		w.t.Fatal(err)
-	}
-	for path, content := range map[string]string{path: content, filepath.Join(w.dir, "made", ".gitignore"): "*\n"} {
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	return path
+	w.write("made/"+name, content)
+	w.write("made/.gitignore", "*\n")
+	return filepath.Join(w.dir, "made", name)
 }
 
-// Files that were made before the run become public with the rest, in one transaction.
+// Attached files become public together with the others.
 func TestPublishAttached(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	w.attach = []string{"manual.pdf", "tool"}
@@ -43,13 +35,15 @@ func TestPublishAttached(t *testing.T) {
 	for name, content := range files {
 		w.made(name, content)
 	}
-	w.run(t.Context(), 0, "INPUT_ATTACH=made/manual.pdf made/to*")
+
+	w.run(t.Context(), exitOK, "INPUT_ATTACH=made/manual.pdf made/to*")
 	rel := w.published()
+	list, _ := rel.Asset("checksums.txt")
 	for _, name := range w.attach {
 		if asset, _ := rel.Asset(name); string(asset.Content) != files[name] {
 			t.Errorf("%s has the content %q", name, asset.Content)
 		}
-		if list, _ := rel.Asset("checksums.txt"); !strings.Contains(string(list.Content), "  "+name+"\n") {
+		if !strings.Contains(string(list.Content), "  "+name+"\n") {
 			t.Errorf("checksums.txt does not list %s:\n%s", name, list.Content)
 		}
 	}
@@ -58,27 +52,31 @@ func TestPublishAttached(t *testing.T) {
 		t.Errorf("manual.pdf is not in the summary:\n%s", summary)
 	}
 
-	// Again, with another file of that name: a public release is not changed.
+	// A second run with another file of the same name does not change a public release.
 	w.made("tool", "changed")
-	w.run(t.Context(), 1, "INPUT_ATTACH=made/manual.pdf made/to*")
+	w.run(t.Context(), exitFellShort, "INPUT_ATTACH=made/manual.pdf made/to*")
 	w.said("release v1.2.3 is public and has a different tool")
 }
 
-// What GitHub always refuses, and what cannot be read, is found before anything is sent.
+// A file that GitHub never accepts, or that cannot be read, is an error before anything is
+// sent.
 func TestAttachedCannotBeSent(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	w.made("empty", "")
-	if err := os.Truncate(w.made("large", "x"), github.MaxAssetSize+1); err != nil { // takes no room
+	large := w.made("large", "x")
+	if err := os.Truncate(large, github.MaxAssetSize+1); err != nil { // a sparse file
 		t.Fatal(err)
 	}
 	secret := w.made("secret", "x")
-	if err := os.Chmod(secret, 0); err != nil {
-		t.Fatal(err)
-	}
-	w.run(t.Context(), 2, "INPUT_ATTACH=made/*")
-	w.said("made/empty is empty, and GitHub accepts no empty files", "made/large has 2147483648 bytes, and GitHub accepts files below 2 GiB")
+	chmod(t, secret, 0)
+
+	w.run(t.Context(), exitBadRequest, "INPUT_ATTACH=made/*")
+	w.said(
+		"made/empty is empty, and GitHub accepts no empty files",
+		"made/large has 2147483648 bytes, and GitHub accepts files below 2 GiB",
+	)
 	if f, err := os.Open(secret); err == nil {
-		f.Close() // root reads everything, and Windows has no such mode
+		f.Close() // root can read every file, and Windows has no such mode
 	} else {
 		w.said("reading made/secret: ")
 	}
@@ -87,13 +85,15 @@ func TestAttachedCannotBeSent(t *testing.T) {
 	}
 }
 
-// A file that vanishes after the plan was made leaves nothing behind.
-func TestAttachedVanishes(t *testing.T) {
+// If a file disappears after the plan was made, nothing is left in dist or on GitHub.
+func TestAttachedDisappears(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	manual := w.made("manual.pdf", "read this")
 	w.before = func(*http.Request) { os.Remove(manual) }
-	w.run(t.Context(), 1, "INPUT_ATTACH=made/manual.pdf")
-	if left, err := filepath.Glob(filepath.Join(w.dist, output.TempPrefix+"*")); err != nil || len(left) > 0 {
+
+	w.run(t.Context(), exitFellShort, "INPUT_ATTACH=made/manual.pdf")
+	left, err := filepath.Glob(filepath.Join(w.dist, output.TempPrefix+"*"))
+	if err != nil || len(left) > 0 {
 		t.Errorf("left in dist: %q, %v", left, err)
 	}
 	if all := w.gh.Releases(); len(all) > 0 {
@@ -101,7 +101,7 @@ func TestAttachedVanishes(t *testing.T) {
 	}
 }
 
-// The size that was checked is the one that is sent.
+// If a file grows after its size was checked, it is not sent.
 func TestAttachedGrows(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	manual := w.made("manual.pdf", "read this")
@@ -110,25 +110,38 @@ func TestAttachedGrows(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	w.run(t.Context(), 1, "INPUT_ATTACH=made/manual.pdf")
+
+	w.run(t.Context(), exitFellShort, "INPUT_ATTACH=made/manual.pdf")
 	w.said("reading made/manual.pdf: it had 9 bytes when the plan was made, and has another size")
 	if all := w.gh.Releases(); len(all) > 0 {
 		t.Errorf("left on GitHub: %+v", all)
 	}
 }
 
-// What is attached need not be static. It is what was attached, or the release is wrong.
+// An attached file need not be static, but the published one must have the bytes that were
+// attached.
 func TestVerifyPublishedAttached(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	w.attach = []string{"tool"}
 	w.made("tool", "\x7fELF, of which nobody can tell what it needs")
-	w.run(t.Context(), 0, "INPUT_ATTACH=made/tool", "INPUT_VERIFY=true")
+	w.run(t.Context(), exitOK, "INPUT_ATTACH=made/tool", "INPUT_VERIFY=true")
 	w.published()
 	w.said("verified as published: 2 executables\n")
 
-	getenv := getenvOf(w.env)
-	p := &program{log: &bytes.Buffer{}, lines: term.NewLines(&bytes.Buffer{}, nil), event: &githubactions.GitHubContext{APIURL: getenv("GITHUB_API_URL"), Repository: "octo/hello"}}
-	other := []report.File{{Artifact: output.Artifact{Output: output.Output{Name: "tool", Kind: output.Attached}, Sums: map[string]string{"sha256": strings.Repeat("0", 64)}}}}
+	p := &program{
+		log:   io.Discard,
+		lines: term.NewLines(io.Discard, nil),
+		event: &githubactions.GitHubContext{
+			APIURL:     getenvOf(w.env)("GITHUB_API_URL"),
+			Repository: "octo/hello",
+		},
+	}
+	other := []report.File{{
+		Artifact: output.Artifact{
+			Output: output.Output{Name: "tool", Kind: output.Attached},
+			Sums:   map[string]string{"sha256": strings.Repeat("0", 64)},
+		},
+	}}
 	err := p.verifyPublished(t.Context(), &config.Config{Token: testToken}, "v1.2.3", other)
 	if err == nil || !strings.Contains(err.Error(), "and the attached file has 000") {
 		t.Errorf("another file than was attached: %v", err)

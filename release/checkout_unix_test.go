@@ -11,8 +11,8 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// In the container of a job the checkout belongs to another user, and is read and stamped
-// all the same; a repository elsewhere is not, whatever is in it.
+// In the container of a job the checkout belongs to another user. The program trusts it if it
+// is the workspace of the job or lies in it, and no other repository.
 func TestCheckoutOfAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give files to another user")
@@ -27,14 +27,22 @@ func TestCheckoutOfAnotherUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(w.dir, "cmd"), 0o755); err != nil {
+	below := filepath.Join(w.dir, "cmd")
+	if err := os.Mkdir(below, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	env := []string{"SUDO_UID=", "INPUT_DRY_RUN=true", "INPUT_TARGETS=linux/amd64"}
+
 	for _, workspace := range []string{w.dir, filepath.Dir(w.dir)} {
-		w.run(t.Context(), exitOK, append(env, "GITHUB_WORKSPACE="+workspace, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=c")...)
+		w.run(t.Context(), exitOK, append(env,
+			"GITHUB_WORKSPACE="+workspace,
+			"GIT_CONFIG_COUNT=1",
+			"GIT_CONFIG_KEY_0=a.b",
+			"GIT_CONFIG_VALUE_0=c",
+		)...)
 	}
-	for _, workspace := range []string{"", t.TempDir(), filepath.Join(w.dir, "cmd")} {
+
+	for _, workspace := range []string{"", t.TempDir(), below} {
 		w.run(t.Context(), exitBadRequest, append(env, "GITHUB_WORKSPACE="+workspace)...)
 		w.said("git does not trust", "hint: git config --global --add safe.directory ")
 	}

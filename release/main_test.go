@@ -13,12 +13,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes this test binary play three parts: the tests; the program, when a
-// script calls it; and the go command, when it is on PATH under that name.
+// TestMain makes this test binary play three parts: the tests, the program when a script calls
+// it, and the go command when it is on PATH under that name.
 func TestMain(m *testing.M) {
 	if strings.TrimSuffix(filepath.Base(os.Args[0]), ".exe") == "go" {
 		os.Exit(fakeGo())
 	}
+
 	testscript.Main(m, map[string]func(){
 		"go-static-release": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs the program with the real compiler: one subject a file.
+// TestScripts runs the program with the real compiler. Each script has one subject.
 func TestScripts(t *testing.T) {
 	p := testscript.Params{
 		Dir:                 filepath.Join("..", "testdata", "script"),
@@ -48,29 +49,38 @@ func TestScripts(t *testing.T) {
 	if err := gotooltest.Setup(&p); err != nil {
 		t.Fatal(err)
 	}
-	// gotooltest keeps GOPATH in the script's directory, which here is a checkout.
-	setup, gopath := p.Setup, t.TempDir()
+
+	// gotooltest sets GOPATH to a directory of the script, which would be in the checkout here.
+	setup := p.Setup
+	gopath := t.TempDir()
 	p.Setup = func(e *testscript.Env) error {
 		err := setup(e)
 		e.Setenv("GOPATH", gopath)
 		return err
 	}
+
 	testscript.Run(t, p)
 }
 
-// gitEnv makes commits that are the same everywhere.
+// gitEnv makes git ignore the user's configuration, and commit the same on every machine.
 var gitEnv = []string{
-	"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-	"GIT_AUTHOR_NAME=Gopher", "GIT_AUTHOR_EMAIL=gopher@example.com", "GIT_AUTHOR_DATE=2026-01-02T03:04:05+02:00",
-	"GIT_COMMITTER_NAME=Gopher", "GIT_COMMITTER_EMAIL=gopher@example.com", "GIT_COMMITTER_DATE=2026-01-02T03:04:05+02:00",
+	"GIT_CONFIG_GLOBAL=" + os.DevNull,
+	"GIT_CONFIG_NOSYSTEM=1",
+	"GIT_AUTHOR_NAME=Gopher",
+	"GIT_AUTHOR_EMAIL=gopher@example.com",
+	"GIT_AUTHOR_DATE=2026-01-02T03:04:05+02:00",
+	"GIT_COMMITTER_NAME=Gopher",
+	"GIT_COMMITTER_EMAIL=gopher@example.com",
+	"GIT_COMMITTER_DATE=2026-01-02T03:04:05+02:00",
 }
 
-// commit [tag...] commits everything in the current directory, making it a
-// repository first if it is none, and tags the commit.
+// cmdCommit implements the command "commit [tag...]". It commits everything in the current
+// directory, which it makes a repository if it is none, and tags the commit.
 func cmdCommit(ts *testscript.TestScript, neg bool, tags []string) {
 	if neg {
 		ts.Fatalf("commit does not fail")
 	}
+
 	if _, err := os.Stat(ts.MkAbs(".git")); err != nil {
 		ts.Check(ts.Exec("git", "init", "--quiet", "--initial-branch=main"))
 	}
@@ -81,14 +91,15 @@ func cmdCommit(ts *testscript.TestScript, neg bool, tags []string) {
 	}
 }
 
-// status N args... runs the program, which must exit with status N.
+// cmdStatus implements the command "status N args...". It runs the program, which must exit
+// with status N.
 func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: status N [args...]")
 	}
-	err := ts.Exec("go-static-release", args[1:]...)
+
 	got := "exit status 0"
-	if err != nil {
+	if err := ts.Exec("go-static-release", args[1:]...); err != nil {
 		got = err.Error()
 	}
 	if got != "exit status "+args[0] {
@@ -96,12 +107,13 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// same A B fails unless the two directories hold the same files with the same bytes,
-// report.json and report.html excepted, whose only differences may be numbers of seconds.
+// cmdSame implements the command "same A B". It fails unless the two directories hold the same
+// files with the same bytes. Only the timings in report.json may differ.
 func cmdSame(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: same A B")
 	}
+
 	if diff := diffTrees(ts.MkAbs(args[0]), ts.MkAbs(args[1])); diff != "" {
 		ts.Fatalf("%s", diff)
 	}

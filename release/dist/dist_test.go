@@ -11,9 +11,9 @@ import (
 	"github.com/org/go-static-release/release/output"
 )
 
-// Runs that begin at once make the directory together: none takes what another one is
-// writing for a project's own files.
-func TestOpenDistAtOnce(t *testing.T) {
+// Runs that start at the same time can create the directory together. None of them takes the
+// files that another one is writing for files of the project.
+func TestOpenAtOnce(t *testing.T) {
 	for range 100 {
 		dir := filepath.Join(t.TempDir(), "dist")
 		var g errgroup.Group
@@ -27,43 +27,68 @@ func TestOpenDistAtOnce(t *testing.T) {
 				return errors.Join(empty(dir, ""), Sweep(dir))
 			})
 		}
+
 		if err := g.Wait(); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func TestCheckDist(t *testing.T) {
-	for _, c := range []struct {
+func TestCheck(t *testing.T) {
+	unfinished := output.TempPrefix + "1"
+	for _, test := range []struct {
 		name  string
 		files map[string]string
 		ok    bool
 	}{
-		{"empty", nil, true},
-		{"ours", map[string]string{".gitignore": Mark, "checksums.txt": ""}, true},
-		{"mark unfinished", map[string]string{output.TempPrefix + "1": Mark[:9]}, true},
-		{"a project's", map[string]string{"index.js": ""}, false},
-		{"a project's that ignores itself", map[string]string{".gitignore": "*\n"}, false},
-		{"a project's, mark unfinished", map[string]string{output.TempPrefix + "1": Mark, "index.js": ""}, false},
+		{
+			name: "empty",
+			ok:   true,
+		},
+		{
+			name:  "ours",
+			files: map[string]string{".gitignore": Mark, "checksums.txt": ""},
+			ok:    true,
+		},
+		{
+			name:  "mark unfinished",
+			files: map[string]string{unfinished: Mark[:9]},
+			ok:    true,
+		},
+		{
+			name:  "a project's",
+			files: map[string]string{"index.js": ""},
+		},
+		{
+			name:  "a project's that ignores itself",
+			files: map[string]string{".gitignore": "*\n"},
+		},
+		{
+			name:  "a project's, mark unfinished",
+			files: map[string]string{unfinished: Mark, "index.js": ""},
+		},
 	} {
 		dir := t.TempDir()
-		for name, data := range c.files {
+		for name, data := range test.files {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := Check(dir); (err == nil) != c.ok {
-			t.Errorf("%s: %v", c.name, err)
+
+		if err := Check(dir); (err == nil) != test.ok {
+			t.Errorf("%s: %v", test.name, err)
 		}
 	}
 }
 
-func TestCheckDistLink(t *testing.T) {
+func TestCheckLink(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "dist")
 	if err := os.Symlink("nowhere", link); err != nil {
-		t.Skip(err) // Windows, without the right to it
+		t.Skip(err) // Windows allows links to some users only
 	}
-	if err := Check(link); err == nil || err.Error() != link+" is a link; give the directory that it leads to" {
+
+	err := Check(link)
+	if err == nil || err.Error() != link+" is a link; give the directory that it leads to" {
 		t.Error(err)
 	}
 }

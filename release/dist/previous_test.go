@@ -10,75 +10,99 @@ import (
 	"github.com/org/go-static-release/release/report"
 )
 
-// Targets of which nothing is known come first, then the longest.
-func TestOrder(t *testing.T) {
-	targets := func(seconds ...float64) (all []report.Target) {
-		for i, s := range seconds {
-			all = append(all, report.Target{Target: string(rune('a' + i)), Status: report.OK, Seconds: report.Seconds{CPU: s}})
-		}
-		return all
+// timedTargets returns targets a, b, c and so on, whose compilers took the given seconds.
+func timedTargets(seconds ...float64) []report.Target {
+	var targets []report.Target
+	for i, s := range seconds {
+		targets = append(targets, report.Target{
+			Target:  string(rune('a' + i)),
+			Status:  report.OK,
+			Seconds: report.Seconds{CPU: s},
+		})
 	}
-	known := &Previous{rep: &report.Report{}}
-	for i, was := range targets(3, 5, 4, 9, 5) {
-		if i == 3 {
-			was.Status = report.Failed
-		}
-		known.rep.Targets = append(known.rep.Targets, was)
+	return targets
+}
+
+// Targets without a timing come first, then the slowest ones.
+func TestCompileOrder(t *testing.T) {
+	known := &Previous{
+		rep: &report.Report{Targets: timedTargets(3, 5, 4, 9, 5)},
 	}
+	known.rep.Targets[3].Status = report.Failed // so its timing does not count
+
 	for _, test := range []struct {
-		earlier *Previous
-		now     []report.Target
-		want    []int
+		previous *Previous
+		targets  []report.Target
+		want     []int
 	}{
-		{&Previous{}, targets(0, 0, 0), []int{0, 1, 2}},
-		{known, targets(0, 0, 0, 0, 0, 0), []int{3, 5, 1, 4, 2, 0}},
+		{&Previous{}, timedTargets(0, 0, 0), []int{0, 1, 2}},
+		{known, timedTargets(0, 0, 0, 0, 0, 0), []int{3, 5, 1, 4, 2, 0}},
 	} {
-		if got := test.earlier.CompileOrder(test.now); !slices.Equal(got, test.want) {
+		if got := test.previous.CompileOrder(test.targets); !slices.Equal(got, test.want) {
 			t.Errorf("%v, want %v", got, test.want)
 		}
 	}
 }
 
-// Whatever a report names, nothing is taken but a regular file below the earlier files,
-// with the very digest.
+// Whatever name a report contains, only a regular file is taken, from below the earlier files
+// and with the right digest.
 func TestTake(t *testing.T) {
+	// The earlier files, beside others that must stay where they are.
 	dir := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for _, name := range []string{"earlier", "earlier/bin", "outside"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, name := range []string{"victim", "outside/file", "earlier/file", "earlier/bin/file"} {
-		write(name, "text")
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for link, to := range map[string]string{"earlier/link": "../victim", "earlier/away": "../outside", "earlier/near": "bin"} {
-		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+	for link, target := range map[string]string{
+		"earlier/link": "../victim",
+		"earlier/away": "../outside",
+		"earlier/near": "bin",
+	} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Skip("no symbolic links here: ", err)
 		}
 	}
+
 	root, err := os.OpenRoot(filepath.Join(dir, "earlier"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	sums := map[string]string{"sha256": "982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1"} // of "text"
+	previous := &Previous{files: root}
 	to := filepath.Join(dir, "taken")
+
+	// The digest of "text".
+	sums := map[string]string{
+		"sha256": "982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1",
+	}
 	for name, sums := range map[string]map[string]string{
-		"../victim": sums, "bin/../../victim": sums, dir + "/victim": sums, "link": sums, "away/file": sums, "near/file": sums,
-		"bin": sums, ".": sums, "": sums, "none": sums, "file": {"sha256": strings.Repeat("0", 64)}, "bin/file": {"md5": "1"},
+		"../victim":        sums,
+		"bin/../../victim": sums,
+		dir + "/victim":    sums,
+		"link":             sums,
+		"away/file":        sums,
+		"near/file":        sums,
+		"bin":              sums,
+		".":                sums,
+		"":                 sums,
+		"none":             sums,
+		"file":             {"sha256": strings.Repeat("0", 64)},
+		"bin/file":         {"md5": "1"},
 	} {
-		if (&Previous{files: root}).move(name, sums, to, 0o644) {
+		if previous.move(name, sums, to, 0o644) {
 			t.Errorf("%q was taken", name)
 		}
 	}
+
 	for _, name := range []string{"file", "bin/file"} {
-		if !(&Previous{files: root}).move(name, sums, to, 0o644) {
+		if !previous.move(name, sums, to, 0o644) {
 			t.Errorf("%q was not taken", name)
 		}
 	}

@@ -2,7 +2,6 @@ package release
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,11 +15,12 @@ import (
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
-// A hostileCheckout is a module in a repository that somebody else made.
+// A hostileCheckout is a module in a repository of somebody else, who wants to run commands on
+// this machine.
 type hostileCheckout struct {
 	t      *testing.T
 	dir    string
-	marker string // a file that only a command of the repository makes
+	marker string // a file that exists if a command of the repository has run
 }
 
 func newHostileCheckout(t *testing.T) *hostileCheckout {
@@ -59,6 +59,13 @@ func (h *hostileCheckout) commit() {
 	h.git("commit", "--quiet", "--message=change")
 }
 
+// commitRelease commits and moves the tag of the release to the commit.
+func (h *hostileCheckout) commitRelease() {
+	h.t.Helper()
+	h.commit()
+	h.git("tag", "--force", "v1.2.3")
+}
+
 func (h *hostileCheckout) git(args ...string) string {
 	h.t.Helper()
 	return h.gitIn(h.dir, args...)
@@ -76,22 +83,28 @@ func (h *hostileCheckout) gitIn(dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// command is a shell command that leaves the marker and does nothing else.
-func (h *hostileCheckout) command() string { return "touch '" + h.marker + "'; cat; :" }
+// command returns a shell command that creates the marker and otherwise copies its input.
+func (h *hostileCheckout) command() string {
+	return "touch '" + h.marker + "'; cat; :"
+}
 
-// main runs the program in the checkout, as on a laptop, and returns its exit status and
-// everything it wrote.
+// env returns the environment of the program, outside of a workflow.
+func (h *hostileCheckout) env() []string {
+	env := append(os.Environ(), gitEnv...)
+	return append(env, "GITHUB_ACTIONS=", "GITHUB_TOKEN=", "GH_TOKEN=", "GOFLAGS=")
+}
+
+// main runs the program in the checkout. It returns the exit status and everything that the
+// program printed.
 func (h *hostileCheckout) main(args ...string) (int, string) {
 	h.t.Helper()
-	env := append(os.Environ(), gitEnv...)
-	env = append(env, "GITHUB_ACTIONS=", "GITHUB_TOKEN=", "GH_TOKEN=", "GOFLAGS=")
 	var out bytes.Buffer
-	status := Main(context.Background(), append(args, "--directory", h.dir), env, &out, &out)
+	status := Main(h.t.Context(), append(args, "--directory", h.dir), h.env(), &out, &out)
 	return status, out.String()
 }
 
-// silent fails the test if a command of the repository has run.
-func (h *hostileCheckout) silent(out string) {
+// checkNothingRan fails the test if a command of the repository has run.
+func (h *hostileCheckout) checkNothingRan(out string) {
 	h.t.Helper()
 	if _, err := os.Lstat(h.marker); err == nil {
 		h.t.Errorf("a command of the repository was run\n%s", out)
@@ -99,23 +112,22 @@ func (h *hostileCheckout) silent(out string) {
 	}
 }
 
-// armed fails the test unless git, asked in the ordinary way, runs the command: an attack
-// that would not work anyway shows nothing.
-func (h *hostileCheckout) armed(dir string) {
+// checkArmed fails the test unless an ordinary git status in dir runs the command. Without
+// that, the test would prove nothing.
+func (h *hostileCheckout) checkArmed(dir string) {
 	h.t.Helper()
 	cmd := exec.Command("git", "status")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), gitEnv...)
 	out, _ := cmd.CombinedOutput() // it may well fail
 	if _, err := os.Lstat(h.marker); err != nil {
-		h.t.Fatalf("git status runs nothing here, so that the test shows nothing: %s", out)
+		h.t.Fatalf("git status runs nothing here, so the test proves nothing: %s", out)
 	}
-	if err := os.Remove(h.marker); err != nil {
-		h.t.Fatal(err)
-	}
+	remove(h.t, h.marker)
 }
 
-// A tree can hold a bare repository as ordinary files, which git finds in any clone.
+// A tree can contain a bare repository as ordinary files, which git takes for the repository
+// when it runs in their directory.
 func TestEmbeddedRepositoryRunsNothing(t *testing.T) {
 	for name, config := range map[string]string{
 		"worktree": "[core]\n\trepositoryformatversion = 0\n\tworktree = ..\n\tfsmonitor = %s\n",
@@ -131,20 +143,19 @@ func TestEmbeddedRepositoryRunsNothing(t *testing.T) {
 			h.write("sub/main.go", helloSource)
 			h.commit()
 			h.git("tag", "sub/v1.0.0")
-			h.armed(filepath.Join(h.dir, "sub"))
+			h.checkArmed(filepath.Join(h.dir, "sub"))
 
+			dist := filepath.Join(t.TempDir(), "dist")
 			for _, args := range [][]string{
 				{"plan", "--tag", "sub/v1.0.0"},
-				{"--tag", "sub/v1.0.0", "--dist", filepath.Join(t.TempDir(), "dist"), "--targets", "linux/amd64"},
+				{"--tag", "sub/v1.0.0", "--dist", dist, "--targets", "linux/amd64"},
 			} {
-				env := append(os.Environ(), gitEnv...)
-				env = append(env, "GITHUB_ACTIONS=", "GITHUB_TOKEN=", "GH_TOKEN=", "GOFLAGS=")
 				for _, dir := range []string{h.dir, filepath.Join(h.dir, "sub")} {
-					var out bytes.Buffer
 					t.Chdir(dir)
-					status := Main(t.Context(), args, env, &out, &out)
-					h.silent(out.String())
-					if status != 0 {
+					var out bytes.Buffer
+					status := Main(t.Context(), args, h.env(), &out, &out)
+					h.checkNothingRan(out.String())
+					if status != exitOK {
 						t.Errorf("%s in %s: exit status %d\n%s", args, dir, status, out.String())
 					}
 				}
@@ -153,116 +164,99 @@ func TestEmbeddedRepositoryRunsNothing(t *testing.T) {
 	}
 }
 
-// A repository that came whole, with its .git, can name programs in its configuration.
+// A repository that was copied together with its .git can name programs in its configuration.
 func TestConfigurationOfTheRepositoryRunsNothing(t *testing.T) {
-	attributes := func(h *hostileCheckout) { h.write(".gitattributes", "*.go filter=x diff=x merge=x\n") }
-	touch := func(h *hostileCheckout) { // git compares the content of what was touched
-		h.write("main.go", helloSource)
-	}
+	const attributes = "*.go filter=x diff=x merge=x\n"
+	const ofSubmodule = "testdata/other/text.go"
 
 	for name, arm := range map[string]func(h *hostileCheckout){
-		"fsmonitor": func(h *hostileCheckout) { h.git("config", "core.fsmonitor", h.command()) },
+		"fsmonitor": func(h *hostileCheckout) {
+			h.git("config", "core.fsmonitor", h.command())
+		},
 		"hooks": func(h *hostileCheckout) {
 			hooks := filepath.Join(h.t.TempDir(), "hooks")
-			if err := os.MkdirAll(hooks, 0o755); err != nil {
-				h.t.Fatal(err)
-			}
+			script := "#!/bin/sh\n" + h.command() + " </dev/null\n"
 			for _, dir := range []string{hooks, filepath.Join(h.dir, ".git", "hooks")} {
-				script := "#!/bin/sh\n" + h.command() + " </dev/null\n"
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					h.t.Fatal(err)
 				}
-				if err := os.WriteFile(filepath.Join(dir, "post-index-change"), []byte(script), 0o755); err != nil {
+				hook := filepath.Join(dir, "post-index-change")
+				if err := os.WriteFile(hook, []byte(script), 0o755); err != nil {
 					h.t.Fatal(err)
 				}
 			}
 			h.git("config", "core.hooksPath", hooks)
-			touch(h)
 		},
 		"clean filter": func(h *hostileCheckout) {
-			attributes(h)
-			h.commit()
-			h.git("tag", "--force", "v1.2.3")
+			h.write(".gitattributes", attributes)
+			h.commitRelease()
 			h.git("config", "filter.x.clean", h.command())
 			h.git("config", "filter.x.required", "true")
-			touch(h)
 		},
 		"process filter": func(h *hostileCheckout) {
-			attributes(h)
-			h.commit()
-			h.git("tag", "--force", "v1.2.3")
+			h.write(".gitattributes", attributes)
+			h.commitRelease()
 			h.git("config", "filter.x.process", h.command())
-			touch(h)
 		},
 		"included filter": func(h *hostileCheckout) {
-			attributes(h)
-			h.commit()
-			h.git("tag", "--force", "v1.2.3")
+			h.write(".gitattributes", attributes)
+			h.commitRelease()
 			h.write(".git/more", "[filter \"x\"]\n\tclean = \""+h.command()+"\"\n")
 			h.git("config", "include.path", "more")
-			touch(h)
 		},
 		"filter of the worktree": func(h *hostileCheckout) {
-			attributes(h)
-			h.commit()
-			h.git("tag", "--force", "v1.2.3")
+			h.write(".gitattributes", attributes)
+			h.commitRelease()
 			h.git("config", "extensions.worktreeConfig", "true")
 			h.git("config", "--worktree", "filter.x.clean", h.command())
-			touch(h)
 		},
 		"filter of Git LFS with an extension": func(h *hostileCheckout) {
 			h.write(".gitattributes", "*.go filter=lfs\n")
-			h.commit()
-			h.git("tag", "--force", "v1.2.3")
+			h.commitRelease()
 			h.git("config", "filter.lfs.clean", h.command())
-			touch(h)
 		},
 		"submodule": func(h *hostileCheckout) {
 			other := filepath.Join(h.t.TempDir(), "other")
 			if err := os.MkdirAll(other, 0o755); err != nil {
 				h.t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(other, "text.go"), []byte("text"), 0o644); err != nil {
-				h.t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(other, ".gitattributes"), []byte("* filter=x\n"), 0o644); err != nil {
-				h.t.Fatal(err)
-			}
+			writeFile(h.t, filepath.Join(other, "text.go"), "text")
+			writeFile(h.t, filepath.Join(other, ".gitattributes"), "* filter=x\n")
 			h.gitIn(other, "init", "--quiet")
 			h.gitIn(other, "add", "--all")
 			h.gitIn(other, "commit", "--quiet", "--message=other")
+
 			h.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other, "testdata/other")
 			h.git("config", "--file", ".gitmodules", "submodule.testdata/other.ignore", "none")
-			h.commit()
-			h.git("tag", "--force", "v1.2.3")
+			h.commitRelease()
 			h.gitIn(filepath.Join(h.dir, "testdata/other"), "config", "filter.x.clean", h.command())
-			if err := os.WriteFile(filepath.Join(h.dir, "testdata/other/text.go"), []byte("text"), 0o644); err != nil {
-				h.t.Fatal(err)
-			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHostileCheckout(t)
 			arm(h)
-			h.armed(h.dir)
-			arm2 := func() { // git has learned by then that nothing has changed
-				touch(h)
-				if _, err := os.Stat(filepath.Join(h.dir, "testdata/other/text.go")); err == nil {
-					h.write("testdata/other/text.go", "text")
+
+			// Git compares the content of files that were written since it looked last.
+			touch := func() {
+				h.write("main.go", helloSource)
+				if _, err := os.Stat(filepath.Join(h.dir, ofSubmodule)); err == nil {
+					h.write(ofSubmodule, "text")
 				}
 			}
+			touch()
+			h.checkArmed(h.dir)
 
-			arm2()
+			touch()
 			status, out := h.main("plan", "--dist", filepath.Join(t.TempDir(), "dist"))
-			h.silent(out)
-			if status != 0 {
+			h.checkNothingRan(out)
+			if status != exitOK {
 				t.Errorf("plan: exit status %d\n%s", status, out)
 			}
 
-			arm2()
+			touch()
 			status, out = h.main("--targets", "linux/amd64", "--dist", filepath.Join(t.TempDir(), "dist"))
-			h.silent(out)
-			if status != 0 || strings.Contains(out, "dirty") {
+			h.checkNothingRan(out)
+			if status != exitOK || strings.Contains(out, "dirty") {
 				t.Errorf("release: exit status %d\n%s", status, out)
 			}
 		})
@@ -274,7 +268,7 @@ func TestConfigurationThatLeadsElsewhere(t *testing.T) {
 	for name, test := range map[string]struct {
 		arm     func(h *hostileCheckout)
 		want    string
-		fetches bool // what is missing, unless git can be told not to
+		fetches bool // git would fetch missing objects; git 2.45 and later can be told not to
 	}{
 		"another working tree": {
 			arm:  func(h *hostileCheckout) { h.git("config", "core.worktree", h.t.TempDir()) },
@@ -301,9 +295,10 @@ func TestConfigurationThatLeadsElsewhere(t *testing.T) {
 			h := newHostileCheckout(t)
 			test.arm(h)
 			status, out := h.main("plan", "--dist", filepath.Join(t.TempDir(), "dist"))
-			h.silent(out)
+			h.checkNothingRan(out)
+
 			if test.fetches && gitIsAtLeast(t, 2, 45) {
-				return // it can be told not to fetch
+				return
 			}
 			if status != exitBadRequest || !strings.Contains(out, test.want) {
 				t.Errorf("exit status %d, expected 2 and %q\n%s", status, test.want, out)
@@ -312,13 +307,14 @@ func TestConfigurationThatLeadsElsewhere(t *testing.T) {
 	}
 }
 
-// gitIsAtLeast reports whether git here has a version.
+// gitIsAtLeast reports whether the git on PATH has at least the given version.
 func gitIsAtLeast(t *testing.T, major, minor int) bool {
 	t.Helper()
 	out, err := exec.Command("git", "--version").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var haveMajor, haveMinor int
 	if _, err := fmt.Sscanf(string(out), "git version %d.%d", &haveMajor, &haveMinor); err != nil {
 		t.Fatalf("%q: %v", out, err)
@@ -326,57 +322,70 @@ func gitIsAtLeast(t *testing.T, major, minor int) bool {
 	return haveMajor > major || haveMajor == major && haveMinor >= minor
 }
 
-// What git could be told about other objects changes nothing of what is packed.
+// A replaced object (git-replace(1)) does not change what is packed.
 func TestReplacedObjects(t *testing.T) {
 	h := newHostileCheckout(t)
 	h.write("LICENSE", "the real text\n")
-	h.commit()
-	h.git("tag", "--force", "v1.2.3")
+	h.commitRelease()
 
-	real := h.git("rev-parse", "HEAD:LICENSE")
+	license := h.git("rev-parse", "HEAD:LICENSE")
 	h.write("other", "swapped\n")
 	swapped := h.git("hash-object", "-w", "other")
-	if err := os.Remove(filepath.Join(h.dir, "other")); err != nil {
-		t.Fatal(err)
-	}
-	h.git("replace", real, swapped)
+	remove(t, filepath.Join(h.dir, "other"))
+	h.git("replace", license, swapped)
 
 	dist := filepath.Join(t.TempDir(), "dist")
 	status, out := h.main("--targets", "linux/amd64", "--dist", dist)
-	if status != 0 {
+	if status != exitOK {
 		t.Fatalf("exit status %d\n%s", status, out)
 	}
-	packed, err := exec.Command("tar", "xOf", filepath.Join(dist, "hello_1.2.3_linux_amd64.tar.gz"), "LICENSE").Output()
+
+	archive := filepath.Join(dist, "hello_1.2.3_linux_amd64.tar.gz")
+	packed, err := exec.Command("tar", "xOf", archive, "LICENSE").Output()
 	if err != nil || string(packed) != "the real text\n" {
 		t.Errorf("the packed LICENSE is %q, %v", packed, err)
 	}
 }
 
-// Children get no variable that looks like a secret, and which ones is said.
+// Children get no variable that looks like a secret. The program names those it withholds, but
+// does not print their values.
 func TestSecretsAreWithheld(t *testing.T) {
-	w := newWorkshop(t, helloSource, githubtest.Options{})
-	seen := filepath.Join(t.TempDir(), "environment")
-	spy := filepath.Join(t.TempDir(), "bin")
 	if runtime.GOOS == "windows" {
 		t.Skip("the spy is a POSIX shell script")
 	}
-	real, err := exec.LookPath("go")
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+
+	// A go command that writes its environment to a file.
+	seen := filepath.Join(t.TempDir(), "environment")
+	realGo, err := exec.LookPath("go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := "#!/bin/sh\nenv >>'" + seen + "'\nexec '" + real + "' \"$@\"\n"
-	if err := errors.Join(os.MkdirAll(spy, 0o755), os.WriteFile(filepath.Join(spy, "go"), []byte(script), 0o755)); err != nil {
+	spy := filepath.Join(t.TempDir(), "go")
+	script := "#!/bin/sh\nenv >>'" + seen + "'\nexec '" + realGo + "' \"$@\"\n"
+	if err := os.WriteFile(spy, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PATH", spy+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("PATH", filepath.Dir(spy)+string(os.PathListSeparator)+os.Getenv("PATH"))
 
 	secrets := []string{
-		"AWS_SECRET_ACCESS_KEY=one", "AWS_ACCESS_KEY_ID=two", "NPM_TOKEN=three", "DOCKER_PASSWORD=four",
-		"SIGNING_KEY=five", "COSIGN_PASSPHRASE=six", "DATABASE_URL=postgres://user:seven@host/db",
-		"PLAIN=ghp_eight", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=nine",
+		"AWS_SECRET_ACCESS_KEY=one",
+		"AWS_ACCESS_KEY_ID=two",
+		"NPM_TOKEN=three",
+		"DOCKER_PASSWORD=four",
+		"SIGNING_KEY=five",
+		"COSIGN_PASSPHRASE=six",
+		"DATABASE_URL=postgres://user:seven@host/db",
+		"PLAIN=ghp_eight",
+		"ACTIONS_ID_TOKEN_REQUEST_TOKEN=nine",
 	}
-	kept := []string{"GOPRIVATE=example.com/ten", "SSH_AUTH_SOCK=/tmp/eleven", "KEYBOARD=twelve", "AWS_REGION=thirteen"}
-	w.run(t.Context(), 0, slices.Concat(secrets, kept, []string{"PATH=" + os.Getenv("PATH")})...)
+	kept := []string{
+		"GOPRIVATE=example.com/ten",
+		"SSH_AUTH_SOCK=/tmp/eleven",
+		"KEYBOARD=twelve",
+		"AWS_REGION=thirteen",
+	}
+	w.run(t.Context(), exitOK, slices.Concat(secrets, kept, []string{"PATH=" + os.Getenv("PATH")})...)
 
 	data, err := os.ReadFile(seen)
 	if err != nil {
@@ -392,9 +401,34 @@ func TestSecretsAreWithheld(t *testing.T) {
 			t.Errorf("the go command did not get %s", kv)
 		}
 	}
-	w.said("note: no child process gets these variables, which look like secrets: AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY " +
-		"COSIGN_PASSPHRASE DATABASE_URL DOCKER_PASSWORD NPM_TOKEN PLAIN SIGNING_KEY")
+
+	w.said("note: no child process gets these variables, which look like secrets: " +
+		"AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY COSIGN_PASSPHRASE DATABASE_URL DOCKER_PASSWORD " +
+		"NPM_TOKEN PLAIN SIGNING_KEY")
 	if strings.Contains(w.out, "seven") {
 		t.Error("the value of a secret was printed")
 	}
+}
+
+// Versions of git before 2.31 do not read settings from the variables GIT_CONFIG_KEY_n. This
+// test needs one of them on PATH, as git25.
+func TestOldGitRunsNothing(t *testing.T) {
+	old, err := exec.LookPath("git25")
+	if err != nil {
+		t.Skip("there is no git25 on PATH, a git before 2.31")
+	}
+	h := newHostileCheckout(t)
+	bin := t.TempDir()
+	if err := os.Symlink(old, filepath.Join(bin, "git")); err != nil {
+		t.Fatal(err)
+	}
+	h.git("config", "core.fsmonitor", h.command())
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	h.checkArmed(h.dir)
+
+	status, out := h.main("plan", "--targets", "linux/amd64")
+	if status != exitOK {
+		t.Errorf("exit status %d: %s", status, out)
+	}
+	h.checkNothingRan(out)
 }
