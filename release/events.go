@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/hint"
 	"github.com/org/go-static-release/release/report"
@@ -24,12 +25,20 @@ func (p *program) show(e report.Event) {
 		p.runner.Warn(e.Text)
 
 	case e.State == report.Prominent:
-		p.runner.Annotate("not static", "", 0, e.Text)
+		p.runner.Annotate("not static", actions.Position{}, e.Text)
 
 	case e.Failure != nil:
 		f := e.Failure
+		at := actions.Position{
+			File:   f.File,
+			Line:   f.Line,
+			Column: f.Column,
+		}
 		message := cmp.Or(f.Message, f.Error)
-		p.runner.Annotate(strings.Join(f.Targets, " "), f.File, f.Line, message)
+		if f.Hint != "" {
+			message += "\nhint: " + f.Hint
+		}
+		p.runner.Annotate(strings.Join(f.Targets, " "), at, message)
 	}
 }
 

@@ -72,7 +72,7 @@ var kinds = []kind{
 	},
 	{
 		kind:    output.Checksums,
-		setting: "checksums",
+		setting: "", // the names are fixed
 		plan:    planChecksums,
 		recipe:  checksumsRecipe,
 	},

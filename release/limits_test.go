@@ -75,7 +75,7 @@ func TestTooManyFiles(t *testing.T) {
 		{
 			targets: 1000,
 			timeout: time.Hour,
-			want:    "1001 files, and a release on GitHub takes 1000",
+			want:    "the release would have 1001 files, but GitHub allows at most 1000",
 		},
 		{
 			targets: 999,

@@ -100,7 +100,7 @@ func (p *program) showError(err error) {
 	}
 
 	if !errors.Is(err, errReported) {
-		p.runner.Annotate(config.ActionName, "", 0, text)
+		p.runner.Annotate(config.ActionName, actions.Position{}, text)
 	}
 }
 

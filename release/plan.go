@@ -130,7 +130,11 @@ func (p *Plan) expandName(c *config.Config, b build.Build, name string) (string,
 	return expanded, nil
 }
 
-// listOutputs lists every file of the release, sorted by stage, then by target.
+// listedStages is the order in which files of a release are listed: the programs first, since
+// most readers look for them.
+var listedStages = []output.Stage{output.Lane, output.Start, output.Join}
+
+// listOutputs lists every file of the release, the files of each target together.
 func (p *Plan) listOutputs(c *config.Config) error {
 	for _, k := range kinds {
 		outputs, err := k.plan(p, c)
@@ -144,7 +148,7 @@ func (p *Plan) listOutputs(c *config.Config) error {
 	for i, b := range p.Builds {
 		targets[b.Target.String()] = i
 	}
-	stage := func(o output.Output) int { return slices.Index(output.Stages, o.Stage) }
+	stage := func(o output.Output) int { return slices.Index(listedStages, o.Stage) }
 	slices.SortStableFunc(p.Outputs, func(a, b output.Output) int {
 		return cmp.Or(
 			cmp.Compare(stage(a), stage(b)),
@@ -171,35 +175,29 @@ func (p *Plan) outputsOf(stage output.Stage, target string) (outputs []output.Ou
 // other, and too many files.
 func (p *Plan) checkOutputs(c *config.Config) error {
 	var errs []error
-	owners := map[string]string{ // what each name stands for
-		dist.ReportJSON: "the report",
-		dist.ReportHTML: "the report",
-		dist.MarkName:   "git",
-		dist.BinDir:     "the programs",
+	owners := map[string]owner{ // by file name
+		dist.ReportJSON: {is: "the report"},
+		dist.ReportHTML: {is: "the report"},
+		dist.MarkName:   {is: "git"},
+		dist.BinDir:     {is: "the programs"},
 	}
-	attached := map[string]bool{} // names of attached files
 
 	for _, o := range p.Outputs {
-		owner := ownerOf(o)
-		setting := kindOf(o.Kind).setting
+		own := ownerOf(o)
 		if err := github.CheckName(o.Name); err != nil {
 			errs = append(errs, &problem.Problem{
-				Setting: setting,
-				Err:     fmt.Errorf("%s: %w", owner, err),
+				Setting: own.setting,
+				Err:     fmt.Errorf("%s: %w", own.is, err),
 			})
 		}
 
 		key := strings.ToLower(o.Name) // Windows and macOS ignore case
 		other, taken := owners[key]
 		if taken {
-			if attached[key] { // the other one is easier to rename
-				setting = kindOf(output.Attached).setting
-			}
-			errs = append(errs, sameName(setting, o.Name, other, owner))
+			errs = append(errs, sameName(o.Name, other, own))
 			continue
 		}
-		owners[key] = owner
-		attached[key] = o.Kind == output.Attached
+		owners[key] = own
 	}
 
 	for _, f := range p.Attach {
@@ -211,25 +209,47 @@ func (p *Plan) checkOutputs(c *config.Config) error {
 	return errors.Join(append(errs, p.checkNumber(c))...)
 }
 
-// ownerOf returns how messages describe what an output is for.
-func ownerOf(o output.Output) string {
-	switch {
-	case o.Target != "":
-		return o.Target
-	case o.Source != "":
-		return o.Source
-	}
-	return "the " + string(o.Kind)
+// An owner is what a file name stands for.
+type owner struct {
+	is      string // in messages
+	setting string // that names the file, "" if none does
 }
 
-// sameName returns the problem that two owners need a file of the same name.
-func sameName(setting, name, owner, other string) error {
+// ownerOf returns the owner of an output's name.
+func ownerOf(o output.Output) owner {
+	own := owner{
+		is:      "the " + string(o.Kind),
+		setting: kindOf(o.Kind).setting,
+	}
+
+	switch {
+	case o.Kind == output.Binary:
+		own.is = o.Target + " " + o.Source
+	case o.Target != "":
+		own.is = o.Target
+	case o.Source != "":
+		own.is = o.Source
+	}
+
+	return own
+}
+
+// sameName returns the problem that two owners need a file of the same name. The setting to
+// change is the one of an attached file, which is easiest to rename, else one that names files.
+func sameName(name string, first, second owner) error {
+	setting := cmp.Or(second.setting, first.setting)
+	for _, own := range []owner{first, second} {
+		if own.setting == kindOf(output.Attached).setting {
+			setting = own.setting
+		}
+	}
+
 	p := &problem.Problem{
 		Setting: setting,
-		Err:     fmt.Errorf("%s and %s both use the file name %s", owner, other, name),
+		Err:     fmt.Errorf("%s and %s both use the file name %s", first.is, second.is, name),
 	}
-	if setting == "archive-name" {
-		p.Remedy = problem.Set("archive-name", defaultOf("archive-name"))
+	if setting == kindOf(output.Archive).setting {
+		p.Remedy = problem.Set(setting, defaultOf(setting))
 	}
 
 	return p
@@ -354,6 +374,7 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 		Builds  []plannedBuild           `json:"builds"`
 		Outputs []output.Output          `json:"outputs"`
 		Attach  []workspace.AttachedFile `json:"attach,omitempty"`
+		Packed  []workspace.ExtraFile    `json:"packed,omitempty"` // with the programs of each target
 	}{
 		Schema:  schema,
 		DryRun:  !p.Publish,
@@ -362,6 +383,7 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 		Builds:  builds,
 		Outputs: p.Outputs,
 		Attach:  p.Attach,
+		Packed:  p.Extra,
 	}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the plan: %w", err)

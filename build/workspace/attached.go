@@ -15,15 +15,12 @@ import (
 // An AttachedFile is a file that is released as it is. Unlike an ExtraFile it need not
 // be part of the commit, and may be large.
 type AttachedFile struct {
-	Path string // relative to the module, slashes
-	Size int64  // bytes, when the plan was made
+	Path string `json:"path"` // relative to the module, slashes
+	Size int64  `json:"size"` // bytes, when the plan was made
 }
 
 // Name returns the file's name in the release.
 func (f AttachedFile) Name() string { return path.Base(f.Path) }
-
-// MarshalText writes the file as its path.
-func (f AttachedFile) MarshalText() ([]byte, error) { return []byte(f.Path), nil }
 
 // AttachedFiles returns the files that match patterns, relative to the module, sorted and
 // each once. A pattern that matches no file is an error, and so is a file that cannot be

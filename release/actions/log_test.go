@@ -145,7 +145,7 @@ func FuzzAnnotate(f *testing.F) {
 	f.Add("t,file=/etc/x::y", "a.go,line=9::", "m%0A::error::\n::add-mask::x\r##[group]")
 	f.Fuzz(func(t *testing.T, title, file, message string) {
 		r, log, _ := runner(t, nil)
-		r.Annotate(title, file, 7, message)
+		r.Annotate(title, actions.Position{File: file, Line: 7}, message)
 		r.Warn(message)
 		lines := runnerLines(log.String())
 		if len(lines) != 2 || runnerCommand(lines[0]) != "error" || runnerCommand(lines[1]) != "warning" {

@@ -71,9 +71,16 @@ func (r *Runner) Mask(secret string) {
 // the rest (github.com/orgs/community/discussions/26680).
 const maxAnnotations = 10
 
+// A Position is where in the repository something is wrong.
+type Position struct {
+	File   string // relative to the root, with slashes; "" if it is not known
+	Line   int
+	Column int // 0 if it is not known
+}
+
 // Annotate shows an error on the page of the workflow run. If file is not "", it is shown at a
 // line of this file.
-func (r *Runner) Annotate(title, file string, line int, message string) {
+func (r *Runner) Annotate(title string, at Position, message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
@@ -83,9 +90,12 @@ func (r *Runner) Annotate(title, file string, line int, message string) {
 	}
 
 	fields := map[string]string{"title": noOldCommand(quote.Line(title))}
-	if file != "" {
-		fields["file"] = noOldCommand(quote.Line(file))
-		fields["line"] = fmt.Sprint(line)
+	if at.File != "" {
+		fields["file"] = noOldCommand(quote.Line(at.File))
+		fields["line"] = fmt.Sprint(at.Line)
+	}
+	if at.File != "" && at.Column > 0 {
+		fields["col"] = fmt.Sprint(at.Column)
 	}
 	text := noOldCommand(quote.Text(message))
 	r.command(func(a *githubactions.Action) { a.WithFieldsMap(fields).Errorf("%s", text) })

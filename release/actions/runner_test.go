@@ -68,12 +68,12 @@ func TestLogIsHarmless(t *testing.T) {
 
 func TestAnnotations(t *testing.T) {
 	r, log, _ := runner(t, nil)
-	r.Annotate("linux/amd64, x", "a:b.go", 3, "one\ntwo")
+	r.Annotate("linux/amd64, x", actions.Position{File: "a:b.go", Line: 3}, "one\ntwo")
 	if got, want := log.String(), "::error file=a%3Ab.go,line=3,title=linux/amd64%2C x::one%0Atwo\n"; got != want {
 		t.Errorf("got %q, expected %q", got, want)
 	}
 	for range 20 {
-		r.Annotate("t", "", 0, "m")
+		r.Annotate("t", actions.Position{}, "m")
 	}
 	if n := strings.Count(log.String(), "::error "); n != 10 {
 		t.Errorf("%d annotations; GitHub shows 10 and drops the rest", n)
@@ -92,7 +92,7 @@ func TestInactive(t *testing.T) {
 	dir := t.TempDir()
 	r, log, _ := runner(t, map[string]string{"GITHUB_ACTIONS": "", "GITHUB_OUTPUT": filepath.Join(dir, "o")})
 	r.Mask("secret")
-	r.Annotate("t", "", 0, "m")
+	r.Annotate("t", actions.Position{}, "m")
 	if err := r.Outputs([]actions.Output{{Name: "a", Value: "b"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestCommandsHaveNoOldCommand(t *testing.T) {
 	r := actions.NewRunner(func(name string) string { return env[name] }, &out)
 
 	const old = "##[add-mask]x"
-	r.Annotate(old, old, 1, old)
+	r.Annotate(old, actions.Position{File: old, Line: 1}, old)
 	r.Warn(old)
 	r.Group(old, old)
 	if strings.Contains(out.String(), "##[") || strings.Count(out.String(), "## [add-mask]x") != 6 {

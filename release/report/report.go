@@ -164,6 +164,7 @@ type Failure struct {
 	// Message is the part of Error that is about this line, "" if all of it is.
 	File    string
 	Line    int
+	Column  int // 0 if it is not known
 	Message string
 }
 
@@ -183,6 +184,7 @@ func (r *Report) Failures() (failures []Failure) {
 				Hint:    t.Hint,
 				File:    t.File,
 				Line:    t.Line,
+				Column:  t.Column,
 				Message: t.Message,
 			})
 		}
