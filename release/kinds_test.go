@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,6 +171,39 @@ func TestFilesArePlanned(t *testing.T) {
 	}
 	if slices.Sort(attached); !slices.Equal(attached, want) {
 		t.Errorf("GitHub has\n%q\nbut planned were\n%q", attached, want)
+	}
+}
+
+// checksumsRecipe lists all files but the lists themselves.
+func TestChecksumsListEverything(t *testing.T) {
+	p := planOfEverything(t)
+	r := &run{
+		plan: p,
+		rep:  &report.Report{},
+	}
+	var want []string
+	for _, o := range p.Outputs {
+		file := output.Artifact{
+			Output: o,
+			Sums:   map[string]string{"sha256": strings.Repeat("a", 64)},
+		}
+		r.rep.Files = append(r.rep.Files, report.File{Artifact: file})
+		if o.Kind != output.Checksums {
+			want = append(want, file.Sums["sha256"]+"  "+o.Name+"\n")
+		}
+	}
+
+	recipe, err := checksumsRecipe(t.Context(), r, output.Output{Format: "sha256"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list bytes.Buffer
+	if err := recipe.write(t.Context(), &list); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(want)
+	if got := list.String(); got != strings.Join(want, "") {
+		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, ""))
 	}
 }
 

@@ -16,8 +16,9 @@ import (
 // runnerCommands are what the runner knows (actions/runner, ActionCommandManager.cs), and
 // a token with which commands were stopped.
 var runnerCommands = []string{
-	"set-env", "set-output", "save-state", "add-path", "add-mask", "add-matcher", "remove-matcher", "debug", "warning",
-	"error", "notice", "group", "endgroup", "echo", "internal-set-repo-path", "stop-commands", "command", "section", "token",
+	"set-env", "set-output", "save-state", "add-path", "add-mask", "add-matcher", "remove-matcher",
+	"debug", "warning", "error", "notice", "group", "endgroup", "echo",
+	"internal-set-repo-path", "stop-commands", "command", "section", "token",
 }
 
 // runnerLines splits output as the runner does: StreamReader.ReadLine of .NET.
@@ -25,14 +26,19 @@ func runnerLines(output string) []string {
 	return strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' })
 }
 
-// isWidthless reports whether comparing by the rules of a culture may skip r, as the
-// runner's StartsWith and IndexOf do, which name no StringComparison.
+// isWidthless reports whether .NET may skip r when it compares text by the rules of a culture.
+// The runner's StartsWith and IndexOf do so, because they name no StringComparison.
 func isWidthless(r rune) bool {
-	return unicode.In(r, unicode.Cf, unicode.Cc, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) && !unicode.IsSpace(r)
+	return !unicode.IsSpace(r) && unicode.In(r,
+		unicode.Cf,
+		unicode.Cc,
+		unicode.Other_Default_Ignorable_Code_Point,
+		unicode.Variation_Selector,
+	)
 }
 
-// runnerCommand is the name of the command that the runner finds in a line, "" for none:
-// ActionCommand.TryParseV2 and TryParse of actions/runner, written anew.
+// runnerCommand returns the name of the command that the runner finds in a line, "" for none. It
+// does what ActionCommand.TryParseV2 and TryParse of actions/runner do.
 func runnerCommand(line string) string {
 	line = strings.Map(func(r rune) rune {
 		if isWidthless(r) {
@@ -66,12 +72,22 @@ func runnerCommand(line string) string {
 	return ""
 }
 
-// The reader of this test finds what the runner finds.
+// runnerCommand finds what the runner finds.
 func TestRunnerCommand(t *testing.T) {
 	for line, want := range map[string]string{
-		"::error::x": "error", " \t::group::": "group", "\u2003::add-mask::x": "add-mask", "\u0085\u00a0\v::echo::on": "echo",
-		"::error file=a,line=1::x": "error", "x ##[add-mask]y": "add-mask", "##[Error x=y;]z": "Error", "\u200b::error::x": "error",
-		"x ::error::": "", "::error:x": "", "::unknown::x": "", "##[error": "", ": :error::x": "",
+		"::error::x":               "error",
+		" \t::group::":             "group",
+		"\u2003::add-mask::x":      "add-mask",
+		"\u0085\u00a0\v::echo::on": "echo",
+		"::error file=a,line=1::x": "error",
+		"x ##[add-mask]y":          "add-mask",
+		"##[Error x=y;]z":          "Error",
+		"\u200b::error::x":         "error",
+		"x ::error::":              "",
+		"::error:x":                "",
+		"::unknown::x":             "",
+		"##[error":                 "",
+		": :error::x":              "",
 	} {
 		if got := runnerCommand(line); got != want {
 			t.Errorf("%q: got %q, expected %q", line, got, want)
@@ -79,17 +95,26 @@ func TestRunnerCommand(t *testing.T) {
 	}
 }
 
-// commandBeginnings are all ways known to us to make the runner find a command.
+// commandBeginnings are what may stand before a command that the runner finds: white space,
+// characters without a width, control characters, and bytes that are not UTF-8.
 var commandBeginnings = []string{
-	"", " ", "\t", "\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x1f", "\x00", "\u0085", "\u00a0", "\u1680", "\u2000", "\u2003", "\u200a", "\u2028", "\u2029",
-	"\u202f", "\u205f", "\u3000", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u034f", "\u180e", "\u3164", "\ufe0f", "\U000e0020", "\u202e", "\x1b[2K", "\xff", "\x85", "\xc2",
+	"", " ", "\t", "\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x1f", "\x00",
+	"\u0085", "\u00a0", "\u1680", "\u2000", "\u2003", "\u200a", "\u2028", "\u2029",
+	"\u202f", "\u205f", "\u3000", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad",
+	"\u034f", "\u180e", "\u3164", "\ufe0f", "\U000e0020", "\u202e",
+	"\x1b[2K", "\xff", "\x85", "\xc2",
 }
 
-// Nothing that is written through a workflow's log is a command, whatever it is and in
-// whatever pieces it comes.
+// In a workflow no text becomes a command by being written to the log, whether it is written at
+// once or in pieces.
 func TestNoLineIsACommand(t *testing.T) {
 	for _, beginning := range commandBeginnings {
-		for _, command := range []string{"::stop-commands::token", "##[add-mask]x", "#" + beginning + "#" + beginning + "[group]x", ":" + beginning + ":error::x"} {
+		for _, command := range []string{
+			"::stop-commands::token",
+			"##[add-mask]x",
+			"#" + beginning + "#" + beginning + "[group]x",
+			":" + beginning + ":error::x",
+		} {
 			for _, before := range []string{"", "note: name", "name\n"} {
 				noCommand(t, before+beginning+command+"\n", 1<<20)
 				noCommand(t, before+beginning+command+"\n", 1)
@@ -109,6 +134,7 @@ func FuzzLog(f *testing.F) {
 func noCommand(t *testing.T, text string, size int) {
 	t.Helper()
 	r, log, _ := runner(t, nil)
+
 	for piece := range slices.Chunk([]byte(text), size) {
 		if n, err := r.Log().Write(piece); n != len(piece) || err != nil {
 			t.Fatalf("%d of %d bytes, %v", n, len(piece), err)
@@ -135,7 +161,10 @@ func noCommand(t *testing.T, text string, size int) {
 			t.Fatalf("%q: the runner finds %s in %q of a group", text, command, line)
 		}
 	}
-	if !strings.HasPrefix(lines[0], "::group::") || !strings.HasPrefix(lines[1], "::stop-commands::") || lines[len(lines)-1] != "::endgroup::" {
+	isGroup := strings.HasPrefix(lines[0], "::group::") &&
+		strings.HasPrefix(lines[1], "::stop-commands::") &&
+		lines[len(lines)-1] == "::endgroup::"
+	if !isGroup {
 		t.Fatalf("%q: no group: %q", text, log)
 	}
 }

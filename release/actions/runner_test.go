@@ -12,16 +12,27 @@ import (
 	"github.com/org/go-static-release/release/actions"
 )
 
-// runner returns a runner with files of its own, and what was written to its log.
-func runner(t *testing.T, env map[string]string) (*actions.Runner, *bytes.Buffer, func(variable string) string) {
+// runner returns a runner with files of its own, what is written to its log, and a function
+// that reads the file that a variable names.
+func runner(
+	t *testing.T, env map[string]string,
+) (r *actions.Runner, log *bytes.Buffer, read func(variable string) string) {
 	t.Helper()
+
 	dir := t.TempDir()
-	all := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary")}
+	all := map[string]string{
+		"GITHUB_ACTIONS":      "true",
+		"GITHUB_OUTPUT":       filepath.Join(dir, "output"),
+		"GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary"),
+	}
 	for name, value := range env {
 		all[name] = value
 	}
-	var log bytes.Buffer
-	return actions.NewRunner(func(name string) string { return all[name] }, &log), &log, func(variable string) string {
+
+	log = &bytes.Buffer{}
+	r = actions.NewRunner(func(name string) string { return all[name] }, log)
+
+	return r, log, func(variable string) string {
 		data, err := os.ReadFile(all[variable])
 		if err != nil {
 			t.Fatal(err)
@@ -37,7 +48,10 @@ func TestOutputCannotBeForged(t *testing.T) {
 	if err := r.Outputs([]actions.Output{{Name: "notes", Value: evil}, {Name: "notes", Value: evil}}); err != nil {
 		t.Fatal(err)
 	}
-	form := regexp.MustCompile(`(?s)^notes<<([A-Z2-7]{26})\n` + regexp.QuoteMeta(evil) + `\n([A-Z2-7]{26})\nnotes<<([A-Z2-7]{26})\n`)
+	const delimiter = `([A-Z2-7]{26})`
+	form := regexp.MustCompile(`(?s)^notes<<` + delimiter + `\n` +
+		regexp.QuoteMeta(evil) + `\n` + delimiter + `\n` +
+		`notes<<` + delimiter + `\n`)
 	m := form.FindStringSubmatch(read("GITHUB_OUTPUT"))
 	if m == nil || m[1] != m[2] || m[1] == m[3] {
 		t.Errorf("%q", read("GITHUB_OUTPUT"))
@@ -48,7 +62,12 @@ func TestOutputCannotBeForged(t *testing.T) {
 func TestGroupStopsCommands(t *testing.T) {
 	r, log, _ := runner(t, nil)
 	r.Group("build::x\n", "::set-output name=x::y\n::error::forged")
-	form := regexp.MustCompile(`^::group::build::x\\n\n::stop-commands::([A-Z2-7]{26})\n: :set-output name=x::y\n: :error::forged\n::([A-Z2-7]{26})::\n::endgroup::\n$`)
+	form := regexp.MustCompile(`^::group::build::x\\n\n` +
+		`::stop-commands::([A-Z2-7]{26})\n` +
+		`: :set-output name=x::y\n` +
+		`: :error::forged\n` +
+		`::([A-Z2-7]{26})::\n` +
+		`::endgroup::\n$`)
 	if m := form.FindStringSubmatch(log.String()); m == nil || m[1] != m[2] {
 		t.Errorf("%q", log)
 	}
@@ -61,7 +80,8 @@ func TestLogIsHarmless(t *testing.T) {
 	if n, err := io.WriteString(r.Log(), text); n != len(text) || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	if got, want := log.String(), "error: x\n  : :add-mask::a\n: :b\nc ::d\n## [error]e f## [g\nREADME\\r::h\n"; got != want {
+	want := "error: x\n  : :add-mask::a\n: :b\nc ::d\n## [error]e f## [g\nREADME\\r::h\n"
+	if got := log.String(); got != want {
 		t.Errorf("got %q, expected %q", got, want)
 	}
 }
@@ -101,7 +121,7 @@ func TestInactive(t *testing.T) {
 	}
 }
 
-// Nor is the older mark of commands in any part of a command.
+// No part of a command contains the older mark of commands.
 func TestCommandsHaveNoOldCommand(t *testing.T) {
 	env := map[string]string{"GITHUB_ACTIONS": "true"}
 	var out bytes.Buffer

@@ -13,13 +13,18 @@ import (
 
 // Text that means something in Markdown, in HTML, to a filter of GitHub's or to a browser.
 var foreign = []string{
-	"![x](https://evil.example/x.png)", "[x](javascript:alert(1))", "<img src=x onerror=alert(1)>", "<!--", "</details>", "https://evil.example",
-	"www.evil.example", "www.1evil.example", "mail@evil.example", "@octocat", "octo/hello#1", "#1", ":skull:", "$x$", "$`x`$", "a|b", `a\|b`, `a\`, "`", "``x``", "a`b|c",
-	"```mermaid\ngraph TD\n```", "~~~", "a\n\n# b", "a\n| b | c |", "> x", "- x", "1. x", "*x*", "_x_", "&lt;", "&#64;octocat", "a\u202eb", "a\x1b[2Jb", " x ", "",
+	"![x](https://evil.example/x.png)", "[x](javascript:alert(1))",
+	"<img src=x onerror=alert(1)>", "<!--", "</details>",
+	"https://evil.example", "www.evil.example", "www.1evil.example", "mail@evil.example",
+	"@octocat", "octo/hello#1", "#1", ":skull:",
+	"$x$", "$`x`$", "a|b", `a\|b`, `a\`, "`", "``x``", "a`b|c",
+	"```mermaid\ngraph TD\n```", "~~~", "a\n\n# b", "a\n| b | c |",
+	"> x", "- x", "1. x", "*x*", "_x_", "&lt;", "&#64;octocat",
+	"a\u202eb", "a\x1b[2Jb", " x ", "",
 }
 
-// inert is what code and prose may write: nothing in it is syntax, and what a filter could
-// make of the text it is read as is broken by an element.
+// What code and prose may write. Nothing in it is Markdown, and an element breaks what a filter
+// could recognize.
 var (
 	inertSpan  = regexp.MustCompile("^`[^`|\\\\<>*&\n]+`$")
 	inertProse = regexp.MustCompile(`^([^\x00-\x1f\x7f]|&#\d+;)*$`)
@@ -45,7 +50,8 @@ func FuzzMarkdown(f *testing.F) {
 
 		text := fenced(s)
 		fence, _, _ := strings.Cut(text, "text\n")
-		if inside := strings.TrimPrefix(text, fence+"text\n"); strings.Index(inside, fence) != len(inside)-len(fence) {
+		inside := strings.TrimPrefix(text, fence+"text\n")
+		if strings.Index(inside, fence) != len(inside)-len(fence) {
 			t.Fatalf("%q ends its fence: %q", s, text)
 		}
 	})
@@ -60,8 +66,10 @@ func checkInert(t *testing.T, s, shown string) {
 	if got := html.UnescapeString(text); got != quote.Line(s) {
 		t.Fatalf("%q is read as %q", s, got)
 	}
+
 	// A filter reads the text between two tags.
-	for part := range strings.SplitSeq(strings.TrimSuffix(strings.TrimPrefix(shown, "<code>"), "</code>"), "<b></b>") {
+	inside := strings.TrimSuffix(strings.TrimPrefix(shown, "<code>"), "</code>")
+	for part := range strings.SplitSeq(inside, "<b></b>") {
 		if found := filtered.FindString(html.UnescapeString(part)); found != "" {
 			t.Fatalf("%q: a filter finds %q in %q", s, found, shown)
 		}
@@ -81,7 +89,9 @@ func TestLink(t *testing.T) {
 		"https://evil.example/a b":          "`x` ",
 		"":                                  "`x` ",
 	} {
-		if got := link("x", address); got != want && (strings.HasPrefix(want, "[") || strings.Contains(got, "](")) {
+		got := link("x", address)
+		isLink := strings.Contains(got, "](")
+		if got != want && (strings.HasPrefix(want, "[") || isLink) {
 			t.Errorf("%q: got %q, expected %q", address, got, want)
 		}
 	}
@@ -91,11 +101,18 @@ func TestLink(t *testing.T) {
 func TestHostileReport(t *testing.T) {
 	for _, s := range foreign {
 		r := mixed()
-		r.Status, r.DryRun, r.Why = Published, false, s
+		r.Status = Published
+		r.DryRun = false
+		r.Why = s
 		r.Release = &Release{URL: "javascript:" + s, Public: true}
-		r.Errors, r.Notices = []string{s}, []string{s}
+		r.Errors = []string{s}
+		r.Notices = []string{s}
 		r.Files[0].URL = "javascript:" + s
-		r.Targets[0].Binaries[0].Proof = &build.Proof{Claim: s, Warnings: []problem.Note{{Text: s}}, Differences: []string{s}}
+		r.Targets[0].Binaries[0].Proof = &build.Proof{
+			Claim:       s,
+			Warnings:    []problem.Note{{Text: s}},
+			Differences: []string{s},
+		}
 		r.Files = append(r.Files, file(s, 1))
 
 		md := r.Markdown()
@@ -110,19 +127,24 @@ func TestHostileReport(t *testing.T) {
 		if strings.Contains(md, "](") || strings.Contains(string(page), "href=\"javascript") {
 			t.Errorf("%q: a link to a script:\n%s\n%s", s, md, page)
 		}
-		for where, text := range map[string]string{"the summary": md, "the page": string(page), "report.json": string(data)} {
+		for where, text := range map[string]string{
+			"the summary": md,
+			"the page":    string(page),
+			"report.json": string(data),
+		} {
 			if quote.Text(text) != text {
 				t.Errorf("%q: %s has something invisible", s, where)
 			}
 		}
 		table, _, _ := strings.Cut(md, "\n**")
-		if rows := regexp.MustCompile(`(?m)^\|.*$`).FindAllString(table, -1); len(rows) != 8 {
+		rows := regexp.MustCompile(`(?m)^\|.*$`).FindAllString(table, -1)
+		if len(rows) != 8 {
 			t.Errorf("%q: %d rows of the table:\n%s", s, len(rows), md)
-		} else {
-			for _, row := range rows {
-				if strings.Count(row, "|") != 6 {
-					t.Errorf("%q: %s", s, row)
-				}
+			continue
+		}
+		for _, row := range rows {
+			if strings.Count(row, "|") != 6 {
+				t.Errorf("%q: %s", s, row)
 			}
 		}
 	}

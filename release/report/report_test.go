@@ -12,21 +12,49 @@ import (
 )
 
 func file(name string, size int64) File {
-	return File{Artifact: output.Artifact{Output: output.Output{Name: name, Kind: output.Archive}, Size: size, Sums: map[string]string{"sha256": strings.Repeat("ab", 32)}}}
+	return File{
+		Artifact: output.Artifact{
+			Output: output.Output{
+				Name: name,
+				Kind: output.Archive,
+			},
+			Size: size,
+			Sums: map[string]string{"sha256": strings.Repeat("ab", 32)},
+		},
+	}
 }
 
-// mixed is a run in which two targets failed alike, one was cancelled, and one is fine.
+// mixed returns a run in which two targets failed with the same error, one failed with another,
+// one was cancelled, and one is complete.
 func mixed() *Report {
 	archive := file("tool_x.tar.gz", 1500)
 	archive.Target = "linux/amd64"
+	tool := Binary{
+		Name:  "tool",
+		Size:  1,
+		Proof: &build.Proof{Static: true, Claim: "static"},
+	}
+	const syntaxError = "a.go:1:1: ```` <script>alert(1)</script>"
+
 	return &Report{
-		Schema: Schema, Status: Failed, Why: "refs/heads/a|b is not a tag", DryRun: true, Name: "tool", Module: "example.com/tool", Go: "go1.26.8",
-		Source: &workspace.Source{Version: "1.2.3", Commit: "c0ffee", Time: time.Unix(0, 0).UTC(), Dir: "."},
+		Schema: Schema,
+		Status: Failed,
+		Why:    "refs/heads/a|b is not a tag",
+		DryRun: true,
+		Name:   "tool",
+		Module: "example.com/tool",
+		Go:     "go1.26.8",
+		Source: &workspace.Source{
+			Version: "1.2.3",
+			Commit:  "c0ffee",
+			Time:    time.Unix(0, 0).UTC(),
+			Dir:     ".",
+		},
 		Targets: []Target{
-			{Target: "linux/amd64", Status: OK, Binaries: []Binary{{"tool", 1, &build.Proof{Static: true, Claim: "static"}, nil}}},
-			{Target: "linux/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
+			{Target: "linux/amd64", Status: OK, Binaries: []Binary{tool}},
+			{Target: "linux/arm64", Status: Failed, Error: syntaxError},
 			{Target: "windows/amd64", Status: Cancelled, Error: Cancelled},
-			{Target: "darwin/arm64", Status: Failed, Error: "a.go:1:1: ```` <script>alert(1)</script>"},
+			{Target: "darwin/arm64", Status: Failed, Error: syntaxError},
 			{Target: "linux/386", Status: Failed, Error: "other"},
 		},
 		Files:  []File{archive},
@@ -36,6 +64,7 @@ func mixed() *Report {
 
 func TestFailuresAreMergedInPlanOrder(t *testing.T) {
 	r := mixed()
+
 	f := r.Failures()
 	if len(f) != 2 || strings.Join(f[0].Targets, " ") != "linux/arm64 darwin/arm64" || f[1].Error != "other" {
 		t.Errorf("%+v", f)
@@ -43,8 +72,15 @@ func TestFailuresAreMergedInPlanOrder(t *testing.T) {
 	if n := r.Unfinished(); n != 4 {
 		t.Errorf("%d unfinished", n)
 	}
-	want := "linux/arm64: a.go:1:1: ```` <script>alert(1)</script>\nwindows/amd64: cancelled\ndarwin/arm64: a.go:1:1: ```` <script>alert(1)</script>\nlinux/386: other\ndisk full | *really*"
-	if got := r.Err().Error(); got != want {
+
+	want := []string{
+		"linux/arm64: a.go:1:1: ```` <script>alert(1)</script>",
+		"windows/amd64: cancelled",
+		"darwin/arm64: a.go:1:1: ```` <script>alert(1)</script>",
+		"linux/386: other",
+		"disk full | *really*",
+	}
+	if got := r.Err().Error(); got != strings.Join(want, "\n") {
 		t.Errorf("got %q", got)
 	}
 	if got := r.Headline(); got != "tool 1.2.3 failed: 1 of 5 targets are complete, nothing was published" {
@@ -78,7 +114,8 @@ func TestSummaryFitsGitHub(t *testing.T) {
 	r := mixed()
 	r.Targets[4].Error = strings.Repeat("ü", 1<<20)
 	md := r.Markdown()
-	if len(md) > maxFenced+4096 || !strings.HasSuffix(md, "ü\n[cut; report.json has all of it]\n```\n\n</details>\n") || strings.ContainsRune(md, '\uFFFD') {
+	const cut = "ü\n[cut; report.json has all of it]\n```\n\n</details>\n"
+	if len(md) > maxFenced+4096 || !strings.HasSuffix(md, cut) || strings.ContainsRune(md, '\uFFFD') {
 		t.Errorf("%d bytes, ends with %q", len(md), md[len(md)-60:])
 	}
 
@@ -91,17 +128,30 @@ func TestSummaryFitsGitHub(t *testing.T) {
 	}
 }
 
-// What is not static is said wherever a person may look.
+// Wherever a person may look, it says that a program is not static.
 func TestNotStaticIsLoud(t *testing.T) {
 	r := mixed()
-	r.Status, r.Targets, r.Errors = DryRun, r.Targets[:1], nil
-	r.Targets[0].Binaries = append(r.Targets[0].Binaries, Binary{"toold", 1, &build.Proof{Claim: "static", Differences: []string{"needs libc.so.6"}}, nil})
+	r.Status = DryRun
+	r.Targets = r.Targets[:1]
+	r.Errors = nil
+	r.Targets[0].Binaries = append(r.Targets[0].Binaries, Binary{
+		Name: "toold",
+		Size: 1,
+		Proof: &build.Proof{
+			Claim:       "static",
+			Differences: []string{"needs libc.so.6"},
+		},
+	})
+
 	page, err := r.HTML()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for where, text := range map[string]string{
-		"the row": r.Targets[0].Row(r.Files), "the headline": r.Headline(), "the summary": r.Markdown(), "the page": string(page),
+		"the row":      r.Targets[0].Row(r.Files),
+		"the headline": r.Headline(),
+		"the summary":  r.Markdown(),
+		"the page":     string(page),
 	} {
 		if !strings.Contains(strings.ToLower(text), "not static") {
 			t.Errorf("%s does not say it: %s", where, text)
