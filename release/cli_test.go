@@ -272,7 +272,7 @@ func TestWrongCommandLines(t *testing.T) {
 	} {
 		want := "error: " + test.err + "\nhint: " + test.hint + "\n"
 		status, stdout, stderr := commandLineOf(t, strings.Fields(line)...)
-		if status != exitBadRequest || stdout != "" || stderr != want {
+		if status != exitInvalid || stdout != "" || stderr != want {
 			t.Errorf("%s: exit status %d\n got %s%s\nwant %s", line, status, stdout, stderr, want)
 		}
 	}
@@ -299,11 +299,11 @@ func TestInputsOfOtherCommandsAreIgnored(t *testing.T) {
 		}
 	}
 
-	check(environ, nil, exitFellShort, "no executable in")
-	check(environ, []string{"--draft"}, exitBadRequest, "--draft is for the commands")
+	check(environ, nil, exitFailed, "no executable in")
+	check(environ, []string{"--draft"}, exitInvalid, "--draft is for the commands")
 
 	environ = append(environ, "INPUT_COMMAND=completion")
-	check(environ, nil, exitBadRequest,
+	check(environ, nil, exitInvalid,
 		`error: input command: "completion" is not one of: release, plan, verify`)
 }
 
