@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/org/go-static-release/release/config"
-
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/org/go-static-release/release/config"
 )
 
 // actionFile is the part of action.yml that must follow the tables in Go.
@@ -30,24 +30,35 @@ type actionFile struct {
 	}
 }
 
-type row struct{ Name, Default, Help string }
+// A row is an input in action.yml.
+type row struct {
+	Name    string
+	Default string
+	Help    string
+}
 
-// tokenDefault is the one default that differs: in a workflow the job has a token.
+// tokenDefault is the default of the input token, the only one that differs from the setting.
 const tokenDefault = "${{ github.token }}"
 
-func wantRows() (rows []row) {
+// wantRows returns the inputs that follow from the settings.
+func wantRows() []row {
+	var rows []row
 	for _, s := range config.Settings {
 		def := s.Default
 		if s.Name == "token" {
 			def = tokenDefault
 		}
-		rows = append(rows, row{s.Name, def, s.Help + automatic(s)})
+		rows = append(rows, row{
+			Name:    s.Name,
+			Default: def,
+			Help:    s.Help + emptyDefault(s),
+		})
 	}
 	return rows
 }
 
-// automatic says in action.yml what an empty default means.
-func automatic(s config.Setting) string {
+// emptyDefault returns what action.yml says about an empty default.
+func emptyDefault(s config.Setting) string {
 	if s.Default != "" || s.Name == "token" {
 		return ""
 	}
@@ -85,7 +96,7 @@ func TestActionInputsAreTheSettings(t *testing.T) {
 	}
 }
 
-// The Marketplace takes no longer description.
+// The Marketplace refuses a longer description.
 func TestActionDescriptionIsShort(t *testing.T) {
 	if d := readAction(t).Description; d == "" || len(d) >= 125 {
 		t.Errorf("%d characters, expected less than 125: %q", len(d), d)
@@ -93,15 +104,16 @@ func TestActionDescriptionIsShort(t *testing.T) {
 }
 
 // Inputs of a composite action are not in the environment by themselves
-// (actions/runner#665): each must be handed over by name.
+// (actions/runner#665), so each must be passed by name.
 func TestActionHandsOverEveryInput(t *testing.T) {
 	a := readAction(t)
 	want := map[string]string{}
 	for _, s := range config.Settings {
 		want[s.Variable()] = "${{ inputs." + s.Name + " }}"
 	}
+
 	have := map[string]string{}
-	var key []string // what decides where the cache is, and what it is called
+	var key []string // inputs that decide where the cache is, and its name
 	for _, step := range a.Runs.Steps {
 		for name, value := range step.Env {
 			if strings.HasPrefix(name, "INPUT_") && step.ID == "release" {
@@ -122,13 +134,14 @@ func TestActionHandsOverEveryInput(t *testing.T) {
 		t.Errorf("environment of the step (-want +have); run: go run ./docs/gen\n%s", diff)
 	}
 	slices.Sort(key)
-	if diff := cmp.Diff([]string{"CACHE", "CC", "CGO", "DIRECTORY", "GCFLAGS", "PACKAGES", "TAG", "TAGS", "TARGETS"}, key); diff != "" {
-		t.Errorf("environment of the step that finds the cache (-want +have); run: go run ./docs/gen\n%s", diff)
+	wantKey := []string{"CACHE", "CC", "CGO", "DIRECTORY", "GCFLAGS", "PACKAGES", "TAG", "TAGS", "TARGETS"}
+	if diff := cmp.Diff(wantKey, key); diff != "" {
+		t.Errorf("environment of the step cache (-want +have); run: go run ./docs/gen\n%s", diff)
 	}
 }
 
-// The cache can only make a run faster: what goes wrong with it fails no run. What goes
-// wrong with the program or the release does.
+// The cache only makes a run faster, so an error in its steps must not fail the run. An error
+// in any other step must.
 func TestActionCacheFailsNoRun(t *testing.T) {
 	for _, step := range readAction(t).Runs.Steps {
 		if cache := strings.HasSuffix(step.Name, "the build cache"); step.ContinueOnError != cache {
@@ -180,9 +193,11 @@ func TestDocumentationHasTheSettings(t *testing.T) {
 	}
 	for _, have := range rows {
 		s, ok := config.Find(have[1])
-		want := fmt.Sprintf("| [`%s`](docs/settings.md#%s) | %s | %s |", s.Name, s.Name, shownDefault(s), escape(s.Help))
+		want := fmt.Sprintf("| [`%s`](docs/settings.md#%s) | %s | %s |",
+			s.Name, s.Name, shownDefault(s), escape(s.Help))
 		if !ok || have[0] != want {
-			t.Errorf("README.md differs from the settings; run: go run ./docs/gen\n got %s\nwant %s", have[0], want)
+			t.Errorf("README.md differs from the settings; run: go run ./docs/gen\n got %s\nwant %s",
+				have[0], want)
 		}
 	}
 
@@ -190,6 +205,7 @@ func TestDocumentationHasTheSettings(t *testing.T) {
 		_, entry, ok := strings.Cut(string(page), "\n### `"+s.Name+"`\n")
 		entry, _, _ = strings.Cut(entry, "\n#")
 		help := strings.ToUpper(s.Help[:1]) + s.Help[1:] + "."
+
 		if !ok || !strings.HasPrefix(entry, "\n"+escape(help)+"\n") ||
 			!strings.Contains(entry, s.Doc) || !strings.Contains(entry, "* Default: "+shownDefault(s)) {
 			t.Errorf("docs/settings.md differs from the setting %s; run: go run ./docs/gen\n%s", s.Name, entry)

@@ -21,7 +21,7 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-var update = flag.Bool("update", false, "write the help texts in testdata/help anew")
+var update = flag.Bool("update", false, "rewrite the help texts in testdata/help")
 
 // commandLineOf runs the program outside a workflow and returns its exit status and output.
 func commandLineOf(t *testing.T, args ...string) (status int, stdout, stderr string) {
@@ -68,7 +68,8 @@ func TestHelp(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), text); diff != "" {
-				t.Errorf("%s (-want +have); if this is meant, run: go test ./release -run TestHelp -update\n%s", golden, diff)
+				t.Errorf("%s (-want +have); to accept it, run: go test ./release -run TestHelp -update\n%s",
+					golden, diff)
 			}
 
 			for _, args := range [][]string{
@@ -95,8 +96,8 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 	}
 }
 
-// Each setting is in the help of its commands and in no other; what only the action calls is
-// nowhere.
+// Each setting is in the help of its commands and in no other. The command that only the
+// action calls is in none.
 func TestHelpHasTheSettings(t *testing.T) {
 	commands, _ := allCommands()
 	for _, cmd := range commands {
@@ -148,70 +149,162 @@ func TestCommandsAreOfTheTree(t *testing.T) {
 	}
 }
 
-// A wrong command line is one error with one hint, and nothing is started.
+// An invalid command line gives one error with one hint, and nothing is started.
 func TestWrongCommandLines(t *testing.T) {
-	for line, want := range map[string]string{
-		"publsh":        `error: command line: "publsh" is not one of: release, plan, verify` + "\nhint: go-static-release --help\n",
-		"verifi x":      `error: command line: "verifi" is not one of: release, plan, verify` + "\nhint: did you mean verify?\n",
-		"help nonsense": `error: command line: "nonsense" is not one of: release, plan, verify` + "\nhint: go-static-release --help\n",
-		"plan dist":     `error: unexpected argument "dist" after the command plan` + "\nhint: go-static-release plan --help\n",
-		"-- x plan":     `error: unexpected argument "x" before the command plan` + "\nhint: go-static-release plan --help\n",
+	for line, test := range map[string]struct {
+		err  string
+		hint string
+	}{
+		"publsh": {
+			err:  `command line: "publsh" is not one of: release, plan, verify`,
+			hint: "go-static-release --help",
+		},
+		"verifi x": {
+			err:  `command line: "verifi" is not one of: release, plan, verify`,
+			hint: "did you mean verify?",
+		},
+		"help nonsense": {
+			err:  `command line: "nonsense" is not one of: release, plan, verify`,
+			hint: "go-static-release --help",
+		},
+		"plan dist": {
+			err:  `unexpected argument "dist" after the command plan`,
+			hint: "go-static-release plan --help",
+		},
+		"-- x plan": {
+			err:  `unexpected argument "x" before the command plan`,
+			hint: "go-static-release plan --help",
+		},
 
-		"--target x":      "error: unknown flag --target\nhint: did you mean --targets?\n",
-		"plan --target x": "error: unknown flag --target\nhint: did you mean --targets?\n",
-		"-targets x plan": "error: unknown flag -targets\nhint: did you mean --targets?\n",
-		"verify --jsn x":  "error: unknown flag --jsn\nhint: did you mean --json?\n",
-		"--zzzzzzzzzzz":   "error: unknown flag --zzzzzzzzzzz\nhint: go-static-release release --help\n",
+		"--target x": {
+			err:  "unknown flag --target",
+			hint: "did you mean --targets?",
+		},
+		"plan --target x": {
+			err:  "unknown flag --target",
+			hint: "did you mean --targets?",
+		},
+		"-targets x plan": {
+			err:  "unknown flag -targets",
+			hint: "did you mean --targets?",
+		},
+		"verify --jsn x": {
+			err:  "unknown flag --jsn",
+			hint: "did you mean --json?",
+		},
+		"--zzzzzzzzzzz": {
+			err:  "unknown flag --zzzzzzzzzzz",
+			hint: "go-static-release release --help",
+		},
 
 		// Flags of other commands, before and after the command.
-		"verify --targets x .":       "error: --targets is for the commands release and plan\nhint: go-static-release verify --help\n",
-		"--targets x verify .":       "error: --targets is for the commands release and plan\nhint: go-static-release verify --help\n",
-		"--draft verify .":           "error: --draft is for the commands release and plan\nhint: go-static-release release --draft\n",
-		"plan --parallelism 2":       "error: --parallelism is for the command release\nhint: go-static-release plan --help\n",
-		"plan --fail-fast":           "error: --fail-fast is for the command release\nhint: go-static-release release --fail-fast\n",
-		"--json":                     "error: --json is for the commands plan and verify\nhint: go-static-release plan --json\n",
-		"release --json":             "error: --json is for the commands plan and verify\nhint: go-static-release plan --json\n",
-		"--name x completion bash":   "error: --name is for the commands release and plan\nhint: go-static-release completion bash --help\n",
-		"--no-workflow help release": "error: --no-workflow is for the commands release, plan and verify\nhint: go-static-release release --no-workflow\n",
+		"verify --targets x .": {
+			err:  "--targets is for the commands release and plan",
+			hint: "go-static-release verify --help",
+		},
+		"--targets x verify .": {
+			err:  "--targets is for the commands release and plan",
+			hint: "go-static-release verify --help",
+		},
+		"--draft verify .": {
+			err:  "--draft is for the commands release and plan",
+			hint: "go-static-release release --draft",
+		},
+		"plan --parallelism 2": {
+			err:  "--parallelism is for the command release",
+			hint: "go-static-release plan --help",
+		},
+		"plan --fail-fast": {
+			err:  "--fail-fast is for the command release",
+			hint: "go-static-release release --fail-fast",
+		},
+		"--json": {
+			err:  "--json is for the commands plan and verify",
+			hint: "go-static-release plan --json",
+		},
+		"release --json": {
+			err:  "--json is for the commands plan and verify",
+			hint: "go-static-release plan --json",
+		},
+		"--name x completion bash": {
+			err:  "--name is for the commands release and plan",
+			hint: "go-static-release completion bash --help",
+		},
+		"--no-workflow help release": {
+			err:  "--no-workflow is for the commands release, plan and verify",
+			hint: "go-static-release release --no-workflow",
+		},
 
 		// A flag that was taken for a value.
-		"--tags --targets x":        `error: --tags has the value --targets, and "x" is left` + "\nhint: go-static-release release --help\n",
-		"--tags --targets x plan":   `error: --tags has the value --targets, and "x" is left` + "\nhint: go-static-release plan --help\n",
-		"plan --tags --targets x":   `error: --tags has the value --targets, and "x" is left` + "\nhint: go-static-release plan --help\n",
-		"verify --dist --token x .": `error: --dist has the value --token, and "x" is left` + "\nhint: go-static-release verify --help\n",
+		"--tags --targets x": {
+			err:  `--tags has the value --targets, and "x" is left`,
+			hint: "go-static-release release --help",
+		},
+		"--tags --targets x plan": {
+			err:  `--tags has the value --targets, and "x" is left`,
+			hint: "go-static-release plan --help",
+		},
+		"plan --tags --targets x": {
+			err:  `--tags has the value --targets, and "x" is left`,
+			hint: "go-static-release plan --help",
+		},
+		"verify --dist --token x .": {
+			err:  `--dist has the value --token, and "x" is left`,
+			hint: "go-static-release verify --help",
+		},
 
-		"plan --archive-name": "error: flag needs an argument: --archive-name\nhint: go-static-release plan --help\n",
-		"plan --json=maybe":   `error: --json: "maybe" is neither true nor false` + "\nhint: go-static-release plan --help\n",
-		"completion":          "error: name a shell: bash, fish, powershell, zsh\nhint: go-static-release completion --help\n",
-		"completion tcsh":     `error: "tcsh" is not one of: bash, fish, powershell, zsh` + "\nhint: go-static-release completion --help\n",
+		"plan --archive-name": {
+			err:  "flag needs an argument: --archive-name",
+			hint: "go-static-release plan --help",
+		},
+		"plan --json=maybe": {
+			err:  `--json: "maybe" is neither true nor false`,
+			hint: "go-static-release plan --help",
+		},
+		"completion": {
+			err:  "name a shell: bash, fish, powershell, zsh",
+			hint: "go-static-release completion --help",
+		},
+		"completion tcsh": {
+			err:  `"tcsh" is not one of: bash, fish, powershell, zsh`,
+			hint: "go-static-release completion --help",
+		},
 	} {
+		want := "error: " + test.err + "\nhint: " + test.hint + "\n"
 		status, stdout, stderr := commandLineOf(t, strings.Fields(line)...)
-		if status != exitBadRequest || stdout != "" || stderr != want {
+		if status != exitInvalid || stdout != "" || stderr != want {
 			t.Errorf("%s: exit status %d\n got %s%s\nwant %s", line, status, stdout, stderr, want)
 		}
 	}
 }
 
 // The inputs of an action that its command does not use are ignored, because action.yml
-// hands over all of them; its flags are checked all the same.
+// passes all of them. Flags are checked in a workflow too.
 func TestInputsOfOtherCommandsAreIgnored(t *testing.T) {
-	environ := append(os.Environ(), "GITHUB_ACTIONS=true", "GITHUB_OUTPUT=", "GITHUB_STEP_SUMMARY=",
-		"INPUT_COMMAND=verify", "INPUT_DRAFT=true", "INPUT_TARGETS=linux/amd64", "INPUT_DIST="+t.TempDir())
-	var out bytes.Buffer
-	if status := Main(t.Context(), nil, environ, &out, &out); status != exitFellShort || !strings.Contains(out.String(), "no executable in") {
-		t.Errorf("exit status %d: %s", status, &out)
+	environ := append(os.Environ(),
+		"GITHUB_ACTIONS=true",
+		"GITHUB_OUTPUT=",
+		"GITHUB_STEP_SUMMARY=",
+		"INPUT_COMMAND=verify",
+		"INPUT_DRAFT=true",
+		"INPUT_TARGETS=linux/amd64",
+		"INPUT_DIST="+t.TempDir(),
+	)
+	check := func(environ, args []string, wantStatus int, want string) {
+		t.Helper()
+		var out bytes.Buffer
+		status := Main(t.Context(), args, environ, &out, &out)
+		if status != wantStatus || !strings.Contains(out.String(), want) {
+			t.Errorf("exit status %d: %s", status, &out)
+		}
 	}
 
-	out.Reset()
-	if status := Main(t.Context(), []string{"--draft"}, environ, &out, &out); status != exitBadRequest || !strings.Contains(out.String(), "--draft is for the commands") {
-		t.Errorf("exit status %d: %s", status, &out)
-	}
+	check(environ, nil, exitFailed, "no executable in")
+	check(environ, []string{"--draft"}, exitInvalid, "--draft is for the commands")
 
-	out.Reset()
 	environ = append(environ, "INPUT_COMMAND=completion")
-	if status := Main(t.Context(), nil, environ, &out, &out); status != exitBadRequest || !strings.Contains(out.String(), `error: input command: "completion" is not one of: release, plan, verify`) {
-		t.Errorf("exit status %d: %s", status, &out)
-	}
+	check(environ, nil, exitInvalid,
+		`error: input command: "completion" is not one of: release, plan, verify`)
 }
 
 // settingsOf returns the settings that a command line gives.
@@ -229,7 +322,7 @@ func settingsOf(t *testing.T, args ...string) map[string]string {
 	return p.line.settings
 }
 
-// Flags stand before and after the command. A repeated list adds up, and of any other flag
+// Flags may come before and after the command. A repeated list adds up, and of any other flag
 // the last one wins.
 func TestFlags(t *testing.T) {
 	for line, want := range map[string]string{
@@ -272,12 +365,13 @@ func mapKeys(m map[string]string) func(func(string) bool) {
 // The values of a repeated list are settings like those of one list.
 func TestRepeatedListsAddUp(t *testing.T) {
 	t.Chdir("..")
-	status, stdout, stderr := commandLineOf(t, "--no-workflow", "--tag", "v0.0.1", "--targets", "linux/amd64", "plan",
-		"--targets", "linux/arm64", "--archive", "zip", "--archive", "binary")
-	for _, want := range []string{
-		"linux/amd64       go-static-release_0.0.1+dirty_linux_amd64.zip go-static-release_0.0.1+dirty_linux_amd64\n",
-		"linux/arm64       go-static-release_0.0.1+dirty_linux_arm64.zip go-static-release_0.0.1+dirty_linux_arm64\n",
-	} {
+	status, stdout, stderr := commandLineOf(t,
+		"--no-workflow", "--tag", "v0.0.1", "--targets", "linux/amd64",
+		"plan", "--targets", "linux/arm64", "--archive", "zip", "--archive", "binary")
+
+	for _, target := range []string{"linux/amd64", "linux/arm64"} {
+		name := "go-static-release_0.0.1+dirty_" + strings.ReplaceAll(target, "/", "_")
+		want := target + "       " + name + ".zip " + name + "\n"
 		clean := strings.ReplaceAll(want, "+dirty", "")
 		if status != exitOK || !strings.Contains(stdout, want) && !strings.Contains(stdout, clean) {
 			t.Errorf("exit status %d, expected %q:\n%s%s", status, want, stdout, stderr)
@@ -295,7 +389,7 @@ func TestVersionFlag(t *testing.T) {
 	}
 }
 
-// What a shell asks for, and what it may offer.
+// What a shell offers for a command line. The quote marks its end.
 func TestCompletions(t *testing.T) {
 	offers := func(args ...string) string {
 		t.Helper()
@@ -308,27 +402,28 @@ func TestCompletions(t *testing.T) {
 	const nothingElse, files, directories = ":4", ":0", ":16"
 
 	for line, want := range map[string]string{
-		"'":                              "completion help plan release verify " + nothingElse,
-		"--targets x p'":                 "plan " + nothingElse,
-		"help v'":                        "verify " + nothingElse,
-		"completion '":                   "bash fish powershell zsh " + nothingElse,
-		"plan --cgo '":                   "off static " + nothingElse,
-		"plan --cgo=s'":                  "static " + nothingElse,
-		"--static '":                     "require report " + nothingElse,
-		"release --archive t'":           "tar.gz tar.xz tar.zst " + nothingElse,
-		"release --archive tar.gz,z'":    "tar.gz,zip " + nothingElse,
-		"--checksums '":                  "sha256 sha512 " + nothingElse,
-		"--targets linux/amd64,linux/a'": "linux/amd64,linux/amd64 linux/amd64,linux/arm linux/amd64,linux/arm64 " + nothingElse,
-		"--name '":                       nothingElse,
-		"--notes-file '":                 files,
-		"verify '":                       files,
-		"verify --dist '":                directories,
-		"plan --dr'":                     "--draft --dry-run " + nothingElse,
-		"verify --d'":                    "--dist " + nothingElse,
-		"plan --packages a --pack'":      "--packages " + nothingElse, // a list may be repeated
-		"plan --json --js'":              nothingElse,
-		"--js'":                          nothingElse, // no flag of release
-		"cache'":                         nothingElse,
+		"'":                           "completion help plan release verify " + nothingElse,
+		"--targets x p'":              "plan " + nothingElse,
+		"help v'":                     "verify " + nothingElse,
+		"completion '":                "bash fish powershell zsh " + nothingElse,
+		"plan --cgo '":                "off static " + nothingElse,
+		"plan --cgo=s'":               "static " + nothingElse,
+		"--static '":                  "require report " + nothingElse,
+		"release --archive t'":        "tar.gz tar.xz tar.zst " + nothingElse,
+		"release --archive tar.gz,z'": "tar.gz,zip " + nothingElse,
+		"--checksums '":               "sha256 sha512 " + nothingElse,
+		"--targets linux/amd64,linux/a'": "linux/amd64,linux/amd64 linux/amd64,linux/arm linux/amd64,linux/arm64 " +
+			nothingElse,
+		"--name '":                  nothingElse,
+		"--notes-file '":            files,
+		"verify '":                  files,
+		"verify --dist '":           directories,
+		"plan --dr'":                "--draft --dry-run " + nothingElse,
+		"verify --d'":               "--dist " + nothingElse,
+		"plan --packages a --pack'": "--packages " + nothingElse, // a list may be repeated
+		"plan --json --js'":         nothingElse,
+		"--js'":                     nothingElse, // no flag of release
+		"cache'":                    nothingElse,
 	} {
 		args := strings.Split(strings.TrimSuffix(line, "'"), " ")
 		if got := offers(args...); got != want {
@@ -403,15 +498,21 @@ echo "offers: $words"`,
 			}
 
 			cmd := exec.CommandContext(t.Context(), path, "-c", fmt.Sprintf(load, file))
-			cmd.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"), "HOME="+dir, "GITHUB_ACTIONS=")
+			cmd.Env = append(os.Environ(),
+				"PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"),
+				"HOME="+dir,
+				"GITHUB_ACTIONS=",
+			)
 			out, err := cmd.CombinedOutput()
-			if err != nil || !strings.Contains(string(out), "offers: off") || !strings.Contains(string(out), "static") {
+			offered := strings.Contains(string(out), "offers: off") && strings.Contains(string(out), "static")
+			if err != nil || !offered {
 				t.Errorf("%v:\n%s", err, out)
 			}
 		})
 	}
 
-	if status, script, _ := commandLineOf(t, "completion", "powershell"); status != exitOK || !strings.Contains(script, "Register-ArgumentCompleter") {
+	status, script, _ := commandLineOf(t, "completion", "powershell")
+	if status != exitOK || !strings.Contains(script, "Register-ArgumentCompleter") {
 		t.Errorf("exit status %d: %s", status, script)
 	}
 }

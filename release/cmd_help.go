@@ -17,7 +17,7 @@ func (p *program) helpCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return &requestError{unknownCommand(cmd.Root(), args[0])}
+				return &invalidError{unknownCommand(cmd.Root(), args[0])}
 			}
 
 			about.InitDefaultHelpFlag() // adds the flags of the root

@@ -57,7 +57,7 @@ func (p *program) plan(ctx context.Context, c *config.Config, _ []string) error 
 func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, *workspace.Workspace, error) {
 	publish, why, err := c.Mode(p.runner, p.event.Ref)
 	if err != nil {
-		return nil, nil, &requestError{err}
+		return nil, nil, &invalidError{err}
 	}
 
 	commit := ""
@@ -70,7 +70,7 @@ func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, *workspa
 		return nil, nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return nil, nil, &requestError{err}
+		return nil, nil, &invalidError{err}
 	}
 
 	return plan, ws, nil

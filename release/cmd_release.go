@@ -56,7 +56,7 @@ func (p *program) release(ctx context.Context, c *config.Config, _ []string) err
 		say:        p.waiting,
 	})
 	if err != nil {
-		return &requestError{err}
+		return &invalidError{err}
 	}
 
 	r := newRun(c, plan, ws, sessions, programVersion(), p.runner.Active(), p.show)
@@ -68,7 +68,7 @@ func (p *program) release(ctx context.Context, c *config.Config, _ []string) err
 	if err := r.execute(ctx); err != nil {
 		var refusal *github.Refusal
 		if errors.As(err, &refusal) && !r.started {
-			return &requestError{err}
+			return &invalidError{err}
 		}
 		return err
 	}

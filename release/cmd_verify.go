@@ -62,7 +62,7 @@ func (p *program) verify(ctx context.Context, c *config.Config, paths []string) 
 
 	err := errors.Join(errs...)
 	if v.missing && v.total == 0 {
-		return &requestError{err}
+		return &invalidError{err}
 	}
 	if v.json {
 		err = errors.Join(err, v.endJSON())

@@ -10,11 +10,11 @@ import (
 	"github.com/org/go-static-release/release/hint"
 )
 
-// A requestError is an error in what the user asked for: exit status 2, nothing was started.
-type requestError struct{ err error }
+// An invalidError says that the settings are invalid: exit status 2, nothing was started.
+type invalidError struct{ err error }
 
-func (e *requestError) Error() string { return e.err.Error() }
-func (e *requestError) Unwrap() error { return e.err }
+func (e *invalidError) Error() string { return e.err.Error() }
+func (e *invalidError) Unwrap() error { return e.err }
 
 // describe returns the text of an error and its hint, "" if it has none. The text begins with
 // the place where the user set the setting that the error is about.
@@ -104,10 +104,10 @@ func replaceSettings(c *config.Config, setting string, r problem.Remedy) (_ prob
 	return r, files
 }
 
-// splitErrors returns the errors that were joined into err, also those inside a requestError.
+// splitErrors returns the errors that were joined into err, also those inside an invalidError.
 func splitErrors(err error) []error {
-	if request, ok := err.(*requestError); ok {
-		return splitErrors(request.err)
+	if invalid, ok := err.(*invalidError); ok {
+		return splitErrors(invalid.err)
 	}
 
 	joined, ok := err.(interface{ Unwrap() []error })

@@ -73,16 +73,22 @@ var mayImport = map[string][]string{
 	"testdata/benchmarks":                      {},
 }
 
-// What must not be reached from a package, directly or not, because it would make a
-// leaf heavy.
+// Packages that another one must not import, directly or not. They would make a small
+// package, or the program, large.
 var mustNotReach = map[string][]string{
 	"build":        {"net/http"},
 	"build/static": {"net/http", "os/exec"},
-	"":             {"testing", "github.com/spf13/cobra/doc", "github.com/cpuguy83/go-md2man/v2/md2man", "github.com/getkin/kin-openapi/openapi3", modulePath + "/release/github/githubtest"},
+	"": {
+		"testing",
+		"github.com/spf13/cobra/doc",
+		"github.com/cpuguy83/go-md2man/v2/md2man",
+		"github.com/getkin/kin-openapi/openapi3",
+		modulePath + "/release/github/githubtest",
+	},
 }
 
-// The command line is cobra's business in one package; docs/gen writes its manual pages, and
-// only there may the generator be linked.
+// Only package release uses cobra. docs/gen writes the manual pages, and only there may the
+// generator be linked.
 var mayImportOthers = map[string][]string{
 	"github.com/spf13/cobra":     {"release", "docs/gen"},
 	"github.com/spf13/pflag":     {"release", "docs/gen"},
@@ -185,7 +191,9 @@ func skipsDirectory(name string) bool {
 	}
 
 	base := path.Base(name)
-	return name == "dist" || base == "testdata" || strings.HasPrefix(base, ".") || path.Dir(name) == "testdata"
+	isHidden := strings.HasPrefix(base, ".")
+	isData := base == "testdata" || path.Dir(name) == "testdata"
+	return name == "dist" || isHidden || isData
 }
 
 // sources calls f for every Go file that is no test.
@@ -204,17 +212,40 @@ func sources(t *testing.T, f func(name string, set *token.FileSet, file *ast.Fil
 	})
 }
 
-// Process-wide state has its place in main.go: elsewhere it makes code untestable.
-var mainOnly = []string{"os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "os.Setenv", "os.Chdir", "context.Background", "context.TODO"}
+// Only main.go may use process-wide state. Elsewhere it makes code hard to test.
+var mainOnly = []string{
+	"os.Exit",
+	"os.Getenv",
+	"os.LookupEnv",
+	"os.Environ",
+	"os.Setenv",
+	"os.Chdir",
+	"context.Background",
+	"context.TODO",
+}
 
-// timeNow may be read for durations, never for content.
-var timeNow = []string{"release/lane.go", "release/joins.go", "release/github/pace.go", "release/github/retry.go", "release/cache.go", "release/inspect/transport.go"}
+// Files that may call time.Now: to measure durations, never for content.
+var timeNow = []string{
+	"release/lane.go",
+	"release/joins.go",
+	"release/github/pace.go",
+	"release/github/retry.go",
+	"release/cache.go",
+	"release/inspect/transport.go",
+}
+
+// isPartOfMain reports whether a file belongs to a package main.
+func isPartOfMain(name string) bool {
+	commands := []string{"docs/gen/", "release/github/githubtest/cmd/", "testdata/benchmarks/"}
+	inCommand := func(dir string) bool { return strings.HasPrefix(name, dir) }
+	return name == "main.go" || slices.ContainsFunc(commands, inCommand)
+}
 
 func TestNoGlobalState(t *testing.T) {
 	files := 0
 	sources(t, func(name string, set *token.FileSet, file *ast.File) {
 		files++
-		isMain := name == "main.go" || strings.HasPrefix(name, "docs/gen/") || strings.HasPrefix(name, "release/github/githubtest/cmd/") || strings.HasPrefix(name, "testdata/benchmarks/")
+		isMain := isPartOfMain(name)
 		for _, decl := range file.Decls {
 			fn, ok := decl.(*ast.FuncDecl)
 			if !ok {
@@ -279,8 +310,14 @@ func TestPackageVariablesAreNotWritten(t *testing.T) {
 				if index, ok := lhs.(*ast.IndexExpr); ok {
 					lhs = index.X
 				}
-				// An identifier with an Obj is declared in the same file: a local of that name is no package variable.
-				if id, ok := lhs.(*ast.Ident); ok && variables[dir][id.Name] && (id.Obj == nil || file.Scope.Lookup(id.Name) == id.Obj) {
+				id, ok := lhs.(*ast.Ident)
+				if !ok || !variables[dir][id.Name] {
+					continue
+				}
+
+				// An identifier with an Obj is declared in this file. It may be a local variable
+				// with the name of a package variable.
+				if id.Obj == nil || file.Scope.Lookup(id.Name) == id.Obj {
 					t.Errorf("%s writes the package variable %s", set.Position(n.Pos()), id.Name)
 				}
 			}
@@ -289,6 +326,7 @@ func TestPackageVariablesAreNotWritten(t *testing.T) {
 	})
 }
 
+// Errors leave out words that say nothing, and do not end like a sentence.
 func TestErrorsAreWellSaid(t *testing.T) {
 	sources(t, func(name string, set *token.FileSet, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
@@ -305,7 +343,10 @@ func TestErrorsAreWellSaid(t *testing.T) {
 				return true
 			}
 			text := strings.Trim(lit.Value, "`\"")
-			if strings.Contains(text, "failed to") || strings.Contains(text, "unable to") || strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!") {
+
+			saysNothing := strings.Contains(text, "failed to") || strings.Contains(text, "unable to")
+			isSentence := strings.HasSuffix(text, ".") || strings.HasSuffix(text, "!")
+			if saysNothing || isSentence {
 				t.Errorf("%s: %s", set.Position(n.Pos()), lit.Value)
 			}
 			return true
@@ -318,7 +359,8 @@ func isIdent(e ast.Expr, name string) bool {
 	return ok && id.Name == name
 }
 
-// Every package says what it is for; every script, what it shows.
+// Every package has a comment that says what it is for, and every script one that says what it
+// shows.
 func TestEverythingSaysWhatItIsFor(t *testing.T) {
 	documented := map[string]bool{}
 	sources(t, func(name string, _ *token.FileSet, file *ast.File) {

@@ -19,9 +19,9 @@ import (
 
 // Exit statuses.
 const (
-	exitOK         = 0
-	exitFellShort  = 1 // a build, a check or an upload failed
-	exitBadRequest = 2 // invalid settings; nothing was started
+	exitOK      = 0
+	exitFailed  = 1 // a build, a check or an upload failed
+	exitInvalid = 2 // the settings are invalid; nothing was started
 )
 
 // A program is one call of Main.
@@ -82,11 +82,11 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 		p.showError(e)
 	}
 
-	var request *requestError
-	if errors.As(err, &request) {
-		return exitBadRequest
+	var invalid *invalidError
+	if errors.As(err, &invalid) {
+		return exitInvalid
 	}
-	return exitFellShort
+	return exitFailed
 }
 
 // showError shows an error with its hint. In a workflow it also annotates the run.
@@ -115,7 +115,7 @@ var errReported = errors.New("see above")
 func (p *program) readSettings() (c *config.Config, notices []string, err error) {
 	p.event, err = p.runner.Context()
 	if err != nil {
-		return nil, nil, &requestError{err}
+		return nil, nil, &invalidError{err}
 	}
 
 	c, notices, err = config.Read(p.line.settings, p.line.noWorkflow, p.runner)

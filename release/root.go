@@ -102,7 +102,7 @@ func (p *program) execute(ctx context.Context, args []string) error {
 	case errors.Is(err, errDone):
 		return nil
 	case !p.line.started:
-		return &requestError{explainCommandLine(cmd, err)}
+		return &invalidError{explainCommandLine(cmd, err)}
 	}
 	return err
 }
@@ -240,7 +240,7 @@ func (p *program) withSettings(run commandFunc) func(*cobra.Command, []string) e
 		if err != nil {
 			// Report the mistakes that a plan finds together with those in the settings.
 			_, _, planErr := newPlan(ctx, c, p.environ, false, "", "")
-			return &requestError{errors.Join(err, planErr)}
+			return &invalidError{errors.Join(err, planErr)}
 		}
 
 		cause := fmt.Errorf("%s: not done after %s", c.Where("timeout"), c.Timeout)

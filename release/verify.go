@@ -78,7 +78,7 @@ func (v *verification) path(ctx context.Context, path string) error {
 
 	if inspect.IsReference(path) {
 		if err := inspect.CheckReference(path); err != nil {
-			return &requestError{err}
+			return &invalidError{err}
 		}
 		return inspect.Image(ctx, path, userAgent(), v.visit)
 	}
@@ -131,7 +131,7 @@ func (v *verification) release(ctx context.Context, repository, tag string) erro
 		UserAgent:  userAgent(),
 	})
 	if err != nil {
-		return &requestError{err}
+		return &invalidError{err}
 	}
 
 	rel, err := client.Find(ctx, tag)

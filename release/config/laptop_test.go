@@ -8,11 +8,12 @@ import (
 	"testing"
 )
 
-// Every setting decides what its value in the workflow of a clone may do on a laptop. A
-// new one belongs into this table as well.
+// Every setting decides what its value in the workflow of a clone may do on a laptop. A new
+// setting also belongs in this table.
 func TestEverySettingDecidesAboutWorkflows(t *testing.T) {
 	root := t.TempDir()
-	// A value that is worth asking about, and whether it counts.
+
+	// For each setting a value that could be dangerous, and whether it counts.
 	counts := map[string]struct {
 		value string
 		want  bool
@@ -75,9 +76,20 @@ func TestStaysInside(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	for value, want := range map[string]bool{
-		"sub": true, ".": true, "sub/..": true, "missing": true, filepath.Join(root, "sub"): true, "../root/sub": true,
-		"..": false, "../rooted": false, "../missing": false, "sub/../..": false, parent: false, filepath.Join(parent, "rooted"): false,
+		"sub":                           true,
+		".":                             true,
+		"sub/..":                        true,
+		"missing":                       true,
+		filepath.Join(root, "sub"):      true,
+		"../root/sub":                   true,
+		"..":                            false,
+		"../rooted":                     false,
+		"../missing":                    false,
+		"sub/../..":                     false,
+		parent:                          false,
+		filepath.Join(parent, "rooted"): false,
 	} {
 		if why := staysInside(root, filepath.FromSlash(value)); (why == "") != want {
 			t.Errorf("%s: %q", value, why)
@@ -182,7 +194,7 @@ func TestHarmlessFlags(t *testing.T) {
 	}
 }
 
-// A line to paste means what it says to a shell, and nothing to a terminal.
+// The flag to paste means the same to a shell, and controls no terminal.
 func TestIgnoredNote(t *testing.T) {
 	cc, _ := Find("cc")
 	for value, want := range map[string]string{

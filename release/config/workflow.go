@@ -111,8 +111,8 @@ func readWorkflow(dir string) (c workflowConfig, err error) {
 
 	if len(skipped) > 0 {
 		names := strings.Join(slices.Sorted(maps.Keys(skipped)), ", ")
-		note := fmt.Sprintf("the workflow's %s is an expression that only a runner can evaluate; it is ignored here", names)
-		c.notes = append(c.notes, note)
+		c.notes = append(c.notes,
+			"the workflow's "+names+" is an expression that only a runner can evaluate; it is ignored here")
 	}
 
 	return c, nil
