@@ -54,7 +54,7 @@ func TestPublishAttached(t *testing.T) {
 
 	// A second run with another file of the same name does not change a public release.
 	w.made("tool", "changed")
-	w.run(t.Context(), exitFellShort, "INPUT_ATTACH=made/manual.pdf made/to*")
+	w.run(t.Context(), exitFailed, "INPUT_ATTACH=made/manual.pdf made/to*")
 	w.said("release v1.2.3 is public and has a different tool")
 }
 
@@ -70,7 +70,7 @@ func TestAttachedCannotBeSent(t *testing.T) {
 	secret := w.made("secret", "x")
 	chmod(t, secret, 0)
 
-	w.run(t.Context(), exitBadRequest, "INPUT_ATTACH=made/*")
+	w.run(t.Context(), exitInvalid, "INPUT_ATTACH=made/*")
 	w.said(
 		"made/empty is empty, and GitHub accepts no empty files",
 		"made/large has 2147483648 bytes, and GitHub accepts files below 2 GiB",
@@ -91,7 +91,7 @@ func TestAttachedDisappears(t *testing.T) {
 	manual := w.made("manual.pdf", "read this")
 	w.before = func(*http.Request) { os.Remove(manual) }
 
-	w.run(t.Context(), exitFellShort, "INPUT_ATTACH=made/manual.pdf")
+	w.run(t.Context(), exitFailed, "INPUT_ATTACH=made/manual.pdf")
 	left, err := filepath.Glob(filepath.Join(w.dist, output.TempPrefix+"*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in dist: %q, %v", left, err)
@@ -111,7 +111,7 @@ func TestAttachedGrows(t *testing.T) {
 		}
 	}
 
-	w.run(t.Context(), exitFellShort, "INPUT_ATTACH=made/manual.pdf")
+	w.run(t.Context(), exitFailed, "INPUT_ATTACH=made/manual.pdf")
 	w.said("reading made/manual.pdf: it had 9 bytes when the plan was made, and has another size")
 	if all := w.gh.Releases(); len(all) > 0 {
 		t.Errorf("left on GitHub: %+v", all)

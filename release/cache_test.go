@@ -156,7 +156,7 @@ func TestCacheOfARun(t *testing.T) {
 	// The run fails.
 	removeDist()
 	writeFile(t, filepath.Join(w.dir, "main.go"), "package main\n\nfunc main() { wrong }\n")
-	w.run(t.Context(), exitFellShort, env...)
+	w.run(t.Context(), exitFailed, env...)
 	w.neverSaid("to save")
 
 	// The directory is not a cache of the action.

@@ -93,7 +93,7 @@ func TestChangesHiddenFromStatus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorkshop(t, helloSource, githubtest.Options{})
 			test.hide(w)
-			w.run(t.Context(), exitBadRequest)
+			w.run(t.Context(), exitInvalid)
 			w.said(test.said)
 		})
 	}
@@ -116,7 +116,7 @@ func TestReplacedByDirectoryInModuleCache(t *testing.T) {
 	writeFile(t, filepath.Join(other, "go.mod"), "module example.com/other\n\ngo 1.24\n")
 	writeFile(t, filepath.Join(other, "other.go"), "package other\n")
 
-	w.run(t.Context(), exitBadRequest, "GOMODCACHE="+cache)
+	w.run(t.Context(), exitInvalid, "GOMODCACHE="+cache)
 	w.said("other/other.go: outside the repository")
 }
 
@@ -168,7 +168,7 @@ func TestNotesThroughLinkToRepository(t *testing.T) {
 	w.link(other, "docs")
 	w.recommit()
 
-	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+filepath.Join(w.dir, "docs", "diary.md"))
+	w.run(t.Context(), exitInvalid, "INPUT_NOTES_FILE="+filepath.Join(w.dir, "docs", "diary.md"))
 	w.said("leads out of the repository")
 }
 
@@ -183,7 +183,7 @@ func TestTreeChangesWhileCompiling(t *testing.T) {
 		}
 	}
 
-	w.run(t.Context(), exitFellShort, "INPUT_TARGETS=linux/amd64")
+	w.run(t.Context(), exitFailed, "INPUT_TARGETS=linux/amd64")
 	w.said("the working tree was changed while the programs were compiled", "main.go")
 	for _, rel := range w.gh.Releases() {
 		if !rel.Draft {

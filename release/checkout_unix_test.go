@@ -43,7 +43,7 @@ func TestCheckoutOfAnotherUser(t *testing.T) {
 	}
 
 	for _, workspace := range []string{"", t.TempDir(), below} {
-		w.run(t.Context(), exitBadRequest, append(env, "GITHUB_WORKSPACE="+workspace)...)
+		w.run(t.Context(), exitInvalid, append(env, "GITHUB_WORKSPACE="+workspace)...)
 		w.said("git does not trust", "hint: git config --global --add safe.directory ")
 	}
 }

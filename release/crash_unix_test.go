@@ -41,7 +41,7 @@ func TestPanic(t *testing.T) {
 		out := &panicker{begin: begin}
 		status := Main(t.Context(), nil, w.env, out, io.Discard)
 		said := out.String()
-		if status != exitFellShort || !out.done {
+		if status != exitFailed || !out.done {
 			t.Errorf("%q: status %d, panicked: %v:\n%s", begin, status, out.done, said)
 		}
 
@@ -113,7 +113,7 @@ func TestQuitSignal(t *testing.T) {
 	_ = cmd.Wait() // the exit status is checked below
 
 	said := out.String()
-	if cmd.ProcessState.ExitCode() != exitFellShort {
+	if cmd.ProcessState.ExitCode() != exitFailed {
 		t.Errorf("%v:\n%s", cmd.ProcessState, said)
 	}
 	if drafts := len(w.gh.Releases()); drafts > 0 {

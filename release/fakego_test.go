@@ -156,7 +156,7 @@ func TestKilledCompiler(t *testing.T) {
 	)
 
 	writeFile(t, kills, "2")
-	w.run(t.Context(), exitFellShort, fake...)
+	w.run(t.Context(), exitFailed, fake...)
 	w.said(
 		"link: signal: killed",
 		"(twice; the second time nothing else was compiled beside it)",

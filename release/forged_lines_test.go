@@ -147,7 +147,7 @@ func TestForgedByCompiler(t *testing.T) {
 
 	for _, inWorkflow := range []string{"true", "false"} {
 		w := newWorkshop(t, source, githubtest.Options{})
-		w.run(t.Context(), exitFellShort,
+		w.run(t.Context(), exitFailed,
 			"GITHUB_ACTIONS="+inWorkflow,
 			"INPUT_DRY_RUN=true",
 			"INPUT_TARGETS=linux/amd64",
@@ -187,7 +187,7 @@ func TestForgedByServer(t *testing.T) {
 		env := append(slices.Clone(w.env), "GITHUB_API_URL="+server.URL, "INPUT_COMMAND=verify")
 		status, out, log := runVerify(t, env, "octo/hello@v1.2.3")
 		server.Close()
-		if status != exitFellShort || !strings.Contains(out+log, "add-mask::x") {
+		if status != exitFailed || !strings.Contains(out+log, "add-mask::x") {
 			t.Errorf("%q: status %d:\n%s%s", mark, status, out, log)
 		}
 		checkForged(t, out)

@@ -300,7 +300,7 @@ func TestConfigurationThatLeadsElsewhere(t *testing.T) {
 			if test.fetches && gitIsAtLeast(t, 2, 45) {
 				return
 			}
-			if status != exitBadRequest || !strings.Contains(out, test.want) {
+			if status != exitInvalid || !strings.Contains(out, test.want) {
 				t.Errorf("exit status %d, expected 2 and %q\n%s", status, test.want, out)
 			}
 		})

@@ -211,7 +211,7 @@ func TestWorkflowPaths(t *testing.T) {
 
 	l.write("NOTES.md", "-> .git/config")
 	l.workflow("notes-file: NOTES.md")
-	l.run(exitBadRequest, planOne...)
+	l.run(exitInvalid, planOne...)
 	l.said("error: .github/workflows/release.yml:6: NOTES.md belongs to git")
 }
 
@@ -243,7 +243,7 @@ func TestWorkflowCompilerIgnored(t *testing.T) {
 		t.Error("it ran")
 	}
 
-	l.run(exitBadRequest, "plan", "--cc", target+"="+compiler)
+	l.run(exitInvalid, "plan", "--cc", target+"="+compiler)
 	if !l.exists(canary) {
 		t.Error("it does not run with the flag either, so the attack proves nothing")
 	}
@@ -292,7 +292,7 @@ func TestHostileWorkflowFile(t *testing.T) {
 			continue
 		}
 
-		l.run(exitBadRequest, planOne...)
+		l.run(exitInvalid, planOne...)
 		l.said(said, "hint: --no-workflow\n")
 		l.run(exitOK, append(planOne, "--no-workflow")...)
 	}
@@ -301,7 +301,7 @@ func TestHostileWorkflowFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(l.outside, "workflows"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	l.run(exitBadRequest, planOne...)
+	l.run(exitInvalid, planOne...)
 	l.said("reading workflow .github/workflows leads out of the repository")
 }
 
@@ -309,7 +309,7 @@ func TestHostileWorkflowFile(t *testing.T) {
 func TestIgnoredSettingsAreNotedWithErrors(t *testing.T) {
 	l := newLaptop(t, nil)
 	l.workflow("dist: ../outside", "smoke-test: --version")
-	l.run(exitBadRequest, "--targets", "linux/nothing", "--checksums", "sha3")
+	l.run(exitInvalid, "--targets", "linux/nothing", "--checksums", "sha3")
 	l.said("error: --checksums: ", "error: --targets: ")
 
 	lines := strings.Split(l.out, "\n")

@@ -86,8 +86,8 @@ func TestTooManyFiles(t *testing.T) {
 			targets: 999,
 			publish: true,
 			timeout: time.Hour,
-			want: "1000 files take at least 2h0m0s, because GitHub takes 80 a minute and 500 an hour, " +
-				"and the run may take 1h0m0s",
+			want: "uploading 1000 files takes at least 2h0m0s, because GitHub accepts 80 a minute " +
+				"and 500 an hour, but the timeout is 1h0m0s",
 		},
 		{
 			targets: 60,

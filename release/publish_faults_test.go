@@ -131,13 +131,13 @@ func TestImpossibleNames(t *testing.T) {
 	before := len(w.gh.Requests())
 
 	for _, tag := range []string{"a?x=/v1.2.3", "x/../v1.2.3", `a\b`, "v1.2.3.lock", "v1.2.3~1"} {
-		out := w.verifyRelease(exitFellShort, "octo/hello@"+tag)
+		out := w.verifyRelease(exitFailed, "octo/hello@"+tag)
 		if !strings.Contains(out, "cannot be the name of a tag") {
 			t.Error(out)
 		}
 	}
 
-	w.verifyRelease(exitBadRequest, "octo/..@v1.2.3")
+	w.verifyRelease(exitInvalid, "octo/..@v1.2.3")
 	for _, repository := range []string{
 		"octo/..",
 		"octo/hello?x=1",
@@ -145,7 +145,7 @@ func TestImpossibleNames(t *testing.T) {
 		"../hello",
 		"octo/he%2fllo",
 	} {
-		w.run(t.Context(), exitBadRequest, "GITHUB_REPOSITORY="+repository)
+		w.run(t.Context(), exitInvalid, "GITHUB_REPOSITORY="+repository)
 		w.said("is not of the form OWNER/REPO")
 	}
 
@@ -203,7 +203,7 @@ func TestUnknownWhetherPublic(t *testing.T) {
 		},
 	})
 
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said(
 		"hello 1.2.3 failed: 2 of 2 targets are complete, it is not known whether the release is public: http",
 		"hint: look at http",
@@ -232,7 +232,7 @@ func TestDraftAfterPublication(t *testing.T) {
 		},
 	})
 
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said("answered with a draft", "the release is public: http")
 	w.neverSaid("drafted", "nothing was published")
 }
@@ -248,7 +248,7 @@ func TestReleaseDeletedDuringRun(t *testing.T) {
 		w.send(http.MethodDelete, "/repos/octo/hello/releases/1", "")
 	})
 
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said(
 		"release 1 of v1.2.3 is gone; somebody has deleted it",
 		"hello 1.2.3 failed: 2 of 2 targets are complete, somebody has deleted the release",
@@ -267,7 +267,7 @@ func TestFileAddedBeforePublication(t *testing.T) {
 		w.send(http.MethodPost, "/uploads/repos/octo/hello/releases/1/assets?name=evil.exe", "MZ")
 	})
 
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said(
 		"the release is public, and somebody has changed it meanwhile",
 		`"evil.exe": does not belong to this release`,
@@ -289,7 +289,7 @@ func TestTagDeletedDuringRun(t *testing.T) {
 	}
 	w.beforeFirst(isUpload, func(*http.Request) { w.gh.MoveTag("v1.2.3", "") })
 
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said(
 		"looking for tag v1.2.3: it is not on GitHub; somebody has deleted it",
 		"hint: git push origin v1.2.3",
@@ -333,7 +333,7 @@ func TestRenamedUpload(t *testing.T) {
 		},
 	})
 
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said(`GitHub stored the file as "checksums.1.txt", which was removed again`)
 
 	w.run(t.Context(), exitOK)
@@ -352,7 +352,7 @@ func TestNullInReleaseList(t *testing.T) {
 		},
 	})
 
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said("listing releases: the answer is empty")
 	if len(w.gh.Releases()) > 0 {
 		t.Errorf("%+v", w.gh.Releases())

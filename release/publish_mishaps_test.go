@@ -202,7 +202,7 @@ func (w *workshop) checkMishaps(status int, draft bool) (public bool) {
 		w.t.Errorf("status 0, and the draft is not there or not complete: %+v", all)
 	case status == exitOK && !draft && (publics != 1 || len(all) != 1):
 		w.t.Errorf("status 0, and it is not public: %+v", all)
-	case status == exitBadRequest && len(all) > 0:
+	case status == exitInvalid && len(all) > 0:
 		w.t.Errorf("status 2, and there is a release")
 	case publics > 0 && (says("nothing was published") || says("the draft stays")):
 		w.t.Errorf("it is public")

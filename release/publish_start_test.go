@@ -25,7 +25,7 @@ func TestFailedStart(t *testing.T) {
 	}{
 		"nothing can be created": {
 			create: &forbidden,
-			status: exitBadRequest,
+			status: exitInvalid,
 			says:   []string{"creating the draft release"},
 		},
 		"created, and answered with 403": {
@@ -34,22 +34,22 @@ func TestFailedStart(t *testing.T) {
 		},
 		"created, and then the list is refused": {
 			refused: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/releases") },
-			status:  exitFellShort,
+			status:  exitFailed,
 			says:    []string{"listing releases"},
 		},
 		"created, and then the release of the tag is refused": {
 			refused: func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/tags/") },
-			status:  exitFellShort,
+			status:  exitFailed,
 			says:    []string{"looking for the release of v1.2.3"},
 		},
 		"created, and then the list of files is refused": {
 			refused: func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/assets") },
-			status:  exitFellShort,
+			status:  exitFailed,
 			says:    []string{"listing the files of the release"},
 		},
 		"created, and then everything is refused": {
 			refused: everything,
-			status:  exitFellShort,
+			status:  exitFailed,
 			says: []string{
 				"listing releases",
 				"the release that this run created is left: http",
@@ -59,7 +59,7 @@ func TestFailedStart(t *testing.T) {
 		"created, answered with 403, and then everything is refused": {
 			create:  &doneButForbidden,
 			refused: everything,
-			status:  exitFellShort,
+			status:  exitFailed,
 			says: []string{
 				"and it is not known whether the draft was created",
 				"hint: gh release list --repo octo/hello",

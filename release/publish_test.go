@@ -98,7 +98,7 @@ func TestOverwriteAndVerify(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	w.run(t.Context(), exitOK, "INPUT_LDFLAGS=-s -w -X main.other=x")
 
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said("a public release is never changed unless overwrite is true")
 
 	w.run(t.Context(), exitOK, "INPUT_OVERWRITE=true", "INPUT_VERIFY=true")
@@ -123,7 +123,7 @@ func TestOverwriteOnlyWhenAllIsProved(t *testing.T) {
 	w.run(t.Context(), exitOK, "INPUT_LDFLAGS=-s -w -X main.other=x")
 	before := w.gh.Releases()[0]
 
-	w.run(t.Context(), exitFellShort,
+	w.run(t.Context(), exitFailed,
 		"INPUT_OVERWRITE=true",
 		"INPUT_SMOKE_TEST=fail",
 		"INPUT_TARGETS=linux/amd64 windows/amd64 linux/arm64",
@@ -160,7 +160,7 @@ func TestVerifyPublished(t *testing.T) {
 	}
 
 	status, out, log = runVerify(t, env, "octo/hello@v9.9.9")
-	if status != exitFellShort {
+	if status != exitFailed {
 		t.Fatalf("exit status %d, expected 1:\n%s%s", status, out, log)
 	}
 	if !strings.Contains(out+log, "looking for the release of v9.9.9") {
@@ -288,7 +288,7 @@ func TestCancel(t *testing.T) {
 		}
 	}
 
-	w.run(ctx, exitFellShort, append(env, "INPUT_PARALLELISM=2")...)
+	w.run(ctx, exitFailed, append(env, "INPUT_PARALLELISM=2")...)
 	w.said(
 		"cancelled  windows/amd64",
 		"hello 1.2.3 cancelled: 1 of 2 targets",
@@ -312,7 +312,7 @@ func TestCancel(t *testing.T) {
 // Sources that do not compile leave no draft behind.
 func TestBrokenSourcesLeaveNoDraft(t *testing.T) {
 	w := newWorkshop(t, "package main\n\nfunc main() { broken() }\n", githubtest.Options{})
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said("failed: linux/amd64 windows/amd64", "::error ", "file=main.go,line=3", "undefined: broken")
 	if left := w.gh.Releases(); len(left) > 0 {
 		t.Errorf("releases: %+v", left)
@@ -324,7 +324,7 @@ func TestBrokenSourcesLeaveNoDraft(t *testing.T) {
 	// The draft is removed even if the file of another target was uploaded already.
 	const unixOnly = "package main\n\nimport \"syscall\"\n\nfunc main() { println(syscall.SYS_GETPID) }\n"
 	w = newWorkshop(t, unixOnly, githubtest.Options{})
-	w.run(t.Context(), exitFellShort)
+	w.run(t.Context(), exitFailed)
 	w.said("failed: windows/amd64", "undefined: syscall.SYS_GETPID", "nothing was published")
 	if w.requests("POST", "/assets") == 0 || len(w.gh.Releases()) > 0 {
 		t.Errorf("%d files were sent, releases: %+v", w.requests("POST", "/assets"), w.gh.Releases())
@@ -385,7 +385,7 @@ func TestRefusedBeforeCompiling(t *testing.T) {
 				w.write("new", "")
 			}
 
-			w.run(t.Context(), exitBadRequest, test.env...)
+			w.run(t.Context(), exitInvalid, test.env...)
 			w.said(test.said...)
 			if _, err := os.Stat(w.dist); !os.IsNotExist(err) {
 				t.Errorf("dist/: %v", err)

@@ -88,7 +88,7 @@ func TestNotesFileOfRepository(t *testing.T) {
 
 			w.t = t
 			notes := filepath.Join(w.dir, filepath.FromSlash(attack.name))
-			w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+notes)
+			w.run(t.Context(), exitInvalid, "INPUT_NOTES_FILE="+notes)
 			w.said("input notes-file: " + attack.said)
 			if sent := w.gh.Requests(); len(sent) > 0 {
 				t.Errorf("sent: %+v", sent)
@@ -136,14 +136,14 @@ func TestNotesFileOfUser(t *testing.T) {
 	if err := os.Truncate(elsewhere, config.MaxNotes+1); err != nil {
 		t.Fatal(err)
 	}
-	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+elsewhere)
+	w.run(t.Context(), exitInvalid, "INPUT_NOTES_FILE="+elsewhere)
 	w.said("notes.md is too large")
 
 	out := filepath.Join(temp, "out.md")
 	if err := os.Symlink(filepath.Join(w.dir, "LICENSE"), out); err != nil {
 		t.Fatal(err)
 	}
-	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+out)
+	w.run(t.Context(), exitInvalid, "INPUT_NOTES_FILE="+out)
 	w.said("out.md leads out of ")
 }
 
@@ -173,7 +173,7 @@ func TestFilesThatCannotBePacked(t *testing.T) {
 		"out/*":          "error: --files: no file matches \"out/*\" in .\n",
 		"../*":           "error: --files: no file matches \"../*\" in .\n",
 	} {
-		l.run(exitBadRequest, append(planOne, "--files", files)...)
+		l.run(exitInvalid, append(planOne, "--files", files)...)
 		l.said(said)
 	}
 
@@ -184,7 +184,7 @@ func TestFilesThatCannotBePacked(t *testing.T) {
 	if err := os.Truncate(filepath.Join(l.dir, "docs", "a.md"), 256<<20); err != nil {
 		t.Skipf("no file of that size here: %v", err)
 	}
-	l.run(exitBadRequest, append(planOne, "--files", "docs/*")...)
+	l.run(exitInvalid, append(planOne, "--files", "docs/*")...)
 	l.said("error: --files: packing docs/a.md: the files packed with the programs may have at most 64 MiB together\n" +
 		"hint: --attach docs/a.md\n")
 
@@ -192,7 +192,7 @@ func TestFilesThatCannotBePacked(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.commit()
-	l.run(exitBadRequest, append(planOne, "--files", "docs/*")...)
+	l.run(exitInvalid, append(planOne, "--files", "docs/*")...)
 	l.said("error: --files: packing docs/a.md: ")
 }
 
@@ -204,14 +204,14 @@ func TestModuleOutsideOfRepository(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(l.outside, "go.mod"), []byte(module), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l.run(exitBadRequest, planOne...)
+	l.run(exitInvalid, planOne...)
 	l.said("go.mod leads out of the repository")
 
 	l = newLaptop(t, map[string]string{"link": "-> ../outside"})
 	if err := os.WriteFile(filepath.Join(l.outside, "go.mod"), []byte(module), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l.run(exitBadRequest, append(planOne, "--tag", "link/v1.0.0")...)
+	l.run(exitInvalid, append(planOne, "--tag", "link/v1.0.0")...)
 	l.said("is outside the repository")
 }
 
@@ -222,7 +222,7 @@ func TestLargeSourceFile(t *testing.T) {
 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	l.run(exitBadRequest, append(planOne, "--files", "go.mod")...)
+	l.run(exitInvalid, append(planOne, "--files", "go.mod")...)
 	l.said("large_windows.go has 134217731 bytes; a Go file may have at most")
 	runtime.ReadMemStats(&after)
 
@@ -248,7 +248,7 @@ func TestDistOutsideOfRepository(t *testing.T) {
 		"nowhere":          "nowhere is a link that leads nowhere",
 		"nowhere/x":        "nowhere is a link that leads nowhere",
 	} {
-		l.run(exitBadRequest, "--targets", "linux/amd64", "--dist", dist)
+		l.run(exitInvalid, "--targets", "linux/amd64", "--dist", dist)
 		l.said(said)
 	}
 	if left, err := os.ReadDir(l.outside); err != nil || len(left) > 0 {
@@ -292,7 +292,7 @@ func TestLinksInDist(t *testing.T) {
 		w.markDist()
 
 		if name == dist.LockName {
-			w.run(t.Context(), exitFellShort, dryRun...)
+			w.run(t.Context(), exitFailed, dryRun...)
 			w.said(".lock: not a regular file")
 		} else {
 			w.run(t.Context(), exitOK, dryRun...)
@@ -315,7 +315,7 @@ func TestDevicesInDist(t *testing.T) {
 		// A directory whose mark cannot be read is not ours.
 		w = newWorkshop(t, helloSource, githubtest.Options{})
 		linkOrSkip(t, device, filepath.Join(w.dist, ".gitignore"))
-		w.run(t.Context(), exitBadRequest, dryRun...)
+		w.run(t.Context(), exitInvalid, dryRun...)
 	}
 }
 
@@ -326,7 +326,7 @@ func TestDistIsLink(t *testing.T) {
 		empty := t.TempDir()
 		linkOrSkip(t, empty, w.dist)
 
-		w.run(t.Context(), exitBadRequest, append(dryRun, "INPUT_DIST="+w.dist+end)...)
+		w.run(t.Context(), exitInvalid, append(dryRun, "INPUT_DIST="+w.dist+end)...)
 		w.said("is a link; give the directory that it leads to")
 		if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {
 			t.Errorf("written where dist leads: %v, %v", left, err)

@@ -32,16 +32,16 @@ func TestPipesInRepository(t *testing.T) {
 		{"--attach", "pipe"},
 		{"--attach", "p*e"},
 	} {
-		l.run(exitBadRequest, append(planOne, args...)...)
+		l.run(exitInvalid, append(planOne, args...)...)
 		l.said("error: " + args[0] + ": pipe is not a regular file: a pipe\n")
 	}
 
 	makePipe(t, filepath.Join(l.dir, "LICENSE"))
-	l.run(exitBadRequest, planOne...)
+	l.run(exitInvalid, planOne...)
 	l.said("error: LICENSE is not a regular file: a pipe\n")
 
 	makePipe(t, filepath.Join(l.dir, ".github", "workflows", "release.yml"))
-	l.run(exitBadRequest, planOne...)
+	l.run(exitInvalid, planOne...)
 	l.said("error: reading workflow .github/workflows/release.yml is not a regular file: a pipe\n" +
 		"hint: --no-workflow\n")
 }
@@ -55,7 +55,7 @@ func TestDistInRepository(t *testing.T) {
 			"dist/file":       "",
 		})
 		makePipe(t, filepath.Join(l.outside, "pipe"))
-		l.run(exitBadRequest, append(planOne, "--files", "go.mod")...)
+		l.run(exitInvalid, append(planOne, "--files", "go.mod")...)
 		l.said("error: dist has files that this program did not make")
 
 		l = newLaptop(t, map[string]string{"dist/.gitignore": dist.Mark})
@@ -71,7 +71,7 @@ func TestPipeInWorkflow(t *testing.T) {
 	pipe := filepath.Join(w.dir, "pipe")
 	makePipe(t, pipe)
 
-	w.run(t.Context(), exitBadRequest, "INPUT_NOTES_FILE="+pipe, "INPUT_TIMEOUT=10s")
+	w.run(t.Context(), exitInvalid, "INPUT_NOTES_FILE="+pipe, "INPUT_TIMEOUT=10s")
 	w.said("input notes-file: pipe is not a regular file: a pipe")
 	if sent := w.gh.Requests(); len(sent) > 0 {
 		t.Errorf("sent: %+v", sent)

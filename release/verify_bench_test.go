@@ -51,7 +51,7 @@ func BenchmarkVerify(b *testing.B) {
 		start := time.Now()
 		args := []string{"verify", "--no-workflow", dir}
 		status := Main(b.Context(), args, os.Environ(), io.Discard, io.Discard)
-		if status == exitBadRequest { // any other status is about the files
+		if status == exitInvalid { // any other status is about the files
 			b.Fatal("nothing was verified")
 		}
 		return time.Since(start).Seconds()

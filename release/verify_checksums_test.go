@@ -330,7 +330,7 @@ func TestChecksumLists(t *testing.T) {
 
 			want := exitOK
 			if test.says != "" {
-				want = exitFellShort
+				want = exitFailed
 			}
 			status, out, log := runVerify(t, env, "octo/hello@v1.2.3")
 			if status != want || !strings.Contains(log, test.says) || strings.Contains(log, "note: ") {
@@ -485,14 +485,14 @@ func TestChecksumListsInDist(t *testing.T) {
 	changed := slices.Clone(data)
 	changed[4] = 1 // the time in the header of gzip
 	writeFile(t, archive, string(changed))
-	verify(exitFellShort, "hello_1.2.3_linux_amd64.tar.gz has SHA-512")
+	verify(exitFailed, "hello_1.2.3_linux_amd64.tar.gz has SHA-512")
 	writeFile(t, archive, string(data))
 
 	// A file that no list has.
 	writeFile(t, w.dist+"/added", "x")
-	verify(exitFellShort, "added is not in any checksum list")
+	verify(exitFailed, "added is not in any checksum list")
 	remove(t, w.dist+"/added")
 
 	writeFile(t, w.dist+"/checksums.txt", "")
-	verify(exitFellShort, "the list is empty")
+	verify(exitFailed, "the list is empty")
 }

@@ -229,7 +229,7 @@ func hidingPlaces(t *testing.T) map[string][]byte {
 func TestNothingHides(t *testing.T) {
 	isCaught := func(status int, out, log string) bool {
 		said := strings.Contains(out+log, "NOT STATIC") || strings.Contains(out+log, "inspecting")
-		return status == exitFellShort && said && !strings.Contains("\n"+out+log, "\nstatic ")
+		return status == exitFailed && said && !strings.Contains("\n"+out+log, "\nstatic ")
 	}
 
 	dir := t.TempDir()
@@ -271,7 +271,7 @@ func TestNothingHides(t *testing.T) {
 	)
 
 	status, out, log := runVerify(t, environ, "octo/hello@v1.0.0")
-	if status != exitFellShort {
+	if status != exitFailed {
 		t.Errorf("published: status %d", status)
 	}
 	for name := range assets {
@@ -433,7 +433,7 @@ func TestFaultyRegistry(t *testing.T) {
 		start := time.Now()
 		status, out, log := runVerify(t, laptopEnv(), reference)
 		said := out + log
-		if status != exitFellShort || !strings.Contains(said, fault.want) || !strings.Contains(said, reference) {
+		if status != exitFailed || !strings.Contains(said, fault.want) || !strings.Contains(said, reference) {
 			t.Errorf("%s: status %d: %.500s", what, status, said)
 		}
 		if requests.Load() > 50 || time.Since(start) > 30*time.Second {

@@ -440,7 +440,7 @@ func TestLoaders(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "Main.class"), class)
 
 	status, out, log := runVerify(t, laptopEnv(), "--json", dir)
-	if status != exitFellShort {
+	if status != exitFailed {
 		t.Errorf("status %d: %s", status, log)
 	}
 	var result struct{ Executables []inspect.Found }

@@ -97,7 +97,7 @@ func TestVerifyImage(t *testing.T) {
 
 	environ := append(os.Environ(), "GITHUB_TOKEN=secret", "GITHUB_ACTIONS=", "INPUT_TOKEN=secret")
 	status, out, log := runVerify(t, environ, reference)
-	if status != exitFellShort || requests.Load() == 0 {
+	if status != exitFailed || requests.Load() == 0 {
 		t.Errorf("status %d after %d requests:\n%s%s", status, requests.Load(), out, log)
 	}
 	for _, want := range []string{"NOT STATIC             " + reference + "!", "!bin/broken: "} {
@@ -108,7 +108,7 @@ func TestVerifyImage(t *testing.T) {
 
 	private.Store(true)
 	status, _, log = runVerify(t, environ, reference)
-	if status != exitFellShort || !strings.Contains(log, "hint: docker login "+host+"\n") {
+	if status != exitFailed || !strings.Contains(log, "hint: docker login "+host+"\n") {
 		t.Errorf("status %d: %s", status, log)
 	}
 }
@@ -128,7 +128,7 @@ func TestVerifyOddNames(t *testing.T) {
 
 	for _, path := range []string{dir, filepath.Join(dir, odd), filepath.Join(dir, odd+".zip")} {
 		status, out, log := runVerify(t, laptopEnv(), path)
-		if status != exitFellShort {
+		if status != exitFailed {
 			t.Errorf("%q: status %d", path, status)
 		}
 		text := "\n" + out + log
