@@ -9,6 +9,7 @@ import (
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // A CompileError is the error of a go build that failed.
@@ -29,6 +30,14 @@ func (e *CompileError) Position() problem.Position {
 		return problem.Position{}
 	}
 	return e.Messages[0].Position
+}
+
+// Advice returns what to do if a requirement is missing.
+func (e *CompileError) Advice() problem.Remedy {
+	if !workspace.LacksRequirement(e.Error()) {
+		return problem.Remedy{}
+	}
+	return problem.Run("go mod tidy")
 }
 
 // A CompileMessage is one message of a compiler.

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -77,6 +78,10 @@ func compareSources(
 	}
 
 	stray, generated, err = ws.CompareSources(ctx, programs, p.GeneratedPatterns)
+	var known *problem.Problem
+	if errors.As(err, &known) {
+		return nil, nil, known
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("comparing the sources with the commit: %w", err)
 	}
