@@ -57,7 +57,7 @@ func (e *ProofError) Error() string {
 
 // Advice returns what to do about the linkage.
 func (e *ProofError) Advice() problem.Remedy {
-	report := problem.Set("static", "report")
+	report := problem.Set("static", "report").For("publishes it anyway, with a warning")
 
 	switch {
 	case !e.Linkage:

@@ -204,7 +204,7 @@ func (x *index) compare(ctx context.Context, file string) (*StraySource, error) 
 				Why:  NotInCommit,
 				Remedy: problem.Either(
 					problem.Run("git add --force "+name+" && git commit"),
-					problem.Set("generated", name),
+					problem.Set("generated", name).For("if a step of the build makes it"),
 				),
 			}, nil
 		}
