@@ -38,7 +38,7 @@ type Generated struct {
 type StraySource struct {
 	Path   string // relative to the repository, slashes; ../ where it is outside
 	Why    string
-	Remedy problem.Remedy
+	Remedy problem.Remedy // none if the file is NotInCommit: those have one together
 }
 
 // Programs are the programs of one target, as far as they decide which files the go
