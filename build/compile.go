@@ -81,7 +81,7 @@ func Compile(
 	c := Compilation{Largest: used.Largest, CPU: used.CPU}
 	dirs := map[string]string{out: "$OUT", ws.Dir: "."}
 	if err != nil {
-		return c, explainFailure(ctx, ws, p, b, newCompileError(err, dirs))
+		return c, explainFailure(ctx, ws, p, b, newCompileError(err, dirs, p.Module))
 	}
 
 	loads := cc.GlibcLoads(string(stderr))

@@ -47,18 +47,26 @@ type CompileMessage struct {
 }
 
 // newCompileError makes a CompileError of a failed go build. Other errors are returned as
-// they are. dirs are the directories to shorten in the output.
-func newCompileError(err error, dirs map[string]string) error {
+// they are. dirs are the directories to shorten in the output, module is the path of the
+// module.
+func newCompileError(err error, dirs map[string]string, module string) error {
 	var failed *process.CommandError
 	if !errors.As(err, &failed) {
 		return err
 	}
 
-	failed.Output = shorten(failed.Output, dirs)
+	failed.Output = untrim(shorten(failed.Output, dirs), module)
 	return &CompileError{
 		Messages: parseMessages(failed.Output),
 		command:  failed,
 	}
+}
+
+// untrim makes names of files relative to the module. The back end of the compiler knows a
+// file only by the name that -trimpath gives it, which begins with the path of the module.
+func untrim(output, module string) string {
+	trimmed := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(module) + `/([^\s:]+\.go:\d+)`)
+	return trimmed.ReplaceAllString(output, "./$1")
 }
 
 // compilerMessage matches a message of the compiler: FILE:LINE:COLUMN: MESSAGE.
