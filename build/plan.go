@@ -170,7 +170,8 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 	}
 	if ws.Toolchain != p.Go {
 		ps.AddWith("", problem.There(
-			problem.Step(fmt.Sprintf("- {uses: actions/setup-go@v7, with: {go-version: %s}}", strings.TrimPrefix(p.Go, "go"))),
+			problem.Step(fmt.Sprintf("- {uses: actions/setup-go@v7, with: {go-version: %s}}",
+				strings.TrimPrefix(p.Go, "go"))),
 			problem.Run("export GOTOOLCHAIN="+p.Go),
 		),
 			"the plan is for %s, but this is %s", p.Go, ws.Toolchain)
@@ -188,6 +189,18 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 	}
 	if len(ps) > 0 {
 		return ps
+	}
+
+	tag, err := ws.HighestTag(ctx)
+	if err != nil {
+		return err
+	}
+	if tag != p.Source.HighestTag {
+		ps.AddWith("tag", problem.There(
+			problem.Step("- run: git fetch --tags --force"),
+			problem.Run("git fetch --tags --force"),
+		), "the plan is for the version tag %q on the commit, which go stamps, but this checkout has %q",
+			p.Source.HighestTag, tag)
 	}
 
 	changes, err := ws.Changes(ctx)
