@@ -47,8 +47,8 @@ func checkSources(ctx context.Context, ws *workspace.Workspace, p *Plan, publish
 			return ws.IsGenerated(file, []string{pattern})
 		})
 		if !used {
-			unused = append(unused,
-				fmt.Sprintf("generated: %q matches no file that is compiled and not in the commit", pattern))
+			unused = append(unused, fmt.Sprintf(
+				"generated: %q matches no file that is compiled and not in the commit", pattern))
 		}
 	}
 
@@ -111,7 +111,8 @@ func RecheckSources(ctx context.Context, ws *workspace.Workspace, p *Plan) error
 		return err
 	}
 	if len(changes) > 0 && !p.Source.Dirty {
-		return fmt.Errorf("comparing the sources: the working tree was changed while the programs were compiled:\n  %s",
+		return fmt.Errorf("comparing the sources: "+
+			"the working tree was changed while the programs were compiled:\n  %s",
 			workspace.DescribeChanges(changes))
 	}
 

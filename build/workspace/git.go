@@ -53,8 +53,8 @@ func openRepo(ctx context.Context, dir string, env []string) (repo, []string, er
 			Err: fmt.Errorf("%s is a worktree or a submodule of another repository, "+
 				"whose commits the go command does not see", top),
 			Remedy: problem.There(
-				problem.Advise("let actions/checkout check this repository out into a directory of its own, "+
-					"and name it in the input directory"),
+				problem.Advise("let actions/checkout check this repository out into "+
+					"a directory of its own, and name it in the input directory"),
 				problem.Run("git clone . ../release && cd ../release"),
 			),
 		}
