@@ -81,7 +81,7 @@ func Compile(
 	c := Compilation{Largest: used.Largest, CPU: used.CPU}
 	dirs := map[string]string{out: "$OUT", ws.Dir: "."}
 	if err != nil {
-		return c, explainFailure(ctx, ws, p, b, newCompileError(err, dirs))
+		return c, explainFailure(ctx, ws, p, b, newCompileError(err, dirs, p.Module))
 	}
 
 	loads := cc.GlibcLoads(string(stderr))
@@ -145,7 +145,7 @@ func explainFailure(ctx context.Context, ws *workspace.Workspace, p *Plan, b Bui
 
 	packages, err := cgoPackages(ctx, ws, b.Target, p.Tags, b.Mains)
 	if err != nil {
-		return errors.Join(failure, err)
+		return failure // what the imports lack, the go command has said already
 	}
 	output := failed.Error()
 	for _, n := range packages {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // A CompileError is the error of a go build that failed.
@@ -31,6 +32,14 @@ func (e *CompileError) Position() problem.Position {
 	return e.Messages[0].Position
 }
 
+// Advice returns what to do if a requirement is missing.
+func (e *CompileError) Advice() problem.Remedy {
+	if !workspace.LacksRequirement(e.Error()) {
+		return problem.Remedy{}
+	}
+	return problem.Run("go mod tidy")
+}
+
 // A CompileMessage is one message of a compiler.
 type CompileMessage struct {
 	Package string // "" if the go command does not say it
@@ -38,18 +47,26 @@ type CompileMessage struct {
 }
 
 // newCompileError makes a CompileError of a failed go build. Other errors are returned as
-// they are. dirs are the directories to shorten in the output.
-func newCompileError(err error, dirs map[string]string) error {
+// they are. dirs are the directories to shorten in the output, module is the path of the
+// module.
+func newCompileError(err error, dirs map[string]string, module string) error {
 	var failed *process.CommandError
 	if !errors.As(err, &failed) {
 		return err
 	}
 
-	failed.Output = shorten(failed.Output, dirs)
+	failed.Output = untrim(shorten(failed.Output, dirs), module)
 	return &CompileError{
 		Messages: parseMessages(failed.Output),
 		command:  failed,
 	}
+}
+
+// untrim makes names of files relative to the module. The back end of the compiler knows a
+// file only by the name that -trimpath gives it, which begins with the path of the module.
+func untrim(output, module string) string {
+	trimmed := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(module) + `/([^\s:]+\.go:\d+)`)
+	return trimmed.ReplaceAllString(output, "./$1")
 }
 
 // compilerMessage matches a message of the compiler: FILE:LINE:COLUMN: MESSAGE.

@@ -50,7 +50,7 @@ func TestCompileError(t *testing.T) {
 		Output: "# example.com/tool\n/src/tool/main.go:3:5: oops\n",
 		Err:    errors.New("exit status 1"),
 	}
-	err := newCompileError(failed, map[string]string{"/src/tool": "."})
+	err := newCompileError(failed, map[string]string{"/src/tool": "."}, "example.com/tool")
 
 	if got, want := err.Error(), "# example.com/tool\n./main.go:3:5: oops"; got != want {
 		t.Errorf("got %q, expected %q", got, want)
@@ -60,7 +60,25 @@ func TestCompileError(t *testing.T) {
 	if at != want {
 		t.Errorf("got %+v, expected %+v", at, want)
 	}
-	if other := errors.New("other"); newCompileError(other, nil) != other {
+	if other := errors.New("other"); newCompileError(other, nil, "") != other {
 		t.Error("another error is changed")
+	}
+}
+
+// The back end of the compiler names files as -trimpath does.
+func TestTrimmedPosition(t *testing.T) {
+	failed := &process.CommandError{
+		Args:   []string{"go", "build"},
+		Output: "# example.com/tool\nexample.com/tool/cmd/d/main.go:8:9: oops\n",
+		Err:    errors.New("exit status 1"),
+	}
+	err := newCompileError(failed, nil, "example.com/tool")
+
+	if got, want := err.Error(), "# example.com/tool\n./cmd/d/main.go:8:9: oops"; got != want {
+		t.Errorf("got %q, expected %q", got, want)
+	}
+	want := problem.Position{File: "cmd/d/main.go", Line: 8, Column: 9, Message: "oops"}
+	if at := problem.PositionOf(err); at != want {
+		t.Errorf("got %+v, expected %+v", at, want)
 	}
 }

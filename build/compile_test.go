@@ -2,6 +2,8 @@ package build
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/limit"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
 	"github.com/org/go-static-release/build/target"
 )
@@ -137,5 +141,46 @@ func TestShorten(t *testing.T) {
 	got := shorten("/tmp/b/x.go:1: a\n/src/y.go:2: b\n", dirs)
 	if strings.Contains(got, "/tmp") || !strings.Contains(got, "./y.go:2: b") && !strings.Contains(got, `.\y.go`) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// An import of a module that go.mod does not require is one short error, in the go command's
+// own words.
+func TestMissingRequirement(t *testing.T) {
+	dir := newRepo(t, map[string]string{
+		"go.mod":  goMod,
+		"main.go": "package main\n\nimport _ \"example.org/missing\"\n\nfunc main() {}\n",
+	})
+	ws := open(t, options(dir))
+	p, err := NewPlan(t.Context(), ws, &Spec{Targets: []string{"linux/amd64"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	out := filepath.Join(t.TempDir(), "out")
+	if err := os.Mkdir(out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Compile(t.Context(), ws, p, p.Builds[0], out, limit.Share{Processes: 1})
+	if err == nil {
+		t.Fatal("it was compiled")
+	}
+	const want = "main.go:3:8: cannot find module providing package example.org/missing: " +
+		"import lookup disabled by -mod=readonly"
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("(-want +have):\n%s", diff)
+	}
+	if got := problem.RemedyOf(err); !cmp.Equal(got, problem.Run("go mod tidy")) {
+		t.Errorf("got %+v", got)
+	}
+
+	// The plan finds it where it has to ask for the imports anyway.
+	writeFiles(t, dir, map[string]string{".git/info/exclude": "ignored\n", "ignored": ""})
+	_, err = NewPlan(t.Context(), ws, &Spec{Targets: []string{"linux/amd64"}})
+	if err == nil || err.Error() != want {
+		t.Errorf("the plan: %v", err)
+	}
+	if got := problem.RemedyOf(err); !cmp.Equal(got, problem.Run("go mod tidy")) {
+		t.Errorf("the plan: %+v", got)
 	}
 }

@@ -272,6 +272,13 @@ func TestCheckWorkspace(t *testing.T) {
 			change: func(p *Plan) { p.Source.Dirty = true },
 			want:   []string{"was made with uncommitted changes, which this checkout does not have"},
 		},
+		"a tag": {
+			change: func(p *Plan) { p.Source.HighestTag = "v1.2.3" },
+			want: []string{
+				`the plan is for the version tag "v1.2.3" on the commit, which go stamps, ` +
+					`but this checkout has ""`,
+			},
+		},
 		"everything": {
 			change: func(p *Plan) {
 				p.Source.Commit = "0123456789012345678901234567890123456789"

@@ -97,7 +97,10 @@ func (r *resolver) programsFor(ctx context.Context, t target.Target) (programs [
 			return nil, &problem.Problem{
 				Setting: "packages",
 				Err:     fmt.Errorf("%s needs cgo in every file, and cgo is off", p.ImportPath),
-				Remedy:  problem.Either(problem.Set("cgo", "static"), problem.Set("packages", "./cmd/NAME")),
+				Remedy: problem.Either(
+					problem.Set("cgo", "static"),
+					problem.Set("packages", "./cmd/NAME").For("names the others"),
+				),
 			}
 		}
 	}

@@ -129,7 +129,7 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 
 	ps.Keep("dist", ws.CheckDist(ctx))
 	if p.Source.Dirty && spec.Publish {
-		ps.AddWith("", problem.Run("git stash --include-untracked"),
+		ps.AddWith("", undoChanges,
 			"the working tree differs from commit %.12s:\n  %s",
 			p.Source.Commit, workspace.DescribeChanges(changes))
 	}
@@ -145,6 +145,12 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	}
 	return p, ps.Err()
 }
+
+// undoChanges is the remedy for a working tree with changes. A workflow begins with none.
+var undoChanges = problem.There(
+	problem.Advise("a step before this one changed these files: commit them, or name them in .gitignore"),
+	problem.Run("git stash --include-untracked"),
+)
 
 // CheckWorkspace fails if the plan, which may have been made elsewhere, cannot be carried
 // out in a workspace. The error is a problem.List with each difference.
@@ -163,7 +169,11 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 			p.Module, p.Source.Dir, ws.Module, ws.ModuleDir())
 	}
 	if ws.Toolchain != p.Go {
-		ps.AddWith("", problem.Run("export GOTOOLCHAIN="+p.Go),
+		ps.AddWith("", problem.There(
+			problem.Step(fmt.Sprintf("- {uses: actions/setup-go@v7, with: {go-version: %s}}",
+				strings.TrimPrefix(p.Go, "go"))),
+			problem.Run("export GOTOOLCHAIN="+p.Go),
+		),
 			"the plan is for %s, but this is %s", p.Go, ws.Toolchain)
 	}
 	if ws.Mod != p.Mod {
@@ -181,12 +191,24 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 		return ps
 	}
 
+	tag, err := ws.HighestTag(ctx)
+	if err != nil {
+		return err
+	}
+	if tag != p.Source.HighestTag {
+		ps.AddWith("tag", problem.There(
+			problem.Step("- run: git fetch --tags --force"),
+			problem.Run("git fetch --tags --force"),
+		), "the plan is for the version tag %q on the commit, which go stamps, but this checkout has %q",
+			p.Source.HighestTag, tag)
+	}
+
 	changes, err := ws.Changes(ctx)
 	switch {
 	case err != nil:
 		return err
 	case len(changes) > 0 && !p.Source.Dirty:
-		ps.AddWith("directory", problem.Run("git stash --include-untracked"),
+		ps.AddWith("directory", undoChanges,
 			"the plan is for an unchanged checkout, but this one has changes:\n  %s",
 			workspace.DescribeChanges(changes))
 	case len(changes) == 0 && p.Source.Dirty:

@@ -57,7 +57,7 @@ func (e *ProofError) Error() string {
 
 // Advice returns what to do about the linkage.
 func (e *ProofError) Advice() problem.Remedy {
-	report := problem.Set("static", "report")
+	report := problem.Set("static", "report").For("publishes it anyway, with a warning")
 
 	switch {
 	case !e.Linkage:
@@ -184,7 +184,8 @@ func checkFile(b Build, bin Binary, file *static.File) (wrong []string) {
 	name, level := bin.Target.LevelVariable()
 	choosesFloat := strings.HasSuffix(level, "float") // hardfloat or softfloat
 	if file.Float != "" && choosesFloat && file.Float != level {
-		wrong = append(wrong, fmt.Sprintf("ABI flags of the file: expected %s=%s, found %s", name, level, file.Float))
+		wrong = append(wrong, fmt.Sprintf("ABI flags of the file: expected %s=%s, found %s",
+			name, level, file.Float))
 	}
 	return wrong
 }

@@ -172,5 +172,5 @@ func adviceForLoads(bin Binary, info *debug.BuildInfo) problem.Remedy {
 
 	suffix, _ := bin.Target.ABI("musl") // if musl's compilers lack the level, the user has to find one
 	compiler := fmt.Sprintf("%s-linux-%s-gcc", target.ArchitectureOf(bin.Target.Arch).CPU, suffix)
-	return problem.Set("cc", fmt.Sprintf("%s=%s", bin.Target, compiler))
+	return problem.Set("cc", fmt.Sprintf("%s=%s", bin.Target, compiler)).For("musl's functions load nothing")
 }

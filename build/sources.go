@@ -2,8 +2,12 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,27 +40,39 @@ func checkSources(ctx context.Context, ws *workspace.Workspace, p *Plan, publish
 	}
 	p.Generated = generated
 
+	var unused []string
 	for _, pattern := range p.GeneratedPatterns {
 		used := slices.ContainsFunc(generated, func(g workspace.Generated) bool {
 			file := filepath.Join(ws.Root, filepath.FromSlash(g.Path))
 			return ws.IsGenerated(file, []string{pattern})
 		})
 		if !used {
-			p.note(problem.Remedy{}, "generated: %q matches no file that is compiled and not in the commit", pattern)
+			unused = append(unused, fmt.Sprintf(
+				"generated: %q matches no file that is compiled and not in the commit", pattern))
 		}
 	}
 
+	if len(stray) == 0 || !publish {
+		for _, text := range unused {
+			p.note(problem.Remedy{}, "%s", text)
+		}
+	}
 	if len(stray) == 0 {
 		return nil
 	}
 
 	err = describeStray(stray, p.Source.Commit)
+	remedy := strayRemedy(stray, ws.ModuleDir())
 	if !publish {
-		p.note(stray[0].Remedy, "%v\npublishing would be refused", err)
+		p.note(remedy, "%v\npublishing would be refused", err)
 		return nil
 	}
 
-	return &problem.Problem{Err: err, Remedy: stray[0].Remedy}
+	// A refused run shows no notes, and a pattern that is mistyped may be the reason.
+	for _, text := range unused {
+		err = fmt.Errorf("%w\n%s", err, text)
+	}
+	return &problem.Problem{Err: err, Remedy: remedy}
 }
 
 // compareSources compares the files that the go command reads for the plan with the commit.
@@ -77,6 +93,10 @@ func compareSources(
 	}
 
 	stray, generated, err = ws.CompareSources(ctx, programs, p.GeneratedPatterns)
+	var known *problem.Problem
+	if errors.As(err, &known) {
+		return nil, nil, known
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("comparing the sources with the commit: %w", err)
 	}
@@ -91,7 +111,8 @@ func RecheckSources(ctx context.Context, ws *workspace.Workspace, p *Plan) error
 		return err
 	}
 	if len(changes) > 0 && !p.Source.Dirty {
-		return fmt.Errorf("comparing the sources: the working tree was changed while the programs were compiled:\n  %s",
+		return fmt.Errorf("comparing the sources: "+
+			"the working tree was changed while the programs were compiled:\n  %s",
 			workspace.DescribeChanges(changes))
 	}
 
@@ -122,7 +143,7 @@ func (p *Plan) checkGenerated(ctx context.Context, ws *workspace.Workspace) (ps 
 		return ps
 	}
 	if len(stray) > 0 {
-		ps.AddWith("directory", stray[0].Remedy, "%w", describeStray(stray, p.Source.Commit))
+		ps.AddWith("directory", strayRemedy(stray, ws.ModuleDir()), "%w", describeStray(stray, p.Source.Commit))
 	}
 
 	present := map[string]bool{}
@@ -162,6 +183,73 @@ func (p *Plan) compareGenerated(g workspace.Generated) generatedState {
 		return changed
 	}
 	return unchanged
+}
+
+// strayRemedy returns what to do about stray files: the remedy of the first one, or a remedy
+// for all those that are not in the commit. moduleDir is the directory of the module in the
+// repository.
+func strayRemedy(stray []workspace.StraySource, moduleDir string) problem.Remedy {
+	if stray[0].Why != workspace.NotInCommit {
+		return stray[0].Remedy
+	}
+
+	byDir := map[string][]string{}
+	for _, s := range stray {
+		if s.Why == workspace.NotInCommit {
+			dir := path.Dir(s.Path)
+			byDir[dir] = append(byDir[dir], s.Path)
+		}
+	}
+
+	// Many files of one directory are named by a pattern. git is told where names begin,
+	// because the command may run in the module or in the root.
+	const most = 3
+	top := ""
+	if moduleDir != "." {
+		top = ":/"
+	}
+	var add, generated []string
+	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
+		names := byDir[dir]
+		if len(names) > most && dir != "." && dir != moduleDir {
+			names = []string{dir + "/*"}
+		}
+		for _, name := range names {
+			add = append(add, shellWord(top+name))
+			generated = append(generated, generatedPattern(name, moduleDir))
+		}
+	}
+
+	return problem.Either(
+		problem.Run("git add --force "+strings.Join(add, " ")+" && git commit"),
+		problem.Set("generated", strings.Join(generated, " ")).For("if a step of the build makes it"),
+	)
+}
+
+// generatedPattern returns a pattern for the setting "generated", which is relative to the
+// module. The setting is a list, so a separator in a name is matched by "?".
+func generatedPattern(name, moduleDir string) string {
+	rel, err := filepath.Rel(filepath.FromSlash(moduleDir), filepath.FromSlash(name))
+	if err != nil { // never for two relative paths without ".." at the beginning
+		rel = name
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" ,\t\r\n[]{}\\", r) {
+			return '?'
+		}
+		return r
+	}, filepath.ToSlash(rel))
+}
+
+// plainWord matches words that mean themselves in a shell.
+var plainWord = regexp.MustCompile(`^[\w./:@%+=-]+$`)
+
+// shellWord returns a word as a POSIX shell reads it.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // describeStray names the first few files that are not part of the commit.

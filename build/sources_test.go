@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
 )
 
@@ -253,5 +254,41 @@ func TestHugeSource(t *testing.T) {
 	want := fmt.Sprintf("huge.go has %d bytes; a Go file may have at most", int64(6<<30))
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, expected %q", err, want)
+	}
+}
+
+// The remedy for stray files names all of them, as git and the setting want them.
+func TestStrayRemedy(t *testing.T) {
+	for name, test := range map[string]struct {
+		dir            string
+		stray          []string
+		add, generated string
+	}{
+		"one": {".", []string{"web/x.txt"}, "web/x.txt", "web/x.txt"},
+		"a nested module": {
+			dir:       "sub",
+			stray:     []string{"sub/web/x.txt", "sub/gen.go", "other/y.go"},
+			add:       ":/other/y.go :/sub/gen.go :/sub/web/x.txt",
+			generated: "../other/y.go gen.go web/x.txt",
+		},
+		"many": {
+			dir:       ".",
+			stray:     []string{"web/a", "web/b", "web/c", "web/d"},
+			add:       "'web/*'",
+			generated: "web/*",
+		},
+		"a blank": {".", []string{"web/it's a.txt"}, `'web/it'\''s a.txt'`, "web/it's?a.txt"},
+	} {
+		var stray []workspace.StraySource
+		for _, path := range test.stray {
+			stray = append(stray, workspace.StraySource{Path: path, Why: workspace.NotInCommit})
+		}
+		want := problem.Either(
+			problem.Run("git add --force "+test.add+" && git commit"),
+			problem.Set("generated", test.generated).For("if a step of the build makes it"),
+		)
+		if diff := cmp.Diff(want, strayRemedy(stray, test.dir)); diff != "" {
+			t.Errorf("%s (-want +have):\n%s", name, diff)
+		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -67,7 +69,11 @@ func Expand(text string, data any) (string, error) {
 
 	b := limitedText{left: maxExpanded}
 	if err := t.Execute(&b, data); err != nil {
-		return "", fmt.Errorf("expanding template %q: %s", text, templateError(err))
+		message := templateError(err)
+		if field := unknownField.FindString(message); field != "" {
+			message = fmt.Sprintf("%s; the fields are %s", field, strings.Join(fieldsOf(data), ", "))
+		}
+		return "", fmt.Errorf("expanding template %q: %s", text, message)
 	}
 	return b.text.String(), nil
 }
@@ -108,7 +114,28 @@ func templateError(err error) string {
 	if _, rest, ok := strings.Cut(text, ">: "); ok {
 		return rest
 	}
-	return strings.TrimPrefix(text, "template: ")
+	return templatePosition.ReplaceAllString(text, "")
+}
+
+// templatePosition matches the beginning of an error about a template without a name.
+var templatePosition = regexp.MustCompile(`^template: :\d+:(\d+:)? `)
+
+// unknownField matches what text/template says about a field that does not exist, without
+// the type of the data.
+var unknownField = regexp.MustCompile(`^can't evaluate field \w+`)
+
+// fieldsOf returns the fields that a template may use, with those of embedded structs.
+func fieldsOf(data any) (names []string) {
+	typ := reflect.TypeOf(data)
+	if typ.Kind() != reflect.Struct {
+		return nil
+	}
+	for _, f := range reflect.VisibleFields(typ) {
+		if f.IsExported() && !f.Anonymous {
+			names = append(names, "."+f.Name)
+		}
+	}
+	return names
 }
 
 // linkFlags returns the value of -ldflags for b: the user's template, or the default,

@@ -47,8 +47,9 @@ func TestExpand(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	for text, want := range map[string]string{
-		"{{.Nam}}":  `expanding template "{{.Nam}}": can't evaluate field Nam`,
-		"{{.Name":   `reading template "{{.Name": `,
+		"{{.Nam}}": `expanding template "{{.Nam}}": can't evaluate field Nam; ` +
+			"the fields are .Name, .Version, .Tag, .Commit, .Date, .Go",
+		"{{.Name":   `reading template "{{.Name": unclosed action`,
 		"{{env 1}}": `function "env" not defined`,
 
 		// None of these ends within a lifetime, or in the memory of a machine.

@@ -1,9 +1,12 @@
 package problem
 
-// Nearest returns the candidate that was probably meant by word, "" if none is close.
+import "strings"
+
+// Nearest returns the candidate that was probably meant by word, "" if none is close: at most
+// a third of the word may be wrong, and never more than three bytes.
 func Nearest(word string, candidates []string) string {
 	best := ""
-	nearest := 4 // a guess that is at least this far away is noise
+	nearest := 1 + min(3, max(1, len(strings.TrimLeft(word, "-"))/3))
 	for _, c := range candidates {
 		d := editDistance(word, c)
 		if d < nearest && d < len(c) {

@@ -13,6 +13,14 @@ func TestNearest(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", word, got, want)
 		}
 	}
+	flags := []string{"--notes", "--name", "--go"}
+	for word, want := range map[string]string{
+		"--bogus": "", "--note": "--notes", "--nam": "--name", "--nmae": "--name", "--xy": "",
+	} {
+		if got := Nearest(word, flags); got != want {
+			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
 	if n := editDistance("abcd", "badc"); n != 2 {
 		t.Errorf("two swaps: %d", n)
 	}

@@ -11,6 +11,7 @@ type Remedy struct {
 	Setting string   `json:"setting,omitempty"` // of Set
 	Value   string   `json:"value,omitempty"`   // of Set
 	Text    string   `json:"text,omitempty"`    // of kinds that have one
+	Purpose string   `json:"purpose,omitempty"` // what it does, or when it helps, in a few words
 	Of      []Remedy `json:"of,omitempty"`      // what Either, Both, There, On and Lines consist of
 }
 
@@ -39,6 +40,12 @@ func Set(setting, value string) Remedy {
 		Setting: setting,
 		Value:   value,
 	}
+}
+
+// For returns r with a purpose: what it does, or when it helps.
+func (r Remedy) For(purpose string) Remedy {
+	r.Purpose = purpose
+	return r
 }
 
 // Flag is the remedy of adding a flag that is no setting, such as "--no-workflow".

@@ -24,7 +24,7 @@ type Command struct {
 // which says more than its exit status (the rule of cmd/go, work/shell.go reportCmd).
 type CommandError struct {
 	Args   []string
-	Output string // standard error and output, temporary paths shortened
+	Output string // standard error, or the beginning of the output if that is empty; paths shortened
 	Err    error
 }
 
@@ -89,10 +89,30 @@ func (c Command) Measure(ctx context.Context, env []string) (stdout, stderr []by
 		used = usageOf(cmd.ProcessState)
 	}
 	if err != nil {
-		output := strings.TrimSpace(errs.String() + "\n" + out.b.String())
-		return nil, nil, used, &CommandError{Args: c.Args, Output: output, Err: err}
+		return nil, nil, used, &CommandError{
+			Args:   c.Args,
+			Output: describe(errs.String(), out.b.String()),
+			Err:    err,
+		}
 	}
 	return out.b.Bytes(), []byte(errs.String()), used, nil
+}
+
+// maxLines is how many lines of a command's standard output are part of its error.
+const maxLines = 20
+
+// describe returns what a failed command says about its failure. Some programs write their
+// messages to standard output, but where there are others, it holds data.
+func describe(stderr, stdout string) string {
+	if text := strings.TrimSpace(stderr); text != "" {
+		return text
+	}
+
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	if more := len(lines) - maxLines; more > 0 {
+		lines = append(lines[:maxLines], fmt.Sprintf("and %d more lines", more))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // name returns the command in a few words, such as "go build".

@@ -16,6 +16,20 @@ func TestCommandErrorIsItsOutput(t *testing.T) {
 	}
 }
 
+// The output of a failed command is only told if it gives no message, and not all of it.
+func TestOutputInErrors(t *testing.T) {
+	if got := describe("oops\n", "{data}\n"); got != "oops" {
+		t.Errorf("got %q", got)
+	}
+	if got := describe("\n", "oops\n"); got != "oops" {
+		t.Errorf("got %q", got)
+	}
+	want := strings.Repeat("x\n", maxLines) + "and 30 more lines"
+	if got := describe("", strings.Repeat("x\n", maxLines+30)); got != want {
+		t.Errorf("got %q", got)
+	}
+}
+
 // The output of a command is held in memory, so it is limited.
 func TestOutputIsBounded(t *testing.T) {
 	b := bounded{left: 10}

@@ -38,8 +38,8 @@ func rootedCommand(ctx context.Context, dir, emulator, path string, args []strin
 		Chroot:  root,
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET |
 			syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		UidMappings: mapID(0, os.Getuid()),
+		GidMappings: mapID(0, os.Getgid()),
 	}
 	return cmd, nil
 }
@@ -50,8 +50,17 @@ func isolateNetwork(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:     true,
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getuid(), HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getgid(), HostID: os.Getgid(), Size: 1}},
+		UidMappings: mapID(os.Getuid(), os.Getuid()),
+		GidMappings: mapID(os.Getgid(), os.Getgid()),
 	}
 	return nil
+}
+
+// mapID maps one user or group inside a namespace to one outside.
+func mapID(inside, outside int) []syscall.SysProcIDMap {
+	return []syscall.SysProcIDMap{{
+		ContainerID: inside,
+		HostID:      outside,
+		Size:        1,
+	}}
 }

@@ -52,7 +52,11 @@ func openRepo(ctx context.Context, dir string, env []string) (repo, []string, er
 			Setting: "directory",
 			Err: fmt.Errorf("%s is a worktree or a submodule of another repository, "+
 				"whose commits the go command does not see", top),
-			Remedy: problem.Run("git clone . ../release && cd ../release"),
+			Remedy: problem.There(
+				problem.Advise("let actions/checkout check this repository out into "+
+					"a directory of its own, and name it in the input directory"),
+				problem.Run("git clone . ../release && cd ../release"),
+			),
 		}
 	}
 

@@ -202,10 +202,6 @@ func (x *index) compare(ctx context.Context, file string) (*StraySource, error) 
 			return &StraySource{
 				Path: name,
 				Why:  NotInCommit,
-				Remedy: problem.Either(
-					problem.Run("git add --force "+name+" && git commit"),
-					problem.Set("generated", name),
-				),
 			}, nil
 		}
 

@@ -38,7 +38,7 @@ type Generated struct {
 type StraySource struct {
 	Path   string // relative to the repository, slashes; ../ where it is outside
 	Why    string
-	Remedy problem.Remedy
+	Remedy problem.Remedy // none if the file is NotInCommit: those have one together
 }
 
 // Programs are the programs of one target, as far as they decide which files the go
@@ -177,6 +177,7 @@ type sourcePackage struct {
 	Dir      string
 	Standard bool
 	Module   *sourceModule
+	Error    *struct{ Pos, Err string }
 
 	GoFiles      []string
 	CgoFiles     []string
@@ -216,7 +217,7 @@ func (m *sourceModule) downloaded() bool {
 }
 
 // sourceFields are the fields of a sourcePackage, for go list.
-const sourceFields = "Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
+const sourceFields = "Dir,Standard,Module,Error,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles," +
 	"SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles,EmbedPatterns,CgoCFLAGS,CgoCPPFLAGS,CgoCXXFLAGS,CgoLDFLAGS"
 
 // sourceFiles lists every file that the go command reads to build the programs, except for
@@ -388,6 +389,15 @@ func addFile(set map[string]bool, path string) {
 	}
 }
 
+// missingRequirement matches what the go command says about modules that go.mod or go.sum
+// lacks. Sources: cmd/go, modload/import.go and modload/init.go.
+var missingRequirement = regexp.MustCompile(`no required module provides package|` +
+	`import lookup disabled by -mod=|missing go\.sum entry|updates to go\.mod needed`)
+
+// LacksRequirement reports whether a message of the go command is about a module that go.mod
+// or go.sum lacks.
+func LacksRequirement(message string) bool { return missingRequirement.MatchString(message) }
+
 // filesOf returns the files of the programs of one target.
 func (w *Workspace) filesOf(ctx context.Context, p Programs, absent absentFiles) (map[string]bool, error) {
 	args := []string{
@@ -415,6 +425,13 @@ func (w *Workspace) filesOf(ctx context.Context, p Programs, absent absentFiles)
 		if err != nil {
 			return nil, fmt.Errorf("reading the output of go list: %w", err)
 		}
+		if pkg.Error != nil && LacksRequirement(pkg.Error.Err) {
+			return nil, &problem.Problem{
+				Err:    fmt.Errorf("%s: %s", pkg.Error.Pos, pkg.Error.Err),
+				Remedy: problem.Run("go mod tidy"),
+			}
+		}
+
 		isMissing := pkg.Dir == "" // the compiler reports it
 		isDownloaded := pkg.Module.downloaded() && door.Within(w.modCache, pkg.Dir)
 		if pkg.Standard || isMissing || isDownloaded {

@@ -17,12 +17,17 @@ import (
 
 // A Source is what is being released: one commit under one version.
 type Source struct {
-	Version string    `json:"version"`         // semantic version without v: of the tag, else a Go pseudo-version
-	Tag     string    `json:"tag,omitempty"`   // as git knows it: "v1.2.3", "tools/x/v1.2.3"; "" if there is none
-	Commit  string    `json:"commit"`          // full hash
-	Time    time.Time `json:"time"`            // of the commit, UTC: the only clock that files see
-	Dirty   bool      `json:"dirty,omitempty"` // the working tree differs from the commit
-	Dir     string    `json:"dir"`             // of the module in the repository, with slashes, "." for its root
+	Version string `json:"version"`       // semantic, without v: of the tag, else a pseudo-version
+	Tag     string `json:"tag,omitempty"` // as git knows it: "v1.2.3", "tools/x/v1.2.3"; "" if there is none
+
+	// HighestTag is the highest version tag of the module on the commit. The go command
+	// stamps it in the programs, whatever Tag is.
+	HighestTag string `json:"highestTag,omitempty"`
+
+	Commit string    `json:"commit"`          // full hash
+	Time   time.Time `json:"time"`            // of the commit, UTC: the only clock that files see
+	Dirty  bool      `json:"dirty,omitempty"` // the working tree differs from the commit
+	Dir    string    `json:"dir"`             // of the module in the repository, with slashes, "." for its root
 }
 
 // ParseTag splits a tag into the directory of the module it names ("" for the
@@ -66,6 +71,31 @@ func (r repo) headTags(ctx context.Context, dir string) ([]string, error) {
 		return semver.Compare("v"+versionB, "v"+versionA)
 	})
 	return tags, nil
+}
+
+// headTags lists the semantic version tags on HEAD of the module, highest first.
+func (w *Workspace) headTags(ctx context.Context) ([]string, error) {
+	dir := w.ModuleDir()
+	if dir == "." {
+		dir = ""
+	}
+	return w.repo.headTags(ctx, dir)
+}
+
+// HighestTag returns the highest version tag on HEAD of the module, "" if there is none. The
+// go command stamps it in programs.
+func (w *Workspace) HighestTag(ctx context.Context) (string, error) {
+	tags, err := w.headTags(ctx)
+	return highestTag(tags), err
+}
+
+// highestTag returns the first tag that the go command takes for a version: with a v.
+func highestTag(tags []string) string {
+	i := slices.IndexFunc(tags, func(tag string) bool { return strings.HasPrefix(path.Base(tag), "v") })
+	if i < 0 {
+		return ""
+	}
+	return tags[i]
 }
 
 // pseudoVersion returns the version, without v, that Go gives the commit if it has no tag.
@@ -114,16 +144,11 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 		Dir:    w.ModuleDir(),
 	}
 
-	if src.Tag == "" {
-		dir := src.Dir
-		if dir == "." {
-			dir = ""
-		}
-		tags, err := w.repo.headTags(ctx, dir)
-		ps.Keep("tag", err)
-		if len(tags) > 0 {
-			src.Tag = tags[0]
-		}
+	tags, err := w.headTags(ctx)
+	ps.Keep("tag", err)
+	src.HighestTag = highestTag(tags)
+	if src.Tag == "" && len(tags) > 0 {
+		src.Tag = tags[0]
 	}
 
 	_, version, err := ParseTag(src.Tag)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"go/version"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -125,11 +126,11 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 		return &problem.Problem{
 			Setting: "directory",
 			Err:     fmt.Errorf("no go.mod in %s; the module around it is in %s", opts.Dir, moduleDir),
-			Remedy:  problem.Set("directory", moduleDir),
+			Remedy:  w.setDirectory(moduleDir),
 		}
 	}
 
-	if err := w.readModule(env.gomod); err != nil {
+	if err := w.readModule(ctx, env.gomod); err != nil {
 		return err
 	}
 	return w.setDependencies(ctx, env.gowork, opts.Generated)
@@ -168,21 +169,73 @@ func (w *Workspace) goEnv(ctx context.Context) (env goEnv, err error) {
 
 	if env.buildCache == "" || env.buildCache == "off" {
 		return env, &problem.Problem{
-			Err:    errors.New("go has no build cache: neither HOME nor GOCACHE says where"),
-			Remedy: problem.Run("export GOCACHE=/tmp/go-build"),
+			Err: errors.New("go has no build cache: neither HOME nor GOCACHE says where"),
+			Remedy: problem.There(
+				problem.Advise("give the step GOCACHE: env: {GOCACHE: /tmp/go-build}"),
+				problem.Run("export GOCACHE=/tmp/go-build"),
+			),
 		}
 	}
 	return env, nil
 }
 
+// setDirectory is the remedy of naming a directory of the repository. The input of a workflow
+// is relative to the repository, the flag to the current directory.
+func (w *Workspace) setDirectory(dir string) problem.Remedy {
+	workflow := w.InRoot(dir)
+	elsewhere := dir
+	current, err := door.RealDir(".")
+	if err == nil && door.Within(w.Root, current) {
+		rel, err := filepath.Rel(current, dir)
+		if err == nil {
+			elsewhere = filepath.ToSlash(rel)
+		}
+	}
+
+	if workflow == elsewhere {
+		return problem.Set("directory", workflow)
+	}
+	return problem.There(problem.Set("directory", workflow), problem.Set("directory", elsewhere))
+}
+
+// findModule returns what to do where no module is: name the directory of one of the commit,
+// first one of which a version tag is on HEAD, or else make a module.
+func (w *Workspace) findModule(ctx context.Context) problem.Remedy {
+	out, err := w.repo.git(ctx, "ls-files", "-z", "--", ":(glob)**/go.mod")
+	if err != nil || out == "" {
+		return problem.Run("go mod init example.com/name")
+	}
+
+	const most = 3
+	var tagged, others []problem.Remedy
+	for _, file := range strings.Split(strings.TrimRight(out, "\x00"), "\x00") {
+		dir := path.Dir(file)
+		remedy := w.setDirectory(filepath.Join(w.Root, filepath.FromSlash(dir)))
+		tags, err := w.repo.headTags(ctx, dir)
+		switch {
+		case err == nil && len(tags) > 0:
+			tagged = append(tagged, remedy)
+		case len(others) < most:
+			others = append(others, remedy)
+		}
+	}
+	if len(tagged) > 0 {
+		others = tagged
+	}
+	if len(others) == 1 {
+		return others[0]
+	}
+	return problem.Either(others...)
+}
+
 // readModule reads the module's path from its go.mod and checks that the toolchain is
 // new enough.
-func (w *Workspace) readModule(gomod string) error {
+func (w *Workspace) readModule(ctx context.Context, gomod string) error {
 	if !isFile(gomod) {
 		return &problem.Problem{
 			Setting: "directory",
 			Err:     fmt.Errorf("no go.mod in %s or above it", w.Dir),
-			Remedy:  problem.Run("go mod init example.com/name"),
+			Remedy:  w.findModule(ctx),
 		}
 	}
 

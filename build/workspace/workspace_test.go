@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 func openTest(t *testing.T, dir string) *Workspace {
@@ -101,5 +105,32 @@ func TestFindRoot(t *testing.T) {
 		if !ok || got != filepath.Join(dir, want) {
 			t.Errorf("%q: %s, %v, expected %q", sub, got, ok, want)
 		}
+	}
+}
+
+// Where no module is, one of those below is named, and a module around by a path that holds
+// in a workflow.
+func TestDirectoryOfModule(t *testing.T) {
+	dir := newRepo(t, map[string]string{
+		"sub/go.mod":        goMod,
+		"sub/inner/main.go": mainFile,
+		"other/go.mod":      goMod,
+	})
+	t.Chdir(dir)
+	remedyOf := func(dir string) problem.Remedy {
+		_, err := Open(t.Context(), Options{Dir: dir, Environ: plainGit()})
+		return problem.RemedyOf(err)
+	}
+
+	both := problem.Either(problem.Set("directory", "other"), problem.Set("directory", "sub"))
+	if diff := cmp.Diff(both, remedyOf("")); diff != "" {
+		t.Errorf("two modules (-want +have):\n%s", diff)
+	}
+	runGit(t, dir, "tag", "sub/v1.0.0")
+	if diff := cmp.Diff(problem.Set("directory", "sub"), remedyOf("")); diff != "" {
+		t.Errorf("a tag (-want +have):\n%s", diff)
+	}
+	if diff := cmp.Diff(problem.Set("directory", "sub"), remedyOf("sub/inner")); diff != "" {
+		t.Errorf("the module around (-want +have):\n%s", diff)
 	}
 }

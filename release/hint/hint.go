@@ -15,6 +15,15 @@ import (
 
 // Words returns a remedy in words, "" if there is none.
 func Words(r problem.Remedy, workflow bool) string {
+	words := wordsOf(r, workflow)
+	if r.Purpose != "" {
+		words += " (" + r.Purpose + ")"
+	}
+	return words
+}
+
+// wordsOf returns a remedy in words without its purpose.
+func wordsOf(r problem.Remedy, workflow bool) string {
 	switch r.Kind {
 	case problem.SetKind:
 		if workflow {

@@ -82,6 +82,14 @@ func TestWords(t *testing.T) {
 			workflow:  "a\ncgo: static",
 			elsewhere: "a\n--cgo static",
 		},
+		"purpose": {
+			remedy: problem.Either(
+				problem.Set("tags", "netgo"),
+				problem.Set("static", "report").For("publishes it anyway, with a warning"),
+			),
+			workflow:  "tags: netgo, or static: report (publishes it anyway, with a warning)",
+			elsewhere: "--tags netgo, or --static report (publishes it anyway, with a warning)",
+		},
 		"there": {
 			remedy: problem.There(
 				problem.Step("- uses: actions/checkout@v7"),
