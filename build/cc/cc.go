@@ -25,7 +25,7 @@ type Compiler struct {
 }
 
 // Env returns the environment that makes the go command use the compiler, or none for nil.
-// It overrides every setting of the machine for C: flags belong into the source (#cgo) or
+// It overrides every setting of the machine for C: flags belong in the source (#cgo) or
 // into CC. The flags are Go's own default, which overrides `go env -w` too.
 func (c *Compiler) Env() []string {
 	if c == nil {

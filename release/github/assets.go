@@ -10,6 +10,8 @@ import (
 	"regexp"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // An Asset is a file to attach to a release.
@@ -177,12 +179,15 @@ func (r *Release) checkMayChange(a Asset, have *github.ReleaseAsset) error {
 	if r.want.Overwrite && !r.current().GetImmutable() {
 		return nil
 	}
-	if have == nil {
-		return &Refusal{fmt.Errorf("release %s is public and has no %s; %s",
-			r.want.Tag, a.Name, r.whyUnchangeable())}
+
+	difference := fmt.Errorf("release %s is public and has no %s; %s",
+		r.want.Tag, a.Name, r.whyUnchangeable())
+	if have != nil {
+		difference = fmt.Errorf("release %s is public and has a different %s (%s, not %s); %s",
+			r.want.Tag, a.Name, have.GetDigest(), a.digest(), r.whyUnchangeable())
 	}
-	return &Refusal{fmt.Errorf("release %s is public and has a different %s (%s, not %s); %s",
-		r.want.Tag, a.Name, have.GetDigest(), a.digest(), r.whyUnchangeable())}
+
+	return &Refusal{problem.With(r.toReplaceFiles(), difference)}
 }
 
 // hasContent reports whether the file on the server has exactly the content of a.

@@ -55,16 +55,16 @@ func explain(doing string, err error) error {
 	}
 
 	answer := response(err)
-	hint := connectionHint(err)
+	remedy := connectionRemedy(err)
 	if answer != nil {
 		if id := answer.Header.Get("X-GitHub-Request-Id"); id != "" {
 			text = fmt.Errorf("%w (request %s)", text, id)
 		}
-		hint = answerHint(err)
+		remedy = answerRemedy(err)
 	}
 
-	if hint != "" && problem.RemedyOf(err).Kind == "" {
-		text = problem.With(problem.Advise(hint), text)
+	if remedy.Kind != "" && problem.RemedyOf(err).Kind == "" {
+		text = problem.With(remedy, text)
 	}
 
 	if answer != nil && isClientError(answer.StatusCode) && retryableKind(err) == nil {
@@ -76,115 +76,122 @@ func explain(doing string, err error) error {
 // isClientError reports whether an HTTP status says that the request is at fault.
 func isClientError(status int) bool { return status >= 400 && status < 500 }
 
-// permissionsHint is what a workflow needs to create releases.
-const permissionsHint = "permissions: # in the workflow, at its top or in the job\n  contents: write"
+// writePermission lets the token of a workflow create releases.
+var writePermission = problem.Advise("permissions: # in the workflow, at its top or in the job\n  contents: write")
 
-// answerHints has a hint for each answer that is known. An answer is known by its status and
+// answerRemedies has a remedy for each answer that is known. An answer is known by its status and
 // a part of its text in lower case. The first entry that matches counts.
-var answerHints = []struct {
+var answerRemedies = []struct {
 	status int
 	text   string
-	hint   string
+	remedy problem.Remedy
 }{
 	{
 		status: http.StatusUnauthorized,
-		hint:   "the token is wrong or has expired; in a workflow: with: {token: '${{ github.token }}'}",
+		remedy: problem.There(
+			problem.Set("token", "${{ github.token }}"),
+			problem.Run("export GITHUB_TOKEN=$(gh auth token) # the token is wrong or has expired"),
+		),
 	},
 	{
 		status: http.StatusForbidden,
 		text:   "not accessible by integration",
-		hint:   permissionsHint,
+		remedy: writePermission,
 	},
 	{
 		status: http.StatusForbidden,
 		text:   "not accessible by personal access token",
-		hint:   "give the token the repository permission \"Contents: Read and write\"",
+		remedy: problem.Advise("give the token the repository permission \"Contents: Read and write\""),
 	},
 	{
 		status: http.StatusForbidden,
 		text:   "saml",
-		hint: "authorize the token for the organization: " +
-			"Settings, Developer settings, Tokens, Configure SSO",
+		remedy: problem.Advise("authorize the token for the organization: " +
+			"Settings, Developer settings, Tokens, Configure SSO"),
 	},
 	{
 		status: http.StatusForbidden,
 		text:   "archived",
-		hint:   "gh repo unarchive; an archived repository accepts no releases",
+		remedy: problem.Advise("gh repo unarchive; an archived repository accepts no releases"),
 	},
 	{
 		status: http.StatusForbidden,
 		text:   "ip allow list",
-		hint: "add the runner's address to the organization's IP allow list, " +
-			"or use a runner inside its network",
+		remedy: problem.Advise("add the runner's address to the organization's IP allow list, " +
+			"or use a runner inside its network"),
 	},
 	{
 		status: http.StatusNotFound,
-		hint:   "check GITHUB_REPOSITORY, GITHUB_API_URL, and that the token may see the repository",
+		remedy: problem.Advise("check the names of the repository and of the release, GITHUB_API_URL, " +
+			"and that the token may see the repository"),
 	},
 	{
 		status: http.StatusUnprocessableEntity,
 		text:   "used by an immutable release",
-		hint: "use a new tag: the tag of an immutable release cannot be used again, " +
-			"even if the release is deleted",
+		remedy: problem.Advise("use a new tag: the tag of an immutable release cannot be used again, " +
+			"even if the release is deleted"),
 	},
 	{
 		status: http.StatusUnprocessableEntity,
 		text:   "creations being restricted",
-		hint: "a ruleset forbids creating this tag; " +
-			"push the tag as a user who may, or change Settings, Rules",
+		remedy: problem.Advise("a ruleset forbids creating this tag; " +
+			"push the tag as a user who may, or change Settings, Rules"),
 	},
 	{
 		status: http.StatusUnprocessableEntity,
 		text:   "repository rule",
-		hint:   "a ruleset of the repository forbids it; see Settings, Rules",
+		remedy: problem.Advise("a ruleset of the repository forbids it; see Settings, Rules"),
 	},
 	{
 		status: http.StatusUnprocessableEntity,
 		text:   "immutable release",
-		hint:   "an immutable release cannot be changed; use a new tag",
+		remedy: problem.Advise("an immutable release cannot be changed; use a new tag"),
 	},
 	{
 		status: http.StatusUnprocessableEntity,
 		text:   "repository is empty",
-		hint:   "git push origin HEAD",
+		remedy: problem.Run("git push origin HEAD"),
 	},
 	{
 		status: http.StatusLocked,
-		hint:   "the repository is locked; see its Settings, or ask GitHub's support",
+		remedy: problem.Advise("the repository is locked; see its Settings, or ask GitHub's support"),
 	},
 	{
 		status: http.StatusUnavailableForLegalReasons,
-		hint:   "GitHub has blocked the repository",
+		remedy: problem.Advise("GitHub has blocked the repository"),
 	},
 }
 
-// answerHint returns what to do about an answer of the API, or "" if that is not known.
-func answerHint(err error) string {
+// answerRemedy returns what to do about an answer of the API, none if that is not known.
+func answerRemedy(err error) problem.Remedy {
 	code := status(err)
 	text := strings.ToLower(err.Error())
-	for _, a := range answerHints {
+	for _, a := range answerRemedies {
 		if a.status == code && strings.Contains(text, a.text) {
-			return a.hint
+			return a.remedy
 		}
 	}
-	return ""
+
+	return problem.Remedy{}
 }
 
-// connectionHint returns what to do if there was no answer of the API, or "" if that is not
+// connectionRemedy returns what to do if there was no answer of the API, none if that is not
 // known.
-func connectionHint(err error) string {
+func connectionRemedy(err error) problem.Remedy {
 	var dns *net.DNSError
+
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return "check GITHUB_API_URL: there is no host " + dns.Name
+		return problem.Advise("check GITHUB_API_URL: there is no host " + dns.Name)
 	case isCertificate(err):
-		return "check GITHUB_API_URL; if you run the server yourself, " +
-			"the runner must trust its certificate: export SSL_CERT_FILE=..."
+		return problem.Advise("check GITHUB_API_URL; if you run the server yourself, " +
+			"the runner must trust its certificate: set SSL_CERT_FILE")
 	case isHTML(err):
-		return "check GITHUB_API_URL: the answer is a web page; " +
-			"on GitHub Enterprise Server it ends in /api/v3"
+		return problem.Advise("check GITHUB_API_URL: the answer is a web page; " +
+			"on GitHub Enterprise Server it ends in /api/v3")
 	}
-	return ""
+
+	return problem.Remedy{}
 }
 
 // hasErrorCode reports whether err is a 422 that gives code as a reason for field.

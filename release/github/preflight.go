@@ -101,15 +101,8 @@ func (r *Release) checkFiles(context.Context) error {
 			continue
 		}
 
-		remedy := problem.Either(
-			problem.Set("overwrite", "true"), // replaces the files of the release
-			problem.Advise("use a new tag"),
-		)
-		if r.current().GetImmutable() {
-			remedy = problem.Advise("use a new tag: this one cannot be used again, even if the release is deleted")
-		}
 		return &Refusal{problem.With(
-			remedy,
+			r.toReplaceFiles(),
 			fmt.Errorf("release %s is already public and has no %s; %s",
 				r.want.Tag, name, r.whyUnchangeable()),
 		)}
@@ -148,6 +141,18 @@ func (r *Release) deleteAssetsCommand(names []string) string {
 
 	return fmt.Sprintf("for f in %s; do gh release delete-asset %s $f --repo %s/%s; done",
 		strings.Join(words, " "), quote.ShellWord(r.want.Tag), r.c.owner, r.c.repo)
+}
+
+// toReplaceFiles returns what to do to replace the files of a public release.
+func (r *Release) toReplaceFiles() problem.Remedy {
+	if r.current().GetImmutable() {
+		return problem.Advise("use a new tag: this one cannot be used again, even if the release is deleted")
+	}
+
+	return problem.Either(
+		problem.Set("overwrite", "true").For("replaces the files of the release"),
+		problem.Advise("use a new tag"),
+	)
 }
 
 // whyUnchangeable returns the reason why a public release is not changed.
