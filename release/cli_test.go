@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/github/githubtest"
 	"github.com/org/go-static-release/release/quote"
 )
 
@@ -208,7 +210,7 @@ func TestWrongCommandLines(t *testing.T) {
 		},
 		"--draft verify .": {
 			err:  "--draft is for the commands release and plan",
-			hint: "go-static-release release --draft",
+			hint: "go-static-release verify --help",
 		},
 		"plan --parallelism 2": {
 			err:  "--parallelism is for the command release",
@@ -216,7 +218,7 @@ func TestWrongCommandLines(t *testing.T) {
 		},
 		"plan --fail-fast": {
 			err:  "--fail-fast is for the command release",
-			hint: "go-static-release release --fail-fast",
+			hint: "go-static-release plan --help",
 		},
 		"--json": {
 			err:  "--json is for the commands plan and verify",
@@ -640,5 +642,28 @@ func TestAdviceForTheWorkflow(t *testing.T) {
 		if got := adviceFor(c, err, false); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// In a workflow, a redirected plan is JSON and nothing else: no command to the runner, no note,
+// and above all no token in the command that masks it.
+func TestJSONAlone(t *testing.T) {
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+
+	var stdout, stderr bytes.Buffer
+	status := Main(t.Context(), []string{"plan", "--json"}, w.env, &stdout, &stderr)
+	if status != exitOK {
+		t.Fatalf("exit status %d:\n%s", status, &stderr)
+	}
+
+	var plan struct{ Schema int }
+	if err := json.Unmarshal(stdout.Bytes(), &plan); err != nil || plan.Schema == 0 {
+		t.Errorf("stdout is not the plan: %v\n%s", err, &stdout)
+	}
+	if strings.Contains(stdout.String(), testToken) {
+		t.Error("the token is in stdout")
+	}
+	if !strings.Contains(stderr.String(), "::add-mask::"+testToken) {
+		t.Errorf("the token is not masked:\n%s", &stderr)
 	}
 }

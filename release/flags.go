@@ -190,8 +190,10 @@ func flagOfOthers(cmd *cobra.Command, flag *pflag.Flag, commands []string) error
 		what = "the commands " + strings.Join(visible[:last], ", ") + " and " + visible[last]
 	}
 
+	// A setting that was given to the wrong command may not do what was meant with another one.
 	remedy := flagsRemedy(cmd)
-	if flag.NoOptDefVal != "" {
+	_, isSetting := config.Find(flag.Name)
+	if flag.NoOptDefVal != "" && !isSetting {
 		remedy = problem.Run(cmd.Root().Name() + " " + visible[0] + " --" + flag.Name)
 	}
 	return problem.With(remedy, fmt.Errorf("--%s is for %s", flag.Name, what))

@@ -72,7 +72,7 @@ var kinds = []kind{
 	},
 	{
 		kind:    output.Checksums,
-		setting: "", // the names are fixed
+		setting: "checksums",
 		plan:    planChecksums,
 		recipe:  checksumsRecipe,
 	},

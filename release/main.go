@@ -27,6 +27,8 @@ const (
 // A program is one call of Main.
 type program struct {
 	environ []string
+	stdout  *actions.Log
+	stderr  io.Writer
 	out     io.Writer   // for results
 	log     io.Writer   // for progress and errors
 	lines   *term.Lines // writes to log
@@ -45,6 +47,8 @@ func newProgram(environ []string, stdout, stderr io.Writer) *program {
 
 	p := &program{
 		environ: environ,
+		stdout:  runner.Log(),
+		stderr:  stderr,
 		out:     runner.Log(),
 		log:     runner.Log(),
 		runner:  runner,
@@ -65,7 +69,8 @@ func newProgram(environ []string, stdout, stderr io.Writer) *program {
 // name of the program, and environ the environment as os.Environ returns it.
 //
 // Results go to stdout, progress and errors to stderr. In a workflow everything goes to
-// stdout, because the runner reads the two streams in no fixed order.
+// stdout, because the runner reads the two streams in no fixed order. With --json, stdout has
+// nothing but JSON there, too.
 //
 // A panic is an error like any other: exit status 1, with the stack in the log. Crashes that
 // cannot be caught, such as running out of memory, are handled in main.go.
@@ -73,7 +78,7 @@ func Main(ctx context.Context, args, environ []string, stdout, stderr io.Writer)
 	p := newProgram(environ, stdout, stderr)
 
 	err := crash.Catch(func() error { return p.execute(ctx, args) })
-	err = errors.Join(err, p.runner.Log().Flush())
+	err = errors.Join(err, p.stdout.Flush(), p.runner.Log().Flush())
 	if err == nil {
 		return exitOK
 	}
@@ -113,6 +118,10 @@ var errReported = errors.New("see above")
 // readSettings reads the settings of this run from flags, environment and workflow. The
 // error holds the mistakes in them. The notices are for the user.
 func (p *program) readSettings() (c *config.Config, notices []string, err error) {
+	if p.line.json && p.runner.Active() {
+		p.moveLogToStderr()
+	}
+
 	p.event, err = p.runner.Context()
 	if err != nil {
 		return nil, nil, &invalidError{err}
@@ -126,6 +135,15 @@ func (p *program) readSettings() (c *config.Config, notices []string, err error)
 	p.config = c
 
 	return c, notices, err
+}
+
+// moveLogToStderr makes a workflow run write its log, and its commands to the runner, to stderr.
+// A redirected stdout then holds only results: no token in the command that masks it, and
+// nothing that a parser would trip over.
+func (p *program) moveLogToStderr() {
+	p.runner = actions.NewRunner(getenvOf(p.environ), p.stderr)
+	p.log = p.runner.Log()
+	p.lines = term.NewLines(p.log, p.runner.Group)
 }
 
 // addEnvironment completes the settings from the environment and the machine.
@@ -147,8 +165,9 @@ func (p *program) addEnvironment(c *config.Config, getenv func(string) string) {
 	}
 }
 
-// version is the version of a prebuilt program. The linker sets it (.ci/prebuilt). Go cannot
-// stamp such a program with its commit, because its digest is part of the commit.
+// version is the version of a prebuilt program. The linker sets it
+// (.github/action/prebuilt). Go cannot stamp such a program with its commit, because its digest
+// is part of the commit.
 var version string
 
 // programVersion returns the version of this program, which the linker or Go has set.

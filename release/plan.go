@@ -221,6 +221,9 @@ func ownerOf(o output.Output) owner {
 		is:      "the " + string(o.Kind),
 		setting: kindOf(o.Kind).setting,
 	}
+	if o.Kind == output.Checksums {
+		own.setting = "" // the names of the lists are fixed
+	}
 
 	switch {
 	case o.Kind == output.Binary:

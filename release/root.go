@@ -238,6 +238,10 @@ func (p *program) withSettings(run commandFunc) func(*cobra.Command, []string) e
 			}
 		}
 		if err != nil {
+			if cmd.Name() == config.Verify {
+				return &invalidError{err}
+			}
+
 			// Report the mistakes that a plan finds together with those in the settings.
 			_, _, planErr := newPlan(ctx, c, p.environ, false, "", "")
 			return &invalidError{errors.Join(err, planErr)}

@@ -92,15 +92,16 @@ func someOf(field func(*Config) *[]string, known []string) func(*Config, string)
 			return err
 		}
 
-		all := *field(c)
-		for i, word := range all {
+		var all []string // each once
+		for _, word := range *field(c) {
 			if !slices.Contains(known, word) {
 				return notOneOf(word, known)
 			}
-			if slices.Contains(all[:i], word) {
-				return fmt.Errorf("%q is given twice", word)
+			if !slices.Contains(all, word) {
+				all = append(all, word)
 			}
 		}
+		*field(c) = all
 		return nil
 	}
 }
