@@ -52,6 +52,11 @@ func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag str
 	}
 
 	if err := v.release(ctx, p.event.Repository, tag); err != nil {
+		// The release is public, so whatever is wrong is no mistake in the settings.
+		var invalid *invalidError
+		if errors.As(err, &invalid) {
+			err = invalid.err
+		}
 		return fmt.Errorf("verifying the published release: %w", err)
 	}
 
