@@ -212,6 +212,22 @@ func TestWrongCommandLines(t *testing.T) {
 			err:  "--draft is for the commands release and plan",
 			hint: "go-static-release verify --help",
 		},
+		"-- plan": {
+			err:  `command line: the command "plan" stands where no command is expected`,
+			hint: "go-static-release plan",
+		},
+		"help plan extra": {
+			err:  `command line: unexpected argument "extra" after help plan`,
+			hint: "go-static-release --help",
+		},
+		"--dry-run false": {
+			err:  `command line: "false" is not part of the flag before it`,
+			hint: "join them, as in --dry-run=false",
+		},
+		"--targets linux/amd64 linux/arm64": {
+			err:  `command line: "linux/arm64" is not part of the flag before it`,
+			hint: "quote a list, as in --targets 'linux/amd64 linux/arm64', or repeat the flag",
+		},
 		"plan --parallelism 2": {
 			err:  "--parallelism is for the command release",
 			hint: "go-static-release plan --help",
@@ -665,5 +681,27 @@ func TestJSONAlone(t *testing.T) {
 	}
 	if !strings.Contains(stderr.String(), "::add-mask::"+testToken) {
 		t.Errorf("the token is not masked:\n%s", &stderr)
+	}
+}
+
+// In a workflow, a setting that was given as a flag is corrected as a flag.
+func TestAdviceForFlags(t *testing.T) {
+	err := &problem.Problem{
+		Setting: "dist",
+		Err:     errors.New("it is in use"),
+		Remedy: problem.Either(
+			problem.Set("dist", "dist-release"),
+			problem.There(problem.Step("- run: x"), problem.Run("x")),
+		),
+	}
+
+	for from, want := range map[string]string{
+		"--dist":     "--dist dist-release, or - run: x # a step before this one",
+		"input dist": "dist: dist-release, or - run: x # a step before this one",
+	} {
+		c := &config.Config{From: map[string]string{"dist": from}}
+		if got := adviceFor(c, err, true); got != want {
+			t.Errorf("%s: got %q, want %q", from, got, want)
+		}
 	}
 }

@@ -1,6 +1,12 @@
 package release
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/org/go-static-release/build/problem"
+)
 
 // helpCommand returns the command help.
 func (p *program) helpCommand() *cobra.Command {
@@ -16,6 +22,10 @@ func (p *program) helpCommand() *cobra.Command {
 		ValidArgsFunction: completeCommands,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 && about.HasParent() {
+				err := fmt.Errorf("command line: unexpected argument %q after help %s", rest[0], about.Name())
+				return &invalidError{problem.With(helpRemedy(cmd.Root()), err)}
+			}
 			if err != nil || len(rest) > 0 {
 				return &invalidError{unknownCommand(cmd.Root(), args[0])}
 			}

@@ -45,10 +45,27 @@ func settingOf(err error) string {
 // file, because a flag would help only once.
 func adviceFor(c *config.Config, err error, workflow bool) string {
 	remedy := problem.RemedyOf(err)
+	if c != nil && workflow && strings.HasPrefix(c.From[settingOf(err)], "--") {
+		remedy = asFlags(remedy) // a step may run the program itself
+	}
 	if c != nil && !workflow {
 		remedy = inWorkflowFile(c, settingOf(err), remedy)
 	}
 	return hint.Words(remedy, workflow)
+}
+
+// asFlags replaces settings in a remedy by flags.
+func asFlags(r problem.Remedy) problem.Remedy {
+	if r.Kind == problem.SetKind {
+		return problem.Advise(hint.Words(r, false))
+	}
+
+	r.Of = slices.Clone(r.Of)
+	for i, of := range r.Of {
+		r.Of[i] = asFlags(of)
+	}
+
+	return r
 }
 
 // inWorkflowFile returns a remedy for a laptop. Settings to change become YAML, followed by

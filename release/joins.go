@@ -143,7 +143,12 @@ func (r *run) execute(ctx context.Context) error {
 func (r *run) recordError(err error) {
 	if err != nil {
 		r.errs = append(r.errs, err)
-		r.rep.Errors = append(r.rep.Errors, err.Error())
+
+		text := err.Error()
+		if advice := r.hint(err); advice != "" {
+			text += "\nhint: " + advice
+		}
+		r.rep.Errors = append(r.rep.Errors, text)
 	}
 }
 
@@ -193,7 +198,13 @@ func (r *run) openDist(ctx context.Context) (unlock func(), err error) {
 		return nil, fmt.Errorf("locating %s: %w", r.cfg.Dist, err)
 	}
 
-	unlock, err = dist.Open(ctx, r.cfg.Dist)
+	unlock, err = dist.Open(ctx, r.cfg.Dist, func() {
+		r.emit(report.Event{
+			Step:  report.Run,
+			State: report.Waiting,
+			Text:  "waiting for another run in " + filepath.ToSlash(r.cfg.Dist),
+		})
+	})
 	if err != nil {
 		return nil, err
 	}

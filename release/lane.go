@@ -28,7 +28,6 @@ import (
 	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/dist"
-	"github.com/org/go-static-release/release/hint"
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/publish"
@@ -146,7 +145,7 @@ func (r *run) lane(ctx context.Context, i int, turn *limit.Turn, t *report.Targe
 }
 
 // hint returns what to do about an error, in words.
-func (r *run) hint(err error) string { return hint.Words(problem.RemedyOf(err), r.workflow) }
+func (r *run) hint(err error) string { return adviceFor(r.cfg, err, r.workflow) }
 
 // emitLane emits that a lane has ended.
 func (r *run) emitLane(i int, t *report.Target) {

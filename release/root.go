@@ -163,6 +163,20 @@ func (p *program) rootArgs(cmd *cobra.Command, args []string) error {
 
 // unknownCommand returns the error for a word that should be a command.
 func unknownCommand(root *cobra.Command, word string) error {
+	switch {
+	case slices.Contains(visibleCommands(root), word):
+		err := fmt.Errorf("command line: the command %q stands where no command is expected", word)
+		return problem.With(problem.Run(root.Name()+" "+word), err)
+
+	case word == "true" || word == "false":
+		err := fmt.Errorf("command line: %q is not part of the flag before it", word)
+		return problem.With(problem.Advise("join them, as in --dry-run="+word), err)
+
+	case strings.Contains(word, "/"):
+		err := fmt.Errorf("command line: %q is not part of the flag before it", word)
+		return problem.With(problem.Advise("quote a list, as in --targets 'linux/amd64 linux/arm64', or repeat the flag"), err)
+	}
+
 	err := fmt.Errorf("command line: %q is not one of: %s", word, strings.Join(config.Commands, ", "))
 
 	near := problem.Nearest(word, visibleCommands(root))

@@ -107,8 +107,8 @@ func readOwn(path string, limit int64) ([]byte, error) {
 }
 
 // Open creates the directory if needed, marks it, and locks it. While another run has the
-// lock, Open waits.
-func Open(ctx context.Context, dir string) (unlock func(), err error) {
+// lock, Open waits, and calls waiting once.
+func Open(ctx context.Context, dir string, waiting func()) (unlock func(), err error) {
 	if err := Check(dir); err != nil { // again, because planning took a while
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func Open(ctx context.Context, dir string) (unlock func(), err error) {
 		return nil, err
 	}
 
-	return lock(ctx, dir)
+	return lock(ctx, dir, waiting)
 }
 
 func writeMark(dir string) error {
@@ -152,7 +152,7 @@ func Heal(dir string) error {
 
 // lock waits for other runs in the directory. The operating system releases the lock of a run
 // that was killed.
-func lock(ctx context.Context, dir string) (unlock func(), err error) {
+func lock(ctx context.Context, dir string, waiting func()) (unlock func(), err error) {
 	type result struct {
 		unlock func()
 		err    error
@@ -175,16 +175,23 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 		}
 	}()
 
-	select {
-	case r := <-locked:
-		if r.err != nil {
-			return nil, fmt.Errorf("locking %s: %w", dir, r.err)
+	for patience := time.After(lockPatience); ; {
+		select {
+		case r := <-locked:
+			if r.err != nil {
+				return nil, fmt.Errorf("locking %s: %w", dir, r.err)
+			}
+			return r.unlock, nil
+		case <-patience:
+			waiting()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("waiting for another run in %s: %w", dir, context.Cause(ctx))
 		}
-		return r.unlock, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for another run in %s: %w", dir, context.Cause(ctx))
 	}
 }
+
+// lockPatience is how long a lock may take before the user is told that another run has it.
+const lockPatience = time.Second
 
 // lockFile creates the file to lock if it is missing, and waits for the lock. O_EXCL does not
 // follow a link, so no file is created elsewhere.

@@ -19,7 +19,7 @@ func TestOpenAtOnce(t *testing.T) {
 		var g errgroup.Group
 		for range 8 {
 			g.Go(func() error {
-				unlock, err := Open(t.Context(), dir)
+				unlock, err := Open(t.Context(), dir, func() {})
 				if err != nil {
 					return err
 				}
@@ -90,5 +90,27 @@ func TestCheckLink(t *testing.T) {
 	err := Check(link)
 	if err == nil || err.Error() != link+" is a link; give the directory that it leads to" {
 		t.Error(err)
+	}
+}
+
+// A run that waits for another one says so.
+func TestOpenWaits(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dist")
+	unlock, err := Open(t.Context(), dir, func() { t.Error("waiting for nobody") })
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	told := 0
+	second, err := Open(t.Context(), dir, func() {
+		told++
+		unlock()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second()
+	if told != 1 {
+		t.Errorf("told %d times", told)
 	}
 }
