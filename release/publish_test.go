@@ -351,12 +351,12 @@ func TestRefusedBeforeCompiling(t *testing.T) {
 		{
 			name: "wrong token",
 			env:  []string{"INPUT_TOKEN=nobody"},
-			said: []string{"Bad credentials", "hint: the token is wrong or has expired"},
+			said: []string{"Bad credentials", "hint: token: ${{ github.token }} (the token is wrong or has expired)"},
 		},
 		{
 			name: "wrong repository",
 			env:  []string{"GITHUB_REPOSITORY=octo/nothing"},
-			said: []string{"404", "hint: check GITHUB_REPOSITORY"},
+			said: []string{"404", "hint: check the names of the repository and of the release"},
 		},
 		{
 			name: "no repository",

@@ -79,6 +79,9 @@ func isClientError(status int) bool { return status >= 400 && status < 500 }
 // writePermission lets the token of a workflow create releases.
 var writePermission = problem.Advise("permissions: # in the workflow, at its top or in the job\n  contents: write")
 
+// badToken explains the remedies for a token that GitHub does not accept.
+const badToken = "the token is wrong or has expired"
+
 // answerRemedies has a remedy for each answer that is known. An answer is known by its status and
 // a part of its text in lower case. The first entry that matches counts.
 var answerRemedies = []struct {
@@ -89,8 +92,8 @@ var answerRemedies = []struct {
 	{
 		status: http.StatusUnauthorized,
 		remedy: problem.There(
-			problem.Set("token", "${{ github.token }}"),
-			problem.Run("export GITHUB_TOKEN=$(gh auth token) # the token is wrong or has expired"),
+			problem.Set("token", "${{ github.token }}").For(badToken),
+			problem.Run("export GITHUB_TOKEN=$(gh auth token)").For(badToken),
 		),
 	},
 	{
