@@ -247,12 +247,12 @@ func belongsToAction(dir string) bool {
 	switch filepath.ToSlash(dir) {
 	case ".", ".github":
 		return true
-	case ".github/workflows":
+	case ".github/workflows", "dist":
 		return false
 	}
 
 	name := filepath.Base(dir)
-	return !strings.HasPrefix(name, ".") && name != "dist" && name != "testdata"
+	return !strings.HasPrefix(name, ".") && name != "testdata"
 }
 
 // addEmptyStep appends a step to action.yml that does nothing.
