@@ -628,12 +628,12 @@ func TestAdviceForTheWorkflow(t *testing.T) {
 				problem.Advise("replace it"),
 				problem.Set("targets", "linux/arm64"),
 			),
-			want: "static: report, or replace it, or targets: linux/arm64 # in " + file,
+			want: "static: report # in " + file + "\nor: replace it\nor: targets: linux/arm64 # in " + file,
 		},
 		"both": {
 			setting: "targets",
 			remedy:  problem.Both(problem.Set("static", "report"), problem.Set("targets", "linux/arm64")),
-			want:    "static: report\ntargets: linux/arm64 # in " + file,
+			want:    "static: report # in " + file + "\ntargets: linux/arm64 # in " + file,
 		},
 		"both as flags": {
 			remedy: problem.Both(problem.Set("static", "report"), problem.Set("name", "tool")),
@@ -696,8 +696,8 @@ func TestAdviceForFlags(t *testing.T) {
 	}
 
 	for from, want := range map[string]string{
-		"--dist":     "--dist dist-release, or - run: x # a step before this one",
-		"input dist": "dist: dist-release, or - run: x # a step before this one",
+		"--dist":     "--dist dist-release\nor: - run: x # a step before this one",
+		"input dist": "dist: dist-release\nor: - run: x # a step before this one",
 	} {
 		c := &config.Config{From: map[string]string{"dist": from}}
 		if got := adviceFor(c, err, true); got != want {

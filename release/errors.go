@@ -57,7 +57,8 @@ func adviceFor(c *config.Config, err error, workflow bool) string {
 // asFlags replaces settings in a remedy by flags.
 func asFlags(r problem.Remedy) problem.Remedy {
 	if r.Kind == problem.SetKind {
-		return problem.Advise(hint.Words(r, false))
+		flag := hint.Words(problem.Set(r.Setting, r.Value), false)
+		return problem.Advise(flag).For(r.Purpose)
 	}
 
 	r.Of = slices.Clone(r.Of)
@@ -68,23 +69,10 @@ func asFlags(r problem.Remedy) problem.Remedy {
 	return r
 }
 
-// inWorkflowFile returns a remedy for a laptop. Settings to change become YAML, followed by
-// the name of the file, where a file of the repository sets them. The setting is the one
-// that the error is about.
+// inWorkflowFile returns a remedy for a laptop: settings become YAML, with the name of the
+// file, where a file of the repository sets them. The setting is the one that the error is
+// about.
 func inWorkflowFile(c *config.Config, setting string, r problem.Remedy) problem.Remedy {
-	r, files := replaceSettings(c, setting, r)
-	if len(files) == 0 {
-		return r
-	}
-
-	slices.Sort(files)
-	files = slices.Compact(files)
-	return problem.Advise(hint.Words(r, false) + " # in " + strings.Join(files, " and "))
-}
-
-// replaceSettings replaces settings in a remedy by YAML where a file of the repository sets
-// them, and returns the files.
-func replaceSettings(c *config.Config, setting string, r problem.Remedy) (_ problem.Remedy, files []string) {
 	switch r.Kind {
 	case problem.SetKind:
 		file := c.WorkflowFile(r.Setting)
@@ -95,30 +83,33 @@ func replaceSettings(c *config.Config, setting string, r problem.Remedy) (_ prob
 		// Some settings count only as flags.
 		input, ok := c.WorkflowInput(r.Setting, r.Value)
 		if file == "" || !ok {
-			return r, nil
+			return r
 		}
 
-		line := hint.Words(problem.Set(r.Setting, input), true)
-		return problem.Advise(line), []string{file}
+		purpose := "in " + file
+		if r.Purpose != "" {
+			purpose = r.Purpose + ", " + purpose
+		}
+		return problem.Advise(hint.Words(problem.Set(r.Setting, input), true)).For(purpose)
 
 	case problem.ThereKind:
-		return replaceSettings(c, setting, r.Of[1])
+		return inWorkflowFile(c, setting, r.Of[1])
 
-	case problem.EitherKind, problem.BothKind, problem.LinesKind:
+	case problem.EitherKind, problem.BothKind, problem.LinesKind, problem.OnKind:
+		isChanged := false
 		r.Of = slices.Clone(r.Of)
 		for i, of := range r.Of {
-			replaced, more := replaceSettings(c, setting, of)
-			r.Of[i] = replaced
-			files = append(files, more...)
+			r.Of[i] = inWorkflowFile(c, setting, of)
+			isChanged = isChanged || r.Of[i].Kind != of.Kind
 		}
 
 		// Flags share a line, and inputs do not.
-		if r.Kind == problem.BothKind && len(files) > 0 {
+		if r.Kind == problem.BothKind && isChanged {
 			r.Kind = problem.LinesKind
 		}
 	}
 
-	return r, files
+	return r
 }
 
 // splitErrors returns the errors that were joined into err, also those inside an invalidError.

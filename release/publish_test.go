@@ -351,7 +351,7 @@ func TestRefusedBeforeCompiling(t *testing.T) {
 		{
 			name: "wrong token",
 			env:  []string{"INPUT_TOKEN=nobody"},
-			said: []string{"Bad credentials", "hint: token: ${{ github.token }} (the token is wrong or has expired)"},
+			said: []string{"Bad credentials", "hint: token: ${{ github.token }} # the token is wrong or has expired\n"},
 		},
 		{
 			name: "wrong repository",

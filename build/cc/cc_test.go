@@ -208,7 +208,7 @@ func TestExplain(t *testing.T) {
 			problem.Run("brew install zig mingw-w64"),
 		)),
 		problem.There(
-			problem.Advise("runs-on: macos-latest # for darwin; zig and mingw-w64 make the others there"),
+			problem.Advise("runs-on: macos-latest").For("for darwin; zig and mingw-w64 make the others there"),
 			problem.Advise("build on macOS, for darwin; zig and mingw-w64 make the others there"),
 		),
 	)

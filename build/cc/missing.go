@@ -71,7 +71,7 @@ func install(missing []*Missing) problem.Remedy {
 	})
 	if needsMac {
 		ways = append(ways, problem.There(
-			problem.Advise("runs-on: macos-latest # for darwin; zig and mingw-w64 make the others there"),
+			problem.Advise("runs-on: macos-latest").For("for darwin; zig and mingw-w64 make the others there"),
 			problem.Advise("build on macOS, for darwin; zig and mingw-w64 make the others there"),
 		))
 	}
@@ -80,7 +80,7 @@ func install(missing []*Missing) problem.Remedy {
 		if m.Choice != "" {
 			trial := fmt.Sprintf("echo 'int main(void) { return 0; }' | %s %s -o /tmp/a.out -x c -",
 				m.Choice, LinkFlags(m.Target))
-			ways = append(ways, problem.Run(fmt.Sprintf("%s # what %s has to pass", trial, m.Target)))
+			ways = append(ways, problem.Run(trial).For(fmt.Sprintf("what %s has to pass", m.Target)))
 		}
 	}
 

@@ -165,7 +165,7 @@ func TestPublicWithoutFiles(t *testing.T) {
 
 	checkRefused(t, client, wanted,
 		"release v1.0.0 is already public and has no a.tar.gz",
-		"--overwrite (replaces the files of the release), or use a new tag")
+		"--overwrite # makes the release a draft until all its files are replaced\nor: use a new tag")
 	all := gh.Releases()
 	if len(all) != 1 || len(all[0].Assets) > 0 {
 		t.Errorf("%+v", all)

@@ -150,7 +150,7 @@ func (r *Release) toReplaceFiles() problem.Remedy {
 	}
 
 	return problem.Either(
-		problem.Set("overwrite", "true").For("replaces the files of the release"),
+		problem.Set("overwrite", "true").For("makes the release a draft until all its files are replaced"),
 		problem.Advise("use a new tag"),
 	)
 }

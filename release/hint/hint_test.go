@@ -1,7 +1,10 @@
 package hint
 
 import (
+	"os/exec"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/org/go-static-release/build/problem"
 )
@@ -61,8 +64,8 @@ func TestWords(t *testing.T) {
 				problem.Advise("replace it"),
 				problem.Set("cgo", "static"),
 			),
-			workflow:  "tags: netgo, or replace it, or cgo: static",
-			elsewhere: "--tags netgo, or replace it, or --cgo static",
+			workflow:  "tags: netgo\nor: replace it\nor: cgo: static",
+			elsewhere: "--tags netgo\nor: replace it\nor: --cgo static",
 		},
 		"both": {
 			remedy:    problem.Both(problem.Set("cgo", "static"), problem.Set("tags", "musl")),
@@ -87,8 +90,8 @@ func TestWords(t *testing.T) {
 				problem.Set("tags", "netgo"),
 				problem.Set("static", "report").For("publishes it anyway, with a warning"),
 			),
-			workflow:  "tags: netgo, or static: report (publishes it anyway, with a warning)",
-			elsewhere: "--tags netgo, or --static report (publishes it anyway, with a warning)",
+			workflow:  "tags: netgo\nor: static: report # publishes it anyway, with a warning",
+			elsewhere: "--tags netgo\nor: --static report # publishes it anyway, with a warning",
 		},
 		"there": {
 			remedy: problem.There(
@@ -104,6 +107,38 @@ func TestWords(t *testing.T) {
 		}
 		if got := Words(test.remedy, false); got != test.elsewhere {
 			t.Errorf("%s elsewhere: got %q, want %q", name, got, test.elsewhere)
+		}
+	}
+}
+
+// A hint means the same after it was pasted, with the comment behind it: into the with: block
+// of a step, and into a shell.
+func TestWordsCanBePasted(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("there is no POSIX shell here: ", err)
+	}
+
+	for _, value := range []string{
+		"netgo",
+		"report",
+		"{{.Name}}: x",
+		"it's # no comment",
+		"$(id) `id` \"$HOME\"",
+		"${{ github.token }}",
+		"two\nlines",
+		"",
+	} {
+		remedy := problem.Set("name", value).For("it is the one that was meant (by: somebody)")
+
+		var with map[string]string
+		if err := yaml.Unmarshal([]byte(Words(remedy, true)), &with); err != nil || with["name"] != value {
+			t.Errorf("as YAML: %q is %q, %v", Words(remedy, true), with["name"], err)
+		}
+
+		script := "printf '<%s>' " + Words(remedy, false)
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", script).CombinedOutput()
+		if err != nil || string(out) != "<--name><"+value+">" {
+			t.Errorf("in a shell: %s is %s, %v", script, out, err)
 		}
 	}
 }
