@@ -163,7 +163,7 @@ func TestVerifyPublished(t *testing.T) {
 	if status != exitFailed {
 		t.Fatalf("exit status %d, expected 1:\n%s%s", status, out, log)
 	}
-	if !strings.Contains(out+log, "looking for the release of v9.9.9") {
+	if !strings.Contains(out+log, "looking for the release v9.9.9 of octo/hello: ") {
 		t.Error(out + log)
 	}
 
@@ -354,9 +354,17 @@ func TestRefusedBeforeCompiling(t *testing.T) {
 			said: []string{"Bad credentials", "hint: token: ${{ github.token }} # the token is wrong or has expired\n"},
 		},
 		{
+			name: "no token",
+			env:  []string{"INPUT_TOKEN=", "INPUT_DRY_RUN=false"},
+			said: []string{
+				"input dry-run: publishing needs a token",
+				"hint: token: ${{ github.token }}\n",
+			},
+		},
+		{
 			name: "wrong repository",
 			env:  []string{"GITHUB_REPOSITORY=octo/nothing"},
-			said: []string{"404", "hint: check the names of the repository and of the release"},
+			said: []string{"404", "hint: check GITHUB_REPOSITORY"},
 		},
 		{
 			name: "no repository",

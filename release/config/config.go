@@ -255,6 +255,12 @@ func (c *Config) Mode(runner *actions.Runner, ref string) (publish bool, why str
 	return true, ref + " in a workflow with a token", nil
 }
 
+// giveToken is the remedy for a run that needs a token.
+var giveToken = problem.There(
+	problem.Set("token", "${{ github.token }}"),
+	problem.Run("export GITHUB_TOKEN=$(gh auth token)"),
+)
+
 // explicitMode is Mode for a run with the setting dry-run.
 func (c *Config) explicitMode() (publish bool, why string, err error) {
 	if *c.DryRun {
@@ -263,7 +269,7 @@ func (c *Config) explicitMode() (publish bool, why string, err error) {
 
 	if c.Token == "" {
 		err := fmt.Errorf("%s: publishing needs a token", c.Where("dry-run"))
-		return false, "", problem.With(problem.Run("export GITHUB_TOKEN=..."), err)
+		return false, "", problem.With(giveToken, err)
 	}
 	return true, fmt.Sprintf("dry-run is false (%s)", c.Where("dry-run")), nil
 }

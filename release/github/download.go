@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/google/go-github/v92/github"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 // Find returns the published release of a tag.
@@ -19,10 +22,15 @@ func (c *Client) Find(ctx context.Context, tag string) (*Release, error) {
 	}
 
 	r := newRelease(c, Wanted{Tag: tag})
-	err := c.retry(ctx, "looking for the release of "+tag, func() (err error) {
+	doing := fmt.Sprintf("looking for the release %s of %s/%s", tag, c.owner, c.repo)
+	err := c.retry(ctx, doing, func() (err error) {
 		r.rel, err = c.publicRelease(ctx, tag)
 		return err
 	})
+	if status(err) == http.StatusNotFound {
+		list := problem.Run(fmt.Sprintf("gh release list --repo %s/%s", c.owner, c.repo))
+		return nil, &Refusal{problem.With(list.For("shows the releases that your token may see"), err)}
+	}
 	if err != nil {
 		return nil, err
 	}

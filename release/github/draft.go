@@ -188,9 +188,8 @@ func (r *Release) recoverCreated(
 	found, err := r.findCreated(ctx, sent)
 	if err != nil {
 		text := fmt.Errorf("%w\nand it is not known whether the draft was created: %v", createErr, err)
-		advice := fmt.Sprintf("gh release list --repo %s/%s; if the draft is there, the next run continues it",
-			r.c.owner, r.c.repo)
-		return problem.With(problem.Advise(advice), text)
+		list := problem.Run(fmt.Sprintf("gh release list --repo %s/%s", r.c.owner, r.c.repo))
+		return problem.With(list.For("if the draft is there, the next run continues it"), text)
 	}
 	if !found {
 		r.mayHaveCreated = false

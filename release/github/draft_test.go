@@ -259,7 +259,7 @@ func TestHints(t *testing.T) {
 			status:  404,
 			message: "Not Found",
 			text:    "404",
-			hint:    "check the names of the repository and of the release, GITHUB_API_URL",
+			hint:    "check GITHUB_REPOSITORY, GITHUB_API_URL",
 		},
 		{
 			method:  "PATCH",

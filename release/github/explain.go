@@ -115,7 +115,7 @@ var answerRemedies = []struct {
 	{
 		status: http.StatusForbidden,
 		text:   "archived",
-		remedy: problem.Advise("gh repo unarchive; an archived repository accepts no releases"),
+		remedy: problem.Run("gh repo unarchive OWNER/REPO").For("an archived repository accepts no releases"),
 	},
 	{
 		status: http.StatusForbidden,
@@ -125,7 +125,7 @@ var answerRemedies = []struct {
 	},
 	{
 		status: http.StatusNotFound,
-		remedy: problem.Advise("check the names of the repository and of the release, GITHUB_API_URL, " +
+		remedy: problem.Advise("check GITHUB_REPOSITORY, GITHUB_API_URL, " +
 			"and that the token may see the repository"),
 	},
 	{
@@ -178,6 +178,9 @@ func answerRemedy(err error) problem.Remedy {
 	return problem.Remedy{}
 }
 
+// untrusted explains the remedies for a server whose certificate is not trusted.
+const untrusted = "if the server is your own, this machine must trust its certificate; else check GITHUB_API_URL"
+
 // connectionRemedy returns what to do if there was no answer of the API, none if that is not
 // known.
 func connectionRemedy(err error) problem.Remedy {
@@ -187,8 +190,10 @@ func connectionRemedy(err error) problem.Remedy {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return problem.Advise("check GITHUB_API_URL: there is no host " + dns.Name)
 	case isCertificate(err):
-		return problem.Advise("check GITHUB_API_URL; if you run the server yourself, " +
-			"the runner must trust its certificate: set SSL_CERT_FILE")
+		return problem.There(
+			problem.Advise("env: {SSL_CERT_FILE: /path/to/ca.pem}").For("of the step; "+untrusted),
+			problem.Run("export SSL_CERT_FILE=/path/to/ca.pem").For(untrusted),
+		)
 	case isHTML(err):
 		return problem.Advise("check GITHUB_API_URL: the answer is a web page; " +
 			"on GitHub Enterprise Server it ends in /api/v3")

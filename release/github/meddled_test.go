@@ -29,6 +29,10 @@ func TestPublishedMeanwhile(t *testing.T) {
 
 	_, err := second.Attach(t.Context(), file("a.tar.gz", "of another toolchain"))
 	checkError(t, err, "release v1.0.0 is public and has a different a.tar.gz")
+	const hint = "--overwrite # makes the release a draft until all its files are replaced\nor: use a new tag"
+	if got := hintOf(err); got != hint {
+		t.Errorf("hint: %s", got)
+	}
 	checkComplete(t, s.gh)
 }
 

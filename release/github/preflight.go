@@ -149,11 +149,11 @@ func (r *Release) toReplaceFiles() problem.Remedy {
 		return problem.Advise("use a new tag: this one cannot be used again, even if the release is deleted")
 	}
 
-	return problem.Either(
-		problem.Set("overwrite", "true").For("makes the release a draft until all its files are replaced"),
-		problem.Advise("use a new tag"),
-	)
+	return problem.Either(overwrite, problem.Advise("use a new tag"))
 }
+
+// overwrite is the remedy of replacing the files of a public release.
+var overwrite = problem.Set("overwrite", "true").For("makes the release a draft until all its files are replaced")
 
 // whyUnchangeable returns the reason why a public release is not changed.
 func (r *Release) whyUnchangeable() string {

@@ -117,7 +117,7 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 	}
 
 	timeout := r.c.waitBudget.left() + publishTime
-	tooLong := fmt.Errorf("it took longer than %s", timeout)
+	tooLong := fmt.Errorf("it took longer than %s", r.c.format(timeout))
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), timeout, tooLong)
 	defer cancel()
 
@@ -223,7 +223,7 @@ func (r *Release) confirmState(ctx context.Context, to State, requestErr error) 
 			return problem.With(problem.Advise(advice), text)
 
 		case err != nil:
-			return fmt.Errorf("%w\nand then %v", requestErr, err)
+			return fmt.Errorf("%w\nreading the release again: %v", requestErr, err)
 
 		case r.State() == to:
 			r.notice("GitHub made the change, but answered with an error: %v", requestErr)
@@ -235,7 +235,7 @@ func (r *Release) confirmState(ctx context.Context, to State, requestErr error) 
 
 		err = r.c.wait(ctx, backoff(r.c, nil, attempt), "GitHub does not show the change yet")
 		if err != nil {
-			return fmt.Errorf("%w\nand then %v", requestErr, err)
+			return fmt.Errorf("%w\nreading the release again: %v", requestErr, err)
 		}
 	}
 }
@@ -250,7 +250,7 @@ func (r *Release) checkPublished(ctx context.Context, want []Asset) error {
 		// The state of the release when read by its id counts. If it cannot be read, the last
 		// known state does.
 		if readErr := r.Refresh(ctx); readErr != nil {
-			return fmt.Errorf("%w\nand then %v", err, readErr)
+			return fmt.Errorf("%w\nreading the release again: %v", err, readErr)
 		}
 		return err
 	}
@@ -280,7 +280,7 @@ func (r *Release) readPublished(ctx context.Context) error {
 		return err
 	}
 	if rel.ID != r.ID() {
-		return fmt.Errorf("the public release of %s is %d, not %d", r.want.Tag, rel.ID, r.ID())
+		return fmt.Errorf("the public release of %s has the id %d, expected %d", r.want.Tag, rel.ID, r.ID())
 	}
 
 	r.set(rel)
@@ -301,21 +301,21 @@ func (r *Release) notPublishedError(ctx context.Context, notFound error) error {
 
 // afterChange returns what to do about a public release that was changed after its check.
 func (r *Release) afterChange() problem.Remedy {
-	look := problem.Advise("look at " + r.URL())
+	look := "look at " + r.URL()
 	if r.current().GetImmutable() {
-		return problem.Advise(look.Text + "; the release is immutable, so a correct one needs a new tag")
+		return problem.Advise(look + "; the release is immutable, so a correct one needs a new tag")
 	}
 
-	withdraw := problem.Run(fmt.Sprintf("gh release edit %s --draft --repo %s/%s # withdraws the release",
-		quote.ShellWord(r.want.Tag), r.c.owner, r.c.repo))
+	edit := fmt.Sprintf("gh release edit %s --draft --repo %s/%s", quote.ShellWord(r.want.Tag), r.c.owner, r.c.repo)
+	withdraw := problem.Run(edit).For("withdraws the release")
 
 	added := r.extraFiles(slices.Concat(r.want.Files, r.allowedExtras))
 	if len(added) > 0 {
-		remove := problem.Run(r.deleteAssetsCommand(added) + " # deletes what was added")
+		remove := problem.Run(r.deleteAssetsCommand(added)).For("deletes what was added")
 		return problem.Lines(withdraw, remove)
 	}
 
-	return problem.Lines(look, problem.Set("overwrite", "true"), withdraw)
+	return problem.Lines(problem.Advise(look), overwrite, withdraw)
 }
 
 // acceptOtherRelease is called when another run has published a release of the tag from a

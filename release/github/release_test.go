@@ -237,8 +237,10 @@ func TestDownload(t *testing.T) {
 	if _, err := rel.Download(t.Context(), "nothing", f); err == nil {
 		t.Error("a file that is not there was downloaded")
 	}
-	if _, err := client.Find(t.Context(), "v2.0.0"); !isRefusal(err) {
-		t.Errorf("%v", err)
+	_, err = client.Find(t.Context(), "v2.0.0")
+	const hint = "gh release list --repo octo/hello # shows the releases that your token may see"
+	if !isRefusal(err) || !errorContains(err, "looking for the release v2.0.0 of octo/hello: ") || hintOf(err) != hint {
+		t.Errorf("%v\nhint: %s", err, hintOf(err))
 	}
 }
 

@@ -208,7 +208,7 @@ func TestWrongServers(t *testing.T) {
 			name: "untrusted certificate",
 			url:  untrusted.URL,
 			text: "certificate",
-			hint: "trust its certificate: set SSL_CERT_FILE",
+			hint: "export SSL_CERT_FILE=",
 		},
 		{
 			name: "website",
