@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -168,12 +169,14 @@ func (r *run) openSessions(ctx context.Context) error {
 	return nil
 }
 
-// noteStatus records in the report what is known about the release on GitHub.
+// noteStatus records in the report what is known about the first destination where there is
+// something.
 func (r *run) noteStatus() {
+	r.rep.Release = nil
+
 	for _, s := range r.sessions {
 		status := s.Status()
 		if status.State == publish.Nothing {
-			r.rep.Release = nil
 			continue
 		}
 
@@ -183,7 +186,15 @@ func (r *run) noteStatus() {
 			Public: status.State == publish.Public,
 			State:  status.State,
 		}
+		return
 	}
+}
+
+// isPublic reports whether everything is visible at every destination.
+func (r *run) isPublic() bool {
+	return !slices.ContainsFunc(r.sessions, func(s *publish.Session) bool {
+		return s.Status().State != publish.Public
+	})
 }
 
 // openDist opens dist/ and creates a directory in it to compile in.
@@ -270,12 +281,11 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 
-	r.sendDeferred = true
 	if err := r.putDeferred(ctx); err != nil {
 		return err
 	}
 	var seconds float64 // the report has no place for it
-	if err := r.put(ctx, r.sharedFiles, &seconds); err != nil {
+	if err := r.put(ctx, r.sharedFiles, r.sessions, &seconds); err != nil {
 		return err
 	}
 	r.collect()
@@ -292,13 +302,14 @@ func (r *run) finish(ctx context.Context) error {
 // putDeferred sends the files of all targets to the deferred destinations, which got none of
 // them from the lanes.
 func (r *run) putDeferred(ctx context.Context) error {
+	sessions := r.sessionsThat(deferred)
 	errs := make([]error, len(r.laneFiles))
 
 	var g errgroup.Group
 	for i := range r.laneFiles {
 		g.Go(func() error {
 			seconds := &r.rep.Targets[i].Seconds.Upload
-			errs[i] = crash.Catch(func() error { return r.put(ctx, r.laneFiles[i], seconds) })
+			errs[i] = crash.Catch(func() error { return r.put(ctx, r.laneFiles[i], sessions, seconds) })
 			return nil
 		})
 	}
@@ -327,12 +338,10 @@ func (r *run) commit(ctx context.Context, s *publish.Session) error {
 	}
 
 	urls := s.Status().URLs
-	for i := range r.sharedFiles {
-		r.sharedFiles[i].URL = urls[r.sharedFiles[i].Name]
-	}
-	for _, files := range r.laneFiles {
+	for _, files := range slices.Concat(r.laneFiles, [][]report.File{r.sharedFiles}) {
 		for i := range files {
-			files[i].URL = urls[files[i].Name]
+			f := &files[i]
+			f.URL = cmp.Or(f.URL, urls[f.Name]) // the report has that of the first destination
 		}
 	}
 
@@ -358,7 +367,7 @@ func (r *run) conclude(ctx context.Context) {
 	switch {
 	case r.rep.Err() == nil && len(r.sessions) == 0:
 		r.rep.Status = report.DryRun
-	case r.rep.Err() == nil && r.rep.Release.Public:
+	case r.rep.Err() == nil && r.isPublic():
 		r.rep.Status = report.Published
 	case r.rep.Err() == nil:
 		r.rep.Status = report.Draft // with the setting draft; otherwise commit has failed
@@ -386,7 +395,7 @@ func (r *run) abandon(ctx context.Context, s *publish.Session) {
 	}
 
 	if status.Created && (r.unreleasable() || !r.sentAny()) {
-		r.recordError(r.undo(ctx))
+		r.recordError(s.Undo(ctx))
 		r.noteStatus()
 		return
 	}

@@ -10,6 +10,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,9 +56,8 @@ type run struct {
 	laneFiles   [][]report.File // finished files of each target, in plan order
 	sharedFiles []report.File   // finished files that belong to no target
 
-	sessions     []*publish.Session // one for each destination; a dry run has none
-	sendDeferred bool               // all files are finished, so deferred sessions get theirs too
-	started      bool               // something was created or found at a destination
+	sessions []*publish.Session // one for each destination; a dry run has none
+	started  bool               // something was created or found at a destination
 
 	// What limits the lanes.
 	compilers   *limit.Limiter
@@ -141,7 +141,7 @@ func (r *run) lane(ctx context.Context, i int, turn *limit.Turn, t *report.Targe
 		return err
 	}
 
-	return r.put(ctx, r.laneFiles[i], &t.Seconds.Upload)
+	return r.put(ctx, r.laneFiles[i], r.sessionsThat(notDeferred), &t.Seconds.Upload)
 }
 
 // hint returns what to do about an error, in words.
@@ -346,21 +346,34 @@ func (r *run) makeLane(
 	return files, nil
 }
 
-// put sends files to the destinations that take them. It leaves out files that were sent
-// already, and deferred destinations until all files are finished. It adds the time that
-// sending took to seconds.
-func (r *run) put(ctx context.Context, files []report.File, seconds *float64) error {
+// sessionsThat returns the sessions for which a condition holds.
+func (r *run) sessionsThat(holds func(*publish.Session) bool) (sessions []*publish.Session) {
+	for _, s := range r.sessions {
+		if holds(s) {
+			sessions = append(sessions, s)
+		}
+	}
+
+	return sessions
+}
+
+func deferred(s *publish.Session) bool    { return s.Deferred() }
+func notDeferred(s *publish.Session) bool { return !s.Deferred() }
+
+// put sends files to those of the destinations that take them. It adds the time that took to
+// seconds.
+func (r *run) put(
+	ctx context.Context, files []report.File, sessions []*publish.Session, seconds *float64,
+) error {
 	var errs []error
 	for i := range files {
-		f := &files[i]
-		for _, session := range r.sessions {
-			wait := session.Deferred() && !r.sendDeferred
-			if wait || f.Upload != "" || !session.Takes(f.Output) {
+		for _, session := range sessions {
+			if !session.Takes(files[i].Output) {
 				continue
 			}
 
 			stop := clock(seconds)
-			err := r.putOne(ctx, session, f)
+			err := r.putOne(ctx, session, &files[i])
 			stop()
 
 			errs = append(errs, err)
@@ -380,8 +393,9 @@ func (r *run) putOne(ctx context.Context, session *publish.Session, f *report.Fi
 	}
 	defer r.uploadSlots.Release(1) // even if Put panics
 
-	return crash.Catch(func() (err error) {
-		f.Upload, err = session.Put(ctx, f.Artifact)
+	return crash.Catch(func() error {
+		outcome, err := session.Put(ctx, f.Artifact)
+		f.Upload = cmp.Or(f.Upload, outcome) // the report has that of the first destination
 		return err
 	})
 }

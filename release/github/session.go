@@ -150,7 +150,7 @@ const finalTime = 20 * time.Second
 // published or deleted the release, or GitHub may have carried out a request to publish it that
 // seemed to fail.
 func (s *session) refresh(ctx context.Context) error {
-	if s.rel == nil || s.rel.State() == Gone {
+	if s.rel == nil || s.rel.current() == nil || s.rel.State() == Gone {
 		return nil
 	}
 
