@@ -15,6 +15,7 @@ import (
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 // The whole command line and environment of a build, for each kind of target.
@@ -147,7 +148,7 @@ func TestShorten(t *testing.T) {
 // An import of a module that go.mod does not require is one short error, in the go command's
 // own words.
 func TestMissingRequirement(t *testing.T) {
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		"go.mod":  goMod,
 		"main.go": "package main\n\nimport _ \"example.org/missing\"\n\nfunc main() {}\n",
 	})
@@ -175,7 +176,7 @@ func TestMissingRequirement(t *testing.T) {
 	}
 
 	// The plan finds it where it has to ask for the imports anyway.
-	writeFiles(t, dir, map[string]string{".git/info/exclude": "ignored\n", "ignored": ""})
+	gittest.WriteFiles(t, dir, map[string]string{".git/info/exclude": "ignored\n", "ignored": ""})
 	_, err = NewPlan(t.Context(), ws, &Spec{Targets: []string{"linux/amd64"}})
 	if err == nil || err.Error() != want {
 		t.Errorf("the plan: %v", err)

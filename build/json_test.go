@@ -19,6 +19,7 @@ import (
 	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/limit"
 	"github.com/org/go-static-release/build/workspace"
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 // TestMain makes the test binary the other job of TestPlanInAnotherProcess.
@@ -100,9 +101,9 @@ func TestPlanInAnotherProcess(t *testing.T) {
 		"sub/LICENSE":      "everything goes\n",
 	}
 	generated := map[string]string{"sub/gen.go": "package main\n\nconst gen = 1\n"}
-	here := newRepo(t, files)
-	runGit(t, here, "tag", "sub/v2.1.0")
-	writeFiles(t, here, generated)
+	here := gittest.NewRepository(t, files)
+	gittest.Run(t, here, "tag", "sub/v2.1.0")
+	gittest.WriteFiles(t, here, generated)
 
 	spec := &Spec{
 		Targets:   []string{"linux/amd64", "linux/arm/6"},
@@ -118,11 +119,11 @@ func TestPlanWithCInAnotherProcess(t *testing.T) {
 	if _, err := exec.LookPath("musl-gcc"); err != nil {
 		t.Skip("musl-gcc is not installed (musl-tools)")
 	}
-	here := newRepo(t, map[string]string{
+	here := gittest.NewRepository(t, map[string]string{
 		"go.mod":  goMod,
 		"main.go": "package main\n\n// int two(void) { return 2; }\nimport \"C\"\n\nfunc main() { println(C.two()) }\n",
 	})
-	runGit(t, here, "tag", "v1.0.0")
+	gittest.Run(t, here, "tag", "v1.0.0")
 
 	spec := &Spec{
 		Targets: []string{"linux/amd64"},
@@ -166,8 +167,8 @@ func checkElsewhere(t *testing.T, repo, dir string, generated map[string]string,
 	}
 
 	other := filepath.Join(t.TempDir(), "another", "clone")
-	runGit(t, repo, "clone", "--quiet", repo, other)
-	writeFiles(t, other, generated)
+	gittest.Run(t, repo, "clone", "--quiet", repo, other)
+	gittest.WriteFiles(t, other, generated)
 	file := filepath.Join(t.TempDir(), "plan.json")
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
@@ -176,7 +177,7 @@ func checkElsewhere(t *testing.T, repo, dir string, generated map[string]string,
 	cmd := exec.Command(os.Args[0])
 	home := t.TempDir()
 	cmd.Dir = home
-	cmd.Env = append(plainGit(), "BUILD_TEST_PLAN="+file, "BUILD_TEST_DIR="+other,
+	cmd.Env = append(gittest.Environ(), "BUILD_TEST_PLAN="+file, "BUILD_TEST_DIR="+other,
 		"HOME="+home, "GOCACHE="+filepath.Join(home, "cache"), "GOPATH="+filepath.Join(home, "go"), "GOMODCACHE=")
 	cmd.Stderr = os.Stderr
 	have, err := cmd.Output()
@@ -230,12 +231,12 @@ func TestPlanIsData(t *testing.T) {
 
 // A workspace that does not fit a plan is refused, with each difference.
 func TestCheckWorkspace(t *testing.T) {
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		".gitignore": "gen*.go\n",
 		"go.mod":     goMod,
 		"main.go":    mainFile,
 	})
-	writeFiles(t, dir, map[string]string{"gen.go": "package main\n"})
+	gittest.WriteFiles(t, dir, map[string]string{"gen.go": "package main\n"})
 	opts := options(dir)
 	opts.Generated = []string{"gen*.go"}
 	ws := open(t, opts)
@@ -311,7 +312,7 @@ func TestCheckWorkspace(t *testing.T) {
 		if test.change != nil {
 			test.change(&other)
 		}
-		writeFiles(t, dir, test.files)
+		gittest.WriteFiles(t, dir, test.files)
 		err = other.CheckWorkspace(t.Context(), open(t, opts))
 		lines := strings.Split(fmt.Sprint(err), "\n")
 		for _, want := range test.want {
@@ -324,7 +325,7 @@ func TestCheckWorkspace(t *testing.T) {
 		}
 
 		// Back to what was planned.
-		writeFiles(t, dir, map[string]string{"main.go": mainFile, "gen.go": "package main\n"})
+		gittest.WriteFiles(t, dir, map[string]string{"main.go": mainFile, "gen.go": "package main\n"})
 		if err := os.RemoveAll(filepath.Join(dir, "gen2.go")); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/org/go-static-release/build/cc"
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 // strayOf plans a release of dir for linux/amd64 and returns the sources that are not of
@@ -44,32 +45,32 @@ func strayOf(t *testing.T, dir string, change ...func(*workspace.Options, *Spec)
 
 // Packages in a submodule are part of the commit if the submodule is at the recorded commit.
 func TestSourcesOfSubmodules(t *testing.T) {
-	other := newRepo(t, map[string]string{"lib.go": "package lib\n"})
-	dir := newRepo(t, map[string]string{
+	other := gittest.NewRepository(t, map[string]string{"lib.go": "package lib\n"})
+	dir := gittest.NewRepository(t, map[string]string{
 		"go.mod":  goMod,
 		"main.go": "package main\n\nimport _ \"example.com/tool/lib\"\n\nfunc main() {}\n",
 	})
-	runGit(t, dir, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other, "lib")
-	runGit(t, dir, "commit", "--quiet", "--message=submodule")
+	gittest.Run(t, dir, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other, "lib")
+	gittest.Run(t, dir, "commit", "--quiet", "--message=submodule")
 
 	if got := strayOf(t, dir); len(got) > 0 {
 		t.Errorf("as committed: %q", got)
 	}
 
 	lib := filepath.Join(dir, "lib")
-	writeFiles(t, lib, map[string]string{".git-is-a-file": "", "lib.go": "package lib // changed\n"})
+	gittest.WriteFiles(t, lib, map[string]string{".git-is-a-file": "", "lib.go": "package lib // changed\n"})
 	if got, want := strayOf(t, dir), []string{"lib/lib.go: " + workspace.ChangedInSub}; !slices.Equal(got, want) {
 		t.Errorf("changed: %q, expected %q", got, want)
 	}
 
-	runGit(t, lib, "checkout", "--quiet", "--", "lib.go")
-	writeFiles(t, lib, map[string]string{"more.go": "package lib\n"})
+	gittest.Run(t, lib, "checkout", "--quiet", "--", "lib.go")
+	gittest.WriteFiles(t, lib, map[string]string{"more.go": "package lib\n"})
 	if got, want := strayOf(t, dir), []string{"lib/more.go: " + workspace.NotInCommit}; !slices.Equal(got, want) {
 		t.Errorf("a new file: %q, expected %q", got, want)
 	}
 
-	runGit(t, lib, "add", "--all")
-	runGit(t, lib, "commit", "--quiet", "--message=second")
+	gittest.Run(t, lib, "add", "--all")
+	gittest.Run(t, lib, "commit", "--quiet", "--message=second")
 	want := []string{"lib/lib.go: " + workspace.OtherSubmodule, "lib/more.go: " + workspace.OtherSubmodule}
 	if got := strayOf(t, dir); !slices.Equal(got, want) {
 		t.Errorf("another commit: %q, expected %q", got, want)
@@ -81,7 +82,7 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 	if _, err := exec.LookPath("musl-gcc"); err != nil {
 		t.Skip("musl-gcc is not installed")
 	}
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		".gitignore": "*.gen.h\n*.a\nstray.h\n",
 		"go.mod":     goMod,
 		"main.go": "package main\n\n" +
@@ -94,7 +95,7 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 			"TEXT ·F(SB), NOSPLIT, $0-0\n\tRET\n",
 		"lib/README": "",
 	})
-	writeFiles(t, dir, map[string]string{
+	gittest.WriteFiles(t, dir, map[string]string{
 		"include/more.gen.h": "void own(void);\n",
 		"include/asm.gen.h":  "\n",
 		"include/stray.h":    "included by nobody\n",
@@ -119,7 +120,7 @@ func TestSourcesOfCAndAssembly(t *testing.T) {
 // A fresh clone would compile files that are missing here and whose absence git was told to
 // ignore.
 func TestAbsentSources(t *testing.T) {
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		"go.mod": goMod,
 		"main.go": "package main\n\nimport \"embed\"\n\n//go:embed web\nvar web embed.FS\n\n" +
 			"func main() { _ = web }\n",
@@ -131,7 +132,7 @@ func TestAbsentSources(t *testing.T) {
 		"other/d.go":    "package other\n",
 	})
 	for _, name := range []string{"extra.go", "extra_test.go", "web/sub/b.txt", "docs/c.txt", "other/d.go"} {
-		runGit(t, dir, "update-index", "--skip-worktree", name)
+		gittest.Run(t, dir, "update-index", "--skip-worktree", name)
 		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
 			t.Fatal(err)
 		}
@@ -148,11 +149,11 @@ func TestAbsentSources(t *testing.T) {
 func TestReplacedByTheModuleCache(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "cache")
 	other := filepath.Join(cache, "other")
-	writeFiles(t, other, map[string]string{
+	gittest.WriteFiles(t, other, map[string]string{
 		"go.mod":   "module example.com/other\n\ngo 1.24\n",
 		"other.go": "package other\n",
 	})
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		"go.mod": goMod + "\nrequire example.com/other v0.0.0\n\n" +
 			"replace example.com/other => " + filepath.ToSlash(other) + "\n",
 		"main.go": "package main\n\nimport _ \"example.com/other\"\n\nfunc main() {}\n",
@@ -170,12 +171,12 @@ func TestReplacedByTheModuleCache(t *testing.T) {
 
 // Changes between plan and publication are found, even where git status does not report them.
 func TestRecheckSources(t *testing.T) {
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		".gitignore": "gen*.go\n",
 		"go.mod":     goMod,
 		"main.go":    mainFile,
 	})
-	writeFiles(t, dir, map[string]string{"gen.go": "package main\n"})
+	gittest.WriteFiles(t, dir, map[string]string{"gen.go": "package main\n"})
 	ws := open(t, options(dir))
 	p, err := NewPlan(t.Context(), ws, &Spec{
 		Targets:   []string{"linux/amd64"},
@@ -191,15 +192,15 @@ func TestRecheckSources(t *testing.T) {
 		t.Errorf("nothing has changed: %v", err)
 	}
 
-	writeFiles(t, dir, map[string]string{"gen.go": "package main // changed\n"})
+	gittest.WriteFiles(t, dir, map[string]string{"gen.go": "package main // changed\n"})
 	if err := RecheckSources(t.Context(), ws, p); err == nil || !strings.Contains(err.Error(), "gen.go was changed") {
 		t.Errorf("changed: %v", err)
 	}
-	writeFiles(t, dir, map[string]string{"gen.go": "package main\n", "main.go": mainFile + "// changed\n"})
+	gittest.WriteFiles(t, dir, map[string]string{"gen.go": "package main\n", "main.go": mainFile + "// changed\n"})
 	if err := RecheckSources(t.Context(), ws, p); err == nil || !strings.Contains(err.Error(), " M main.go") {
 		t.Errorf("a file of the commit: %v", err)
 	}
-	writeFiles(t, dir, map[string]string{"main.go": mainFile, "gen2.go": "package main\n"})
+	gittest.WriteFiles(t, dir, map[string]string{"main.go": mainFile, "gen2.go": "package main\n"})
 	if err := RecheckSources(t.Context(), ws, p); err == nil || !strings.Contains(err.Error(), "gen2.go was made") {
 		t.Errorf("made: %v", err)
 	}
@@ -217,17 +218,17 @@ func TestGitLFSOfTheRepositoryIsAsked(t *testing.T) {
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		".gitattributes": "*.bin filter=lfs\n",
 		"data.bin":       "pointer\n",
 		"go.mod":         goMod,
 		"main.go":        mainFile,
 	})
-	runGit(t, dir, "config", "filter.lfs.clean", "git-lfs clean -- %f")
+	gittest.Run(t, dir, "config", "filter.lfs.clean", "git-lfs clean -- %f")
 	content := map[string]string{"data.bin": "what the pointer stands for\n"}
-	writeFiles(t, dir, content)
-	runGit(t, dir, "add", "data.bin") // the index has its size, and the pointer
-	writeFiles(t, dir, content)       // git compares once more
+	gittest.WriteFiles(t, dir, content)
+	gittest.Run(t, dir, "add", "data.bin") // the index has its size, and the pointer
+	gittest.WriteFiles(t, dir, content)    // git compares once more
 	changes, err := open(t, options(dir)).Changes(t.Context())
 	if err != nil || len(changes) > 0 {
 		t.Errorf("the file of Git LFS counts as a change: %q, %v", changes, err)
@@ -236,7 +237,7 @@ func TestGitLFSOfTheRepositoryIsAsked(t *testing.T) {
 
 // A source file that is too large is not read.
 func TestHugeSource(t *testing.T) {
-	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
+	dir := gittest.NewRepository(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
 	f, err := os.Create(filepath.Join(dir, "huge.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -247,8 +248,8 @@ func TestHugeSource(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	runGit(t, dir, "update-index", "--refresh")
-	writeFiles(t, dir, map[string]string{".git/info/exclude": "huge.go\n"})
+	gittest.Run(t, dir, "update-index", "--refresh")
+	gittest.WriteFiles(t, dir, map[string]string{".git/info/exclude": "huge.go\n"})
 
 	_, err = NewPlan(t.Context(), open(t, options(dir)), &Spec{Targets: []string{"linux/amd64"}})
 	want := fmt.Sprintf("huge.go has %d bytes; a Go file may have at most", int64(6<<30))

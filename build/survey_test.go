@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 func TestSameForEveryTarget(t *testing.T) {
@@ -169,7 +171,7 @@ func TestReadHead(t *testing.T) {
 func TestSurveyUnreadable(t *testing.T) {
 	for _, unreadable := range []string{"dir", "dir/x.go"} {
 		dir := t.TempDir()
-		writeFiles(t, dir, map[string]string{"main.go": mainFile, "dir/x.go": "package dir\n"})
+		gittest.WriteFiles(t, dir, map[string]string{"main.go": mainFile, "dir/x.go": "package dir\n"})
 		path := filepath.Join(dir, filepath.FromSlash(unreadable))
 		if err := os.Chmod(path, 0); err != nil {
 			t.Fatal(err)
@@ -208,7 +210,7 @@ func TestImportsC(t *testing.T) {
 		"":                                                            false,
 	} {
 		dir := t.TempDir()
-		writeFiles(t, dir, map[string]string{"p.go": source})
+		gittest.WriteFiles(t, dir, map[string]string{"p.go": source})
 		s, err := surveyModule(dir, "")
 		if err != nil || s.importsC != want {
 			t.Errorf("%.60q: %v, %v, expected %v", source, s.importsC, err, want)

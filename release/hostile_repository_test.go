@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/build/workspace/gittest"
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -75,7 +76,7 @@ func (h *hostileCheckout) gitIn(dir string, args ...string) string {
 	h.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), gitEnv...)
+	cmd.Env = gittest.Environ()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		h.t.Fatalf("git %s: %v: %s", args, err, out)
@@ -90,7 +91,7 @@ func (h *hostileCheckout) command() string {
 
 // env returns the environment of the program, outside of a workflow.
 func (h *hostileCheckout) env() []string {
-	env := append(os.Environ(), gitEnv...)
+	env := gittest.Environ()
 	return append(env, "GITHUB_ACTIONS=", "GITHUB_TOKEN=", "GH_TOKEN=", "GOFLAGS=")
 }
 
@@ -118,7 +119,7 @@ func (h *hostileCheckout) checkArmed(dir string) {
 	h.t.Helper()
 	cmd := exec.Command("git", "status")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), gitEnv...)
+	cmd.Env = gittest.Environ()
 	out, _ := cmd.CombinedOutput() // it may well fail
 	if _, err := os.Lstat(h.marker); err != nil {
 		h.t.Fatalf("git status runs nothing here, so the test proves nothing: %s", out)

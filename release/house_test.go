@@ -28,17 +28,18 @@ var mayImport = map[string][]string{
 		"build/cc", "build/crash", "build/door", "build/limit", "build/problem", "build/process", "build/static",
 		"build/target", "build/workspace",
 	},
-	"build/cc":        {"build/problem", "build/process", "build/static", "build/target"},
-	"build/crash":     {},
-	"build/door":      {},
-	"build/gocache":   {"build/door"},
-	"build/limit":     {},
-	"build/problem":   {},
-	"build/process":   {},
-	"build/smoke":     {"build/process", "build/target"},
-	"build/static":    {},
-	"build/target":    {"build/problem"},
-	"build/workspace": {"build/crash", "build/door", "build/problem", "build/process"},
+	"build/cc":                {"build/problem", "build/process", "build/static", "build/target"},
+	"build/crash":             {},
+	"build/door":              {},
+	"build/gocache":           {"build/door"},
+	"build/limit":             {},
+	"build/problem":           {},
+	"build/process":           {},
+	"build/smoke":             {"build/process", "build/target"},
+	"build/static":            {},
+	"build/target":            {"build/problem"},
+	"build/workspace":         {"build/crash", "build/door", "build/problem", "build/process"},
+	"build/workspace/gittest": {},
 
 	"release": {
 		"build", "build/crash", "build/door", "build/gocache", "build/limit", "build/problem", "build/process",
@@ -83,6 +84,7 @@ var mustNotReach = map[string][]string{
 		"github.com/spf13/cobra/doc",
 		"github.com/cpuguy83/go-md2man/v2/md2man",
 		"github.com/getkin/kin-openapi/openapi3",
+		modulePath + "/build/workspace/gittest",
 		modulePath + "/release/github/githubtest",
 	},
 }
@@ -236,7 +238,12 @@ var timeNow = []string{
 
 // isPartOfMain reports whether a file belongs to a package main.
 func isPartOfMain(name string) bool {
-	commands := []string{"docs/gen/", "release/github/githubtest/cmd/", "testdata/benchmarks/"}
+	commands := []string{
+		"build/workspace/gittest/", // only tests import it
+		"docs/gen/",
+		"release/github/githubtest/cmd/",
+		"testdata/benchmarks/",
+	}
 	inCommand := func(dir string) bool { return strings.HasPrefix(name, dir) }
 	return name == "main.go" || slices.ContainsFunc(commands, inCommand)
 }

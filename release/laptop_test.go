@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 // A laptop is a machine that is not a runner, with a clone of a repository that may be somebody
@@ -77,7 +79,7 @@ func (l *laptop) git(args ...string) {
 	l.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = l.dir
-	cmd.Env = append(os.Environ(), gitEnv...)
+	cmd.Env = gittest.Environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		l.t.Fatalf("git %s: %v: %s", args, err, out)
 	}
@@ -102,7 +104,7 @@ func (l *laptop) workflow(settings ...string) {
 
 // env returns the environment of the program.
 func (l *laptop) env() []string {
-	env := append(os.Environ(), gitEnv...)
+	env := gittest.Environ()
 	return append(env, "GITHUB_ACTIONS=", "GITHUB_TOKEN=", "GH_TOKEN=")
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/gotooltest"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 // TestMain makes this test binary play three parts: the tests, the program when a script calls
@@ -36,7 +38,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Vars = append(e.Vars, gitEnv...)
+			e.Vars = append(e.Vars, gittest.Settings...)
 			e.Vars = append(e.Vars, "GOFLAGS=", "GOTOOLCHAIN=local")
 			return nil
 		},
@@ -60,18 +62,6 @@ func TestScripts(t *testing.T) {
 	}
 
 	testscript.Run(t, p)
-}
-
-// gitEnv makes git ignore the user's configuration, and commit the same on every machine.
-var gitEnv = []string{
-	"GIT_CONFIG_GLOBAL=" + os.DevNull,
-	"GIT_CONFIG_NOSYSTEM=1",
-	"GIT_AUTHOR_NAME=Gopher",
-	"GIT_AUTHOR_EMAIL=gopher@example.com",
-	"GIT_AUTHOR_DATE=2026-01-02T03:04:05+02:00",
-	"GIT_COMMITTER_NAME=Gopher",
-	"GIT_COMMITTER_EMAIL=gopher@example.com",
-	"GIT_COMMITTER_DATE=2026-01-02T03:04:05+02:00",
 }
 
 // cmdCommit implements the command "commit [tag...]". It commits everything in the current

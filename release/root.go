@@ -174,7 +174,8 @@ func unknownCommand(root *cobra.Command, word string) error {
 
 	case strings.Contains(word, "/"):
 		err := fmt.Errorf("command line: %q is not part of the flag before it", word)
-		return problem.With(problem.Advise("quote a list, as in --targets 'linux/amd64 linux/arm64', or repeat the flag"), err)
+		quoteList := problem.Advise("quote a list, as in --targets 'linux/amd64 linux/arm64', or repeat the flag")
+		return problem.With(quoteList, err)
 	}
 
 	err := fmt.Errorf("command line: %q is not one of: %s", word, strings.Join(config.Commands, ", "))

@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/build/workspace/gittest"
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -91,7 +91,7 @@ func newWorkshop(t *testing.T, source string, opts githubtest.Options) *workshop
 		}
 	})
 
-	w.env = append(os.Environ(), gitEnv...)
+	w.env = gittest.Environ()
 	w.env = append(w.env,
 		"GITHUB_ACTIONS=true",
 		"GITHUB_REF=refs/tags/v1.2.3",
@@ -114,15 +114,7 @@ func newWorkshop(t *testing.T, source string, opts githubtest.Options) *workshop
 
 func (w *workshop) git(args ...string) string {
 	w.t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir = w.dir
-	cmd.Env = append(os.Environ(), gitEnv...)
-
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		w.t.Fatalf("git %s: %v: %s", args, err, out)
-	}
-	return string(out)
+	return gittest.Run(w.t, w.dir, args...)
 }
 
 // write writes a file of the project.

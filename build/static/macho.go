@@ -168,7 +168,7 @@ func (m *machoFile) readHeader(f *File) (commands view, err error) {
 	size := uint64(28)
 	switch m.head.Magic {
 	case macho.Magic32:
-		// The size is that of mach_header.
+		// size is already the one of mach_header.
 	case macho.Magic64:
 		f.Bits = 64
 		size = 32

@@ -352,7 +352,7 @@ func (p *peFile) directory(i int) (addr, size uint64) {
 }
 
 // readSignature looks for the attribute certificate table and checks that the file contains it.
-// Its address, unlike that of all other directories, is an offset in the file.
+// Unlike the other directories, it is found by its offset in the file.
 func (p *peFile) readSignature(f *File) error {
 	off, size := p.directory(pe.IMAGE_DIRECTORY_ENTRY_SECURITY)
 	if off == 0 || size == 0 {

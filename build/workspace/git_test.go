@@ -1,7 +1,6 @@
 package workspace
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,61 +9,17 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 const goMod = "module example.com/tool\n\ngo 1.24\n"
 
 const mainFile = "package main\n\nfunc main() {}\n"
 
-// newRepo makes a repository with one commit of the files.
-func newRepo(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	writeFiles(t, dir, files)
-	runGit(t, dir, "init", "--quiet", "--initial-branch=main")
-	runGit(t, dir, "add", "--all")
-	runGit(t, dir, "commit", "--quiet", "--allow-empty", "--message=first")
-	return dir
-}
-
-func writeFiles(t *testing.T, dir string, files map[string]string) {
-	t.Helper()
-	for name, content := range files {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		err := errors.Join(
-			os.MkdirAll(filepath.Dir(path), 0o755),
-			os.WriteFile(path, []byte(content), 0o644),
-		)
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// plainGit returns an environment in which git has no settings but those of the repository.
-func plainGit() []string {
-	return append(os.Environ(),
-		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=Gopher", "GIT_AUTHOR_EMAIL=gopher@example.com",
-		"GIT_COMMITTER_NAME=Gopher", "GIT_COMMITTER_EMAIL=gopher@example.com",
-	)
-}
-
-func runGit(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
-	cmd.Env = plainGit()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %s: %v: %s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // The repository is the one with a .git, never one whose files are in the tree.
 func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		"sub/HEAD":          "ref: refs/heads/main\n",
 		"sub/config":        "[core]\n\tbare = true\n",
 		"sub/objects/.keep": "",
@@ -80,7 +35,7 @@ func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 	}
 
 	for _, sub := range []string{"", "sub", "sub/deep"} {
-		r, _, err := openRepo(t.Context(), filepath.Join(real, filepath.FromSlash(sub)), plainGit())
+		r, _, err := openRepo(t.Context(), filepath.Join(real, filepath.FromSlash(sub)), gittest.Environ())
 		if err != nil {
 			t.Errorf("%q: %v", sub, err)
 			continue
@@ -88,7 +43,7 @@ func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 		if r.top != real {
 			t.Errorf("%q: the repository is in %s, expected %s", sub, r.top, real)
 		}
-		if head, _, err := r.head(t.Context()); err != nil || head != runGit(t, dir, "rev-parse", "HEAD") {
+		if head, _, err := r.head(t.Context()); err != nil || head != gittest.Run(t, dir, "rev-parse", "HEAD") {
 			t.Errorf("%q: %+v, %v", sub, head, err)
 		}
 	}
@@ -97,9 +52,9 @@ func TestOpenRepoPassesOverEmbeddedOnes(t *testing.T) {
 // Options -c of a git that started this process reach its children, and would override the
 // documented variables.
 func TestGitOptionsOfTheEnvironment(t *testing.T) {
-	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
-	writeFiles(t, dir, map[string]string{"more.go": "package main\n"})
-	env := append(plainGit(),
+	dir := gittest.NewRepository(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
+	gittest.WriteFiles(t, dir, map[string]string{"more.go": "package main\n"})
+	env := append(gittest.Environ(),
 		"GIT_CONFIG_PARAMETERS='status.showuntrackedfiles=no' 'core.ignorestat=true' 'user.name=it'\\''s me'")
 
 	w, err := Open(t.Context(), Options{Dir: dir, Environ: env})
@@ -116,9 +71,9 @@ func TestGitOptionsOfTheEnvironment(t *testing.T) {
 
 // Settings for the output of git do not change what is read.
 func TestGitOutputIsPinned(t *testing.T) {
-	dir := newRepo(t, map[string]string{"go.mod": goMod, "main.go": mainFile, "lib/lib.go": "package lib\n"})
-	runGit(t, dir, "tag", "v1.0.0")
-	runGit(t, dir, "tag", "v1.1.0")
+	dir := gittest.NewRepository(t, map[string]string{"go.mod": goMod, "main.go": mainFile, "lib/lib.go": "package lib\n"})
+	gittest.Run(t, dir, "tag", "v1.0.0")
+	gittest.Run(t, dir, "tag", "v1.1.0")
 	for key, value := range map[string]string{
 		"submodule.recurse": "true", "diff.relative": "true", "diff.orderFile": "nowhere", "color.ui": "always",
 		"column.ui": "always", "tag.sort": "-version:refname", "status.short": "true", "status.branch": "true",
@@ -126,12 +81,12 @@ func TestGitOutputIsPinned(t *testing.T) {
 		"diff.mnemonicPrefix": "true", "status.relativePaths": "true", "core.quotePath": "false",
 		"core.abbrev": "4", "format.pretty": "oneline", "log.date": "relative", "grep.patternType": "fixed",
 	} {
-		runGit(t, dir, "config", key, value)
+		gittest.Run(t, dir, "config", key, value)
 	}
 
 	for _, change := range []map[string]string{nil, {"main.go": mainFile + "// changed\n"}} {
-		writeFiles(t, dir, change)
-		w, err := Open(t.Context(), Options{Dir: dir, Environ: plainGit()})
+		gittest.WriteFiles(t, dir, change)
+		w, err := Open(t.Context(), Options{Dir: dir, Environ: gittest.Environ()})
 		if err != nil {
 			t.Fatal(err)
 		}

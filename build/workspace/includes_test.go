@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 // A package that includes too many files is refused.
@@ -20,7 +22,7 @@ func TestIncludesAreLimited(t *testing.T) {
 		fmt.Fprintf(&lines, "#include %q\n", name)
 	}
 	files["a.s"] = lines.String()
-	writeFiles(t, dir, files)
+	gittest.WriteFiles(t, dir, files)
 	pkg := &sourcePackage{Dir: dir, SFiles: []string{"a.s"}}
 
 	included, err := pkg.included(false)
@@ -28,7 +30,7 @@ func TestIncludesAreLimited(t *testing.T) {
 		t.Errorf("%d files, %v", len(included), err)
 	}
 
-	writeFiles(t, dir, map[string]string{fmt.Sprintf("h%d.hx", maxIncludes): ""})
+	gittest.WriteFiles(t, dir, map[string]string{fmt.Sprintf("h%d.hx", maxIncludes): ""})
 	_, err = pkg.included(false)
 	want := fmt.Sprintf("include more than %d files", maxIncludes)
 	if err == nil || !strings.Contains(err.Error(), want) {

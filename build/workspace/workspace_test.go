@@ -11,11 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/workspace/gittest"
 )
 
 func openTest(t *testing.T, dir string) *Workspace {
 	t.Helper()
-	w, err := Open(t.Context(), Options{Dir: dir, Environ: plainGit()})
+	w, err := Open(t.Context(), Options{Dir: dir, Environ: gittest.Environ()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,7 @@ func openTest(t *testing.T, dir string) *Workspace {
 
 // Extra files that were found in one clone are read in another one, with the same content.
 func TestReadExtraInAnotherClone(t *testing.T) {
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		"sub/go.mod":  goMod,
 		"sub/main.go": mainFile,
 		"sub/run.sh":  "#!/bin/sh\n",
@@ -37,9 +38,9 @@ func TestReadExtraInAnotherClone(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "sub", "run.sh"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	runGit(t, dir, "add", "sub/run.sh")
-	runGit(t, dir, "commit", "--quiet", "--message=executable")
-	writeFiles(t, dir, map[string]string{"NOTES": "changed\n"}) // read from disk
+	gittest.Run(t, dir, "add", "sub/run.sh")
+	gittest.Run(t, dir, "commit", "--quiet", "--message=executable")
+	gittest.WriteFiles(t, dir, map[string]string{"NOTES": "changed\n"}) // read from disk
 
 	w := openTest(t, filepath.Join(dir, "sub"))
 	files, notes, err := w.ExtraFiles(t.Context(), []string{"LICENSE*", "NOTES", "*.sh"}, true)
@@ -60,7 +61,7 @@ func TestReadExtraInAnotherClone(t *testing.T) {
 	}
 
 	other := filepath.Join(t.TempDir(), "clone")
-	runGit(t, dir, "clone", "--quiet", dir, other)
+	gittest.Run(t, dir, "clone", "--quiet", dir, other)
 	there := openTest(t, filepath.Join(other, "sub"))
 	files, _, err = w.ExtraFiles(t.Context(), []string{"LICENSE", "NOTES", "*.sh"}, true)
 	if err != nil {
@@ -85,7 +86,7 @@ func TestReadExtraInAnotherClone(t *testing.T) {
 // The root of a repository is the directory with a .git that git accepts.
 func TestFindRoot(t *testing.T) {
 	dir := t.TempDir()
-	writeFiles(t, dir, map[string]string{
+	gittest.WriteFiles(t, dir, map[string]string{
 		".git/HEAD":             "ref: refs/heads/main\n",
 		"a/.git/config":         "",
 		"a/b/file":              "",
@@ -111,14 +112,14 @@ func TestFindRoot(t *testing.T) {
 // Where no module is, one of those below is named, and a module around by a path that holds
 // in a workflow.
 func TestDirectoryOfModule(t *testing.T) {
-	dir := newRepo(t, map[string]string{
+	dir := gittest.NewRepository(t, map[string]string{
 		"sub/go.mod":        goMod,
 		"sub/inner/main.go": mainFile,
 		"other/go.mod":      goMod,
 	})
 	t.Chdir(dir)
 	remedyOf := func(dir string) problem.Remedy {
-		_, err := Open(t.Context(), Options{Dir: dir, Environ: plainGit()})
+		_, err := Open(t.Context(), Options{Dir: dir, Environ: gittest.Environ()})
 		return problem.RemedyOf(err)
 	}
 
@@ -126,7 +127,7 @@ func TestDirectoryOfModule(t *testing.T) {
 	if diff := cmp.Diff(both, remedyOf("")); diff != "" {
 		t.Errorf("two modules (-want +have):\n%s", diff)
 	}
-	runGit(t, dir, "tag", "sub/v1.0.0")
+	gittest.Run(t, dir, "tag", "sub/v1.0.0")
 	if diff := cmp.Diff(problem.Set("directory", "sub"), remedyOf("")); diff != "" {
 		t.Errorf("a tag (-want +have):\n%s", diff)
 	}

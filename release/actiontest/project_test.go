@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/org/go-static-release/build/workspace/gittest"
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -154,31 +155,11 @@ func (p *project) commit(tag string) {
 	})
 }
 
-// gitEnv keeps the settings of this machine out of git, and gives commits an author.
-var gitEnv = []string{
-	"GIT_CONFIG_GLOBAL=" + os.DevNull,
-	"GIT_CONFIG_NOSYSTEM=1",
-	"GIT_AUTHOR_NAME=Gopher",
-	"GIT_AUTHOR_EMAIL=gopher@example.com",
-	"GIT_AUTHOR_DATE=2026-01-02T03:04:05+02:00",
-	"GIT_COMMITTER_NAME=Gopher",
-	"GIT_COMMITTER_EMAIL=gopher@example.com",
-	"GIT_COMMITTER_DATE=2026-01-02T03:04:05+02:00",
-}
-
 // git runs git in the repository and returns its output.
 func (p *project) git(args ...string) string {
 	p.t.Helper()
 
-	cmd := exec.Command("git", args...)
-	cmd.Dir = p.dir
-	cmd.Env = append(os.Environ(), gitEnv...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		p.t.Fatalf("git %s: %v: %s", args, err, out)
-	}
-
-	return strings.TrimSpace(string(out))
+	return gittest.Run(p.t, p.dir, args...)
 }
 
 // push runs with act what GitHub runs after a push.

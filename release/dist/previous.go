@@ -31,8 +31,8 @@ type Previous struct {
 	rep   *report.Report
 }
 
-// SetAside empties the directory. If the files of an earlier run are to be used, it moves them
-// into a temporary directory, which Sweep removes.
+// SetAside empties the directory. If use is true, it moves the files of an earlier run into a
+// temporary directory, which Sweep removes.
 func SetAside(dir string, use bool) (*Previous, error) {
 	p := &Previous{rep: readReport(dir)}
 	if p.rep == nil || !use {

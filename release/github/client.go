@@ -139,9 +139,9 @@ func (t authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(r)
 }
 
-// isGitHubHost reports whether u is on the host of the API or on that of uploads. The latter
-// is uploads.github.com for api.github.com, and likewise below ghe.com. GitHub Enterprise
-// Server has both on one host.
+// isGitHubHost reports whether u is on the host of the API or on the host of uploads, which is
+// uploads.github.com for api.github.com, and likewise below ghe.com. GitHub Enterprise Server
+// has both on one host.
 func isGitHubHost(apiURL, u *url.URL) bool {
 	if u.Scheme != apiURL.Scheme {
 		return false

@@ -25,8 +25,8 @@ const (
 // Unpackers disagree about how much content a member has: whether a directory or a link with a
 // size has content, whether a name that ends in a slash is a directory, whether the size in an
 // extended header counts, and how a damaged number is read. What matters is where each of them
-// expects the next header. If there is a header in what archive/tar takes for content, then
-// the members of the archive depend on the unpacker.
+// expects the next header. If archive/tar reads a header as content, the members of the archive
+// depend on the unpacker.
 type tarChecker struct {
 	r   io.Reader
 	err error

@@ -88,7 +88,7 @@ func link(text, address string) string {
 	return code(text) + " " + code(address)
 }
 
-// isWebAddress reports whether an address can be that of a web page and is safe in a link.
+// isWebAddress reports whether an address can lead to a web page and is safe in a link.
 func isWebAddress(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {
