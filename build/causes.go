@@ -1,14 +1,10 @@
 package build
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
-	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/build/door"
-	"github.com/org/go-static-release/build/process"
 	"github.com/org/go-static-release/build/target"
 	"github.com/org/go-static-release/build/workspace"
 )
@@ -33,27 +28,6 @@ type Cause struct {
 func (c Cause) String() string {
 	return fmt.Sprintf("because %s %s: %s", c.Package, c.How, strings.Join(c.Chain, " -> "))
 }
-
-// A node is one package in the dependency graph of a build.
-type node struct {
-	ImportPath   string
-	Name         string
-	Dir          string
-	Standard     bool
-	GoFiles      []string
-	CgoFiles     []string
-	CXXFiles     []string
-	SwigCXXFiles []string
-	Imports      []string
-	Module       *struct{ Main bool }
-}
-
-// nodeFields are the fields of a node, for go list.
-const nodeFields = "ImportPath,Name,Dir,Standard,GoFiles,CgoFiles,CXXFiles,SwigCXXFiles,Imports,Module"
-
-// inModule reports whether the package is part of the module, or of another one in its
-// go.work.
-func (n node) inModule() bool { return n.Module != nil && n.Module.Main }
 
 // Causes finds the packages of one program because of which it asks for libraries, by
 // walking the dependency graph of the target. If there are none, the linker flags did it.
@@ -85,34 +59,6 @@ func Causes(ctx context.Context, ws *workspace.Workspace, b Build, m Main) ([]Ca
 
 	slices.SortFunc(causes, func(a, b Cause) int { return strings.Compare(a.Package, b.Package) })
 	return causes, nil
-}
-
-// listGraph lists all packages that programs are made of, by import path.
-func listGraph(
-	ctx context.Context, ws *workspace.Workspace, env []string, tags string, mains []Main,
-) (map[string]node, error) {
-	args := []string{"go", "list", "-deps", "-tags=" + tags, "-json=" + nodeFields, "--"}
-	for _, m := range mains {
-		args = append(args, m.ImportPath)
-	}
-	out, _, err := ws.Run(ctx, process.Command{Args: args, Env: env})
-	if err != nil {
-		return nil, fmt.Errorf("walking the imports: %w", err)
-	}
-
-	graph := map[string]node{}
-	dec := json.NewDecoder(bytes.NewReader(out))
-	for {
-		var n node
-		err := dec.Decode(&n)
-		if errors.Is(err, io.EOF) {
-			return graph, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("walking the imports: %w", err)
-		}
-		graph[n.ImportPath] = n
-	}
 }
 
 // cgoPackages lists the packages outside the standard library that use cgo for t if it is
@@ -153,7 +99,7 @@ func cgoTags(t target.Target, tags string) string {
 
 // importers walks the graph from the main package, nearest first. It returns, for every
 // package, the one that imports it on the shortest way; "" for the main package.
-func importers(graph map[string]node, main string) map[string]string {
+func importers(graph graph, main string) map[string]string {
 	from := map[string]string{main: ""}
 	for queue := []string{main}; len(queue) > 0; queue = queue[1:] {
 		for _, imported := range graph[queue[0]].Imports {
@@ -212,7 +158,7 @@ func (n node) linkCause() (string, error) {
 
 // importPosition returns the import by which a chain leaves the module in dir, relative to
 // it, "" if the chain does not leave it.
-func importPosition(dir string, graph map[string]node, chain []string) (file string, line int) {
+func importPosition(dir string, graph graph, chain []string) (file string, line int) {
 	for i := range len(chain) - 1 {
 		n, next := graph[chain[i]], graph[chain[i+1]]
 		if !n.inModule() || next.inModule() {

@@ -137,6 +137,9 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	r := &resolver{ws: ws, spec: spec, plan: p}
 	ps = append(ps, r.setBuilds(ctx)...)
 	if len(ps) == 0 {
+		ps = append(ps, r.checkGraph(ctx)...)
+	}
+	if len(ps) == 0 {
 		ps.Keep("", checkSources(ctx, ws, p, spec.Publish))
 	}
 

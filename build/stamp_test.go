@@ -3,8 +3,9 @@ package build
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/org/go-static-release/build/template"
 )
 
 // The linker fails on -X for a variable that is no string, and Go modules do have an
@@ -40,42 +41,15 @@ func TestStampable(t *testing.T) {
 	}
 }
 
-func TestExpand(t *testing.T) {
-	const notAllowed = "range, define, block and template are not allowed"
-	facts := Facts{Name: "tool", Version: "1.2.3"}
-	if got, err := Expand("{{.Name}}_{{.Version}}", facts); got != "tool_1.2.3" || err != nil {
-		t.Errorf("got %q, %v", got, err)
-	}
-	for text, want := range map[string]string{
-		"{{.Nam}}": `expanding template "{{.Nam}}": can't evaluate field Nam; ` +
-			"the fields are .Name, .Version, .Tag, .Commit, .Date, .Go",
-		"{{.Name":   `reading template "{{.Name": unclosed action`,
-		"{{env 1}}": `function "env" not defined`,
-
-		// None of these ends within a lifetime, or in the memory of a machine.
-		"{{range 1000000000000000}}{{end}}":                                    notAllowed,
-		"{{if .Name}}{{with .Name}}{{range 1000000000}}x{{end}}{{end}}{{end}}": notAllowed,
-		"{{if .Nam}}{{else}}{{range 1000000000}}x{{end}}{{end}}":               notAllowed,
-		`{{define "x"}}{{template "x"}}{{end}}`:                                notAllowed,
-		`{{if .Name}}{{template "" .}}{{template "" .}}{{end}}`:                notAllowed,
-		`{{block "x" .}}{{end}}`:                                               notAllowed,
-		`{{printf "%999999s" .Name}}`:                                          "the result is larger than 65536 bytes",
-	} {
-		if _, err := Expand(text, facts); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got error %v, expected %s", text, err, want)
-		}
-	}
-}
-
 // A field in the linker flags never becomes a flag of its own.
 func TestFieldsInFlags(t *testing.T) {
-	facts := Facts{Name: "tool", Tag: "it's -extld=evil/v1.0.0", Version: "1.0.0"}
+	facts := template.Facts{Name: "tool", Tag: "it's -extld=evil/v1.0.0", Version: "1.0.0"}
 	for text, ok := range map[string]bool{
 		"-X main.v={{.Version}}": true,
 		"-X main.n={{ .Name}}":   true,
 		"-X 'main.t={{.Tag}}'":   false,
 	} {
-		if err := facts.inOneWord(text); (err == nil) != ok {
+		if err := inOneWord(facts, text); (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 
 	"build": {
 		"build/cc", "build/crash", "build/door", "build/limit", "build/problem", "build/process", "build/static",
-		"build/target", "build/workspace",
+		"build/target", "build/template", "build/workspace",
 	},
 	"build/cc":                {"build/problem", "build/process", "build/static", "build/target"},
 	"build/crash":             {},
@@ -38,18 +38,19 @@ var mayImport = map[string][]string{
 	"build/smoke":             {"build/process", "build/target"},
 	"build/static":            {},
 	"build/target":            {"build/problem"},
+	"build/template":          {},
 	"build/workspace":         {"build/crash", "build/door", "build/problem", "build/process"},
 	"build/workspace/gittest": {},
 
 	"release": {
 		"build", "build/crash", "build/door", "build/gocache", "build/limit", "build/problem", "build/process",
-		"build/smoke", "build/target", "build/workspace",
+		"build/smoke", "build/target", "build/template", "build/workspace",
 		"release/actions", "release/config", "release/dist", "release/github", "release/hint", "release/inspect",
 		"release/output", "release/pack", "release/publish", "release/quote", "release/report", "release/term",
 	},
 	"release/actions": {"release/quote"},
 	"release/config": {
-		"build", "build/cc", "build/door", "build/problem", "build/workspace",
+		"build", "build/cc", "build/door", "build/problem", "build/template", "build/workspace",
 		"release/actions", "release/output", "release/pack", "release/quote",
 	},
 	"release/dist": {

@@ -15,6 +15,7 @@ import (
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
 	"github.com/org/go-static-release/build/target"
+	"github.com/org/go-static-release/build/template"
 	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/dist"
@@ -96,7 +97,7 @@ func (p *Plan) prerelease(c *config.Config) bool {
 
 // fileFacts are the fields that the template archive-name may use.
 type fileFacts struct {
-	build.Facts
+	template.Facts
 	OS, Arch string
 }
 
@@ -122,7 +123,7 @@ func (p *Plan) expandName(c *config.Config, b build.Build, name string) (string,
 	}
 	facts.Name = name
 
-	expanded, err := build.Expand(c.ArchiveName, facts)
+	expanded, err := template.Expand(c.ArchiveName, facts)
 	if err != nil {
 		return "", &problem.Problem{Setting: "archive-name", Err: err}
 	}
