@@ -23,7 +23,7 @@ import (
 	"github.com/org/go-static-release/release/quote"
 )
 
-var update = flag.Bool("update", false, "rewrite the help texts in testdata/help")
+var update = flag.Bool("update", false, "rewrite the help texts in testdata/help and the list testdata/hints.txt")
 
 // commandLineOf runs the program outside a workflow and returns its exit status and output.
 func commandLineOf(t *testing.T, args ...string) (status int, stdout, stderr string) {
