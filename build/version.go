@@ -92,18 +92,23 @@ func (r *resolver) checkStamps(ctx context.Context) error {
 		text := fmt.Sprintf("go stamps %s in the programs instead of v%s: %s",
 			stamp.Version, p.Source.Version, why)
 
-		switch {
-		case flagsTell:
+		if flagsTell {
 			p.note(remedy, "%s; the linker flags stamp %s", text, p.Source.Version)
-		case r.spec.Publish:
+			continue
+		}
+
+		remedies := problem.Either(remedy, r.declareVersion())
+		if remedy.Kind == "" {
+			remedies = r.declareVersion()
+		}
+		if r.spec.Publish {
 			return &problem.Problem{
 				Setting: "tag",
 				Err:     errors.New(text),
-				Remedy:  problem.Either(remedy, r.declareVersion()),
+				Remedy:  remedies,
 			}
-		default:
-			p.note(problem.Either(remedy, r.declareVersion()), "publishing would be refused: %s", text)
 		}
+		p.note(remedies, "publishing would be refused: %s", text)
 	}
 	return nil
 }
@@ -148,8 +153,17 @@ func (r *resolver) whyStamped(ctx context.Context, modulePath string) (why strin
 			For("changes the path; the imports of its packages change with it"), nil
 
 	case workspace.TagUnknownToGo:
-		return fmt.Sprintf("go takes %s for the tag of this version, not %s", goTag, src.Tag),
-			problem.Run("git tag " + goTag), nil
+		why := fmt.Sprintf("go takes %s for the tag of this version, not %s", goTag, src.Tag)
+		if src.TagPrefix != "" { // a project with such tags may have several products
+			return why, problem.Remedy{}, nil
+		}
+		return why, problem.Run("git tag " + goTag), nil
+
+	case workspace.TagOfNested:
+		return r.plan.Go + " looks only at the tags of the root, also for nested modules", problem.There(
+			problem.Step("- {uses: actions/setup-go@v7, with: {go-version: stable}}"),
+			problem.Run("export GOTOOLCHAIN=go1.25.0+auto"),
+		), nil
 
 	case workspace.TagHidden:
 		return "log.excludeDecoration in git's configuration hides the tag from go",

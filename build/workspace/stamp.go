@@ -41,7 +41,10 @@ func (w *Workspace) Stamp(ctx context.Context, modulePath string, dirty bool) (S
 		return Stamp{Module: modulePath, Version: Devel, Reason: reason}, nil
 	}
 
-	if dirty {
+	switch {
+	case dirty && w.olderThan("go1.25"):
+		version += "+dirty"
+	case dirty:
 		version += dirtySuffix(version)
 	}
 	return Stamp{Module: modulePath, Version: version}, nil
@@ -59,7 +62,7 @@ func dirtySuffix(version string) string {
 // stampedVersion returns the version that the go command stamps if there are no uncommitted
 // changes, or the reason why it stamps none.
 func (w *Workspace) stampedVersion(ctx context.Context, modulePath string) (version, reason string, err error) {
-	if goversion.IsValid(w.Toolchain) && goversion.Compare(w.Toolchain, "go1.24") < 0 {
+	if w.olderThan("go1.24") {
 		return "", w.Toolchain + " stamps no version, Go 1.24 and later do", nil
 	}
 
@@ -68,6 +71,9 @@ func (w *Workspace) stampedVersion(ctx context.Context, modulePath string) (vers
 		return "", "", err
 	}
 	tags, reason := tagsOfModule(root, modulePath)
+	if w.olderThan("go1.25") {
+		tags, reason = tagsOfRoot(w.Root, root)
+	}
 	if reason != "" {
 		return "", reason, nil
 	}
@@ -111,6 +117,12 @@ func (w *Workspace) stampedVersion(ctx context.Context, modulePath string) (vers
 	return highest, "", ctx.Err()
 }
 
+// olderThan reports whether the toolchain is older than a version of Go. One that is built from
+// source is not.
+func (w *Workspace) olderThan(version string) bool {
+	return goversion.IsValid(w.Toolchain) && goversion.Compare(w.Toolchain, version) < 0
+}
+
 // rootModule returns the path of the module in the root of the repository, "" if there is
 // none.
 func (w *Workspace) rootModule() (string, error) {
@@ -147,8 +159,11 @@ func tagsOfModule(root, modulePath string) (t moduleTags, reason string) {
 		return t, fmt.Sprintf("the module path %s in the root of the repository has no valid version", root)
 	}
 	trimmed, major, ok := module.SplitPathVersion(modulePath)
-	if !ok {
+	switch {
+	case !ok:
 		return t, fmt.Sprintf("the module path %s has no valid version", modulePath)
+	case strings.HasPrefix(major, "."): // whose dot is not taken for the end of a path element
+		return t, "go stamps no version in modules of gopkg.in"
 	}
 
 	t = moduleTags{
@@ -160,8 +175,7 @@ func tagsOfModule(root, modulePath string) (t moduleTags, reason string) {
 		return t, ""
 	}
 
-	// The second condition is for paths of gopkg.in, which separate the version by a dot.
-	if !hasPathPrefix(trimmed, codeRoot) || !hasPathPrefix(modulePath, codeRoot) {
+	if !hasPathPrefix(trimmed, codeRoot) {
 		return t, fmt.Sprintf("module %s is not below %s, the path in the root of the repository",
 			modulePath, codeRoot)
 	}
@@ -170,6 +184,21 @@ func tagsOfModule(root, modulePath string) (t moduleTags, reason string) {
 		t.prefix = t.dir + "/"
 	}
 	return t, ""
+}
+
+// tagsOfRoot is tagsOfModule for Go 1.24, which takes the directory of the repository for the
+// path of every module in it. So it looks only for the tags of the root, and usually for v0
+// and v1. root is the path of the module in the root, "" if there is none.
+func tagsOfRoot(dir, root string) (t moduleTags, reason string) {
+	_, major, ok := module.SplitPathVersion(dir)
+	if !ok {
+		return t, fmt.Sprintf("Go 1.24 takes the name of the directory %s for an invalid version", dir)
+	}
+	if root != "" && !sameMajor(root, major) {
+		return t, "Go 1.24 stamps no version in modules from v2 on, Go 1.25 and later do"
+	}
+
+	return moduleTags{module: root, atRoot: true, major: major}, ""
 }
 
 // hasPathPrefix reports whether a path is prefix or lies below it.
@@ -384,6 +413,7 @@ const (
 	TagUnknownToGo                     // it is no tag of the module, or is written in another way
 	TagOfOtherMajor                    // the path of the module is for another major version
 	TagHidden                          // git hides it from the go command
+	TagOfNested                        // Go 1.24 looks only at the tags of the root
 )
 
 // WhyNotStamped returns why the go command does not stamp the version of a tag.
@@ -391,6 +421,8 @@ func (w *Workspace) WhyNotStamped(ctx context.Context, tag string) (StampReason,
 	own := w.ownTags()
 	v, canonical := own.version(tag)
 	switch {
+	case canonical && own.dir != "" && w.olderThan("go1.25"):
+		return TagOfNested, nil
 	case !canonical:
 		return TagUnknownToGo, nil
 	case !module.MatchPathMajor(v, own.major):

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"debug/buildinfo"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ type history struct {
 	settings []string   // of git, as environment variables
 	dirty    bool
 	want     string // what go stamps; PSEUDO stands for the time and the commit
+	old      string // what Go 1.24 stamps, "" if the same
 }
 
 func goModOf(path string) string { return "module " + path + "\n\ngo 1.24\n" }
@@ -41,29 +43,55 @@ const (
 
 // histories holds what the go command stamps in repositories of many kinds.
 var histories = map[string]history{
-	"no tag":                {want: "v0.0.0-PSEUDO"},
-	"a tag":                 {steps: steps("tag v1.2.3"), want: "v1.2.3"},
-	"an annotated tag":      {steps: steps("tag --annotate --message=x v1.2.3"), want: "v1.2.3"},
-	"a tag, uncommitted":    {steps: steps("tag v1.2.3"), dirty: true, want: "v1.2.3+dirty"},
-	"no tag, uncommitted":   {dirty: true, want: "v0.0.0-PSEUDO+dirty"},
-	"after a tag":           {steps: steps("tag v1.2.3", commit), want: "v1.2.4-0.PSEUDO"},
-	"after a prerelease":    {steps: steps("tag v1.2.3-rc.1", commit), want: "v1.2.3-rc.1.0.PSEUDO"},
-	"a prerelease":          {steps: steps("tag v1.2.3-rc.1"), want: "v1.2.3-rc.1"},
-	"two tags":              {steps: steps("tag v1.46.2", "tag v1.47.0"), want: "v1.47.0"},
-	"the lower tag":         {steps: steps("tag v1.46.2", "tag v1.47.0"), tag: "v1.46.2", want: "v1.46.2"},
-	"the higher tag":        {steps: steps("tag v1.46.2", "tag v1.47.0"), tag: "v1.47.0", want: "v1.47.0"},
-	"a release candidate":   {steps: steps("tag v1.0.0-rc.1", "tag v1.0.0"), tag: "v1.0.0-rc.1", want: "v1.0.0-rc.1"},
-	"the lower, annotated":  {steps: steps("tag --annotate --message=x v1.1.0", "tag -a -m x v1.2.0"), tag: "v1.1.0", want: "v1.1.0"},
-	"a tag that is missing": {steps: steps("tag v1.46.2", "tag v1.47.0"), tag: "v1.99.0", want: "v1.47.0"},
-	"without v":             {steps: steps("tag 1.2.3"), want: "v0.0.0-PSEUDO"},
-	"with and without v":    {steps: steps("tag 1.9.0", "tag v1.2.3"), want: "v1.2.3"},
-	"build metadata":        {steps: steps("tag v1.2.3+linux"), want: "v1.2.4-0.PSEUDO"},
-	"metadata and none":     {steps: steps("tag v1.2.3+linux", "tag v1.2.2"), want: "v1.2.2"},
-	"after metadata":        {steps: steps("tag v1.2.3+linux", commit), want: "v1.2.4-0.PSEUDO"},
-	"short tags":            {steps: steps("tag v1", "tag v1.2"), want: "v0.0.0-PSEUDO"},
-	"a moving tag":          {steps: steps("tag v1.2.3", commit, "tag v1", commit), want: "v1.2.4-0.PSEUDO"},
-	"the highest before it": {steps: steps("tag v1.9.0", commit, "tag v1.3.0", commit), want: "v1.9.1-0.PSEUDO"},
-	"another kind of tag":   {steps: steps("tag name-v1.2.3", "tag nightly"), want: "v0.0.0-PSEUDO"},
+	"no tag":              {want: "v0.0.0-PSEUDO"},
+	"a tag":               {steps: steps("tag v1.2.3"), want: "v1.2.3"},
+	"an annotated tag":    {steps: steps("tag --annotate --message=x v1.2.3"), want: "v1.2.3"},
+	"a tag, uncommitted":  {steps: steps("tag v1.2.3"), dirty: true, want: "v1.2.3+dirty"},
+	"no tag, uncommitted": {dirty: true, want: "v0.0.0-PSEUDO+dirty"},
+	"after a tag":         {steps: steps("tag v1.2.3", commit), want: "v1.2.4-0.PSEUDO"},
+	"after a prerelease":  {steps: steps("tag v1.2.3-rc.1", commit), want: "v1.2.3-rc.1.0.PSEUDO"},
+	"a prerelease":        {steps: steps("tag v1.2.3-rc.1"), want: "v1.2.3-rc.1"},
+	"two tags":            {steps: steps("tag v1.46.2", "tag v1.47.0"), want: "v1.47.0"},
+	"the lower tag": {
+		steps: steps("tag v1.46.2", "tag v1.47.0"),
+		tag:   "v1.46.2",
+		want:  "v1.46.2",
+	},
+	"the higher tag": {
+		steps: steps("tag v1.46.2", "tag v1.47.0"),
+		tag:   "v1.47.0",
+		want:  "v1.47.0",
+	},
+	"a release candidate": {
+		steps: steps("tag v1.0.0-rc.1", "tag v1.0.0"),
+		tag:   "v1.0.0-rc.1",
+		want:  "v1.0.0-rc.1",
+	},
+	"the lower, annotated": {
+		steps: steps("tag --annotate --message=x v1.1.0", "tag -a -m x v1.2.0"),
+		tag:   "v1.1.0",
+		want:  "v1.1.0",
+	},
+	"a tag that is missing": {
+		steps: steps("tag v1.46.2", "tag v1.47.0"),
+		tag:   "v1.99.0",
+		want:  "v1.47.0",
+	},
+	"without v":          {steps: steps("tag 1.2.3"), want: "v0.0.0-PSEUDO"},
+	"with and without v": {steps: steps("tag 1.9.0", "tag v1.2.3"), want: "v1.2.3"},
+	"build metadata":     {steps: steps("tag v1.2.3+linux"), want: "v1.2.4-0.PSEUDO"},
+	"metadata and none":  {steps: steps("tag v1.2.3+linux", "tag v1.2.2"), want: "v1.2.2"},
+	"after metadata":     {steps: steps("tag v1.2.3+linux", commit), want: "v1.2.4-0.PSEUDO"},
+	"short tags":         {steps: steps("tag v1", "tag v1.2"), want: "v0.0.0-PSEUDO"},
+	"a moving tag": {
+		steps: steps("tag v1.2.3", commit, "tag v1", commit),
+		want:  "v1.2.4-0.PSEUDO",
+	},
+	"the highest before it": {
+		steps: steps("tag v1.9.0", commit, "tag v1.3.0", commit),
+		want:  "v1.9.1-0.PSEUDO",
+	},
+	"another kind of tag": {steps: steps("tag name-v1.2.3", "tag nightly"), want: "v0.0.0-PSEUDO"},
 	"a pseudo-version": {
 		steps: steps("tag v0.0.0-20260102010405-0123456789ab"),
 		want:  "v0.0.0-PSEUDO",
@@ -80,23 +108,29 @@ var histories = map[string]history{
 	},
 
 	// Major versions.
-	"v2 without /v2":       {steps: steps("tag v2.0.0"), want: "v0.0.0-PSEUDO"},
-	"after v2 without /v2": {steps: steps("tag v1.4.0", commit, "tag v2.0.0", commit), want: "v1.4.1-0.PSEUDO"},
-	"v1 and v2":            {steps: steps("tag v1.4.0", "tag v2.0.0"), want: "v1.4.0"},
+	"v2 without /v2": {steps: steps("tag v2.0.0"), want: "v0.0.0-PSEUDO"},
+	"after v2 without /v2": {
+		steps: steps("tag v1.4.0", commit, "tag v2.0.0", commit),
+		want:  "v1.4.1-0.PSEUDO",
+	},
+	"v1 and v2": {steps: steps("tag v1.4.0", "tag v2.0.0"), want: "v1.4.0"},
 	"a v2 module": {
-		files: map[string]string{"go.mod": goModOf("example.com/tool/v2"), "main.go": emptyMain},
+		files: second,
 		steps: steps("tag v1.4.0", "tag v2.1.0", "tag v3.0.0"),
 		want:  "v2.1.0",
+		old:   Devel,
 	},
 	"a v2 module without a tag of it": {
-		files: map[string]string{"go.mod": goModOf("example.com/tool/v2"), "main.go": emptyMain},
+		files: second,
 		steps: steps("tag v1.4.0"),
 		want:  "v2.0.0-PSEUDO",
+		old:   Devel,
 	},
 	"after v2": {
-		files: map[string]string{"go.mod": goModOf("example.com/tool/v2"), "main.go": emptyMain},
+		files: second,
 		steps: steps("tag v2.1.0", commit, "tag v1.5.0"),
 		want:  "v2.1.1-0.PSEUDO",
+		old:   Devel,
 	},
 	"a directory v2": {
 		files: map[string]string{
@@ -108,6 +142,7 @@ var histories = map[string]history{
 		steps: steps("tag v1.4.0", "tag v2.1.0", "tag v2.0.5", "tag v2/v2.7.0"),
 		tag:   "v2.0.5",
 		want:  "v2.0.5",
+		old:   "v1.4.1-0.PSEUDO",
 	},
 	"two v2 modules": {
 		files: map[string]string{
@@ -123,19 +158,53 @@ var histories = map[string]history{
 		files: map[string]string{"go.mod": goModOf("gopkg.in/tool.v2"), "main.go": emptyMain},
 		steps: steps("tag v2.1.0"),
 		want:  Devel,
+		old:   "v0.0.0-PSEUDO",
 	},
 
 	// Nested modules.
-	"nested":                  {files: nested, dir: "sub", steps: steps("tag sub/v1.2.3", "tag v1.9.0"), want: "v1.2.3"},
-	"nested, the root's tag":  {files: nested, dir: "sub", steps: steps("tag v1.9.0"), want: "v0.0.0-PSEUDO"},
-	"nested, after":           {files: nested, dir: "sub", steps: steps("tag sub/v1.2.3", commit, "tag v1.9.0"), want: "v1.2.4-0.PSEUDO"},
-	"nested, the lower tag":   {files: nested, dir: "sub", steps: steps("tag sub/v1.2.3", "tag sub/v1.3.0"), tag: "sub/v1.2.3", want: "v1.2.3"},
-	"nested, tag of the root": {files: nested, dir: "sub", steps: steps("tag sub/v1.2.3", "tag v1.3.0"), tag: "v1.3.0", want: "v1.2.3"},
+	"nested": {
+		files: nested,
+		dir:   "sub",
+		steps: steps("tag sub/v1.2.3", "tag v1.9.0"),
+		want:  "v1.2.3",
+		old:   "v1.9.0",
+	},
+	"nested, the root's tag": {
+		files: nested,
+		dir:   "sub",
+		steps: steps("tag v1.9.0"),
+		want:  "v0.0.0-PSEUDO",
+		old:   "v1.9.0",
+	},
+	"nested, after": {
+		files: nested,
+		dir:   "sub",
+		steps: steps("tag sub/v1.2.3", commit, "tag v1.9.0"),
+		want:  "v1.2.4-0.PSEUDO",
+		old:   "v1.9.0",
+	},
+	"nested, the lower tag": {
+		files: nested,
+		dir:   "sub",
+		steps: steps("tag sub/v1.2.3", "tag sub/v1.3.0"),
+		tag:   "sub/v1.2.3",
+		want:  "v1.2.3",
+		old:   "v0.0.0-PSEUDO",
+	},
+	"nested, tag of the root": {
+		files: nested,
+		dir:   "sub",
+		steps: steps("tag sub/v1.2.3", "tag v1.3.0"),
+		tag:   "v1.3.0",
+		want:  "v1.2.3",
+		old:   "v1.3.0",
+	},
 	"nested, a pseudo-version": {
 		files: nested,
 		dir:   "sub",
 		steps: steps("tag sub/v0.0.1-0.20260102010405-0123456789ab"),
 		want:  Devel,
+		old:   "v0.0.0-PSEUDO",
 	},
 	"the root of nested": {files: nested, steps: steps("tag sub/v1.2.3"), want: "v0.0.0-PSEUDO"},
 	"nested, of another path": {
@@ -147,6 +216,7 @@ var histories = map[string]history{
 		dir:   "sub",
 		steps: steps("tag sub/v1.2.3"),
 		want:  Devel,
+		old:   "v0.0.0-PSEUDO",
 	},
 	"nested, in another directory": {
 		files: map[string]string{
@@ -157,6 +227,7 @@ var histories = map[string]history{
 		dir:   "hack/sub",
 		steps: steps("tag hack/sub/v1.2.3", "tag sub/v1.2.3"),
 		want:  Devel,
+		old:   "v0.0.0-PSEUDO",
 	},
 	"nested in v2": {
 		files: map[string]string{
@@ -167,22 +238,24 @@ var histories = map[string]history{
 		dir:   "sub",
 		steps: steps("tag sub/v3.2.1", "tag v2.0.0"),
 		want:  "v3.2.1",
+		old:   Devel,
 	},
 	"nothing in the root": {
 		files: map[string]string{"sub/go.mod": goModOf("example.com/tool/sub"), "sub/main.go": emptyMain},
 		dir:   "sub",
 		steps: steps("tag sub/v1.2.3"),
 		want:  Devel,
+		old:   "v0.0.0-PSEUDO",
 	},
 
 	// go.mod is not in the commit.
 	"ignored go.mod": {
-		files: map[string]string{".gitignore": "go.mod\n", "go.mod": goModOf("example.com/tool"), "main.go": emptyMain},
+		files: ignored,
 		steps: steps("tag v2.1.0"),
 		want:  "v2.1.0+incompatible",
 	},
 	"ignored go.mod, later": {
-		files: map[string]string{".gitignore": "go.mod\n", "go.mod": goModOf("example.com/tool"), "main.go": emptyMain},
+		files: ignored,
 		steps: steps("tag v2.1.0", commit),
 		want:  "v2.1.1-0.PSEUDO+incompatible",
 	},
@@ -227,12 +300,28 @@ var histories = map[string]history{
 	},
 }
 
-var nested = map[string]string{
-	"go.mod":      goModOf("example.com/tool"),
-	"main.go":     emptyMain,
-	"sub/go.mod":  goModOf("example.com/tool/sub"),
-	"sub/main.go": emptyMain,
-}
+// Files of repositories.
+var (
+	single = map[string]string{
+		"go.mod":  goModOf("example.com/tool"),
+		"main.go": emptyMain,
+	}
+	second = map[string]string{
+		"go.mod":  goModOf("example.com/tool/v2"),
+		"main.go": emptyMain,
+	}
+	ignored = map[string]string{
+		".gitignore": "go.mod\n",
+		"go.mod":     goModOf("example.com/tool"),
+		"main.go":    emptyMain,
+	}
+	nested = map[string]string{
+		"go.mod":      goModOf("example.com/tool"),
+		"main.go":     emptyMain,
+		"sub/go.mod":  goModOf("example.com/tool/sub"),
+		"sub/main.go": emptyMain,
+	}
+)
 
 // What is predicted is what the go command stamps.
 func TestStampIsWhatGoStamps(t *testing.T) {
@@ -240,7 +329,7 @@ func TestStampIsWhatGoStamps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if h.files == nil {
-				h.files = map[string]string{"go.mod": goModOf("example.com/tool"), "main.go": emptyMain}
+				h.files = single
 			}
 			root := gittest.NewRepository(t, h.files)
 			for _, call := range h.steps {
@@ -256,8 +345,23 @@ func TestStampIsWhatGoStamps(t *testing.T) {
 				t.Fatal(err)
 			}
 
+			isOld := w.olderThan("go1.25")
+			w.Toolchain = "go1.24.13"
+			oldStamp, err := w.Stamp(t.Context(), w.Module, h.dirty)
+			if err != nil {
+				t.Fatal(err)
+			}
+
 			pseudo := w.Time.Format("20060102150405") + "-" + w.Commit[:12]
 			want := strings.Replace(h.want, "PSEUDO", pseudo, 1)
+			old := strings.Replace(cmp.Or(h.old, h.want), "PSEUDO", pseudo, 1)
+			if oldStamp.Version != old {
+				t.Errorf("predicted %s (%s) for Go 1.24, expected %s", oldStamp.Version, oldStamp.Reason, old)
+			}
+
+			if isOld {
+				want = old
+			}
 			built := buildVersion(t, w)
 			if stamp.Version != built || built != want {
 				t.Errorf("predicted %s (%s), go stamps %s, expected %s", stamp.Version, stamp.Reason, built, want)
@@ -271,7 +375,7 @@ func TestStampIsWhatGoStamps(t *testing.T) {
 
 // A shallow clone knows only the tags that were fetched, and so does the go command.
 func TestStampInShallowClone(t *testing.T) {
-	root := gittest.NewRepository(t, map[string]string{"go.mod": goModOf("example.com/tool"), "main.go": emptyMain})
+	root := gittest.NewRepository(t, single)
 	for _, call := range steps("tag v1.2.3", commit, commit) {
 		gittest.Run(t, root, call...)
 	}
@@ -294,7 +398,7 @@ func TestStampInShallowClone(t *testing.T) {
 
 // A clone with all tags and a shallow one with only the released tag give the same bytes.
 func TestOtherTagsDoNotChangeBytes(t *testing.T) {
-	root := gittest.NewRepository(t, map[string]string{"go.mod": goModOf("example.com/tool"), "main.go": emptyMain})
+	root := gittest.NewRepository(t, single)
 	for _, call := range steps("tag v1.46.2", "tag v1.47.0", "tag v1.46.3-rc.1") {
 		gittest.Run(t, root, call...)
 	}
@@ -331,7 +435,7 @@ func TestWhyNotStamped(t *testing.T) {
 	} {
 		h := histories[name]
 		if h.files == nil {
-			h.files = map[string]string{"go.mod": goModOf("example.com/tool"), "main.go": emptyMain}
+			h.files = single
 		}
 		root := gittest.NewRepository(t, h.files)
 		for _, call := range h.steps {
