@@ -274,10 +274,10 @@ func TestCheckWorkspace(t *testing.T) {
 			want:   []string{"was made with uncommitted changes, which this checkout does not have"},
 		},
 		"a tag": {
-			change: func(p *Plan) { p.Source.HighestTag = "v1.2.3" },
+			change: func(p *Plan) { p.Stamps[0].Version = "v1.2.3" },
 			want: []string{
-				`the plan is for the version tag "v1.2.3" on the commit, which go stamps, ` +
-					`but this checkout has ""`,
+				"the plan is for version v1.2.3 of module example.com/tool, " +
+					"but in this checkout go stamps v0.0.0-20260102010405-",
 			},
 		},
 		"everything": {

@@ -152,7 +152,10 @@ type listedPackage struct {
 	CgoFiles       []string
 	IgnoredGoFiles []string
 	Error          *struct{ Err string }
-	Module         *struct{ Main bool }
+	Module         *struct {
+		Path string
+		Main bool
+	}
 }
 
 // list lists the packages that the user's patterns match.
@@ -252,6 +255,9 @@ func (r *resolver) newProgram(pkg listedPackage, sources []string) (p program, e
 		Name:       binaryName(pkg.ImportPath),
 		ImportPath: pkg.ImportPath,
 		Dir:        filepath.ToSlash(dir),
+	}
+	if pkg.Module != nil {
+		p.Module = pkg.Module.Path
 	}
 	for _, name := range sources {
 		p.sources = append(p.sources, filepath.Join(pkg.Dir, name))

@@ -13,8 +13,11 @@
 // toolchain, and the same C compiler where cgo is on: -trimpath, an explicit
 // instruction-set level, no ambient settings. The exceptions, all of them recorded in
 // the binary itself: GOEXPERIMENT and GOFIPS140 are taken from the environment; and
-// the go command stamps the main module with the highest version tag on the commit, so a
-// clone without that tag differs.
+// the go command stamps the version of the main module, which it learns from the tags of the
+// clone. If the tag of the release is a version of the module, every clone that has this tag
+// gives the same bytes, because other tags on the commit are hidden from the go command. Of a
+// commit without such a tag it stamps a pseudo-version, and so a clone without the earlier
+// tags differs. Plan.Stamps holds what is expected, and Verify compares it.
 package build
 
 import (
@@ -36,6 +39,7 @@ type Spec struct {
 	Targets   []string // patterns over the platforms of the toolchain
 	Name      string   // of the project; "": from the module path
 	Tag       string   // "": the tag on HEAD
+	TagPrefix string   // what tags begin with, "" if they begin with the directory of their module
 	TagCommit string   // the commit that Tag is known to name, "" if not known
 	Tags      string   // build tags, separated by commas
 	LDFlags   string   // template; "": the default stamps
@@ -66,6 +70,10 @@ type Plan struct {
 	GeneratedPatterns []string              `json:"generatedPatterns,omitempty"`
 	Generated         []workspace.Generated `json:"generated,omitempty"`
 
+	// Stamps are the versions that the go command stamps: one for each module that has
+	// programs in the plan.
+	Stamps []workspace.Stamp `json:"stamps"`
+
 	// Notes say what was ignored, and what would prevent publishing.
 	Notes []problem.Note `json:"notes,omitempty"`
 }
@@ -84,6 +92,7 @@ type Main struct {
 	Name       string `json:"name"`       // of the program, as go build names it, without .exe
 	ImportPath string `json:"importPath"` // what is given to go build
 	Dir        string `json:"dir"`        // of its source, relative to the module, slashes
+	Module     string `json:"module"`     // path of its module; a go.work has several
 }
 
 // A Skipped is a target that a wildcard matched but that cannot be built.
@@ -121,6 +130,7 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	var wrong problem.List
 	p.Source, wrong = ws.Source(ctx, workspace.SourceOptions{
 		Tag:       spec.Tag,
+		TagPrefix: spec.TagPrefix,
 		TagCommit: spec.TagCommit,
 		Publish:   spec.Publish,
 		Dirty:     len(changes) > 0,
@@ -136,6 +146,9 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 
 	r := &resolver{ws: ws, spec: spec, plan: p}
 	ps = append(ps, r.setBuilds(ctx)...)
+	if ps.Keep("tag", r.setStamps(ctx)) && len(wrong) == 0 {
+		ps.Keep("tag", r.checkStamps(ctx))
+	}
 	if len(ps) == 0 {
 		ps = append(ps, r.checkGraph(ctx)...)
 	}
@@ -194,16 +207,8 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 		return ps
 	}
 
-	tag, err := ws.HighestTag(ctx)
-	if err != nil {
+	if err := p.compareStamps(ctx, ws, &ps); err != nil {
 		return err
-	}
-	if tag != p.Source.HighestTag {
-		ps.AddWith("tag", problem.There(
-			problem.Step("- run: git fetch --tags --force"),
-			problem.Run("git fetch --tags --force"),
-		), "the plan is for the version tag %q on the commit, which go stamps, but this checkout has %q",
-			p.Source.HighestTag, tag)
 	}
 
 	changes, err := ws.Changes(ctx)

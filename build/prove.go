@@ -216,6 +216,8 @@ func (p *Plan) checkBuildInfo(b Build, bin Binary, info *debug.BuildInfo) (wrong
 
 	toolchain, _, _ := strings.Cut(info.GoVersion, " ") // "go1.26.8 X:experiment"
 	expect("main package", bin.Main.ImportPath, info.Path)
+	expect("main module", bin.Main.Module, info.Main.Path)
+	expect("module version", p.stampOf(bin.Main.Module), info.Main.Version)
 	expect("toolchain", p.Go, toolchain)
 	expect("GOOS", bin.Target.OS, settings["GOOS"])
 	expect("GOARCH", bin.Target.Arch, settings["GOARCH"])

@@ -15,10 +15,14 @@ import (
 // Each claim of the plan is compared with the build info, and each difference is named.
 func TestBuildInfoIsCompared(t *testing.T) {
 	const commit = "0123456789012345678901234567890123456789"
-	p := &Plan{Go: "go1.26.8", Source: &workspace.Source{Commit: commit}}
+	p := &Plan{
+		Go:     "go1.26.8",
+		Source: &workspace.Source{Commit: commit},
+		Stamps: []workspace.Stamp{{Module: "example.com/tool", Version: "v1.2.3"}},
+	}
 	b := Build{Tags: "a,b"}
 	bin := Binary{
-		Main:   Main{ImportPath: "example.com/tool"},
+		Main:   Main{ImportPath: "example.com/tool/cmd/tool", Module: "example.com/tool"},
 		Target: target.Target{OS: "linux", Arch: "amd64", Level: "v3"},
 	}
 	right := []debug.BuildSetting{
@@ -32,7 +36,12 @@ func TestBuildInfoIsCompared(t *testing.T) {
 		{Key: "vcs.modified", Value: "false"},
 	}
 	info := func() *debug.BuildInfo {
-		return &debug.BuildInfo{GoVersion: "go1.26.8 X:jsonv2", Path: "example.com/tool", Settings: slices.Clone(right)}
+		return &debug.BuildInfo{
+			GoVersion: "go1.26.8 X:jsonv2",
+			Path:      "example.com/tool/cmd/tool",
+			Main:      debug.Module{Path: "example.com/tool", Version: "v1.2.3"},
+			Settings:  slices.Clone(right),
+		}
 	}
 	if wrong := p.checkBuildInfo(b, bin, info()); len(wrong) > 0 {
 		t.Fatalf("what is right is called wrong: %q", wrong)
@@ -52,7 +61,10 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	}
 	changed := info()
 	changed.GoVersion, changed.Path = "go1.25.0", "example.com/other"
-	want := "main package: expected example.com/tool, found example.com/other\n" +
+	changed.Main = debug.Module{Path: "example.com/other", Version: "v1.2.2"}
+	want := "main package: expected example.com/tool/cmd/tool, found example.com/other\n" +
+		"main module: expected example.com/tool, found example.com/other\n" +
+		"module version: expected v1.2.3, found v1.2.2\n" +
 		"toolchain: expected go1.26.8, found go1.25.0"
 	if wrong := strings.Join(p.checkBuildInfo(b, bin, changed), "\n"); wrong != want {
 		t.Errorf("got %q", wrong)

@@ -134,7 +134,9 @@ func TestActionHandsOverEveryInput(t *testing.T) {
 		t.Errorf("environment of the step (-want +have); run: go run ./docs/gen\n%s", diff)
 	}
 	slices.Sort(key)
-	wantKey := []string{"CACHE", "CC", "CGO", "DIRECTORY", "GCFLAGS", "PACKAGES", "TAG", "TAGS", "TARGETS"}
+	wantKey := []string{
+		"CACHE", "CC", "CGO", "DIRECTORY", "GCFLAGS", "PACKAGES", "TAG", "TAGS", "TAG_PREFIX", "TARGETS",
+	}
 	if diff := cmp.Diff(wantKey, key); diff != "" {
 		t.Errorf("environment of the step cache (-want +have); run: go run ./docs/gen\n%s", diff)
 	}

@@ -5,7 +5,6 @@ import (
 
 	"golang.org/x/mod/semver"
 
-	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/publish"
@@ -78,15 +77,19 @@ func githubRelease(c *config.Config, p *Plan, s surroundings) (*publish.Session,
 
 // supersedes reports whether the release takes the place of the one with the given tag as the
 // latest release of the repository. It does not if its version is lower, as for a fix of an
-// older line. Nor does the release of a nested module take the place of another module's.
+// older line. Nor does the release of a nested module take the place of another module's, or
+// one with a tag prefix the place of one without.
 func (p *Plan) supersedes(tag string) bool {
-	ownDir, own, err := workspace.ParseTag(p.Source.Tag)
+	ownDir, own, err := p.Source.ParseTag(p.Source.Tag)
 	if err != nil {
 		return false
 	}
 
-	dir, version, err := workspace.ParseTag(tag)
+	dir, version, err := p.Source.ParseTag(tag)
 	if err != nil || dir != ownDir { // no latest release, another kind of tag, another module
+		if p.Source.TagPrefix != "" {
+			return tag == "" // tags of another kind belong to another product
+		}
 		return ownDir == ""
 	}
 

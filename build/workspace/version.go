@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
@@ -20,14 +23,21 @@ type Source struct {
 	Version string `json:"version"`       // semantic, without v: of the tag, else a pseudo-version
 	Tag     string `json:"tag,omitempty"` // as git knows it: "v1.2.3", "tools/x/v1.2.3"; "" if there is none
 
-	// HighestTag is the highest version tag of the module on the commit. The go command
-	// stamps it in the programs, whatever Tag is.
-	HighestTag string `json:"highestTag,omitempty"`
+	// TagPrefix is what the tags of the project begin with in place of the directory of a
+	// module: "name-" in name-v1.2.3.
+	TagPrefix string `json:"tagPrefix,omitempty"`
 
 	Commit string    `json:"commit"`          // full hash
 	Time   time.Time `json:"time"`            // of the commit, UTC: the only clock that files see
 	Dirty  bool      `json:"dirty,omitempty"` // the working tree differs from the commit
 	Dir    string    `json:"dir"`             // of the module in the repository, with slashes, "." for its root
+}
+
+// ParseTag splits a tag of the same kind as the release's own into the directory of the
+// module it names and the version, like the function ParseTag. A tag with a prefix names no
+// directory.
+func (s *Source) ParseTag(tag string) (dir, version string, err error) {
+	return parseTag(s.TagPrefix, tag)
 }
 
 // ParseTag splits a tag into the directory of the module it names ("" for the
@@ -42,91 +52,190 @@ func ParseTag(tag string) (dir, version string, err error) {
 	}
 
 	version = strings.TrimPrefix(base, "v")
-	core, _, _ := strings.Cut(version, "+")
-	core, _, _ = strings.Cut(core, "-")
-	if !semver.IsValid("v"+version) || strings.Count(core, ".") != 2 {
+	if !isVersion(version) {
 		return "", "", fmt.Errorf("tag %q is not a semantic version such as v1.2.3", tag)
 	}
 	return dir, version, nil
 }
 
-// headTags lists the semantic version tags on HEAD of the module in dir, highest first.
-func (r repo) headTags(ctx context.Context, dir string) ([]string, error) {
+// parseTag is like ParseTag, for tags that begin with a prefix, which may be empty.
+func parseTag(prefix, tag string) (dir, version string, err error) {
+	if prefix == "" {
+		return ParseTag(tag)
+	}
+
+	version, ok := strings.CutPrefix(tag, prefix)
+	if !ok {
+		return "", "", fmt.Errorf("tag %q does not begin with the prefix %q", tag, prefix)
+	}
+	version = strings.TrimPrefix(version, "v")
+	if !isVersion(version) {
+		return "", "", fmt.Errorf("tag %q is not the prefix %q and a semantic version such as v1.2.3", tag, prefix)
+	}
+	return "", version, nil
+}
+
+// chooseModule sets w.Dir to the directory of the module that a tag names, if it names one.
+func (w *Workspace) chooseModule(prefix, tag string) error {
+	tagDir, version, err := parseTag(prefix, tag)
+	if err != nil || prefix != "" {
+		return nil // Source reports what is wrong with the tag
+	}
+
+	dir := filepath.Join(w.Root, filepath.FromSlash(tagDir))
+	isElsewhere := tagDir != ""
+	if !isElsewhere && dir != w.Dir {
+		return nil // of a nested module
+	}
+
+	// A directory such as v2 for the major version is not part of the tag.
+	major := semver.Major("v" + version)
+	below := filepath.Join(dir, major)
+	hasMajor := w.pathEndsIn(dir, major)
+	if !hasMajor && w.pathEndsIn(below, major) {
+		w.Dir = below
+		return nil
+	}
+
+	if isElsewhere && !isFile(filepath.Join(dir, "go.mod")) {
+		return &problem.Problem{
+			Setting: "tag",
+			Err:     fmt.Errorf("tag %s names the module in %s/, which has no go.mod", tag, tagDir),
+			Remedy: problem.Either(
+				problem.Set("directory", "."),
+				problem.Set("tag-prefix", tagDir+"/").For("takes "+tagDir+"/ for no directory"),
+			),
+		}
+	}
+	w.Dir = dir
+	return nil
+}
+
+// pathEndsIn reports whether a directory has a module whose path ends in a major version.
+func (w *Workspace) pathEndsIn(dir, major string) bool {
+	data, err := w.ReadText(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return false // no module, or one that is not chosen
+	}
+	_, have, ok := module.SplitPathVersion(modfile.ModulePath(data))
+	return ok && have == "/"+major
+}
+
+// isVersion reports whether a text is a complete semantic version without v.
+func isVersion(text string) bool {
+	core, _, _ := strings.Cut(text, "+")
+	core, _, _ = strings.Cut(core, "-")
+	return semver.IsValid("v"+text) && strings.Count(core, ".") == 2
+}
+
+// prefixedVersion matches a tag that is a prefix and a version. The v may belong to either.
+var prefixedVersion = regexp.MustCompile(`^(.*[^0-9.v])v?([0-9]+\.[0-9]+\.[0-9]+([-+].*)?)$`)
+
+// guessPrefix returns the prefix of a tag such as name-v1.2.3, "" if it has none.
+func guessPrefix(tag string) string {
+	m := prefixedVersion.FindStringSubmatch(tag)
+	if m == nil || !isVersion(m[2]) {
+		return ""
+	}
+	return m[1]
+}
+
+// fixTag returns what to do about a tag that is no version.
+func fixTag(prefix, tag string) problem.Remedy {
+	renamed := problem.Run(newTag(prefix))
+	_, version, err := ParseTag(tag)
+	guess := guessPrefix(tag)
+
+	switch {
+	case prefix != "" && err == nil:
+		return problem.Either(
+			problem.Run(fmt.Sprintf("git tag %sv%s", prefix, version)),
+			problem.Advise("remove the setting tag-prefix"),
+		)
+	case guess != "" && guess != prefix:
+		return problem.Either(problem.Set("tag-prefix", guess), renamed)
+	}
+	return renamed
+}
+
+// newTag returns the command that tags the commit.
+func newTag(prefix string) string { return "git tag " + prefix + "v1.2.3" }
+
+// tagsOnHead lists the tags on HEAD.
+func (r repo) tagsOnHead(ctx context.Context) ([]string, error) {
 	out, err := r.git(ctx, "tag", "--points-at", "HEAD")
 	if err != nil {
 		return nil, fmt.Errorf("listing the tags of HEAD: %w", err)
 	}
+	return strings.Fields(out), nil
+}
 
-	var tags []string
-	for _, tag := range strings.Fields(out) {
-		tagDir, _, err := ParseTag(tag)
-		if err == nil && tagDir == dir {
-			tags = append(tags, tag)
+// headTags lists the semantic version tags on HEAD of the module in dir, highest first.
+func (r repo) headTags(ctx context.Context, dir string) ([]string, error) {
+	tags, err := r.tagsOnHead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return versionTags("", dir, tags), nil
+}
+
+// versionTags returns the tags with a prefix that are versions of the module in dir, highest
+// first.
+func versionTags(prefix, dir string, tags []string) (found []string) {
+	for _, tag := range tags {
+		tagDir, _, err := parseTag(prefix, tag)
+		if err == nil && (tagDir == dir || prefix != "") {
+			found = append(found, tag)
 		}
 	}
 
-	slices.SortFunc(tags, func(a, b string) int {
-		_, versionA, _ := ParseTag(a)
-		_, versionB, _ := ParseTag(b)
+	slices.SortStableFunc(found, func(a, b string) int {
+		_, versionA, _ := parseTag(prefix, a)
+		_, versionB, _ := parseTag(prefix, b)
 		return semver.Compare("v"+versionB, "v"+versionA)
 	})
-	return tags, nil
+	return found
 }
 
-// headTags lists the semantic version tags on HEAD of the module, highest first.
-func (w *Workspace) headTags(ctx context.Context) ([]string, error) {
-	dir := w.ModuleDir()
-	if dir == "." {
-		dir = ""
+// chooseTag returns the tag to release: the highest version that go can stamp, else the
+// highest one, "" if there is none. tags are sorted, highest first.
+func (w *Workspace) chooseTag(tags []string) string {
+	own := w.ownTags()
+	i := slices.IndexFunc(tags, own.stampable)
+	switch {
+	case i >= 0:
+		return tags[i]
+	case len(tags) > 0:
+		return tags[0]
 	}
-	return w.repo.headTags(ctx, dir)
+	return ""
 }
 
-// HighestTag returns the highest version tag on HEAD of the module, "" if there is none. The
-// go command stamps it in programs.
-func (w *Workspace) HighestTag(ctx context.Context) (string, error) {
-	tags, err := w.headTags(ctx)
-	return highestTag(tags), err
-}
-
-// highestTag returns the first tag that the go command takes for a version: with a v.
-func highestTag(tags []string) string {
-	i := slices.IndexFunc(tags, func(tag string) bool { return strings.HasPrefix(path.Base(tag), "v") })
-	if i < 0 {
-		return ""
-	}
-	return tags[i]
-}
-
-// pseudoVersion returns the version, without v, that Go gives the commit if it has no tag.
-func (w *Workspace) pseudoVersion(ctx context.Context) string {
-	prefix := ""
-	if dir := w.ModuleDir(); dir != "." {
-		prefix = dir + "/"
+// untaggedVersion returns the version, without v, of a commit without a tag: the one that go
+// stamps, or would stamp if it could tell the version.
+func (w *Workspace) untaggedVersion(ctx context.Context) (string, error) {
+	stamp, err := w.Stamp(ctx, w.Module, false)
+	if err != nil {
+		return "", err
 	}
 
-	older := ""
-	tag, err := w.repo.git(ctx, "describe", "--tags", "--abbrev=0", "--match", prefix+"v[0-9]*")
-	if err == nil { // an error means that the commit has no older tag
-		_, version, err := ParseTag(tag)
-		if err == nil {
-			older = semver.Canonical("v" + version)
+	version := stamp.Version
+	if version == Devel {
+		own := w.ownTags()
+		version, err = w.pseudoVersion(ctx, own, func(v string) bool {
+			return module.MatchPathMajor(v, own.major)
+		})
+		if err != nil {
+			return "", err
 		}
 	}
-
-	_, major, _ := module.SplitPathVersion(w.Module)
-	major = module.PathMajorPrefix(major)
-	if older != "" && major != "" && semver.Major(older) != major {
-		older = ""
-	}
-
-	version := module.PseudoVersion(major, older, w.Time, w.Commit[:12])
-	return strings.TrimPrefix(version, "v")
+	return strings.TrimPrefix(version, "v"), nil
 }
 
 // SourceOptions say which version to release.
 type SourceOptions struct {
 	Tag       string // "": the tag on HEAD
+	TagPrefix string // what tags begin with, "" if they begin with the directory of their module
 	TagCommit string // the commit that Tag is known to name, "" if not known
 	Publish   bool   // the tag must exist and name HEAD
 	Dirty     bool   // the working tree differs from the commit
@@ -137,30 +246,35 @@ type SourceOptions struct {
 func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, problem.List) {
 	var ps problem.List
 	src := &Source{
-		Tag:    opts.Tag,
-		Commit: w.Commit,
-		Time:   w.Time,
-		Dirty:  opts.Dirty,
-		Dir:    w.ModuleDir(),
+		Tag:       opts.Tag,
+		TagPrefix: opts.TagPrefix,
+		Commit:    w.Commit,
+		Time:      w.Time,
+		Dirty:     opts.Dirty,
+		Dir:       w.ModuleDir(),
 	}
 
-	tags, err := w.headTags(ctx)
+	onHead, err := w.repo.tagsOnHead(ctx)
 	ps.Keep("tag", err)
-	src.HighestTag = highestTag(tags)
-	if src.Tag == "" && len(tags) > 0 {
-		src.Tag = tags[0]
+	if src.Tag == "" {
+		src.Tag = w.chooseTag(versionTags(opts.TagPrefix, w.tagDir(), onHead))
 	}
 
-	_, version, err := ParseTag(src.Tag)
+	_, version, err := src.ParseTag(src.Tag)
 	switch {
 	case src.Tag == "":
-		src.Version = w.pseudoVersion(ctx)
+		src.Version, err = w.untaggedVersion(ctx)
+		ps.Keep("tag", err)
 		if opts.Publish {
-			ps.AddWith("tag", problem.Run("git tag v1.2.3 && git push origin v1.2.3"),
+			ps.AddWith("tag", addTag(opts.TagPrefix, onHead),
 				"publishing needs a tag, and none is on commit %.12s", src.Commit)
 		}
 	case err != nil:
-		ps.AddWith("tag", problem.Run("git tag v1.2.3"), "%w", err)
+		setting := "tag"
+		if opts.TagPrefix != "" {
+			setting = "tag-prefix"
+		}
+		ps.AddWith(setting, fixTag(opts.TagPrefix, src.Tag), "%w", err)
 	default:
 		src.Version = version
 		if opts.Publish {
@@ -169,13 +283,25 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 	}
 
 	if src.Dirty {
-		separator := "+" // as go itself marks such a build
-		if strings.Contains(src.Version, "+") {
-			separator = "."
-		}
-		src.Version += separator + "dirty"
+		src.Version += dirtySuffix(src.Version)
 	}
 	return src, ps
+}
+
+// addTag returns what to do about a commit without a version tag. onHead are the tags that
+// it has.
+func addTag(prefix string, onHead []string) problem.Remedy {
+	command := newTag(prefix)
+	_, name, _ := strings.Cut(command, "git tag ")
+	remedy := problem.Run(command + " && git push origin " + name)
+
+	for _, tag := range onHead {
+		guess := guessPrefix(tag)
+		if guess != "" && guess != prefix {
+			return problem.Either(problem.Set("tag-prefix", guess).For("takes the tag "+tag), remedy)
+		}
+	}
+	return remedy
 }
 
 // checkTag fails unless the tag names HEAD. known is the commit that the event says the

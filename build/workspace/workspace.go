@@ -25,6 +25,7 @@ import (
 type Options struct {
 	Dir       string   // of the module; "": the one that Tag names, else the current directory
 	Tag       string   // the tag to release, "" if not known
+	TagPrefix string   // what tags begin with, "" if they begin with the directory of their module
 	Dist      string   // the directory for the files of the release
 	Generated []string // patterns of source files, relative to the module, that need not be in the commit
 	Environ   []string // the ambient environment
@@ -101,15 +102,10 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 		return err
 	}
 
-	tagDir, _, err := ParseTag(opts.Tag)
-	if err == nil && tagDir != "" && opts.Dir == "" {
-		w.Dir = filepath.Join(w.Root, filepath.FromSlash(tagDir))
-		if !isFile(filepath.Join(w.Dir, "go.mod")) {
-			return &problem.Problem{
-				Setting: "tag",
-				Err:     fmt.Errorf("tag %s names the module in %s/, which has no go.mod", opts.Tag, tagDir),
-				Remedy:  problem.Set("directory", "."),
-			}
+	if opts.Dir == "" {
+		err := w.chooseModule(opts.TagPrefix, opts.Tag)
+		if err != nil {
+			return err
 		}
 	}
 
@@ -131,6 +127,9 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 	}
 
 	if err := w.readModule(ctx, env.gomod); err != nil {
+		return err
+	}
+	if err := w.hideTags(ctx, opts.Tag); err != nil {
 		return err
 	}
 	return w.setDependencies(ctx, env.gowork, opts.Generated)

@@ -208,6 +208,7 @@ func (c *Config) Workspace(environ []string) workspace.Options {
 	return workspace.Options{
 		Dir:       c.Directory,
 		Tag:       c.Tag,
+		TagPrefix: c.TagPrefix,
 		Dist:      c.Dist,
 		Generated: c.Generated,
 		Environ:   environ,
@@ -223,6 +224,7 @@ func (c *Config) Spec() *build.Spec {
 		Targets:   c.Targets,
 		Name:      c.Name,
 		Tag:       c.Tag,
+		TagPrefix: c.TagPrefix,
 		Tags:      c.Tags,
 		LDFlags:   c.LDFlags,
 		GCFlags:   c.GCFlags,

@@ -24,6 +24,7 @@ func TestEverySettingDecidesAboutWorkflows(t *testing.T) {
 		"targets":      {"linux/arm64", true},
 		"name":         {"tool", true},
 		"tag":          {"v1.2.3", true},
+		"tag-prefix":   {"name-", true},
 		"tags":         {"netgo", true},
 		"ldflags":      {"-extld=evil", false},
 		"gcflags":      {"-o evil", false},

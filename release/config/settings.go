@@ -37,6 +37,7 @@ type Config struct {
 	Targets     []string
 	Name        string
 	Tag         string
+	TagPrefix   string // "": tags begin with the directory of their module, if any
 	Tags        string
 	LDFlags     string
 	GCFlags     string
@@ -147,9 +148,22 @@ var Settings = []Setting{
 		Argument:    "TAG",
 		Help:        "tag to release",
 		Doc: "A dry run accepts any semantic version. Without a tag it uses a Go pseudo-version of the " +
-			"commit.",
+			"commit. Of several tags on HEAD it takes the highest that fits the module path.",
 		onLaptop: chooses,
 		set:      setTag,
+	},
+	{
+		Name:        "tag-prefix",
+		Group:       BuildGroup,
+		Commands:    releasePlanCacheKey,
+		DefaultText: "none",
+		Argument:    "PREFIX",
+		Help:        "what tags begin with, such as name-",
+		Doc: "For tags such as `name-v1.2.3` or `release-1.2.3`. Tags `v1.2.3`, `1.2.3` and `dir/v1.2.3` need " +
+			"none. Go does not take a tag with a prefix for a version, so a program has to get its version " +
+			"from the linker: declare `var version string` in package main.",
+		onLaptop: chooses,
+		set:      setTagPrefix,
 	},
 	{
 		Name:        "tags",

@@ -123,6 +123,18 @@ func setTag(c *Config, v string) error {
 	return nil
 }
 
+// invalidInTag matches what git refuses in the name of a tag, except for a few sequences
+// (git-check-ref-format(1)).
+var invalidInTag = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]`)
+
+func setTagPrefix(c *Config, v string) error {
+	if invalidInTag.MatchString(v) {
+		return fmt.Errorf("%q cannot be the beginning of a tag", v)
+	}
+	c.TagPrefix = strings.TrimPrefix(v, TagRef)
+	return nil
+}
+
 func setTags(c *Config, v string) error {
 	c.Tags = strings.Join(words(v), ",")
 	return nil
