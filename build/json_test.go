@@ -285,6 +285,8 @@ func TestCheckWorkspace(t *testing.T) {
 				p.Source.Commit = "0123456789012345678901234567890123456789"
 				p.Module = "example.com/other"
 				p.Go = "go1.99.0"
+				p.Experiments = "jsonv2"
+				p.FIPS140 = "v1.0.0"
 				p.Mod = "vendor"
 				p.Work = "go.work"
 			},
@@ -292,6 +294,8 @@ func TestCheckWorkspace(t *testing.T) {
 				"the plan is for commit 012345678901, but ",
 				"the plan is for module example.com/other in ., but this is module example.com/tool in .",
 				"the plan is for go1.99.0, but this is go",
+				`the plan is for GOEXPERIMENT="jsonv2", but here it is ""`,
+				`the plan is for GOFIPS140="v1.0.0", but here it is ""`,
 				"the plan is for -mod=vendor, but this checkout needs -mod=readonly",
 				`the plan is for the workspace file "go.work", but this checkout uses ""`,
 			},

@@ -209,7 +209,7 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []stri
 	sources := slices.Concat(pkg.GoFiles, pkg.CgoFiles)
 	isMain := pkg.Name == "main"
 	inModule := pkg.Module != nil && pkg.Module.Main && pkg.ImportPath != "command-line-arguments"
-	hasWildcard := slices.ContainsFunc(patterns, func(s string) bool { return strings.Contains(s, "...") })
+	hasWildcard := usesWildcards(patterns)
 
 	switch {
 	case pkg.Error == nil && isMain && !inModule:
@@ -228,6 +228,8 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []stri
 
 	case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
 
+	case pkg.Error != nil && hasWildcard && r.survey.isUnreadable(pkg.Error.Err): // noted by setBuilds
+
 	case pkg.Error != nil:
 		return &problem.Problem{
 			Setting: "packages",
@@ -242,6 +244,12 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []stri
 		}
 	}
 	return nil
+}
+
+// usesWildcards reports whether patterns of packages have wildcards, as no patterns do.
+func usesWildcards(patterns []string) bool {
+	hasDots := func(pattern string) bool { return strings.Contains(pattern, "...") }
+	return len(patterns) == 0 || slices.ContainsFunc(patterns, hasDots)
 }
 
 // newProgram returns the program of a main package.

@@ -65,6 +65,10 @@ type Plan struct {
 	Builds  []Build           `json:"builds"`
 	Skipped []Skipped         `json:"skipped,omitempty"`
 
+	// Experiments and FIPS140 are GOEXPERIMENT and GOFIPS140, "" if they are not set.
+	Experiments string `json:"goexperiment,omitempty"`
+	FIPS140     string `json:"gofips140,omitempty"`
+
 	// GeneratedPatterns match sources that need not be in the commit. Generated are those
 	// that the commit does not have.
 	GeneratedPatterns []string              `json:"generatedPatterns,omitempty"`
@@ -109,6 +113,8 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 		Name:              spec.Name,
 		Module:            ws.Module,
 		Go:                ws.Toolchain,
+		Experiments:       ws.Experiments,
+		FIPS140:           ws.FIPS140,
 		Mod:               ws.Mod,
 		Cgo:               spec.Cgo,
 		Tags:              spec.Tags,
@@ -191,6 +197,18 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 			problem.Run("export GOTOOLCHAIN="+p.Go),
 		),
 			"the plan is for %s, but this is %s", p.Go, ws.Toolchain)
+	}
+	for _, v := range []struct{ name, planned, here string }{
+		{"GOEXPERIMENT", p.Experiments, ws.Experiments},
+		{"GOFIPS140", p.FIPS140, ws.FIPS140},
+	} {
+		if v.planned != v.here {
+			ps.AddWith("", problem.There(
+				problem.Step(fmt.Sprintf("- run: echo %s=%s >> $GITHUB_ENV", v.name, v.planned)),
+				problem.Run(fmt.Sprintf("export %s=%s", v.name, v.planned)),
+			),
+				"the plan is for %s=%q, but here it is %q", v.name, v.planned, v.here)
+		}
 	}
 	if ws.Mod != p.Mod {
 		ps.Add("directory", "the plan is for -mod=%s, but this checkout needs -mod=%s", p.Mod, ws.Mod)

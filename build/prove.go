@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"errors"
@@ -214,11 +215,11 @@ func (p *Plan) checkBuildInfo(b Build, bin Binary, info *debug.BuildInfo) (wrong
 		}
 	}
 
-	toolchain, _, _ := strings.Cut(info.GoVersion, " ") // "go1.26.8 X:experiment"
 	expect("main package", bin.Main.ImportPath, info.Path)
 	expect("main module", bin.Main.Module, info.Main.Path)
 	expect("module version", p.stampOf(bin.Main.Module), info.Main.Version)
-	expect("toolchain", p.Go, toolchain)
+	expect("toolchain", p.Go, workspace.ToolchainVersion(info.GoVersion))
+	expect("GOEXPERIMENT", cmp.Or(p.Experiments, "nothing"), settings["GOEXPERIMENT"])
 	expect("GOOS", bin.Target.OS, settings["GOOS"])
 	expect("GOARCH", bin.Target.Arch, settings["GOARCH"])
 	if name, value := bin.Target.LevelVariable(); name != "" {
@@ -231,7 +232,11 @@ func (p *Plan) checkBuildInfo(b Build, bin Binary, info *debug.BuildInfo) (wrong
 	expect("CGO_ENABLED", cgo, settings["CGO_ENABLED"])
 	expect("-trimpath", "true", settings["-trimpath"])
 	if b.Tags != "" {
-		expect("-tags", b.Tags, settings["-tags"])
+		expect("-tags", b.Tags, withoutFIPSTag(settings["-tags"]))
+	}
+	if fips140 := settings["GOFIPS140"]; (fips140 != "") != (p.FIPS140 != "") {
+		// The go command writes which version "certified" or "v1.0.0" stands for.
+		expect("GOFIPS140", cmp.Or(p.FIPS140, "nothing"), fips140)
 	}
 	expect("vcs.revision", p.Source.Commit, settings["vcs.revision"])
 	expect("vcs.modified", fmt.Sprint(p.Source.Dirty), settings["vcs.modified"])
@@ -239,4 +244,15 @@ func (p *Plan) checkBuildInfo(b Build, bin Binary, info *debug.BuildInfo) (wrong
 		wrong[len(wrong)-1] += ": something wrote into the checkout meanwhile; git status shows what"
 	}
 	return wrong
+}
+
+// withoutFIPSTag returns build tags without the one that the go command adds after them for
+// GOFIPS140 (cmd/go/internal/fips140).
+func withoutFIPSTag(tags string) string {
+	list := strings.Split(tags, ",")
+	last := len(list) - 1
+	if strings.HasPrefix(list[last], "fips140v") {
+		list = list[:last]
+	}
+	return strings.Join(list, ",")
 }

@@ -46,6 +46,17 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 		ps.Keep("directory", err) // go list would read the same file, and run out of memory
 		return ps
 	}
+	if usesWildcards(r.spec.Packages) {
+		note, err := r.survey.checkWildcards()
+		if err != nil {
+			ps.Keep("packages", err)
+			return ps
+		}
+		if note.Text != "" {
+			r.plan.Notes = append(r.plan.Notes, note)
+		}
+	}
+
 	// With cgo, other files are compiled; a go.work has other modules.
 	alike := r.survey.sameForEveryTarget(r.spec.Packages) && !r.spec.Cgo && r.ws.Work == ""
 	if alike && len(targets) > 0 {

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
 )
 
@@ -24,6 +25,13 @@ type survey struct {
 	importsC    bool // some file imports "C"
 	constrained bool // some file of a package main is, or may be, for some platforms only
 	linksToDir  bool // some symbolic link leads to a directory
+
+	// What the go command cannot read either, relative to the module, with slashes.
+	unreadable []string
+
+	// A named pipe with the name of a Go file, "" if there is none. The go command would wait
+	// for something to write into it, if a wildcard leads there.
+	pipe string
 }
 
 // sameForEveryTarget reports whether the main packages that match patterns are the same for
@@ -44,12 +52,12 @@ func (s survey) sameForEveryTarget(patterns []string) bool {
 // surveyModule reads the heads of all Go files of the module in dir. It fails if a file is
 // larger than workspace.MaxSource. tags are the user's build tags.
 //
-// The go command reports directories and files that cannot be read, if it needs them.
+// What cannot be read is no error: it may be ignored by git, as a directory of a database
+// is, and the go command reports it if a program needs it.
 func surveyModule(dir, tags string) (s survey, err error) {
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			s.constrained = true
-			return nil
+			return s.addUnreadable(dir, path)
 		}
 		if d.IsDir() {
 			if path != dir && ignoredByWildcards(d.Name()) {
@@ -75,26 +83,30 @@ func (s *survey) addFile(dir, path, tags string) error {
 		fi, err = os.Stat(path)
 	}
 	switch {
-	case err != nil:
+	case errors.Is(err, fs.ErrPermission):
+		return s.addUnreadable(dir, path)
+	case err != nil: // a link that leads nowhere
 		return nil
 	case fi.IsDir():
 		s.linksToDir = true
 		return nil
+	case isGo && fi.Mode().Type() == fs.ModeNamedPipe:
+		s.pipe, err = relativeSlash(dir, path)
+		return err
 	case !isGo || !fi.Mode().IsRegular():
 		return nil
 	case fi.Size() > workspace.MaxSource:
-		rel, err := filepath.Rel(dir, path)
+		rel, err := relativeSlash(dir, path)
 		if err != nil {
 			return err
 		}
 		return fmt.Errorf("%s has %d bytes; a Go file may have at most %d",
-			filepath.ToSlash(rel), fi.Size(), int64(workspace.MaxSource))
+			rel, fi.Size(), int64(workspace.MaxSource))
 	}
 
 	head, err := readHead(path)
 	if errors.Is(err, fs.ErrPermission) {
-		s.constrained = true
-		return nil
+		return s.addUnreadable(dir, path)
 	}
 	if err != nil {
 		return err
@@ -106,6 +118,58 @@ func (s *survey) addFile(dir, path, tags string) error {
 		s.constrained = s.constrained || head.constrained(name, tags)
 	}
 	return nil
+}
+
+// addUnreadable adds a file or a directory of the module in dir that cannot be read. It may
+// hold anything.
+func (s *survey) addUnreadable(dir, path string) error {
+	s.constrained = true
+
+	rel, err := relativeSlash(dir, path)
+	if err == nil {
+		s.unreadable = append(s.unreadable, rel)
+	}
+	return err
+}
+
+// relativeSlash returns path relative to dir, with slashes.
+func relativeSlash(dir, path string) (string, error) {
+	rel, err := filepath.Rel(dir, path)
+	return filepath.ToSlash(rel), err
+}
+
+// isUnreadable reports whether an error of the go command is about something that the survey
+// could not read.
+func (s survey) isUnreadable(message string) bool {
+	return slices.ContainsFunc(s.unreadable, func(path string) bool {
+		return strings.Contains(message, filepath.FromSlash(path))
+	})
+}
+
+// checkWildcards returns a problem if the go command would wait for ever for the packages that
+// wildcards match, and a note of what it cannot read there.
+func (s survey) checkWildcards() (problem.Note, error) {
+	if s.pipe != "" {
+		return problem.Note{}, &problem.Problem{
+			Setting: "packages",
+			Err: fmt.Errorf("%s is a named pipe, and the go command would wait for something "+
+				"to be written into it", s.pipe),
+			Remedy: problem.Either(
+				problem.Run("rm "+shellWord(s.pipe)),
+				problem.Set("packages", "./cmd/NAME").For("names the programs without wildcards"),
+			),
+		}
+	}
+	if len(s.unreadable) == 0 {
+		return problem.Note{}, nil
+	}
+
+	const most = 5
+	text := strings.Join(s.unreadable[:min(most, len(s.unreadable))], ", ")
+	if more := len(s.unreadable) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return problem.Note{Text: "no program is looked for in what cannot be read: " + text}, nil
 }
 
 // isHidden reports whether the go command sees no file or directory of that name.

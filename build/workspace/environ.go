@@ -43,6 +43,9 @@ var ambientVars = []string{
 	"GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_ATTR_SOURCE", "GIT_CONFIG",
 	"GIT_EXTERNAL_DIFF", "GIT_CEILING_DIRECTORIES",
 
+	// git(1): these send what git prints to a file, on Windows.
+	"GIT_REDIRECT_STDIN", "GIT_REDIRECT_STDOUT", "GIT_REDIRECT_STDERR",
+
 	// git(1): these change what our path patterns mean.
 	"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
 

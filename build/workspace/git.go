@@ -191,6 +191,33 @@ var gitSettings = []gitSetting{
 	{"core.ignoreStat", "false"},
 	{"core.trustctime", "true"},
 	{"core.checkStat", "default"},
+	{"diff.autoRefreshIndex", "true"}, // else git diff lists files of which only the time changed
+
+	// Of all settings that `git help --config` lists, the others that change what the commands
+	// print that this program and the go command run, or that make them fail.
+	{"submodule.recurse", "false"}, // git ls-files --others has no such mode
+	{"color.ui", "false"},
+	{"color.diff", "false"},
+	{"color.status", "false"},
+	{"column.ui", "never"},
+	{"column.tag", "never"},
+	{"column.status", "never"},
+	{"core.quotePath", "true"},
+	{"core.safecrlf", "false"}, // git hash-object would fail, and git diff warn
+	{"diff.relative", "false"},
+	{"diff.renames", "false"},
+	{"diff.submodule", "short"},
+	{"status.renames", "false"},
+	{"status.relativePaths", "false"},
+	{"status.branch", "false"},
+	{"status.showStash", "false"},
+	{"status.submoduleSummary", "false"},
+	{"status.aheadBehind", "false"},
+	{"tag.gpgSign", "false"}, // the go command names commits in its module cache by git tag
+	{"log.follow", "false"},
+	{"log.mailmap", "false"},
+	{"log.diffMerges", "off"},
+	{"i18n.logOutputEncoding", "UTF-8"},
 }
 
 // caseSettings returns the settings for file systems that distinguish case. A configuration

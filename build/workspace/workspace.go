@@ -44,6 +44,11 @@ type Workspace struct {
 	Mod       string    // value of -mod: "vendor" if the commit has a vendor directory, else "readonly"
 	Work      string    // the go.work that the commit has, on disk; "" if there is none
 
+	// Experiments and FIPS140 are GOEXPERIMENT and GOFIPS140, which a project may need and
+	// which change the programs. They are "" if they are not set.
+	Experiments string
+	FIPS140     string
+
 	Jobs      int            // how many go commands may run at a time
 	Processes int            // the -p in the user's GOFLAGS, 0 if there is none
 	Withheld  []string       // variables that no child process gets, because they look like secrets
@@ -114,6 +119,9 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 		return err
 	}
 	w.Toolchain = env.version
+	w.Experiments = env.experiments
+	w.FIPS140 = env.fips140
+	w.noteExperiments()
 	w.modCache = env.modCache
 	w.LocalDirs = []string{env.root, env.modCache, env.buildCache, w.Root}
 
@@ -137,34 +145,45 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 
 // A goEnv is what go env says.
 type goEnv struct {
-	version    string // "go1.26.8"
-	gomod      string // os.DevNull if there is none
-	gowork     string // "" or "off" if there is none
-	root       string
-	modCache   string
-	buildCache string
+	version     string // "go1.26.8"
+	experiments string // as they are set, "" if none are
+	fips140     string // "" for off
+	gomod       string // os.DevNull if there is none
+	gowork      string // "" or "off" if there is none
+	root        string
+	modCache    string
+	buildCache  string
+}
+
+// goVariables are the variables that goEnv asks for.
+var goVariables = []string{
+	"GOVERSION", "GOEXPERIMENT", "GOFIPS140", "GOMOD", "GOWORK", "GOROOT", "GOMODCACHE", "GOCACHE",
 }
 
 // goEnv asks the go command about the module in w.Dir. This first call of go may download
 // a toolchain, which must not happen in several calls at a time.
 func (w *Workspace) goEnv(ctx context.Context) (env goEnv, err error) {
-	out, err := w.RunGo(ctx, nil, "env", "GOVERSION", "GOMOD", "GOWORK", "GOROOT", "GOMODCACHE", "GOCACHE")
+	out, err := w.RunGo(ctx, nil, append([]string{"env"}, goVariables...)...)
 	if err != nil {
 		return env, ExplainGo(err)
 	}
 	lines := strings.Split(out, "\n")
-	if len(lines) != 6 {
+	if len(lines) != len(goVariables) {
 		return env, fmt.Errorf("reading the output of go env: %q", out)
 	}
 
 	env = goEnv{
-		gomod:      lines[1],
-		gowork:     lines[2],
-		root:       lines[3],
-		modCache:   lines[4],
-		buildCache: lines[5],
+		version:     ToolchainVersion(lines[0]),
+		experiments: lines[1],
+		gomod:       lines[3],
+		gowork:      lines[4],
+		root:        lines[5],
+		modCache:    lines[6],
+		buildCache:  lines[7],
 	}
-	env.version, _, _ = strings.Cut(lines[0], " ") // "go1.26.8 X:experiment"
+	if fips140 := lines[2]; fips140 != "off" { // a go command before 1.24 says nothing
+		env.fips140 = fips140
+	}
 
 	if env.buildCache == "" || env.buildCache == "off" {
 		return env, &problem.Problem{
@@ -176,6 +195,18 @@ func (w *Workspace) goEnv(ctx context.Context) (env goEnv, err error) {
 		}
 	}
 	return env, nil
+}
+
+// ToolchainVersion returns the version of a toolchain in one word, "go1.26.8", from what the
+// toolchain or the build info of a program says. It leaves out the experiments, for which
+// the linker has written "go1.26.8 X:jsonv2" and, since Go 1.26, "go1.26.8-X:jsonv2"
+// (cmd/link/internal/ld/main.go). A development version, such as "devel go1.24-1a2b3c4 Mon
+// Jan 1" or "go1.27-devel_1a2b3c4 Mon Jan 1", is left with its commit but without its date.
+func ToolchainVersion(text string) string {
+	text = strings.TrimPrefix(text, "devel ")
+	version, _, _ := strings.Cut(text, " ")
+	version, _, _ = strings.Cut(version, "-X:")
+	return version
 }
 
 // setDirectory is the remedy of naming a directory of the repository. The input of a workflow
@@ -225,6 +256,22 @@ func (w *Workspace) findModule(ctx context.Context) problem.Remedy {
 		return others[0]
 	}
 	return problem.Either(others...)
+}
+
+// noteExperiments notes the variables that a project may need, and without which a build of
+// the same commit gives other programs.
+func (w *Workspace) noteExperiments() {
+	var set []string
+	if w.Experiments != "" {
+		set = append(set, "GOEXPERIMENT="+w.Experiments)
+	}
+	if w.FIPS140 != "" {
+		set = append(set, "GOFIPS140="+w.FIPS140)
+	}
+	if len(set) > 0 {
+		w.note("the programs are built with %s; a build of this commit without it gives other programs",
+			strings.Join(set, " "))
+	}
 }
 
 // readModule reads the module's path from its go.mod and checks that the toolchain is
