@@ -22,10 +22,10 @@ func (p *program) releaseCommand() *cobra.Command {
 		Long: `Compile every program for every target, prove that the binaries need nothing installed,
 pack them, and publish the release on GitHub.
 
-It publishes in a workflow that runs for a tag and has a token. Everywhere else it is a dry
-run, which does everything but publish: dist/ then holds exactly what would be attached. On
-a laptop the "with:" block of the workflow that uses this action is the configuration, and
-flags win over it.`,
+It publishes in a workflow that has a token and runs for a tag, or has the input "tag".
+Everywhere else it is a dry run, which does everything but publish: dist/ then holds exactly
+what would be attached. On a laptop the "with:" block of the workflow that uses this action
+is the configuration, and flags win over it.`,
 		Example: examples(
 			example{"go-static-release", "a dry run into dist/"},
 			example{"go-static-release --targets 'linux/*' --archive zip", "other targets, other archives"},

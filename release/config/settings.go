@@ -338,8 +338,10 @@ var Settings = []Setting{
 		Kind:        Switch,
 		DefaultText: "true outside a tag's workflow",
 		Help:        "do everything but publish",
-		Doc: "By default false in a workflow that runs for a tag and has a token, and true elsewhere. " +
-			"`false` publishes from anywhere and needs a token.",
+		Doc: "By default false in a workflow that has a token and runs for a tag, or has the input `tag`, " +
+			"and true elsewhere. A workflow with that input never falls back to a dry run: without a token " +
+			"it fails. Only a change that is not merged (a pull request, a merge queue) is a dry run with " +
+			"it, too. `false` publishes from anywhere and needs a token.",
 		onLaptop: runnerOnly,
 		set:      optional(func(c *Config) **bool { return &c.DryRun }),
 	},
