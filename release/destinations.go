@@ -64,6 +64,7 @@ func githubRelease(c *config.Config, p *Plan, s surroundings) (*publish.Session,
 	}
 	wanted := github.Wanted{
 		Tag:        p.Source.Tag,
+		Version:    p.Source.Version,
 		Commit:     p.Source.Commit,
 		Title:      c.ReleaseName,
 		Notes:      c.Notes,
