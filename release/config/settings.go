@@ -365,8 +365,8 @@ var Settings = []Setting{
 		Doc: "By default GitHub lists the changes since the previous version of the same module. For a " +
 			"release that is the previous release, for a prerelease also an earlier prerelease of the same " +
 			"version. Long notes belong in a file: see `notes-file`.",
-		onLaptop:    chooses,
-		set:         text(func(c *Config) *string { return &c.Notes }),
+		onLaptop: chooses,
+		set:      text(func(c *Config) *string { return &c.Notes }),
 	},
 	{
 		Name:        "notes-file",
