@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/quote"
@@ -53,6 +54,7 @@ func (p *program) release(ctx context.Context, c *config.Config, _ []string) err
 		serverURL:  p.event.ServerURL,
 		repository: p.event.Repository,
 		userAgent:  userAgent(),
+		isRelease:  actions.TriggerOf(p.event).IsRelease() && p.event.Ref == config.TagRef+plan.Source.Tag,
 		say:        p.waiting,
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ type Wanted struct {
 	Footer     string // appended to the notes
 	Prerelease bool
 	Overwrite  bool     // replace the files of a public release if they differ
+	AddFiles   bool     // add the files that a public release lacks
 	Files      []string // the names of all files that the release will have
 }
 
