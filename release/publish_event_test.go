@@ -152,6 +152,30 @@ func TestReleaseEventWithOtherFile(t *testing.T) {
 	}
 }
 
+// A job that runs after another one has made the release, for a branch, completes it with the
+// settings tag and overwrite. It is a draft until it has all files.
+func TestReleaseOfAnotherJob(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	before := w.releaseByHand()
+	w.env = append(w.env, "GITHUB_REF=refs/heads/main", "INPUT_TAG=v1.2.3")
+
+	w.run(t.Context(), exitInvalid)
+	w.said("hint: overwrite: true # makes the release a draft until all its files are replaced\n")
+
+	w.run(t.Context(), exitOK, "INPUT_OVERWRITE=true")
+	rel := w.gh.Releases()[0]
+	w.complete(rel)
+	if rel.ID != before.ID || rel.Draft || rel.Name != before.Name || rel.Body != before.Body {
+		t.Errorf("it was changed: %+v", rel)
+	}
+	for _, seen := range w.gh.History() {
+		if len(seen.Release.Assets) > 0 {
+			w.complete(seen.Release)
+		}
+	}
+}
+
 // Nothing is added if a target fails.
 func TestReleaseEventWithoutPrograms(t *testing.T) {
 	t.Parallel()

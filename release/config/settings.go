@@ -420,7 +420,8 @@ var Settings = []Setting{
 		Default:  "false",
 		Help:     "replace the files of a public release that differ",
 		Doc: "The release is a draft until all its files are replaced. A release that GitHub made immutable " +
-			"is never changed.",
+			"is never changed. Files that a public release lacks are added without this setting in a workflow " +
+			"that runs for it (`on: release`).",
 		onLaptop: chooses,
 		set:      boolean(func(c *Config) *bool { return &c.Overwrite }),
 	},

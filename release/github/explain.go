@@ -187,6 +187,8 @@ func connectionRemedy(err error) problem.Remedy {
 	var dns *net.DNSError
 
 	switch {
+	case errors.As(err, &dns) && dns.IsNotFound && !strings.EqualFold(dns.Name, requestedHost(err)):
+		return problem.Advise("check HTTPS_PROXY: there is no host " + dns.Name)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return problem.Advise("check GITHUB_API_URL: there is no host " + dns.Name)
 	case errors.As(err, &dns):

@@ -36,23 +36,29 @@ func (t reachTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // hasReached reports whether the host that a failed connection is about has answered before.
 func (c *Client) hasReached(err error) bool {
-	var dns *net.DNSError
-	var request *url.Error
+	host := requestedHost(err)
 
-	host := ""
-	switch {
-	case errors.As(err, &dns):
-		host = dns.Name
-	case errors.As(err, &request):
-		address, err := url.Parse(request.URL)
-		if err != nil {
-			return false
-		}
-		host = address.Hostname()
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		host = dns.Name // may be a proxy
 	}
 
 	_, reached := c.hosts.Load(strings.ToLower(host))
 	return reached
+}
+
+// requestedHost returns the host that a failed request was for, "" if it is not known.
+func requestedHost(err error) string {
+	var request *url.Error
+	if !errors.As(err, &request) {
+		return ""
+	}
+
+	address, err := url.Parse(request.URL)
+	if err != nil {
+		return ""
+	}
+	return address.Hostname()
 }
 
 // isUnknownHost reports whether a name server says that there is no such host.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -71,6 +72,7 @@ func TestUnreachable(t *testing.T) {
 
 	for name, test := range map[string]struct {
 		url      string
+		proxy    string
 		answer   byte // of the name server
 		attempts int32
 		hint     string
@@ -80,6 +82,13 @@ func TestUnreachable(t *testing.T) {
 			answer:   nameError,
 			attempts: 3,
 			hint:     "check GITHUB_API_URL: there is no host github.test",
+		},
+		"no such proxy": {
+			url:      "https://github.test",
+			proxy:    "http://proxy.test:3128",
+			answer:   nameError,
+			attempts: 3,
+			hint:     "check HTTPS_PROXY: there is no host proxy.test",
 		},
 		"name server fails": {
 			url:      "https://github.test",
@@ -98,6 +107,12 @@ func TestUnreachable(t *testing.T) {
 			dialer := net.Dialer{Resolver: nameServer(t, test.answer)}
 			o := options(test.url)
 			o.Transport = &http.Transport{
+				Proxy: func(*http.Request) (*url.URL, error) {
+					if test.proxy == "" {
+						return nil, nil
+					}
+					return url.Parse(test.proxy)
+				},
 				DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 					dials.Add(1)
 					return dialer.DialContext(ctx, network, address)
