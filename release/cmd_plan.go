@@ -2,11 +2,13 @@ package release
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/org/go-static-release/build/workspace"
+	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
@@ -55,10 +57,7 @@ func (p *program) plan(ctx context.Context, c *config.Config, _ []string) error 
 
 // decide decides whether to publish, and makes the plan.
 func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, *workspace.Workspace, error) {
-	publish, why, err := c.Mode(p.runner, p.event.Ref)
-	if err != nil {
-		return nil, nil, &invalidError{err}
-	}
+	publish, why, modeErr := c.Mode(p.runner, actions.TriggerOf(p.event))
 
 	commit := ""
 	if p.event.Ref == config.TagRef+c.Tag {
@@ -69,7 +68,7 @@ func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, *workspa
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	if err != nil {
+	if err := errors.Join(modeErr, err); err != nil {
 		return nil, nil, &invalidError{err}
 	}
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/github"
 	"github.com/org/go-static-release/release/quote"
@@ -22,10 +23,10 @@ func (p *program) releaseCommand() *cobra.Command {
 		Long: `Compile every program for every target, prove that the binaries need nothing installed,
 pack them, and publish the release on GitHub.
 
-It publishes in a workflow that runs for a tag and has a token. Everywhere else it is a dry
-run, which does everything but publish: dist/ then holds exactly what would be attached. On
-a laptop the "with:" block of the workflow that uses this action is the configuration, and
-flags win over it.`,
+It publishes in a workflow that has a token and runs for a tag, or has the input "tag".
+Everywhere else it is a dry run, which does everything but publish: dist/ then holds exactly
+what would be attached. On a laptop the "with:" block of the workflow that uses this action
+is the configuration, and flags win over it.`,
 		Example: examples(
 			example{"go-static-release", "a dry run into dist/"},
 			example{"go-static-release --targets 'linux/*' --archive zip", "other targets, other archives"},
@@ -53,6 +54,7 @@ func (p *program) release(ctx context.Context, c *config.Config, _ []string) err
 		serverURL:  p.event.ServerURL,
 		repository: p.event.Repository,
 		userAgent:  userAgent(),
+		isRelease:  actions.TriggerOf(p.event).IsRelease() && p.event.Ref == config.TagRef+plan.Source.Tag,
 		say:        p.waiting,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ type surroundings struct {
 	serverURL  string // GITHUB_SERVER_URL
 	repository string // GITHUB_REPOSITORY
 	userAgent  string
+	isRelease  bool              // this runs because somebody has made the release public
 	say        func(line string) // called when a destination waits for something
 }
 
@@ -63,12 +64,14 @@ func githubRelease(c *config.Config, p *Plan, s surroundings) (*publish.Session,
 	}
 	wanted := github.Wanted{
 		Tag:        p.Source.Tag,
+		Version:    p.Source.Version,
 		Commit:     p.Source.Commit,
 		Title:      c.ReleaseName,
 		Notes:      c.Notes,
 		Footer:     p.footer(c, web),
 		Prerelease: p.prerelease(c),
 		Overwrite:  c.Overwrite,
+		AddFiles:   s.isRelease,
 		Files:      namesOf(p.Outputs),
 	}
 

@@ -20,6 +20,7 @@ import (
 // A shelf is a destination that keeps the names of files in memory.
 type shelf struct {
 	isDeferred bool
+	reviewErr  error
 	commitErr  error
 
 	mu    sync.Mutex
@@ -41,6 +42,9 @@ func (s *shelf) session() *publish.Session {
 		Takes:    func(output.Output) bool { return true },
 		Open:     func(context.Context) error { return call("open", publish.Draft, nil) },
 		Deferred: func() bool { return s.isDeferred },
+		Review: func(_ context.Context, want []output.Artifact) error {
+			return call(fmt.Sprint("review ", len(want)), s.state, s.reviewErr)
+		},
 		Put: func(_ context.Context, a output.Artifact) (publish.Outcome, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -111,7 +115,12 @@ func TestTwoDestinations(t *testing.T) {
 		if !slices.Equal(s.put, want) {
 			t.Errorf("%s: got %q, want %q", name, s.put, want)
 		}
-		if calls := []string{"open", "commit 3"}; !slices.Equal(s.calls, calls) {
+
+		calls := []string{"open", "commit 3"}
+		if s.isDeferred {
+			calls = []string{"open", "review 3", "commit 3"}
+		}
+		if !slices.Equal(s.calls, calls) {
 			t.Errorf("%s: %q was called, expected %q", name, s.calls, calls)
 		}
 	}
@@ -119,6 +128,19 @@ func TestTwoDestinations(t *testing.T) {
 		if f.Upload != publish.Uploaded {
 			t.Errorf("%s: %q", f.Name, f.Upload)
 		}
+	}
+}
+
+// A deferred destination gets no file if one of them must not be sent.
+func TestReviewFails(t *testing.T) {
+	late := &shelf{isDeferred: true, reviewErr: errors.New("there is another checksums.txt")}
+	r := publishTo(t, late)
+
+	if r.rep.Status != report.Failed || !slices.Equal(r.rep.Errors, []string{"there is another checksums.txt"}) {
+		t.Errorf("%s, errors %q", r.rep.Status, r.rep.Errors)
+	}
+	if len(late.put) > 0 {
+		t.Errorf("sent %q", late.put)
 	}
 }
 

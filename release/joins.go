@@ -281,6 +281,8 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 
+	r.collect()
+
 	if err := r.putDeferred(ctx); err != nil {
 		return err
 	}
@@ -303,6 +305,12 @@ func (r *run) finish(ctx context.Context) error {
 // them from the lanes.
 func (r *run) putDeferred(ctx context.Context) error {
 	sessions := r.sessionsThat(deferred)
+	for _, s := range sessions {
+		if err := s.Review(ctx, r.artifactsFor(s)); err != nil {
+			return err
+		}
+	}
+
 	errs := make([]error, len(r.laneFiles))
 
 	var g errgroup.Group
@@ -318,15 +326,20 @@ func (r *run) putDeferred(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// commit makes the files visible at a destination. With the setting draft it only checks them.
-func (r *run) commit(ctx context.Context, s *publish.Session) error {
-	var want []output.Artifact
+// artifactsFor returns the finished files that a destination takes.
+func (r *run) artifactsFor(s *publish.Session) (artifacts []output.Artifact) {
 	for _, f := range r.rep.Files {
 		if s.Takes(f.Output) {
-			want = append(want, f.Artifact)
+			artifacts = append(artifacts, f.Artifact)
 		}
 	}
 
+	return artifacts
+}
+
+// commit makes the files visible at a destination. With the setting draft it only checks them.
+func (r *run) commit(ctx context.Context, s *publish.Session) error {
+	want := r.artifactsFor(s)
 	if r.cfg.Draft {
 		return s.Check(ctx, want)
 	}

@@ -159,9 +159,8 @@ func (p *program) addEnvironment(c *config.Config, getenv func(string) string) {
 		c.Parallelism = runtime.GOMAXPROCS(0) // respects the limits of a container
 	}
 
-	if c.Tag == "" && p.runner.Active() && strings.HasPrefix(p.event.Ref, config.TagRef) {
-		c.Tag = strings.TrimPrefix(p.event.Ref, config.TagRef)
-		c.From["tag"] = "GITHUB_REF"
+	if p.runner.Active() {
+		c.SetTagFromRef(p.event.Ref)
 	}
 }
 

@@ -319,14 +319,29 @@ func (w *Workspace) checkTag(ctx context.Context, tag, known string) error {
 		return &problem.Problem{
 			Setting: "tag",
 			Err:     fmt.Errorf("tag %s does not exist", tag),
-			Remedy:  problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag)),
+			Remedy: problem.There(
+				problem.Either(checkOutTag(tag), createTag(tag).For("if there is no such tag")),
+				createTag(tag),
+			),
 		}
 	}
 	return &problem.Problem{
 		Setting: "tag",
 		Err:     fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", tag, commit, w.Commit),
-		Remedy:  problem.Run("git checkout " + tag),
+		Remedy:  problem.There(checkOutTag(tag), problem.Run("git checkout "+tag)),
 	}
+}
+
+// checkOutTag is the remedy for a workflow that has checked out something else than the tag.
+// actions/checkout fetches a tag only if it is the ref.
+func checkOutTag(tag string) problem.Remedy {
+	with := fmt.Sprintf("with: { ref: '%s' }", tag)
+	return problem.Advise(with).For("of actions/checkout; ref: ${{ inputs.tag }} serves every tag")
+}
+
+// createTag is the remedy for a tag that does not exist.
+func createTag(tag string) problem.Remedy {
+	return problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag))
 }
 
 // DescribeChanges returns the first few lines of git status.

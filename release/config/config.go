@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/problem"
@@ -232,46 +231,4 @@ func (c *Config) Spec() *build.Spec {
 		CC:        c.CC,
 		Generated: c.Generated,
 	}
-}
-
-// TagRef begins the name of a tag's ref.
-const TagRef = "refs/tags/"
-
-// Mode decides whether this run publishes, and says why. ref is the git ref that the
-// workflow runs for, "" if there is none.
-func (c *Config) Mode(runner *actions.Runner, ref string) (publish bool, why string, err error) {
-	if c.DryRun != nil {
-		return c.explicitMode()
-	}
-
-	switch {
-	case !runner.Active():
-		return false, "not in a workflow", nil
-	case ref == "":
-		return false, "the workflow names no tag", nil
-	case !strings.HasPrefix(ref, TagRef):
-		return false, ref + " is not a tag", nil
-	case c.Token == "":
-		return false, "there is no token", nil
-	}
-	return true, ref + " in a workflow with a token", nil
-}
-
-// giveToken is the remedy for a run that needs a token.
-var giveToken = problem.There(
-	problem.Set("token", "${{ github.token }}"),
-	problem.Run("export GITHUB_TOKEN=$(gh auth token)"),
-)
-
-// explicitMode is Mode for a run with the setting dry-run.
-func (c *Config) explicitMode() (publish bool, why string, err error) {
-	if *c.DryRun {
-		return false, fmt.Sprintf("dry-run is true (%s)", c.Where("dry-run")), nil
-	}
-
-	if c.Token == "" {
-		err := fmt.Errorf("%s: publishing needs a token", c.Where("dry-run"))
-		return false, "", problem.With(giveToken, err)
-	}
-	return true, fmt.Sprintf("dry-run is false (%s)", c.Where("dry-run")), nil
 }

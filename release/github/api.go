@@ -44,11 +44,15 @@ func (c *Client) commitOfTag(ctx context.Context, tag string) (string, error) {
 	return commit.GetSHA(), nil
 }
 
-// generateNotes returns the notes that GitHub generates for a release of the tag.
-func (c *Client) generateNotes(ctx context.Context, tag, commit string) (string, error) {
+// generateNotes returns the notes that GitHub generates for a release of the tag: the changes
+// since the tag previous, or since one that GitHub chooses if previous is "".
+func (c *Client) generateNotes(ctx context.Context, tag, commit, previous string) (string, error) {
 	request := github.GenerateNotesRequest{
 		TagName:         tag,
 		TargetCommitish: &commit,
+	}
+	if previous != "" {
+		request.PreviousTagName = &previous
 	}
 	notes, _, err := c.api.Repositories.GenerateReleaseNotes(ctx, c.owner, c.repo, request)
 	if err != nil {

@@ -84,7 +84,8 @@ func (r *Release) asset(name string) *github.ReleaseAsset {
 // Attach makes sure that the release has the file, and returns what it did. In a draft it
 // replaces a file of the same name that is incomplete or different. In a public release a
 // different file is an error, unless it may be overwritten: then the release becomes a draft
-// again.
+// again. A file that a public release lacks is an error, too, unless it may be overwritten or
+// files may be added to it.
 func (r *Release) Attach(ctx context.Context, a Asset) (outcome string, err error) {
 	if err := CheckSize(a.Name, a.Size); err != nil {
 		return "", &Refusal{fmt.Errorf("uploading: %w", err)}
@@ -153,7 +154,7 @@ func (r *Release) attachOnce(ctx context.Context, a Asset) (found string, err er
 		}
 	}
 
-	if r.mayBePublic() {
+	if r.mayBePublic() && !r.mayAdd(have) {
 		if err := r.checkMayChange(a, have); err != nil {
 			return "", err
 		}

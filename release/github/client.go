@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ type Client struct {
 	waitBudget waitBudget
 	pacer      pacer
 	rate       atomic.Pointer[github.Rate] // the rate limit in the last list of files
+	hosts      sync.Map                    // names of the hosts that have answered
 }
 
 // Options configure a Client.
@@ -73,11 +75,25 @@ func NewClient(o Options) (*Client, error) {
 		o.Transport.HTTP2 = new(http2Pings)
 	}
 
-	transport := stallTransport{
-		base:    o.Transport,
-		limit:   o.Stall,
-		stalled: new(atomic.Bool),
+	c := &Client{
+		apiURL: apiURL,
+		owner:  owner,
+		repo:   repo,
+		say:    o.Say,
+		second: o.Second,
 	}
+	c.waitBudget.total = c.scaled(maxWaiting)
+
+	transport := reachTransport{
+		base: stallTransport{
+			base:    o.Transport,
+			limit:   o.Stall,
+			stalled: new(atomic.Bool),
+		},
+		proxy: o.Transport.Proxy,
+		hosts: &c.hosts,
+	}
+	c.anonymous = &http.Client{Transport: transport}
 	apiTransport := limitTransport{
 		base: authTransport{
 			base:   transport,
@@ -86,7 +102,7 @@ func NewClient(o Options) (*Client, error) {
 		},
 	}
 	base := strings.TrimSuffix(o.APIURL, "/") + "/"
-	api, err := github.NewClient(
+	c.api, err = github.NewClient(
 		github.WithTransport(apiTransport),
 		github.WithUserAgent(o.UserAgent),
 		github.WithURLs(&base, &base), // uploads go to the upload_url of the release instead
@@ -98,16 +114,6 @@ func NewClient(o Options) (*Client, error) {
 		return nil, fmt.Errorf("reading GITHUB_API_URL: %w", err)
 	}
 
-	c := &Client{
-		api:       api,
-		apiURL:    apiURL,
-		anonymous: &http.Client{Transport: transport},
-		owner:     owner,
-		repo:      repo,
-		say:       o.Say,
-		second:    o.Second,
-	}
-	c.waitBudget.total = c.scaled(maxWaiting)
 	return c, nil
 }
 

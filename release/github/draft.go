@@ -307,10 +307,8 @@ const cutNotes = "\n\n*(cut here: GitHub does not accept longer notes)*"
 func (r *Release) releaseNotes(ctx context.Context) (string, error) {
 	notes := r.want.Notes
 	if notes == "" {
-		err := r.c.retry(ctx, "generating the release notes", func() (err error) {
-			notes, err = r.c.generateNotes(ctx, r.want.Tag, r.want.Commit)
-			return err
-		})
+		var err error
+		notes, err = r.generateNotes(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -321,6 +319,32 @@ func (r *Release) releaseNotes(ctx context.Context) (string, error) {
 		r.notice("the notes were cut to %d characters, the most that GitHub accepts", maxNotes)
 	}
 	return text, nil
+}
+
+// generateNotes returns the notes that GitHub generates from the changes since the previous
+// release of the same module.
+func (r *Release) generateNotes(ctx context.Context) (notes string, err error) {
+	previous, err := r.previousTag(ctx)
+	if err != nil {
+		return "", err
+	}
+
+	err = r.c.retry(ctx, "generating the release notes", func() (err error) {
+		notes, err = r.c.generateNotes(ctx, r.want.Tag, r.want.Commit, previous)
+		if previous != "" && isWrongPreviousTag(err) {
+			r.notice("GitHub does not compare %s with %s, and chose the tag to compare with", r.want.Tag, previous)
+			previous = ""
+			notes, err = r.c.generateNotes(ctx, r.want.Tag, r.want.Commit, previous)
+		}
+		return err
+	})
+	return notes, err
+}
+
+// isWrongPreviousTag reports whether GitHub refused the previous tag ("Invalid previous_tag
+// parameter"): somebody has just deleted it, for instance.
+func isWrongPreviousTag(err error) bool {
+	return err != nil && isClientError(status(err)) && strings.Contains(err.Error(), "previous_tag")
 }
 
 // joinNotes returns the notes followed by the footer. If the text would be too long, it cuts

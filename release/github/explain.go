@@ -187,8 +187,14 @@ func connectionRemedy(err error) problem.Remedy {
 	var dns *net.DNSError
 
 	switch {
+	case errors.As(err, &dns) && dns.IsNotFound && !strings.EqualFold(dns.Name, requestedHost(err)):
+		return problem.Advise("check HTTPS_PROXY: there is no host " + dns.Name)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return problem.Advise("check GITHUB_API_URL: there is no host " + dns.Name)
+	case errors.As(err, &dns):
+		return problem.Advise("check the network of this machine: it cannot look up the address of " + dns.Name)
+	case isRefused(err):
+		return problem.Advise("check GITHUB_API_URL, and HTTPS_PROXY if it is set: nothing listens there")
 	case isCertificate(err):
 		return problem.There(
 			problem.Advise("env: {SSL_CERT_FILE: /path/to/ca.pem}").For("of the step; "+untrusted),

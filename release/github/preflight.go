@@ -2,10 +2,13 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/go-github/v92/github"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/quote"
@@ -96,18 +99,89 @@ func (r *Release) checkFiles(context.Context) error {
 		return nil
 	}
 
+	if r.mayAddFiles() {
+		r.checkRateLimit()
+		return nil
+	}
+
 	for _, name := range r.want.Files {
 		if r.asset(name) != nil {
 			continue
 		}
 
 		return &Refusal{problem.With(
-			r.toReplaceFiles(),
+			r.toAddFiles(),
 			fmt.Errorf("release %s is already public and has no %s; %s",
 				r.want.Tag, name, r.whyUnchangeable()),
 		)}
 	}
 	return nil
+}
+
+// mayAddFiles reports whether files that a public release lacks are added to it. With the
+// setting overwrite it becomes a draft until it has all of them instead.
+func (r *Release) mayAddFiles() bool {
+	return r.want.AddFiles && !r.want.Overwrite && !r.current().GetImmutable()
+}
+
+// mayAdd reports whether a file may be added to a public release. have is what the release has
+// of that name: nothing, remains of an upload that broke off, or a file that this run has
+// uploaded and that GitHub has stored wrongly.
+func (r *Release) mayAdd(have *github.ReleaseAsset) bool {
+	if !r.mayAddFiles() || r.State() != Public {
+		return false
+	}
+	if have == nil || have.GetState() != stateUploaded {
+		return true
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.uploadedByUs[have.GetID()]
+}
+
+// missing returns the names of the files that the release lacks, as far as is known.
+func (r *Release) missing() (names []string) {
+	for _, name := range r.want.Files {
+		have := r.asset(name)
+		if have == nil || have.GetState() != stateUploaded {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// CheckConflicts returns an error if files are to be added to a public release that has another
+// file of the same name. It is called before the first of them is sent, so that the release
+// never has files of two builds.
+func (r *Release) CheckConflicts(ctx context.Context, want []Asset) error {
+	if !r.mayAddFiles() || !r.Published() {
+		return nil
+	}
+
+	if err := r.Refresh(ctx); err != nil {
+		return err
+	}
+	if err := r.listAssets(ctx); err != nil {
+		return err
+	}
+
+	var errs []error
+	for _, a := range want {
+		have := r.asset(a.Name)
+		if have == nil || have.GetState() != stateUploaded {
+			continue
+		}
+
+		same, err := r.hasContent(ctx, have, a)
+		if err != nil {
+			return err
+		}
+		if !same {
+			errs = append(errs, r.checkMayChange(a, have))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // checkDraftFiles is checkFiles for a draft.
@@ -151,6 +225,28 @@ func (r *Release) toReplaceFiles() problem.Remedy {
 
 	return problem.Either(overwrite, problem.Advise("use a new tag"))
 }
+
+// toAddFiles returns what to do to add files to a public release.
+func (r *Release) toAddFiles() problem.Remedy {
+	if !r.current().GetImmutable() {
+		return problem.Either(overwrite, onRelease, problem.Advise("use a new tag"))
+	}
+	if r.want.AddFiles {
+		return problem.Lines(onTag, r.toReplaceFiles())
+	}
+	return r.toReplaceFiles()
+}
+
+// The events of a workflow that releases.
+var (
+	onTag = problem.Advise("on: { push: { tags: ['v*.*.*'] } }").
+		For("instead of release: the release is made with its files, and only then becomes public")
+
+	onRelease = problem.There(
+		problem.Advise("on: { release: { types: [published] } }").For("adds the files to a release that somebody made"),
+		problem.Remedy{},
+	)
+)
 
 // overwrite is the remedy of replacing the files of a public release.
 var overwrite = problem.Set("overwrite", "true").For("makes the release a draft until all its files are replaced")

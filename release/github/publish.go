@@ -105,6 +105,10 @@ func (r *Release) Publish(ctx context.Context, want []Asset, makeLatest bool) er
 	if r.Published() {
 		return r.checkPublished(ctx, want)
 	}
+	if !r.publishing {
+		return &Refusal{fmt.Errorf("publishing the release: it was public when this run began, "+
+			"and somebody has made it a draft: %s", r.URL())}
+	}
 
 	if err := r.deleteLeftovers(ctx); err != nil {
 		return err

@@ -41,6 +41,9 @@ type failureKind struct {
 	// maxFailures is the number of failures of this kind after which a request is given up. If
 	// it is 0, only the total number of attempts is limited.
 	maxFailures int
+
+	// beforeAnswer says that maxFailures counts only for a host that has never answered.
+	beforeAnswer bool
 }
 
 // failureKinds is searched from the top, and the first kind that matches an error counts. An
@@ -128,8 +131,31 @@ var failureKinds = []failureKind{
 		wait:    backoff,
 	},
 	{
-		// Refused, reset, timed out, no such host, HTTP/2 GOAWAY and REFUSED_STREAM: with a
-		// fresh body all of them may be retried (RFC 9113, 8.7), and DNS does fail on runners.
+		// An address that is wrong, or a machine without a network. A host that has answered
+		// exists, and DNS does fail on runners.
+		name:         "no such host",
+		matches:      isUnknownHost,
+		wait:         backoff,
+		maxFailures:  fewAttempts,
+		beforeAnswer: true,
+	},
+	{
+		name:         "name lookup error",
+		matches:      isLookup,
+		wait:         backoff,
+		maxFailures:  lookupAttempts,
+		beforeAnswer: true,
+	},
+	{
+		name:         "connection refused",
+		matches:      isRefused,
+		wait:         backoff,
+		maxFailures:  fewAttempts,
+		beforeAnswer: true,
+	},
+	{
+		// Reset, timed out, HTTP/2 GOAWAY and REFUSED_STREAM: with a fresh body all of them may
+		// be retried (RFC 9113, 8.7).
 		name:    "connection error",
 		matches: isConnection,
 		wait:    backoff,
@@ -155,9 +181,13 @@ func retryableKind(err error) *failureKind {
 // take two to three minutes.
 const maxAttempts = 8
 
-// fewAttempts is the number of attempts where more would not help. They take about ten
-// seconds.
+// fewAttempts is the number of attempts where more would not help. The waits between them take
+// less than five seconds.
 const fewAttempts = 3
+
+// lookupAttempts is the number of attempts if the name servers do not answer, or say that they
+// cannot. The waits between them take about ten seconds.
+const lookupAttempts = 4
 
 // retry calls f until it succeeds, fails for good, has failed maxAttempts times, or the run
 // has waited long enough. Each call of f must make its request from the start, including the
@@ -181,7 +211,7 @@ func (c *Client) retry(ctx context.Context, doing string, f func() error) error 
 			return explain(doing, err)
 		}
 		failures[kind]++
-		if failures[kind] == kind.maxFailures {
+		if failures[kind] == kind.maxFailures && !(kind.beforeAnswer && c.hasReached(err)) {
 			return explain(doing, err)
 		}
 

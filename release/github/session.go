@@ -21,6 +21,7 @@ type session struct {
 
 	rel      *Release // nil until Open has found or created one
 	deferred bool     // the release was public when Open found it
+	adding   bool     // it lacked files, which are added
 	undone   bool     // Undo has deleted the draft
 	notices  []string // in addition to those of rel
 }
@@ -42,6 +43,7 @@ func (c *Client) Session(want Wanted, makeLatest *bool, supersedes func(tag stri
 		Takes:    s.takes,
 		Open:     s.open,
 		Deferred: s.isDeferred,
+		Review:   s.review,
 		Put:      s.put,
 		Check:    s.check,
 		Commit:   s.commit,
@@ -67,6 +69,11 @@ func (s *session) open(ctx context.Context) (err error) {
 	case s.deferred && s.want.Overwrite:
 		s.notices = append(s.notices,
 			"the release was public already: files that differ are replaced (overwrite)")
+	case s.deferred && s.rel.mayAddFiles() && len(s.rel.missing()) > 0:
+		s.adding = true
+		s.notices = append(s.notices, fmt.Sprintf(
+			"the release is public already: %d of its %d files are added, and nothing else is changed",
+			len(s.rel.missing()), len(s.want.Files)))
 	case s.deferred:
 		s.notices = append(s.notices,
 			"the release is public already: its files are compared, and nothing is changed")
@@ -77,6 +84,11 @@ func (s *session) open(ctx context.Context) (err error) {
 
 // isDeferred reports whether the release was public when it was opened.
 func (s *session) isDeferred() bool { return s.deferred }
+
+// review fails if files are to be added to a public release that has other files of these names.
+func (s *session) review(ctx context.Context, want []output.Artifact) error {
+	return s.rel.CheckConflicts(ctx, assets(want))
+}
 
 // put attaches a file to the release.
 func (s *session) put(ctx context.Context, a output.Artifact) (publish.Outcome, error) {
@@ -202,6 +214,11 @@ func (s *session) status() publish.Status {
 	}
 	if status.State == publish.Public {
 		status.URLs = s.rel.Downloads()
+	}
+	if missing := len(s.rel.missing()); s.adding && missing > 0 && status.State == publish.Public {
+		status.Notices = append(status.Notices, fmt.Sprintf(
+			"the release is public and lacks %d of its %d files; the next run that succeeds adds them",
+			missing, len(s.want.Files)))
 	}
 
 	return status

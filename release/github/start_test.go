@@ -23,10 +23,11 @@ import (
 // The release that most tests make.
 var (
 	wanted = github.Wanted{
-		Tag:    "v1.0.0",
-		Commit: githubtest.Head,
-		Notes:  "notes",
-		Files:  []string{"a.tar.gz", "b.zip", "checksums.txt"},
+		Tag:     "v1.0.0",
+		Version: "1.0.0",
+		Commit:  githubtest.Head,
+		Notes:   "notes",
+		Files:   []string{"a.tar.gz", "b.zip", "checksums.txt"},
 	}
 	files = []github.Asset{
 		file("a.tar.gz", "archive a"),

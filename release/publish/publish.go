@@ -29,6 +29,10 @@ type Session struct {
 	// there can be compared or replaced only as a whole.
 	Deferred func() bool
 
+	// Review is called when all files are finished, before a deferred destination gets the first
+	// of them. It fails if one of them must not be sent because of what is there.
+	Review func(ctx context.Context, want []output.Artifact) error
+
 	// Put makes sure that a file is there, and returns what it did.
 	Put func(ctx context.Context, a output.Artifact) (Outcome, error)
 

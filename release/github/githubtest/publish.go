@@ -173,6 +173,11 @@ func (s *Server) generateNotes(c *call) answer {
 		}
 	}
 
+	if _, exists := s.tags[req.Previous]; req.Previous != "" && !exists {
+		// googleapis/release-please#1787
+		return c.fail(http.StatusBadRequest, "Invalid previous_tag parameter")
+	}
+
 	return reply(http.StatusOK, map[string]any{
 		"name": req.Tag,
 		"body": s.notes(c, req.Tag, req.Previous),

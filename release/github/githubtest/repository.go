@@ -1,7 +1,9 @@
 package githubtest
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -140,7 +142,30 @@ func (s *Server) getRef(c *call) answer {
 		return c.notFound()
 	}
 
-	return reply(http.StatusOK, map[string]any{
+	return reply(http.StatusOK, s.refJSON(c, ref, sha))
+}
+
+// listMatchingRefs answers GET .../git/matching-refs/{ref}: all tags and the default branch, as
+// far as their names begin with ref. It is not a list of pages.
+func (s *Server) listMatchingRefs(c *call) answer {
+	commits := map[string]string{"heads/main": s.opts.Head}
+	for tag, sha := range s.tags {
+		commits["tags/"+tag] = sha
+	}
+
+	list := []any{}
+	for _, ref := range slices.Sorted(maps.Keys(commits)) {
+		if strings.HasPrefix(ref, c.params["ref"]) {
+			list = append(list, s.refJSON(c, ref, commits[ref]))
+		}
+	}
+
+	return reply(http.StatusOK, list)
+}
+
+// refJSON returns a ref to a commit as GitHub encodes it. ref is its name without "refs/".
+func (s *Server) refJSON(c *call, ref, sha string) map[string]any {
+	return map[string]any{
 		"ref":     "refs/" + ref,
 		"node_id": "REF_" + ref,
 		"url":     c.site.api + s.path("git", "refs", ref),
@@ -149,7 +174,7 @@ func (s *Server) getRef(c *call) answer {
 			"sha":  sha,
 			"url":  c.site.api + s.path("git", "commits", sha),
 		},
-	})
+	}
 }
 
 // getCommit answers GET .../commits/{ref}, for a SHA, a tag or the default branch.

@@ -342,3 +342,58 @@ func TestRange(t *testing.T) {
 		t.Errorf("a range is %d %q", resp.status, resp.body)
 	}
 }
+
+// Notes can be compared with a tag of the client's choice, which must exist.
+func TestNotesSinceTag(t *testing.T) {
+	f := start(t, githubtest.Options{Tags: map[string]string{"sub/v1.0.0": githubtest.Head}})
+	f.create(createRequest{TagName: "v1.0.0"})
+
+	req := github.GenerateNotesRequest{
+		TagName:         "sub/v1.1.0",
+		PreviousTagName: new("sub/v1.0.0"),
+	}
+	notes, _, err := f.client.Repositories.GenerateReleaseNotes(t.Context(), owner, repo, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "**Full Changelog**: " + f.url + "/octo/hello/compare/sub/v1.0.0...sub/v1.1.0"; notes.Body != want {
+		t.Errorf("the notes are %s, want %s", notes.Body, want)
+	}
+
+	req.PreviousTagName = new("sub/v0.9.0")
+	_, _, err = f.client.Repositories.GenerateReleaseNotes(t.Context(), owner, repo, req)
+	if err == nil || !strings.Contains(err.Error(), "400 Invalid previous_tag parameter") {
+		t.Errorf("with a tag that does not exist: %v", err)
+	}
+}
+
+// All refs that begin with a text are listed at once.
+func TestMatchingRefs(t *testing.T) {
+	f := start(t, githubtest.Options{
+		Tags: map[string]string{
+			"v1":         githubtest.Head,
+			"v1.0.0":     githubtest.Head,
+			"sub/v1.0.0": githubtest.Head,
+		},
+	})
+
+	for start, want := range map[string]string{
+		"tags":       "refs/tags/sub/v1.0.0 refs/tags/v1 refs/tags/v1.0.0",
+		"tags/v":     "refs/tags/v1 refs/tags/v1.0.0",
+		"tags/sub/v": "refs/tags/sub/v1.0.0",
+		"tags/none":  "",
+		"heads/m":    "refs/heads/main",
+	} {
+		refs, _, err := f.client.Git.ListMatchingRefs(t.Context(), owner, repo, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, ref := range refs {
+			names = append(names, ref.GetRef())
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %q, want %q", start, got, want)
+		}
+	}
+}

@@ -30,6 +30,7 @@ func servedOperations(doc *openapi3.T) []operation {
 		{method: "GET", path: "/rate_limit", handle: (*Server).getRateLimit},
 		{method: "GET", path: repo, handle: (*Server).getRepository},
 		{method: "GET", path: repo + "/commits/{ref}", handle: (*Server).getCommit},
+		{method: "GET", path: repo + "/git/matching-refs/{ref}", handle: (*Server).listMatchingRefs},
 		{method: "GET", path: repo + "/git/ref/{ref}", handle: (*Server).getRef},
 		{method: "GET", path: repo + "/immutable-releases", handle: (*Server).getImmutableReleases},
 		{method: "GET", path: repo + "/releases", handle: (*Server).listReleases},

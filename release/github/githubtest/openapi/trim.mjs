@@ -17,6 +17,7 @@ const operations = {
   "/rate_limit": ["get"],
   [repo]: ["get"],
   [repo + "/commits/{ref}"]: ["get"],
+  [repo + "/git/matching-refs/{ref}"]: ["get"],
   [repo + "/git/ref/{ref}"]: ["get"],
   [repo + "/immutable-releases"]: ["get"],
   [repo + "/releases"]: ["get", "post"],
