@@ -116,13 +116,13 @@ func (a Archive) Write(format string, w io.Writer) error {
 	return write(a, w)
 }
 
-// Times that can be written. A zip file has the years from 1980 as seven bits, in steps of two
-// seconds, and beside it the seconds since 1970 as 32 bits, which unzip reads with a sign
-// (APPNOTE.TXT 4.4.6; extrafld.txt, "Extended Timestamp"). A tar file has seconds since 1970,
-// which some programs read without a sign.
+// Times that can be written. A zip file has the years from 1980 to 2107, in steps of two
+// seconds, and beside that the seconds since 1970 as 32 bits, which end in 2106 (APPNOTE.TXT
+// 4.4.6; extrafld.txt, "Extended Timestamp"). A tar file has the seconds since 1970, which some
+// programs read without a sign.
 var (
 	zipFirst = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
-	zipLast  = time.Date(2038, time.January, 19, 3, 14, 6, 0, time.UTC)
+	zipLast  = time.Date(2106, time.February, 7, 6, 28, 14, 0, time.UTC)
 	tarFirst = time.Unix(0, 0)
 )
 
