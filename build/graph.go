@@ -59,6 +59,7 @@ func (r *resolver) checkGraph(ctx context.Context) (ps problem.List) {
 		return ps
 	}
 
+	ps.Keep("", g.refusePointers(ctx, r.ws))
 	return append(ps, g.errors()...)
 }
 

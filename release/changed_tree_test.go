@@ -152,7 +152,7 @@ func TestPackedLinkToIgnoredFile(t *testing.T) {
 	w.write("COPYING", "text\n")
 	w.recommit()
 	w.run(t.Context(), exitOK)
-	w.said("packed with each: LICENSE")
+	w.said("packed with each: COPYING LICENSE\n")
 }
 
 // A link to another repository leads out of this one.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 
 	"github.com/org/go-static-release/build"
@@ -95,7 +94,7 @@ func formatsFor(c *config.Config, b build.Build) []string {
 	return []string{"tar.gz"}
 }
 
-// planArchives names the archives of every target.
+// planArchives names the archives of every target, and lays them out.
 func planArchives(p *Plan, c *config.Config) (outputs []output.Output, err error) {
 	for _, b := range p.Builds {
 		for _, format := range formatsFor(c, b) {
@@ -107,6 +106,15 @@ func planArchives(p *Plan, c *config.Config) (outputs []output.Output, err error
 			if err != nil {
 				return nil, err
 			}
+			layout, err := p.layOut(c, b, name)
+			if err != nil {
+				return nil, err
+			}
+			if p.Layouts == nil {
+				p.Layouts = map[string]Layout{}
+			}
+			p.Layouts[name+"."+format] = layout
+
 			outputs = append(outputs, output.Output{
 				Name:   name + "." + format,
 				Kind:   output.Archive,
@@ -124,10 +132,11 @@ func planArchives(p *Plan, c *config.Config) (outputs []output.Output, err error
 func archiveRecipe(
 	ctx context.Context, r *run, o output.Output, programs []provenBinary,
 ) (recipe, error) {
+	layout := r.plan.Layouts[o.Name]
 	archive := pack.Archive{
 		Time:        r.plan.Source.Time,
 		Compressors: r.compressors,
-		Files:       append(packedPrograms(programs), r.extraFiles(ctx)...),
+		Files:       append(layout.packedPrograms(programs), r.extraFiles(ctx, layout)...),
 	}
 
 	return recipe{
@@ -139,10 +148,10 @@ func archiveRecipe(
 }
 
 // packedPrograms returns programs as files to pack.
-func packedPrograms(programs []provenBinary) (files []pack.File) {
+func (l Layout) packedPrograms(programs []provenBinary) (files []pack.File) {
 	for _, p := range programs {
 		files = append(files, pack.File{
-			Name:       p.Exe(),
+			Name:       l.Programs[p.Main.Name],
 			Executable: true,
 			Size:       p.Size,
 			SHA256:     p.proof.SHA256,
@@ -154,10 +163,10 @@ func packedPrograms(programs []provenBinary) (files []pack.File) {
 }
 
 // extraFiles returns the files that go with the programs, as files to pack.
-func (r *run) extraFiles(ctx context.Context) (files []pack.File) {
+func (r *run) extraFiles(ctx context.Context, layout Layout) (files []pack.File) {
 	for _, f := range r.plan.Extra {
 		files = append(files, pack.File{
-			Name:       f.Name,
+			Name:       layout.extraName(f),
 			Executable: f.Executable,
 			Size:       f.Size,
 			SHA256:     f.SHA256,
@@ -206,9 +215,10 @@ func binaryRecipe(
 		return recipe{}, fmt.Errorf("copying %s: the target has no program %s", o.Name, o.Source)
 	}
 
+	layout := Layout{Programs: map[string]string{o.Source: programs[i].Exe()}}
 	content := pack.Archive{
 		Time:  r.plan.Source.Time,
-		Files: packedPrograms(programs[i : i+1]),
+		Files: layout.packedPrograms(programs[i : i+1]),
 	}
 
 	return recipe{
@@ -240,10 +250,10 @@ func planAttached(p *Plan, _ *config.Config) (outputs []output.Output, err error
 func attachedRecipe(
 	_ context.Context, r *run, o output.Output, _ []provenBinary,
 ) (recipe, error) {
-	isSource := func(f workspace.AttachedFile) bool { return f.Path == o.Source }
-	i := slices.IndexFunc(r.plan.Attach, isSource)
+	isPlanned := func(f workspace.AttachedFile) bool { return f.Path == o.Source && f.Name() == o.Name }
+	i := slices.IndexFunc(r.plan.Attach, isPlanned)
 	if i < 0 {
-		return recipe{}, fmt.Errorf("attaching %s: it is not in the plan", path.Base(o.Source))
+		return recipe{}, fmt.Errorf("attaching %s: it is not in the plan", o.Name)
 	}
 
 	return recipe{

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -33,6 +34,7 @@ type Plan struct {
 	Publish bool
 	Why     string // the reason why it publishes, or why not
 	Outputs []output.Output
+	Layouts map[string]Layout // by name of the archive
 	Attach  []workspace.AttachedFile
 	Extra   []workspace.ExtraFile // packed into every archive
 }
@@ -95,7 +97,7 @@ func (p *Plan) prerelease(c *config.Config) bool {
 	return semver.Prerelease("v"+p.Source.Version) != ""
 }
 
-// fileFacts are the fields that the template archive-name may use.
+// fileFacts are the fields that the templates for files of a target may use.
 type fileFacts struct {
 	template.Facts
 	OS, Arch string
@@ -113,14 +115,19 @@ func archName(t target.Target) string {
 	return t.Arch + "_" + t.Level
 }
 
-// expandName expands the template archive-name for a target. name is the name of the project,
-// or of the only program in the file.
-func (p *Plan) expandName(c *config.Config, b build.Build, name string) (string, error) {
-	facts := fileFacts{
+// factsFor returns the fields that templates for the files of a target may use.
+func (p *Plan) factsFor(b build.Build) fileFacts {
+	return fileFacts{
 		Facts: p.Facts(),
 		OS:    b.Target.OS,
 		Arch:  archName(b.Target),
 	}
+}
+
+// expandName expands the template archive-name for a target. name is the name of the project,
+// or of the only program in the file.
+func (p *Plan) expandName(c *config.Config, b build.Build, name string) (string, error) {
+	facts := p.factsFor(b)
 	facts.Name = name
 
 	expanded, err := template.Expand(c.ArchiveName, facts)
@@ -189,13 +196,14 @@ func (p *Plan) checkOutputs(c *config.Config) error {
 			errs = append(errs, &problem.Problem{
 				Setting: own.setting,
 				Err:     fmt.Errorf("%s: %w", own.is, err),
+				Remedy:  own.rename(c.Attach),
 			})
 		}
 
 		key := strings.ToLower(o.Name) // Windows and macOS ignore case
 		other, taken := owners[key]
 		if taken {
-			errs = append(errs, sameName(o.Name, other, own))
+			errs = append(errs, sameName(o.Name, other, own, c.Attach))
 			continue
 		}
 		owners[key] = own
@@ -238,22 +246,31 @@ func ownerOf(o output.Output) owner {
 	return own
 }
 
+// rename returns the remedy of giving an attached file another name, none if the owner is
+// something else. words are those of the setting attach.
+func (o owner) rename(words []string) problem.Remedy {
+	if o.setting != kindOf(output.Attached).setting {
+		return problem.Remedy{}
+	}
+	return workspace.RenameRemedy(o.setting, words, o.is)
+}
+
 // sameName returns the problem that two owners need a file of the same name. The setting to
 // change is the one of an attached file, which is easiest to rename, else one that names files.
-func sameName(name string, first, second owner) error {
-	setting := cmp.Or(second.setting, first.setting)
-	for _, own := range []owner{first, second} {
-		if own.setting == kindOf(output.Attached).setting {
-			setting = own.setting
-		}
-	}
-
+func sameName(name string, first, second owner, attach []string) error {
 	p := &problem.Problem{
-		Setting: setting,
+		Setting: cmp.Or(second.setting, first.setting),
 		Err:     fmt.Errorf("%s and %s both use the file name %s", first.is, second.is, name),
 	}
-	if setting == kindOf(output.Archive).setting {
-		p.Remedy = problem.Set(setting, defaultOf(setting))
+
+	for _, own := range []owner{first, second} {
+		if own.setting == kindOf(output.Attached).setting {
+			p.Setting = own.setting
+			p.Remedy = own.rename(attach)
+		}
+	}
+	if p.Setting == kindOf(output.Archive).setting {
+		p.Remedy = problem.Set(p.Setting, defaultOf(p.Setting))
 	}
 
 	return p
@@ -306,11 +323,9 @@ func (p *Plan) findAttached(c *config.Config, ws *workspace.Workspace) (err erro
 	return err
 }
 
-// findExtra finds the files that will be packed with the programs. None may have the name of a
-// program.
+// findExtra finds the files that will be packed with the programs.
 func (p *Plan) findExtra(ctx context.Context, c *config.Config, ws *workspace.Workspace) error {
-	_, chosen := c.From["files"]
-	extra, notes, err := ws.ExtraFiles(ctx, c.Files, !chosen)
+	extra, notes, err := ws.ExtraFiles(ctx, c.Files)
 	if err != nil {
 		return err
 	}
@@ -319,32 +334,16 @@ func (p *Plan) findExtra(ctx context.Context, c *config.Config, ws *workspace.Wo
 
 	var errs []error
 	for _, f := range extra {
-		if err := pack.CheckName(f.Name); err != nil {
+		check := pack.CheckName
+		if isRenamed := path.Join(ws.ModuleDir(), f.Name) != f.Path; isRenamed {
+			check = pack.CheckChosenName
+		}
+		if err := check(f.Name); err != nil {
 			errs = append(errs, &problem.Problem{Setting: "files", Err: err})
 		}
-		if p.hasProgram(f.Name) {
-			errs = append(errs, &problem.Problem{
-				Setting: "files",
-				Err:     fmt.Errorf("%s has the name of a program", f.Name),
-			})
-		}
 	}
 
-	return errors.Join(errs...)
-}
-
-// hasProgram reports whether a program has that file name on any target. It ignores case, as
-// Windows and macOS do.
-func (p *Plan) hasProgram(name string) bool {
-	for _, b := range p.Builds {
-		for _, m := range b.Mains {
-			if strings.EqualFold(b.Target.Exe(m.Name), name) {
-				return true
-			}
-		}
-	}
-
-	return false
+	return errors.Join(append(errs, p.checkLayouts())...)
 }
 
 // defaultOf returns the default of a setting.
@@ -377,6 +376,7 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 		*build.Plan
 		Builds  []plannedBuild           `json:"builds"`
 		Outputs []output.Output          `json:"outputs"`
+		Layouts map[string]Layout        `json:"layouts,omitempty"` // by name of the archive
 		Attach  []workspace.AttachedFile `json:"attach,omitempty"`
 		Packed  []workspace.ExtraFile    `json:"packed,omitempty"` // with the programs of each target
 	}{
@@ -386,6 +386,7 @@ func (p *Plan) JSON(schema int) ([]byte, error) {
 		Plan:    p.Plan,
 		Builds:  builds,
 		Outputs: p.Outputs,
+		Layouts: p.Layouts,
 		Attach:  p.Attach,
 		Packed:  p.Extra,
 	}, "", "  ")
@@ -432,12 +433,20 @@ func (p *Plan) Text(workflow bool) string {
 	for _, f := range p.Extra {
 		extra = append(extra, quote.Line(f.Name))
 	}
+	if len(extra) == 0 {
+		extra = []string{"nothing"}
+	}
 	printf("packed with each: %s\n", strings.Join(extra, " "))
+	printf("%s", p.describeLayout())
 	if len(p.Attach) > 0 {
 		printf("attached as they are:\n")
 	}
 	for _, f := range p.Attach {
-		printf("  %s\n", quote.Line(f.Path))
+		line := quote.Line(f.Path)
+		if f.As != "" {
+			line += " as " + quote.Line(f.As)
+		}
+		printf("  %s\n", line)
 	}
 
 	if len(p.Builds) > 0 {

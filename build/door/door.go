@@ -9,9 +9,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
 // A Door is the only way to files whose names come from settings or from the
@@ -309,24 +312,46 @@ func readLimited(r io.Reader, name string, size, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// Glob returns the names in the directory dir that match pattern, as path.Match does,
-// except that a wildcard matches no name that begins with a dot, as in a shell. Names are
-// relative to dir, which is relative to the door. Open may refuse the files they name.
+// maxMatches limits the number of files that one pattern, or one directory, may stand for.
+const maxMatches = 10_000
+
+// Glob returns the names in the directory dir that match pattern, sorted, with the patterns of
+// package doublestar: "**" stands for any directories, and {a,b} for one of several words. A
+// wildcard matches no name that begins with a dot, as in a shell. Names are relative to dir,
+// which is relative to the door. Open may refuse the files they name.
 func (d *Door) Glob(dir, pattern string) (names []string, err error) {
-	matches, err := fs.Glob(subtree{d.root.FS(), dir}, pattern)
+	if !doublestar.ValidatePattern(pattern) {
+		return nil, doublestar.ErrBadPattern
+	}
+	pattern = path.Clean(pattern) // ./x and x/ are x
+
+	// Links that "**" follows may lead in circles, and git's directory has many files.
+	files := subtree{whole: d.root.FS(), dir: dir}
+	var options []doublestar.GlobOption
+	if strings.Contains(pattern, "**") {
+		files.skipGit = true
+		options = append(options, doublestar.WithNoFollow())
+	}
+
+	matched := false
+	err = doublestar.GlobWalk(files, pattern, func(name string, _ fs.DirEntry) error {
+		matched = true
+		if hidden(name, pattern) {
+			return nil
+		}
+		if len(names) == maxMatches {
+			return fmt.Errorf("it matches more than %d files", maxMatches)
+		}
+		names = append(names, name)
+		return nil
+	}, options...)
 	if err != nil {
 		return nil, err
 	}
 
-	for _, m := range matches {
-		if !hidden(m, pattern) {
-			names = append(names, m)
-		}
-	}
-
-	// fs.Glob does not find a link that leads nowhere or out of the directory. If the
-	// pattern names one, return it, so that Check says what is wrong with it.
-	if !IsPattern(pattern) && len(matches) == 0 && fs.ValidPath(pattern) {
+	// A walk does not find a link that leads nowhere or out of the directory. If the pattern
+	// names one, return it, so that Check says what is wrong with it.
+	if !IsPattern(pattern) && !matched && fs.ValidPath(pattern) {
 		full := filepath.Join(d.top, filepath.FromSlash(path.Join(dir, pattern)))
 		_, err := os.Lstat(full)
 		if err == nil {
@@ -334,29 +359,63 @@ func (d *Door) Glob(dir, pattern string) (names []string, err error) {
 		}
 	}
 
-	return names, nil
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // IsPattern reports whether a pattern contains a wildcard or an escaped character.
-func IsPattern(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+func IsPattern(pattern string) bool { return strings.ContainsAny(pattern, `*?[{\`) }
 
-// hidden reports whether file, which matches pattern, has an element that begins with a
-// dot where the pattern has a wildcard.
+// hidden reports whether file, which matches pattern, has an element that begins with a dot
+// and that the pattern does not ask for by an element with a dot.
 func hidden(file, pattern string) bool {
-	patterns := strings.Split(pattern, "/")
-	for i, name := range strings.Split(file, "/") {
-		if !strings.HasPrefix(name, ".") {
+	isSeparator := func(r rune) bool { return strings.ContainsRune("/{,}", r) }
+	elements := strings.FieldsFunc(pattern, isSeparator)
+
+	for name := range strings.SplitSeq(file, "/") {
+		if !strings.HasPrefix(name, ".") || name == "." {
 			continue
 		}
-		if i >= len(patterns) {
-			return true
-		}
-		if !strings.HasPrefix(strings.TrimPrefix(patterns[i], `\`), ".") {
+
+		isAsked := slices.ContainsFunc(elements, func(element string) bool {
+			if !strings.HasPrefix(strings.TrimPrefix(element, `\`), ".") {
+				return false
+			}
+			ok, err := doublestar.Match(element, name)
+			return err == nil && ok
+		})
+		if !isAsked {
 			return true
 		}
 	}
 
 	return false
+}
+
+// Tree returns the names of all files below a directory, at any depth, sorted. The names are
+// relative to dir, like the name of the directory. It leaves out what belongs to git, and names
+// a link to a directory instead of following it. Open may refuse the files.
+func (d *Door) Tree(dir, name string) (names []string, err error) {
+	files := subtree{
+		whole:   d.root.FS(),
+		dir:     dir,
+		skipGit: true,
+	}
+	err = fs.WalkDir(files, path.Clean(name), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		if len(names) == maxMatches {
+			return fmt.Errorf("it has more than %d files", maxMatches)
+		}
+		names = append(names, name)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing %s: %w", name, err)
+	}
+
+	return names, nil
 }
 
 // List returns the names in a directory, none if it does not exist.
@@ -387,8 +446,9 @@ func (d *Door) List(dir string) (names []string, err error) {
 // links may lead anywhere in the whole file system, and unlike fs.Sub it does not take
 // characters in the name of the directory for a pattern.
 type subtree struct {
-	whole fs.FS
-	dir   string
+	whole   fs.FS
+	dir     string
+	skipGit bool // directories are listed without .git
 }
 
 // in returns the path of a name in the whole file system. Names with .. are not valid.
@@ -420,7 +480,14 @@ func (t subtree) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fs.ReadDir(t.whole, name)
+
+	entries, err := fs.ReadDir(t.whole, name)
+	if t.skipGit {
+		entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+			return strings.EqualFold(e.Name(), ".git")
+		})
+	}
+	return entries, err
 }
 
 // RealDir returns dir as an absolute path without symbolic links, as git reports it.

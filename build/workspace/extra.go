@@ -1,13 +1,11 @@
 package workspace
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -21,7 +19,7 @@ import (
 
 // An ExtraFile is a file of the source that travels with the programs: a licence, a manual.
 type ExtraFile struct {
-	Name       string `json:"name"` // in archives: relative to the module, slashes
+	Name       string `json:"name"` // in archives, slashes
 	Path       string `json:"path"` // relative to the repository, slashes
 	Executable bool   `json:"executable,omitempty"`
 	Size       int64  `json:"size"`   // bytes
@@ -56,72 +54,123 @@ func (c *extraCache) put(sum string, data []byte) {
 	c.data[sum] = data
 }
 
-// ExtraFiles returns the files that match patterns, relative to the module, sorted by name.
-// With optional set a pattern may match nothing. It is then looked for in the root of the
-// repository too, as go does for the LICENSE of a nested module.
+// ExtraFiles returns the files that the words of the setting "files" stand for, sorted by name.
+// Without words these are the licences, the README and the changelog.
 //
 // A file that git tracks and that is unchanged is read from the commit, not from the
 // working tree, where line endings depend on the machine. Its mode is git's.
 //
-// The notes name the files that are not part of the commit. With optional set these are
-// left out.
+// The notes name the files that are not part of the commit. Those that nobody named are left
+// out.
 //
-// A file that a door.Door refuses is an error. The exception is files in dist, where an
-// earlier run may have left anything: a wildcard may match them if it matches other files as
-// well.
-func (w *Workspace) ExtraFiles(
-	ctx context.Context, patterns []string, optional bool,
-) (files []ExtraFile, notes []problem.Note, err error) {
+// A file that a door.Door refuses is an error, and so is one of which only the pointer of Git
+// LFS is there.
+func (w *Workspace) ExtraFiles(ctx context.Context, words []string) (
+	files []ExtraFile, notes []problem.Note, err error,
+) {
+	if err := checkAlone(words); err != nil {
+		return nil, nil, err
+	}
+	if slices.Equal(words, []string{NoFiles}) {
+		return nil, nil, nil
+	}
+
 	d, err := door.Open(w.Root, w.dist)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 
-	found, err := w.findExtra(d, patterns, optional)
+	found, notes, err := w.selectExtra(d, words)
 	if err != nil || len(found) == 0 {
-		return nil, nil, err
+		return nil, notes, err
 	}
 
-	notes, err = w.checkCommitted(ctx, d, found, optional)
+	found, uncommitted, err := w.checkCommitted(ctx, d, found)
 	if err != nil {
 		return nil, nil, err
 	}
-
-	blobs, err := w.repo.unchanged(ctx, slices.Sorted(maps.Keys(found)))
-	if err != nil {
-		return nil, nil, err
+	notes = append(notes, uncommitted...)
+	if len(found) == 0 {
+		return nil, notes, nil
 	}
 
-	left := int64(maxExtra)
-	for _, path := range slices.Sorted(maps.Keys(found)) {
-		data, err := w.read(ctx, d, path, blobs[path], left)
-		if door.Refused(err, door.IsTooLarge) {
-			return nil, nil, &problem.Problem{
-				Setting: "files",
-				Err: fmt.Errorf("packing %s: the files packed with the programs may have at most %d MiB together",
-					path, maxExtra>>20),
-				Remedy: problem.Set("attach", found[path]),
-			}
-		}
-		if err != nil {
-			return nil, nil, &problem.Problem{Setting: "files", Err: err}
-		}
-
-		left -= int64(len(data))
-		f := ExtraFile{
-			Name:       found[path],
-			Path:       path,
-			Executable: blobs[path].mode == "100755",
-			Size:       int64(len(data)),
-			SHA256:     fmt.Sprintf("%x", sha256.Sum256(data)),
-		}
-		w.extras.put(f.SHA256, data)
-		files = append(files, f)
+	files, err = w.readExtra(ctx, d, found)
+	if err != nil {
+		return nil, nil, err
 	}
 
 	slices.SortFunc(files, func(a, b ExtraFile) int { return strings.Compare(a.Name, b.Name) })
 	return files, notes, nil
+}
+
+// selectExtra returns the files that words stand for, each name once.
+func (w *Workspace) selectExtra(d *door.Door, words []string) (
+	found []selected, notes []problem.Note, err error,
+) {
+	patterns := slices.DeleteFunc(slices.Clone(words), func(word string) bool { return word == DefaultFiles })
+	f := finder{
+		door:    d,
+		dir:     w.ModuleDir(),
+		setting: "files",
+	}
+	found, ps := f.selectFiles(patterns)
+
+	if len(words) == 0 || len(patterns) < len(words) {
+		usual, usualNotes, wrong := w.usualFiles(d)
+		found = append(found, usual...)
+		notes = append(notes, usualNotes...)
+		ps = append(ps, wrong...)
+	}
+
+	found = resolveNames(found)
+	ps = append(ps, checkNames(found, words, w.ModuleDir())...)
+	return found, notes, ps.Err()
+}
+
+// readExtra reads the content of files. A path may have several names.
+func (w *Workspace) readExtra(ctx context.Context, d *door.Door, found []selected) (files []ExtraFile, err error) {
+	var paths []string
+	for _, f := range found {
+		paths = append(paths, f.path)
+	}
+	blobs, err := w.repo.unchanged(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+
+	var pointers []string
+	left := int64(maxExtra)
+	for _, f := range found {
+		data, err := w.read(ctx, d, f.path, blobs[f.path], left)
+		if door.Refused(err, door.IsTooLarge) {
+			return nil, &problem.Problem{
+				Setting: "files",
+				Err: fmt.Errorf("packing %s: the files packed with the programs may have at most %d MiB together",
+					f.path, maxExtra>>20),
+				Remedy: problem.Set("attach", sourceWord(relativeTo(w.ModuleDir(), f.path))),
+			}
+		}
+		if err != nil {
+			return nil, &problem.Problem{Setting: "files", Err: err}
+		}
+		if isPointer(data) {
+			pointers = append(pointers, f.path)
+		}
+
+		left -= int64(len(data))
+		file := ExtraFile{
+			Name:       f.name,
+			Path:       f.path,
+			Executable: blobs[f.path].mode == "100755",
+			Size:       int64(len(data)),
+			SHA256:     fmt.Sprintf("%x", sha256.Sum256(data)),
+		}
+		w.extras.put(file.SHA256, data)
+		files = append(files, file)
+	}
+
+	return files, w.refusePointers(ctx, "files", "packed", pointers)
 }
 
 // ReadExtra returns the content of a file that ExtraFiles found, perhaps in another clone.
@@ -156,64 +205,51 @@ func (w *Workspace) ReadExtra(ctx context.Context, f ExtraFile) (_ []byte, err e
 	return data, nil
 }
 
-// findExtra returns the files that match patterns: path in the repository -> name.
-func (w *Workspace) findExtra(d *door.Door, patterns []string, optional bool) (map[string]string, error) {
-	var ps problem.List
-	found := map[string]string{}
-	for _, pattern := range patterns {
-		dir := w.ModuleDir()
-		names, wrong := match(d, dir, pattern, optional)
-		if len(names) == 0 && len(wrong) == 0 && optional {
-			dir = "."
-			names, wrong = match(d, dir, pattern, optional)
+// checkCommitted returns a note for each of the files that is not part of the commit. It
+// removes those that nobody named from found: a fresh clone would not have them.
+func (w *Workspace) checkCommitted(ctx context.Context, d *door.Door, found []selected) (
+	kept []selected, notes []problem.Note, err error,
+) {
+	committed := map[string]bool{}
+	for some := range slices.Chunk(found, pathsPerCommand) {
+		args := []string{"ls-files", "-z", "--"}
+		for _, f := range some {
+			args = append(args, ":(literal)"+f.path)
 		}
 
-		ps = append(ps, wrong...)
-		for _, name := range names {
-			found[path.Join(dir, name)] = name
+		out, err := w.repo.git(ctx, args...)
+		if err != nil {
+			return nil, nil, fmt.Errorf("asking git for files: %w", err)
+		}
+		for file := range strings.SplitSeq(out, "\x00") {
+			committed[file] = true
 		}
 	}
-	return found, ps.Err()
-}
 
-// checkCommitted returns a note for each of the files that is not part of the commit. With
-// optional set it removes them from found: nobody asked for them, and a fresh clone would
-// not have them.
-func (w *Workspace) checkCommitted(
-	ctx context.Context, d *door.Door, found map[string]string, optional bool,
-) (notes []problem.Note, err error) {
-	args := []string{"ls-files", "-z", "--"}
-	for file := range found {
-		args = append(args, ":(literal)"+file)
-	}
-
-	out, err := w.repo.git(ctx, args...)
+	links, err := w.strayLinks(ctx, d, slices.Sorted(maps.Keys(committed)))
 	if err != nil {
-		return nil, fmt.Errorf("asking git for files: %w", err)
+		return nil, nil, err
 	}
 
-	committed := strings.Split(out, "\x00")
-	links, err := w.strayLinks(ctx, d, committed)
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range slices.Sorted(maps.Keys(found)) {
+	slices.SortStableFunc(found, func(a, b selected) int { return strings.Compare(a.path, b.path) })
+	for _, f := range found {
 		switch {
-		case slices.Contains(committed, file) && !links[file]:
-		case optional:
+		case committed[f.path] && !links[f.path]:
+		case f.byRule:
 			notes = append(notes, problem.Note{
-				Text:   file + " is not part of the commit and is not packed",
-				Remedy: problem.Set("files", found[file]),
+				Text:   f.path + " is not part of the commit and is not packed",
+				Remedy: problem.Set("files", DefaultFiles+" "+sourceWord(relativeTo(w.ModuleDir(), f.path))),
 			})
-			delete(found, file)
+			continue
 		default:
 			notes = append(notes, problem.Note{
-				Text: file + " is packed as it is on disk: it is not part of the commit",
+				Text: f.path + " is packed as it is on disk: it is not part of the commit",
 			})
 		}
+		kept = append(kept, f)
 	}
 
-	return notes, nil
+	return kept, notes, nil
 }
 
 // strayLinks reports which of the files are links of the commit to files that are not.
@@ -244,50 +280,9 @@ func (w *Workspace) strayLinks(ctx context.Context, d *door.Door, files []string
 	return stray, nil
 }
 
-// match returns the names of the files in dir that match a pattern and can be read. It
-// returns one problem for each reason why the door refuses other matches.
-func match(d *door.Door, dir, pattern string, optional bool) (names []string, ps problem.List) {
-	matches, err := d.Glob(dir, pattern)
-	if err != nil {
-		ps.Add("files", "reading pattern %q: %w", pattern, err)
-		return nil, ps
-	}
-
-	told := map[door.Reason]bool{}
-	var inDist error // only a problem if there are no other matches
-	for _, name := range matches {
-		err := d.Check(path.Join(dir, name))
-		var refusal *door.Refusal
-		switch {
-		case err == nil:
-			names = append(names, name)
-		case door.IsPattern(pattern) && door.Refused(err, door.IsDirectory): // as a shell does
-		case door.IsPattern(pattern) && door.Refused(err, door.IsInDist):
-			inDist = err
-		case !errors.As(err, &refusal):
-			ps.Keep("files", err)
-		case !told[refusal.Why]:
-			told[refusal.Why] = true
-			ps.Keep("files", err)
-		}
-	}
-
-	switch {
-	case len(names) > 0 || len(ps) > 0 || optional:
-	case inDist != nil:
-		ps.Keep("files", inDist)
-	default:
-		ps.Add("files", "no file matches %q in %s", pattern, dir)
-	}
-
-	return names, ps
-}
-
-// lfsPointer begins the blob of a file that Git LFS keeps outside the repository.
-var lfsPointer = []byte("version https://git-lfs.")
-
 // read returns the content of a file, at most limit bytes: from the blob, if there is
-// one, else from disk. It does not ask git for a blob that is too large.
+// one, else from disk, as for a blob that is the pointer of Git LFS. It does not ask git for a
+// blob that is too large.
 func (w *Workspace) read(ctx context.Context, d *door.Door, file string, b blob, limit int64) ([]byte, error) {
 	if b.hash != "" {
 		if b.size > limit {
@@ -302,13 +297,16 @@ func (w *Workspace) read(ctx context.Context, d *door.Door, file string, b blob,
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", file, err)
 		}
-		if !bytes.HasPrefix(data, lfsPointer) {
+		if !isPointer(data) {
 			return data, nil
 		}
 	}
 
 	return d.ReadFile(file, limit)
 }
+
+// pathsPerCommand limits the paths in one command line. Windows allows 32,767 characters.
+const pathsPerCommand = 100
 
 // A blob is a file in a commit of git.
 type blob struct {
@@ -320,10 +318,21 @@ type blob struct {
 // unchanged returns the blobs of those files that are regular in the commit and the
 // same in the working tree. The paths are relative to the root.
 func (r repo) unchanged(ctx context.Context, files []string) (map[string]blob, error) {
+	blobs := map[string]blob{}
+	for some := range slices.Chunk(files, pathsPerCommand) {
+		if err := r.addUnchanged(ctx, blobs, some); err != nil {
+			return nil, err
+		}
+	}
+	return blobs, nil
+}
+
+// addUnchanged adds the blobs of a few files.
+func (r repo) addUnchanged(ctx context.Context, blobs map[string]blob, files []string) error {
 	listTree := append([]string{"ls-tree", "-z", "--long", "HEAD", "--"}, files...)
 	tree, err := r.git(ctx, listTree...)
 	if err != nil {
-		return nil, fmt.Errorf("asking git for files: %w", err)
+		return fmt.Errorf("asking git for files: %w", err)
 	}
 
 	compare := []string{"diff", "-z", "--name-only", "HEAD", "--"}
@@ -332,11 +341,10 @@ func (r repo) unchanged(ctx context.Context, files []string) (map[string]blob, e
 	}
 	diff, err := r.git(ctx, compare...)
 	if err != nil {
-		return nil, fmt.Errorf("asking git for changes: %w", err)
+		return fmt.Errorf("asking git for changes: %w", err)
 	}
 
 	changed := strings.Split(diff, "\x00")
-	blobs := map[string]blob{}
 	for _, entry := range strings.Split(tree, "\x00") { // "100644 blob HASH    SIZE\tPATH"
 		meta, file, ok := strings.Cut(entry, "\t")
 		if !ok {
@@ -345,7 +353,7 @@ func (r repo) unchanged(ctx context.Context, files []string) (map[string]blob, e
 
 		fields := strings.Fields(meta)
 		if len(fields) != 4 {
-			return nil, errors.New("asking git for files: unexpected answer " + strconv.Quote(entry))
+			return errors.New("asking git for files: unexpected answer " + strconv.Quote(entry))
 		}
 		if !strings.HasPrefix(fields[0], "100") || slices.Contains(changed, file) {
 			continue
@@ -353,7 +361,7 @@ func (r repo) unchanged(ctx context.Context, files []string) (map[string]blob, e
 
 		size, err := strconv.ParseInt(fields[3], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("asking git for the size of %s: %w", file, err)
+			return fmt.Errorf("asking git for the size of %s: %w", file, err)
 		}
 		blobs[file] = blob{
 			mode: fields[0],
@@ -362,5 +370,5 @@ func (r repo) unchanged(ctx context.Context, files []string) (map[string]blob, e
 		}
 	}
 
-	return blobs, nil
+	return nil
 }

@@ -30,7 +30,7 @@ func TestReadExtraInAnotherClone(t *testing.T) {
 		"sub/main.go": mainFile,
 		"sub/run.sh":  "#!/bin/sh\n",
 		"LICENSE":     "everything goes\n",
-		"NOTES":       "as committed\n",
+		"sub/NOTES":   "as committed\n",
 	})
 	if runtime.GOOS == "windows" {
 		t.Skip("no file is executable here")
@@ -40,10 +40,10 @@ func TestReadExtraInAnotherClone(t *testing.T) {
 	}
 	gittest.Run(t, dir, "add", "sub/run.sh")
 	gittest.Run(t, dir, "commit", "--quiet", "--message=executable")
-	gittest.WriteFiles(t, dir, map[string]string{"NOTES": "changed\n"}) // read from disk
+	gittest.WriteFiles(t, dir, map[string]string{"sub/NOTES": "changed\n"}) // read from disk
 
 	w := openTest(t, filepath.Join(dir, "sub"))
-	files, notes, err := w.ExtraFiles(t.Context(), []string{"LICENSE*", "NOTES", "*.sh"}, true)
+	files, notes, err := w.ExtraFiles(t.Context(), []string{DefaultFiles, "NOTES", "*.sh"})
 	if err != nil || len(files) != 3 || len(notes) > 0 {
 		t.Fatalf("%+v, %v, %v", files, notes, err)
 	}
@@ -63,7 +63,7 @@ func TestReadExtraInAnotherClone(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "clone")
 	gittest.Run(t, dir, "clone", "--quiet", dir, other)
 	there := openTest(t, filepath.Join(other, "sub"))
-	files, _, err = w.ExtraFiles(t.Context(), []string{"LICENSE", "NOTES", "*.sh"}, true)
+	files, _, err = w.ExtraFiles(t.Context(), []string{DefaultFiles, "NOTES", "*.sh"})
 	if err != nil {
 		t.Fatal(err)
 	}

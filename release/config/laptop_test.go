@@ -34,6 +34,8 @@ func TestEverySettingDecidesAboutWorkflows(t *testing.T) {
 		"smoke-test":   {"--version", false},
 		"archive":      {"zip", true},
 		"archive-name": {"{{.Name}}", true},
+		"wrap":         {"true", true},
+		"program-path": {"bin/{{.Program}}", true},
 		"files":        {"LICENSE", true},
 		"attach":       {"made/*", false},
 		"generated":    {"dist/**", true},

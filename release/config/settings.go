@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/workspace"
 )
 
 // The commands that have settings.
@@ -48,6 +49,8 @@ type Config struct {
 	SmokeTest   []string // words
 	Archives    []string
 	ArchiveName string
+	Wrap        string // a template, "" for no directory
+	ProgramPath string // a template
 	Files       []string
 	Attach      []string
 	Checksums   []string
@@ -239,7 +242,7 @@ var Settings = []Setting{
 			"commit does not have them, and their digests are in the report.",
 		Paths:    FilePaths,
 		onLaptop: chooses,
-		set:      list(func(c *Config) *[]string { return &c.Generated }),
+		set:      patterns(func(c *Config) *[]string { return &c.Generated }),
 	},
 
 	{
@@ -305,18 +308,55 @@ var Settings = []Setting{
 		set:         text(func(c *Config) *string { return &c.ArchiveName }),
 	},
 	{
-		Name:     "files",
+		Name:     "wrap",
 		Group:    FilesGroup,
 		Commands: releasePlan,
-		Kind:     List,
-		Default:  "LICENSE* README* CHANGELOG*",
-		Argument: "FILES",
-		Help:     "files to pack with the programs",
-		Doc: "Patterns relative to the module, for at most 64 MiB of files. Programs cannot be packed " +
-			"alone; `archive: binary` attaches them unpacked.",
+		Default:  "false",
+		Argument: "DIR",
+		Help:     "put everything in an archive into one directory",
+		Doc: "With `true` the directory has the name of the archive without its extension. Any other value " +
+			"is a template for its name, with the fields of `archive-name` and with `{{.Archive}}`, which " +
+			"is that name: `{{.Name}}-{{.Version}}`.",
+		Values:   []string{"true", "false"},
+		onLaptop: chooses,
+		set:      setWrap,
+	},
+	{
+		Name:        "program-path",
+		Group:       FilesGroup,
+		Commands:    releasePlan,
+		Default:     "{{.Program}}",
+		DefaultText: "PROGRAM",
+		Argument:    "PATH",
+		Help:        "path of a program in an archive, such as bin/{{.Program}}",
+		Doc: "A template with the fields of `archive-name` and with `{{.Program}}`, the name of the program. " +
+			"`.exe` is appended for windows. The path begins in the directory of `wrap`, if there is one.",
+		onLaptop: chooses,
+		set:      text(func(c *Config) *string { return &c.ProgramPath }),
+	},
+	{
+		Name:        "files",
+		Group:       FilesGroup,
+		Commands:    releasePlan,
+		Kind:        List,
+		DefaultText: "licences, README and CHANGELOG",
+		Argument:    "FILES",
+		Help:        "files to pack with the programs",
+		Doc: "Files, directories and patterns (`docs/**/*.md`) relative to the module, for at most 64 MiB " +
+			"of files. A directory stands for everything in it. `SOURCE=NAME` renames a file; with a " +
+			"directory or a pattern before the `=`, NAME is the directory for the files: " +
+			"`man/*.1=share/man/man1`. A file that one word renames does not keep its name because of " +
+			"another word. Words end at spaces and commas; `?` matches those in a name, and `\\=` is a `=`.\n\n" +
+			"Without this setting the usual files are packed, in any case: LICENSE, LICENCE, COPYING, " +
+			"COPYRIGHT, NOTICE, UNLICENSE, PATENTS, AUTHORS and third-party notices, also with a suffix or an " +
+			"extension, the directory LICENSES, README and CHANGELOG. Licences are also taken from the " +
+			"directories around the module, up to the root of the repository. The word `default` stands for " +
+			"these files (`default man/*.1`). `none` packs the programs alone. `archive: binary` attaches " +
+			"them unpacked.",
+		Values:   []string{workspace.DefaultFiles, workspace.NoFiles},
 		Paths:    FilePaths,
 		onLaptop: chooses,
-		set:      list(func(c *Config) *[]string { return &c.Files }),
+		set:      patterns(func(c *Config) *[]string { return &c.Files }),
 	},
 	{
 		Name:        "attach",
@@ -326,10 +366,12 @@ var Settings = []Setting{
 		DefaultText: "none",
 		Argument:    "FILES",
 		Help:        "files to attach to the release as they are",
-		Doc:         "Patterns relative to the module. These files are listed in the checksums and not proved.",
-		Paths:       FilePaths,
-		onLaptop:    runnerOnly,
-		set:         list(func(c *Config) *[]string { return &c.Attach }),
+		Doc: "Files, directories and patterns relative to the module, as for `files`. The release has them " +
+			"under the last element of their path, and `SOURCE=NAME` under another name. These files are " +
+			"listed in the checksums and not proved.",
+		Paths:    FilePaths,
+		onLaptop: runnerOnly,
+		set:      patterns(func(c *Config) *[]string { return &c.Attach }),
 	},
 	{
 		Name:     "checksums",

@@ -41,6 +41,38 @@ func list(field func(*Config) *[]string) func(*Config, string) error {
 	}
 }
 
+// patterns is list for a field that has file names and patterns.
+func patterns(field func(*Config) *[]string) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		*field(c) = patternWords(v)
+		if len(*field(c)) == 0 {
+			return fmt.Errorf("%q is an empty list", v)
+		}
+		return nil
+	}
+}
+
+// patternWords is words for patterns: a comma in braces, as in *.{md,txt}, does not end a word.
+func patternWords(s string) (all []string) {
+	for _, text := range strings.Fields(s) {
+		depth, start := 0, 0
+		for i, c := range []byte(text + ",") {
+			switch {
+			case c == '{':
+				depth++
+			case c == '}':
+				depth--
+			case c == ',' && (depth <= 0 || i == len(text)):
+				if i > start {
+					all = append(all, text[start:i])
+				}
+				start = i + 1
+			}
+		}
+	}
+	return all
+}
+
 // boolean is for a field that is true or false.
 func boolean(field func(*Config) *bool) func(*Config, string) error {
 	return func(c *Config, v string) error {
@@ -137,6 +169,19 @@ func setTagPrefix(c *Config, v string) error {
 
 func setTags(c *Config, v string) error {
 	c.Tags = strings.Join(words(v), ",")
+	return nil
+}
+
+// setWrap parses the directory of an archive: true is the one with the archive's name.
+func setWrap(c *Config, v string) error {
+	switch strings.ToLower(v) {
+	case "false":
+		c.Wrap = ""
+	case "true":
+		c.Wrap = "{{.Archive}}"
+	default:
+		c.Wrap = v
+	}
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -115,6 +116,35 @@ func (a Archive) Write(format string, w io.Writer) error {
 	return write(a, w)
 }
 
+// Times that can be written. A zip file has the years from 1980 to 2107, in steps of two
+// seconds, and beside that the seconds since 1970 as 32 bits, which end in 2106 (APPNOTE.TXT
+// 4.4.6; extrafld.txt, "Extended Timestamp"). A tar file has the seconds since 1970, which some
+// programs read without a sign.
+var (
+	zipFirst = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
+	zipLast  = time.Date(2106, time.February, 7, 6, 28, 14, 0, time.UTC)
+	tarFirst = time.Unix(0, 0)
+)
+
+// zipTime returns the time of an archive as a zip file can hold it.
+func zipTime(t time.Time) time.Time {
+	switch t = t.UTC().Truncate(time.Second); {
+	case t.Before(zipFirst):
+		return zipFirst
+	case t.After(zipLast):
+		return zipLast
+	}
+	return t
+}
+
+// tarTime returns the time of an archive as a tar file can hold it.
+func tarTime(t time.Time) time.Time {
+	if t.Before(tarFirst) {
+		return tarFirst
+	}
+	return t.Truncate(time.Second)
+}
+
 // CheckName refuses a file name that would leave the directory in which the archive is
 // unpacked, or that has another meaning on some system.
 func CheckName(name string) error {
@@ -123,6 +153,31 @@ func CheckName(name string) error {
 	}
 	return nil
 }
+
+// CheckChosenName is CheckName for a name that somebody chose for an archive. It also refuses
+// names that Windows reserves or cannot write.
+//
+// Source: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
+func CheckChosenName(name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+
+	for element := range strings.SplitSeq(name, "/") {
+		isControl := func(c rune) bool { return c < ' ' || c == 0x7f }
+		switch {
+		case strings.ContainsAny(element, `<>"|?*`) || strings.ContainsFunc(element, isControl),
+			strings.HasSuffix(element, " "),
+			strings.HasSuffix(element, ".") && element != ".",
+			reservedName.MatchString(element):
+			return fmt.Errorf("packing %q: Windows has no files with the name %q", name, element)
+		}
+	}
+	return nil
+}
+
+// reservedName matches the names of devices on Windows, with any extension.
+var reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?$`)
 
 func (a Archive) writeTarGzip(w io.Writer) error {
 	return a.writeTar(&gzipper{deflater: deflater{w: w, compressors: a.Compressors}})
@@ -157,7 +212,7 @@ func (a Archive) writeTar(z io.WriteCloser) error {
 			Name:     f.Name,
 			Size:     f.Size,
 			Mode:     int64(f.mode()),
-			ModTime:  a.Time.Truncate(time.Second),
+			ModTime:  tarTime(a.Time),
 			Format:   tar.FormatPAX, // plain ustar unless a name or size needs more
 		}
 		if err := tw.WriteHeader(header); err != nil {
@@ -188,7 +243,7 @@ func (a Archive) writeZip(w io.Writer) error {
 		header := &zip.FileHeader{
 			Name:     f.Name,
 			Method:   zip.Deflate,
-			Modified: a.Time.UTC().Truncate(time.Second),
+			Modified: zipTime(a.Time),
 		}
 		header.SetMode(f.mode())
 

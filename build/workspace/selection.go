@@ -1,0 +1,302 @@
+package workspace
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/problem"
+)
+
+// Words of the setting "files" that are no patterns. A file of that name is ./none.
+const (
+	NoFiles      = "none"    // the programs alone
+	DefaultFiles = "default" // what is packed without the setting
+)
+
+// A selected file is one that a word of the setting "files" or "attach" stands for.
+type selected struct {
+	path    string // relative to the repository, slashes
+	name    string // relative to the module, or the new name
+	renamed bool
+	byRule  bool // DefaultFiles stands for it: nobody named it
+}
+
+// A fileWord is a word that selects files: SOURCE or SOURCE=NAME. The source is a file, a
+// directory, which stands for all files in it, or a pattern.
+type fileWord struct {
+	word   string // as the user wrote it
+	source string
+	name   string // "" if the files keep their names
+}
+
+// parseFileWord splits a word at its first "=" that is neither escaped by a backslash nor in
+// brackets.
+func parseFileWord(word string) fileWord {
+	inBrackets := false
+	for i := 0; i < len(word); i++ {
+		switch word[i] {
+		case '\\':
+			i++
+		case '[':
+			inBrackets = true
+		case ']':
+			inBrackets = false
+		case '=':
+			if !inBrackets {
+				return fileWord{
+					word:   word,
+					source: word[:i],
+					name:   word[i+1:],
+				}
+			}
+		}
+	}
+
+	return fileWord{word: word, source: word}
+}
+
+// isRename reports whether the word gives the files other names.
+func (w fileWord) isRename() bool { return w.word != w.source }
+
+// A finder finds the files that words of one setting stand for.
+type finder struct {
+	door    *door.Door
+	dir     string // of the module, relative to the door
+	setting string
+}
+
+// mostInDist limits how many files of an earlier run are named.
+const mostInDist = 3
+
+// find returns the files that a word stands for. It returns one problem for each reason why
+// the door refuses a file.
+//
+// A pattern matches files, not directories, as in a shell. It, and a directory, may stand for
+// files in dist, where an earlier run may have left anything: these are only a problem if there
+// are no others.
+func (f finder) find(word fileWord) (files []selected, ps problem.List) {
+	if word.source == "" || word.isRename() && word.name == "" {
+		ps.Add(f.setting, "%q is not of the form SOURCE=NAME", word.word)
+		return nil, ps
+	}
+
+	base, names, err := f.expand(word.source)
+	if err != nil {
+		ps.Add(f.setting, "reading pattern %q: %w", word.source, err)
+		return nil, ps
+	}
+
+	isMany := base != ""
+	isTree := isMany && !door.IsPattern(word.source)
+	told := map[door.Reason]bool{}
+	var inDist problem.List
+	var directories []string
+	for _, name := range names {
+		err := f.door.Check(path.Join(f.dir, name))
+		var refusal *door.Refusal
+		switch {
+		case err == nil:
+			files = append(files, f.selected(word, base, name))
+		case isTree && door.Refused(err, door.IsDirectory):
+			ps.Add(f.setting, "%s is a link to a directory, which is not followed", name)
+		case isMany && door.Refused(err, door.IsDirectory):
+			directories = append(directories, name)
+		case isMany && door.Refused(err, door.IsInDist):
+			inDist.Keep(f.setting, err)
+		case !errors.As(err, &refusal):
+			ps.Keep(f.setting, err)
+		case !told[refusal.Why]:
+			told[refusal.Why] = true
+			ps.Keep(f.setting, err)
+		}
+	}
+
+	switch {
+	case len(files) > 0 || len(ps) > 0:
+	case len(inDist) > 0:
+		ps = inDist[:min(len(inDist), mostInDist)]
+	case len(directories) > 0:
+		remedy := problem.Set(f.setting, word.source+"/**").For("for the files in directories")
+		ps.AddWith(f.setting, remedy, "no file matches %q in %s", word.source, f.dir)
+	default:
+		ps.Add(f.setting, "no file matches %q in %s", word.source, f.dir)
+	}
+
+	return files, ps
+}
+
+// expand returns the names that a source stands for, relative to the module. base is the
+// directory to which names are relative if they are moved, "" if the source is one file.
+func (f finder) expand(source string) (base string, names []string, err error) {
+	if door.IsPattern(source) {
+		names, err = f.door.Glob(f.dir, source)
+		base, _ = doublestar.SplitPattern(path.Clean(source))
+		return base, names, err
+	}
+
+	names, err = f.door.Glob(f.dir, source)
+	if err != nil || len(names) != 1 {
+		return "", names, err
+	}
+
+	err = f.door.Check(path.Join(f.dir, names[0]))
+	if !door.Refused(err, door.IsDirectory) {
+		return "", names, nil
+	}
+	base = names[0]
+	names, err = f.door.Tree(f.dir, base)
+	return base, names, err
+}
+
+// selected returns a file that a word stands for, with its new name.
+func (f finder) selected(word fileWord, base, name string) selected {
+	s := selected{
+		path:    path.Join(f.dir, name),
+		name:    name,
+		renamed: word.isRename(),
+	}
+
+	isDir := strings.HasSuffix(word.name, "/") || path.Clean(word.name) == "."
+	switch {
+	case !s.renamed:
+	case base != "":
+		s.name = path.Join(word.name, relativeTo(base, name))
+	case isDir:
+		s.name = path.Join(word.name, path.Base(name))
+	default:
+		s.name = path.Clean(word.name)
+	}
+
+	return s
+}
+
+// relativeTo returns the path of a name below the directory base.
+func relativeTo(base, name string) string {
+	if base == "." {
+		return name
+	}
+	return strings.TrimPrefix(name, base+"/")
+}
+
+// resolveNames drops what is selected twice. A file that one word renames does not keep its
+// name because of another word.
+func resolveNames(files []selected) []selected {
+	renamed := map[string]bool{} // by path
+	for _, f := range files {
+		if f.renamed {
+			renamed[f.path] = true
+		}
+	}
+
+	var kept []selected
+	for _, f := range files {
+		if renamed[f.path] && !f.renamed {
+			continue
+		}
+
+		isSame := func(other selected) bool { return other.path == f.path && other.name == f.name }
+		i := slices.IndexFunc(kept, isSame)
+		if i < 0 {
+			kept = append(kept, f)
+			continue
+		}
+		kept[i].byRule = kept[i].byRule && f.byRule
+	}
+
+	return kept
+}
+
+// checkNames returns a problem for each two files that would have the same name in an archive.
+// It ignores case, as Windows and macOS do.
+func checkNames(files []selected, words []string, moduleDir string) (ps problem.List) {
+	first := map[string]selected{}
+	for _, f := range files {
+		key := strings.ToLower(f.name)
+		other, taken := first[key]
+		if !taken {
+			first[key] = f
+			continue
+		}
+
+		ps.AddWith("files", RenameRemedy("files", words, relativeTo(moduleDir, f.path)),
+			"%s and %s would both be packed as %s", other.path, f.path, f.name)
+	}
+	return ps
+}
+
+// RenameRemedy returns what to do about a file, relative to the module, whose name is taken or
+// not possible: a word that renames it is added to those of the setting.
+func RenameRemedy(setting string, words []string, file string) problem.Remedy {
+	if len(words) == 0 {
+		words = []string{DefaultFiles}
+	}
+	rename := sourceWord(file) + "=" + flatName(file)
+	return problem.Set(setting, strings.Join(append(slices.Clone(words), rename), " ")).
+		For("the last word renames it")
+}
+
+// sourceWord returns a word that stands for one file. Words end at spaces and commas, so "?"
+// stands for those, and a backslash means the character behind it.
+func sourceWord(file string) string {
+	var word strings.Builder
+	for _, c := range file {
+		switch {
+		case strings.ContainsRune(" ,\t\r\n", c):
+			word.WriteByte('?')
+		case strings.ContainsRune(`*?[]{}\=`, c):
+			word.WriteString(`\` + string(c))
+		default:
+			word.WriteRune(c)
+		}
+	}
+
+	switch word.String() {
+	case NoFiles, DefaultFiles:
+		return "./" + word.String()
+	}
+	return word.String()
+}
+
+// flatName returns a name that says in which directory a file is, of characters that GitHub
+// keeps.
+func flatName(file string) string {
+	name := strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+			return c
+		case strings.ContainsRune("._+-", c):
+			return c
+		}
+		return '-'
+	}, file)
+
+	return strings.Trim(name, ".-")
+}
+
+// selectFiles returns the files that words stand for.
+func (f finder) selectFiles(words []string) (files []selected, ps problem.List) {
+	for _, word := range words {
+		found, wrong := f.find(parseFileWord(word))
+		files = append(files, found...)
+		ps = append(ps, wrong...)
+	}
+	return files, ps
+}
+
+// checkAlone returns a problem if the word NoFiles is not the only one.
+func checkAlone(words []string) error {
+	if len(words) > 1 && slices.Contains(words, NoFiles) {
+		return &problem.Problem{
+			Setting: "files",
+			Err: fmt.Errorf("%q packs the programs alone and excludes other words; a file of that name is ./%s",
+				NoFiles, NoFiles),
+		}
+	}
+	return nil
+}
