@@ -229,6 +229,7 @@ func (c *Config) Spec() *build.Spec {
 		Cgo:       c.Cgo == "static",
 		CC:        c.CC,
 		Generated: c.Generated,
+		Env:       c.Env,
 	}
 }
 
