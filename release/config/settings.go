@@ -124,7 +124,7 @@ var Settings = []Setting{
 		Default:     "linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64",
 		DefaultText: "linux, darwin, windows",
 		Argument:    "PATTERNS",
-		Help:        "platforms, such as linux/amd64 or linux/*",
+		Help:        "platforms, such as linux/amd64, linux/*",
 		Doc: "`OS/ARCH`, or `OS/ARCH/LEVEL` for an instruction set (`linux/arm/6`, `linux/amd64/v3`). " +
 			"Wildcards (`linux/*`), `all` and `first-class` (Go's own term) stand for several. " +
 			"`!PATTERN` excludes targets that a pattern before it includes. " +
@@ -275,7 +275,7 @@ var Settings = []Setting{
 		Group:       FilesGroup,
 		Commands:    releasePlan,
 		Kind:        List,
-		DefaultText: "tar.gz; zip for windows",
+		DefaultText: "tar.gz; windows: zip",
 		Argument:    "FORMATS",
 		Help:        "formats: " + strings.Join(archiveFormats(), " "),
 		Doc:         "Several formats make several files. `binary` attaches the programs unpacked.",
