@@ -48,6 +48,8 @@ type Spec struct {
 	CC        []cc.Choice // instead of the compilers that are found
 	Generated []string    // patterns of source files, relative to the module, that need not be in the commit
 	Publish   bool        // the result will be public: the sources must be those of the commit and the tag on HEAD
+
+	Env map[string]string // environment variables that templates may use: see template.Environment
 }
 
 // A Plan is everything that is decided before the first compiler starts. It is data, and

@@ -5,6 +5,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +43,7 @@ func stamps(f template.Facts) []struct{ name, value string } {
 // compiler links, statically, unless the user's flags decide about that themselves.
 func (r *resolver) linkFlags(b Build, programs []program) (string, error) {
 	facts := r.plan.Facts()
+	facts.Env = r.spec.Env
 	text := r.spec.LDFlags
 
 	var flags []string
@@ -73,13 +76,18 @@ func (r *resolver) linkFlags(b Build, programs []program) (string, error) {
 	return strings.Join(flags, " "), nil
 }
 
-// inOneWord fails if a field of the template could become several flags. Only Name and Tag
-// can hold white space or quotes.
+// inOneWord fails if a field of the template could become several flags. Only Name, Tag and the
+// environment variables can hold white space or quotes; all that comes from the version cannot.
 func inOneWord(f template.Facts, text string) error {
-	fields := []struct{ name, value string }{
+	type namedField struct{ name, value string }
+	fields := []namedField{
 		{"Name", f.Name},
 		{"Tag", f.Tag},
 	}
+	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
+		fields = append(fields, namedField{"Env." + name, f.Env[name]})
+	}
+
 	for _, field := range fields {
 		used := strings.Contains(text, "."+field.name)
 		if used && strings.ContainsAny(field.value, " \t\r\n'\"") {

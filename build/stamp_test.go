@@ -43,11 +43,24 @@ func TestStampable(t *testing.T) {
 
 // A field in the linker flags never becomes a flag of its own.
 func TestFieldsInFlags(t *testing.T) {
-	facts := template.Facts{Name: "tool", Tag: "it's -extld=evil/v1.0.0", Version: "1.0.0"}
+	facts := template.Facts{
+		Name:    "tool",
+		Tag:     "it's -extld=evil/v1.0.0",
+		Version: "1.0.0-rc.1",
+		Env: map[string]string{
+			"GITHUB_ACTOR":    "octo",
+			"GITHUB_REF_NAME": "it's -extld=evil/v1.0.0",
+		},
+	}
 	for text, ok := range map[string]bool{
 		"-X main.v={{.Version}}": true,
 		"-X main.n={{ .Name}}":   true,
 		"-X 'main.t={{.Tag}}'":   false,
+
+		"-X 'main.t={{replace .Tag \"/\" \" \"}}'":   false,
+		"-X main.p={{.Prerelease}}.{{.ShortCommit}}": true,
+		"-X main.a={{.Env.GITHUB_ACTOR}}":            true,
+		"-X main.r={{.Env.GITHUB_REF_NAME}}":         false,
 	} {
 		if err := inOneWord(facts, text); (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)

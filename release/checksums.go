@@ -218,12 +218,12 @@ func compareDist(ctx context.Context, dir string) error {
 	}
 	defer root.Close()
 
-	lists, err := distLists(root)
+	entries, readErr := os.ReadDir(dir)
+	lists, err := readLists(root, listsInDist(dir, entries))
 	if len(lists) == 0 {
-		return err // a run that was interrupted leaves no list
+		return errors.Join(readErr, err) // a run that was interrupted leaves no list
 	}
 
-	entries, readErr := os.ReadDir(dir)
 	errs := []error{err, readErr}
 	files := map[string]comparedFile{}
 	for _, entry := range entries {
@@ -242,17 +242,42 @@ func compareDist(ctx context.Context, dir string) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// distLists reads the lists that this program writes.
-func distLists(root *os.Root) (lists []checksumList, err error) {
+// listsInDist returns the checksum lists in a dist/, without their entries: those in its report.
+// Without a report they are the files whose names say so, as in a published release.
+func listsInDist(dir string, entries []os.DirEntry) (lists []checksumList) {
+	attached := map[string]bool{}
+	for _, f := range dist.ReportedFiles(dir) {
+		attached[f.Name] = f.Kind == output.Attached
+		if f.Kind == output.Checksums {
+			lists = append(lists, checksumList{
+				name:     f.Name,
+				ListName: output.ListName{Algorithm: f.Format},
+			})
+		}
+	}
+	if len(lists) > 0 {
+		return lists
+	}
+
+	isFile := func(name string) bool {
+		return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() == name })
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		list, isList := output.ParseListName(name, isFile)
+		if isList && !entry.IsDir() && !attached[name] && dist.IsFinished(entry) {
+			lists = append(lists, checksumList{name: name, ListName: list})
+		}
+	}
+
+	return lists
+}
+
+// readLists reads the entries of lists in a directory.
+func readLists(root *os.Root, lists []checksumList) ([]checksumList, error) {
 	var errs []error
-	for _, algorithm := range slices.Sorted(maps.Keys(output.ListNames)) {
-		l := checksumList{
-			name:     output.ListNames[algorithm],
-			ListName: output.ListName{Algorithm: algorithm},
-		}
-		if _, err := root.Lstat(l.name); errors.Is(err, os.ErrNotExist) {
-			continue
-		}
+	for i := range lists {
+		l := &lists[i]
 
 		f, size, err := openRegular(root, l.name)
 		if err == nil {
@@ -260,7 +285,6 @@ func distLists(root *os.Root) (lists []checksumList, err error) {
 			_ = f.Close() // it was only read
 		}
 		errs = append(errs, err)
-		lists = append(lists, l)
 	}
 
 	return lists, errors.Join(errs...)

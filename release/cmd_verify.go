@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,11 +19,13 @@ func (p *program) verifyCommand() *cobra.Command {
 		GroupID: mainCommands,
 		Short:   "say what executables need to run, and check a release",
 		Long: `Say what executables of any system need to run, whoever built them. It reads them and never
-runs them. The exit status is 1 if one of them is not static or cannot be read.
+runs them. The exit status is 1 if one of them is not static or cannot be read, or if a PATH
+has none. It is 2, and nothing is read, if a PATH does not exist.
 
 A PATH is a file, a directory, an archive, a package (deb, rpm, apk), an OCI image layout, an
-image in a registry (ghcr.io/OWNER/IMAGE:TAG), or a release on GitHub (OWNER/REPO@TAG), whose
-files are also compared with its checksums. Without a PATH it reads dist/.`,
+image in a registry (ghcr.io/OWNER/IMAGE:TAG, docker.io/library/alpine:3), or a release on
+GitHub (OWNER/REPO@TAG), whose files are also compared with its checksums. Without a PATH it
+reads dist/.`,
 		Example: examples(
 			example{"go-static-release verify", "what the last dry run left in dist/"},
 			example{"go-static-release verify /usr/bin tool.deb", "files of this machine"},
@@ -52,18 +53,31 @@ func (p *program) verify(ctx context.Context, c *config.Config, paths []string) 
 		paths = []string{c.Dist}
 	}
 
+	// A path that names nothing is found before anything is read.
+	var subjects []subject
 	var errs []error
 	for _, path := range paths {
-		errs = append(errs, v.path(ctx, path))
+		s, err := v.subjectOf(path)
+		subjects = append(subjects, s)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &invalidError{err}
+	}
+
+	for _, s := range subjects {
+		before := v.total
+		err := s.prove(ctx)
+		if err == nil && v.total == before {
+			err = fmt.Errorf("no executable in %s", quote.Name(s.path))
+		}
+		errs = append(errs, err)
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("cancelled: %w", context.Cause(ctx))
 	}
 
 	err := errors.Join(errs...)
-	if v.missing && v.total == 0 {
-		return &invalidError{err}
-	}
 	if v.json {
 		err = errors.Join(err, v.endJSON())
 	}
@@ -72,12 +86,6 @@ func (p *program) verify(ctx context.Context, c *config.Config, paths []string) 
 	switch {
 	case err != nil:
 		return err
-	case v.total == 0:
-		var names []string
-		for _, path := range paths {
-			names = append(names, quote.Name(path))
-		}
-		return fmt.Errorf("no executable in %s", strings.Join(names, " "))
 	case v.bad > 0:
 		return fmt.Errorf("%d of %s: %w", v.bad, report.Count(v.total, "executable"), errReported)
 	}

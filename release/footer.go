@@ -39,7 +39,7 @@ func (p *Plan) footer(c *config.Config, web page) string {
 	}
 
 	algorithm := c.Checksums[0]
-	list := output.ListNames[algorithm]
+	list := p.listName(algorithm)
 	fmt.Fprintf(&b, "\nBeside a download and [%s](%s):\n\n", list, web.download(tag, list))
 	fmt.Fprintf(&b, "```sh\n%ssum --ignore-missing --check %s\n```\n", algorithm, list)
 

@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"build/smoke":             {"build/process", "build/target"},
 	"build/static":            {},
 	"build/target":            {"build/problem"},
-	"build/template":          {},
+	"build/template":          {"build/problem"},
 	"build/workspace":         {"build/crash", "build/door", "build/problem", "build/process"},
 	"build/workspace/gittest": {},
 

@@ -71,8 +71,8 @@ var kinds = []kind{
 	},
 	{
 		kind:    output.Checksums,
-		setting: "checksums",
-		plan:    planChecksums,
+		setting: "checksums-name",
+		plan:    planLists,
 		recipe:  checksumsRecipe,
 	},
 }
@@ -261,20 +261,6 @@ func attachedRecipe(
 			return r.ws.CopyAttached(output.WithContext(ctx, w), r.plan.Attach[i])
 		},
 	}, nil
-}
-
-// planChecksums names the checksum lists, one for each algorithm.
-func planChecksums(_ *Plan, c *config.Config) (outputs []output.Output, err error) {
-	for _, algorithm := range c.Checksums {
-		outputs = append(outputs, output.Output{
-			Name:   output.ListNames[algorithm],
-			Kind:   output.Checksums,
-			Stage:  output.Join,
-			Format: algorithm,
-		})
-	}
-
-	return outputs, nil
 }
 
 // checksumsRecipe returns how to list the digests of all files but the checksum lists.

@@ -42,7 +42,7 @@ type programFacts struct {
 // layOut returns where an archive for a target has its files. archive is its name without the
 // extension.
 func (p *Plan) layOut(c *config.Config, b build.Build, archive string) (Layout, error) {
-	facts := p.factsFor(b)
+	facts := p.factsFor(c, b)
 	l := Layout{Programs: map[string]string{}}
 
 	dir, err := expandPath("wrap", c.Wrap, wrapFacts{facts, archive})

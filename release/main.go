@@ -12,6 +12,7 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/org/go-static-release/build/crash"
+	"github.com/org/go-static-release/build/template"
 	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/term"
@@ -154,6 +155,8 @@ func (p *program) addEnvironment(c *config.Config, getenv func(string) string) {
 		strings.TrimSpace(getenv("GH_TOKEN")),
 	)
 	p.runner.Mask(c.Token)
+
+	c.Env = template.Environment(getenv)
 
 	if c.Parallelism == 0 {
 		c.Parallelism = runtime.GOMAXPROCS(0) // respects the limits of a container

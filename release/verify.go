@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -29,9 +27,8 @@ type verification struct {
 	out  io.Writer
 	json bool
 
-	total   int  // executables
-	bad     int  // executables that are not static
-	missing bool // a path does not exist
+	total int // executables
+	bad   int // executables that are not static
 
 	attached map[string]string // SHA-256 by name of the files that are compared and not proved
 }
@@ -51,12 +48,11 @@ func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag str
 		}
 	}
 
-	if err := v.release(ctx, p.event.Repository, tag); err != nil {
-		// The release is public, so whatever is wrong is no mistake in the settings.
-		var invalid *invalidError
-		if errors.As(err, &invalid) {
-			err = invalid.err
-		}
+	client, err := v.client(p.event.Repository)
+	if err == nil {
+		err = v.release(ctx, client, p.event.Repository, tag)
+	}
+	if err != nil {
 		return fmt.Errorf("verifying the published release: %w", err)
 	}
 
@@ -69,39 +65,10 @@ func (p *program) verifyPublished(ctx context.Context, c *config.Config, tag str
 	return nil
 }
 
-// published matches the name of a release on GitHub: OWNER/REPO@TAG. The users that an
-// enterprise manages have an underscore in their names.
-var published = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+)@(\S+)$`)
-
-// path proves what an argument names: a file or directory if there is one of this name, or
-// else an image in a registry, or else a published release.
-func (v *verification) path(ctx context.Context, path string) error {
-	_, err := os.Lstat(path)
-	if err == nil {
-		return v.local(ctx, path)
-	}
-
-	if inspect.IsReference(path) {
-		if err := inspect.CheckReference(path); err != nil {
-			return &invalidError{err}
-		}
-		return inspect.Image(ctx, path, userAgent(), v.visit)
-	}
-
-	m := published.FindStringSubmatch(path)
-	if m == nil || strings.HasPrefix(m[2], "sha256:") { // an image without a registry
-		return v.local(ctx, path)
-	}
-	return v.release(ctx, m[1], m[2])
-}
-
 // local proves a file or a directory.
 func (v *verification) local(ctx context.Context, path string) error {
 	info, err := os.Stat(path) // follows a link
 	isDir := err == nil && info.IsDir()
-	if errors.Is(err, fs.ErrNotExist) {
-		v.missing = true
-	}
 
 	err = inspect.Path(ctx, path, v.visit)
 	if isDir {
@@ -126,19 +93,19 @@ func (v *verification) visit(f inspect.Found) error {
 	return err
 }
 
-// release downloads a published release, compares each file with the digest that the
-// server has and with every checksum list of the release, and proves what is in it.
-func (v *verification) release(ctx context.Context, repository, tag string) error {
-	client, err := github.NewClient(github.Options{
+// client returns a client for the releases of a repository.
+func (v *verification) client(repository string) (*github.Client, error) {
+	return github.NewClient(github.Options{
 		APIURL:     v.p.event.APIURL,
 		Repository: repository,
 		Token:      v.c.Token,
 		UserAgent:  userAgent(),
 	})
-	if err != nil {
-		return &invalidError{err}
-	}
+}
 
+// release downloads a published release, compares each file with the digest that the
+// server has and with every checksum list of the release, and proves what is in it.
+func (v *verification) release(ctx context.Context, client *github.Client, repository, tag string) error {
 	rel, err := client.Find(ctx, tag)
 	if err != nil {
 		return err

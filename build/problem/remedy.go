@@ -91,10 +91,17 @@ type Note struct {
 // RemedyOf returns the remedy of the first error in the tree of err that has one to give,
 // by a method Advice.
 func RemedyOf(err error) Remedy {
-	var advised interface{ Advice() Remedy }
-	if !errors.As(err, &advised) {
-		return Remedy{}
+	var advised interface {
+		error
+		Advice() Remedy
+	}
+	for errors.As(err, &advised) {
+		remedy := advised.Advice()
+		if remedy.Kind != "" {
+			return remedy
+		}
+		err = errors.Unwrap(advised)
 	}
 
-	return advised.Advice()
+	return Remedy{}
 }

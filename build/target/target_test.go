@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/org/go-static-release/build/problem"
 )
 
 var testPlatforms = []Platform{
@@ -64,6 +66,87 @@ func TestSelectTargets(t *testing.T) {
 			t.Errorf("%q: problem %q, expected %q", test.patterns, problem, test.problem)
 		} else if diff := cmp.Diff(test.want, strings.Join(names, " ")); test.problem == "" && diff != "" {
 			t.Errorf("%q (-want +have):\n%s", test.patterns, diff)
+		}
+	}
+}
+
+// A guess is what was meant, or none: the system and the architecture are guessed by themselves.
+func TestGuessTarget(t *testing.T) {
+	platforms := append(slices.Clone(testPlatforms),
+		Platform{"aix", "ppc64", false},
+		Platform{"freebsd", "amd64", false},
+		Platform{"js", "wasm", false},
+		Platform{"linux", "ppc64le", false},
+		Platform{"linux", "riscv64", false},
+		Platform{"linux", "s390x", false},
+		Platform{"wasip1", "wasm", false},
+	)
+	for pattern, want := range map[string]string{
+		"linux/amd46":     "linux/amd64",
+		"linux/amd":       "linux/amd64",
+		"linux/adm64/v3":  "linux/amd64/v3",
+		"linx/amd64":      "linux/amd64",
+		"lniux/amd46":     "linux/amd64",
+		"Linux/AMD64":     "linux/amd64",
+		"free/amd64":      "freebsd/amd64",
+		"linux/s390":      "linux/s390x",
+		"linux/riscv":     "linux/riscv64",
+		"linux/ppc64el":   "linux/ppc64le",
+		"linux/x86_64":    "linux/amd64",
+		"linux/x86_64/v3": "linux/amd64/v3",
+		"linux/i686":      "linux/386",
+		"linux/armhf":     "linux/arm/7",
+		"linux/armv6":     "linux/arm/6",
+		"linux/arm32v7":   "linux/arm/7",
+		"linux/arm6":      "linux/arm/6",
+		"linux/armv6/v9":  "linux/arm/6",
+		"windows/aarch64": "windows/arm64",
+		"win64/x64":       "windows/amd64",
+		"macos/arm64":     "darwin/arm64",
+		"osx/*":           "darwin/*",
+		"linx/arm*":       "linux/arm*",
+		"*/x86_64":        "*/amd64",
+		"wasi/wasm32":     "wasip1/wasm",
+		"linux_amd64":     "linux/amd64",
+		"linux-x86_64":    "linux/amd64",
+		"macos-aarch64":   "darwin/arm64",
+		"amd64/linux":     "linux/amd64",
+		"x86_64/linux":    "linux/amd64",
+		"linux":           "linux/*",
+		"macos":           "darwin/*",
+		"arm64":           "*/arm64",
+		"x86_64":          "*/amd64",
+		"linux/":          "linux/*",
+
+		"linux/foo":         "",
+		"linux/sparc":       "",
+		"linux/wasm":        "",
+		"darwin/386":        "",
+		"darwin/i386":       "",
+		"darwin/mips":       "",
+		"foo/amd64":         "",
+		"foo/bar":           "",
+		"beos/*":            "",
+		"*/foo":             "",
+		"foo":               "",
+		"all-of-them":       "",
+		"solarwind/quantum": "",
+		"/":                 "",
+		"":                  "",
+	} {
+		p := unknownTarget(pattern, platforms)
+		got := ""
+		if p.Remedy.Kind == problem.GuessKind {
+			got = p.Remedy.Text
+		}
+		if got != want {
+			t.Errorf("%q: got %q, expected %q", pattern, got, want)
+		}
+		if want == "" {
+			continue
+		}
+		if _, _, ps := Select([]string{want}, platforms); len(ps) > 0 {
+			t.Errorf("%q: the guess %s is wrong itself: %v", pattern, want, ps)
 		}
 	}
 }

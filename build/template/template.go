@@ -7,48 +7,33 @@ package template
 
 import (
 	"fmt"
-	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	texttemplate "text/template"
 	"text/template/parse"
 )
 
-// Facts are what a template may use: in ldflags, and in names of files.
-type Facts struct {
-	Name    string // of the project
-	Version string // 1.2.3
-	Tag     string // v1.2.3, or "" without a tag
-	Commit  string // full hash
-	Date    string // of the commit, RFC 3339 in UTC
-	Go      string // go1.26.8
-}
-
-// maxExpanded limits the text that a template expands to, in bytes: it is a name or a few
-// flags.
-const maxExpanded = 64 << 10
-
-// Expand executes the template text with data. An unknown field is an error.
+// Expand executes the template text with data, a struct that is Facts or embeds it. An unknown
+// field is an error.
 //
-// The text may be somebody else's, and nothing stops a template that is running.
-// Therefore no template may repeat anything; no field holds a list that would need it.
+// The text may be somebody else's, and nothing stops a template that is running. Therefore no
+// template may repeat anything; no field holds a list that would need it.
 func Expand(text string, data any) (string, error) {
-	t, err := texttemplate.New("").Option("missingkey=error").Parse(text)
+	t, err := texttemplate.New("").
+		Option("missingkey=error").
+		Funcs(functions).
+		Funcs(replacements).
+		Parse(text)
 	if err != nil {
-		return "", fmt.Errorf("reading template %q: %s", text, templateError(err))
+		return "", parseError(text, err)
 	}
 	if t.Tree != nil && repeats(t.Root) || len(t.Templates()) > 1 {
-		return "", fmt.Errorf("reading template %q: range, define, block and template are not allowed", text)
+		return "", fmt.Errorf("reading template %s: range, define, block and template are not allowed", shown(text))
 	}
 
-	b := limitedText{left: maxExpanded}
+	b := limitedText{left: len(text) + maxExpanded}
 	if err := t.Execute(&b, data); err != nil {
-		message := templateError(err)
-		if field := unknownField.FindString(message); field != "" {
-			message = fmt.Sprintf("%s; the fields are %s", field, strings.Join(fieldsOf(data), ", "))
-		}
-		return "", fmt.Errorf("expanding template %q: %s", text, message)
+		return "", expandError(text, err, data)
 	}
 	return b.text.String(), nil
 }
@@ -77,39 +62,8 @@ type limitedText struct {
 func (l *limitedText) Write(p []byte) (int, error) {
 	l.left -= len(p)
 	if l.left < 0 {
-		return 0, fmt.Errorf("the result is larger than %d bytes", maxExpanded)
+		return 0, errTooLarge
 	}
 
 	return l.text.Write(p)
 }
-
-// templateError drops the position within a template that has no name and one line.
-func templateError(err error) string {
-	text := err.Error()
-	if _, rest, ok := strings.Cut(text, ">: "); ok {
-		return rest
-	}
-	return templatePosition.ReplaceAllString(text, "")
-}
-
-// templatePosition matches the beginning of an error about a template without a name.
-var templatePosition = regexp.MustCompile(`^template: :\d+:(\d+:)? `)
-
-// unknownField matches what text/template says about a field that does not exist, without
-// the type of the data.
-var unknownField = regexp.MustCompile(`^can't evaluate field \w+`)
-
-// fieldsOf returns the fields that a template may use, with those of embedded structs.
-func fieldsOf(data any) (names []string) {
-	typ := reflect.TypeOf(data)
-	if typ.Kind() != reflect.Struct {
-		return nil
-	}
-	for _, f := range reflect.VisibleFields(typ) {
-		if f.IsExported() && !f.Anonymous {
-			names = append(names, "."+f.Name)
-		}
-	}
-	return names
-}
-

@@ -230,5 +230,6 @@ func (c *Config) Spec() *build.Spec {
 		Cgo:       c.Cgo == "static",
 		CC:        c.CC,
 		Generated: c.Generated,
+		Env:       c.Env,
 	}
 }

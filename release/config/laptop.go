@@ -176,7 +176,7 @@ func checkFlags(words []string, known map[string]toolFlag) string {
 var (
 	// fieldAction matches the only kind of template action whose result is known to be part
 	// of one word: package build checks the values.
-	fieldAction = regexp.MustCompile(`\{\{ *\.[A-Z][a-z]* *\}\}`)
+	fieldAction = regexp.MustCompile(`\{\{ *\.[A-Z][A-Za-z]* *\}\}`)
 
 	// flagWord matches a word of -ldflags and -gcflags, in quotes or not (`go help build`,
 	// "Elements in a list"). A quote inside a word is an ordinary character.

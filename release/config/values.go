@@ -194,14 +194,7 @@ func setSmokeTest(c *Config, v string) error {
 func archiveFormats() []string { return append(pack.Formats(), pack.Binary) }
 
 // checksumAlgorithms returns the values of the setting checksums.
-func checksumAlgorithms() []string {
-	var names []string
-	for name := range output.ListNames {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func checksumAlgorithms() []string { return slices.Clone(output.ListAlgorithms) }
 
 // compilerStart matches the word that begins a compiler: TARGET=COMMAND.
 var compilerStart = regexp.MustCompile(`^([^-=/]+/[^=]+)=(.+)$`)

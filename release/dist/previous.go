@@ -93,6 +93,16 @@ func readReport(dir string) *report.Report {
 	}
 }
 
+// ReportedFiles returns the files that the report in a directory lists, none if there is no report
+// of this version of the program.
+func ReportedFiles(dir string) []report.File {
+	rep := readReport(dir)
+	if rep == nil {
+		return nil
+	}
+	return rep.Files
+}
+
 // ReadTimings takes the times of targets from the report in another directory, unless p has
 // times of its own.
 func (p *Previous) ReadTimings(dir string) {

@@ -30,11 +30,8 @@ type Artifact struct {
 // SHA256 returns the artifact's SHA-256 in hex.
 func (a Artifact) SHA256() string { return a.Sums["sha256"] }
 
-// ListNames holds the name of the checksum list for each algorithm that can be asked for.
-var ListNames = map[string]string{
-	"sha256": "checksums.txt",
-	"sha512": "checksums-sha512.txt",
-}
+// ListAlgorithms are the algorithms of the checksum lists that can be asked for.
+var ListAlgorithms = []string{"sha256", "sha512"}
 
 // newHash holds the algorithms that can be computed. Only lists that other programs made
 // contain SHA-384.

@@ -259,7 +259,8 @@ func TestChecksums(t *testing.T) {
 	if got := string(output.List("sha256", all)); !strings.HasPrefix(got, want) {
 		t.Errorf("got %q", got)
 	}
-	for algorithm, name := range output.ListNames {
+	for _, algorithm := range output.ListAlgorithms {
+		name := algorithm + ".txt"
 		if err := os.WriteFile(filepath.Join(dir, name), output.List(algorithm, all), 0o644); err != nil {
 			t.Fatal(err)
 		}
