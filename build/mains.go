@@ -179,7 +179,7 @@ func (r *resolver) list(ctx context.Context, t target.Target, cgo bool) (found l
 
 	out, stderr, err := r.ws.Run(ctx, process.Command{Args: args, Env: env})
 	if err != nil {
-		return found, err
+		return found, r.ws.ExplainGo(err)
 	}
 	if len(r.spec.Packages) > 0 {
 		r.unmatched.add(stderr)

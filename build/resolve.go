@@ -76,7 +76,7 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 func listPlatforms(ctx context.Context, ws *workspace.Workspace) ([]target.Platform, error) {
 	out, err := ws.RunGo(ctx, nil, "tool", "dist", "list", "-json")
 	if err != nil {
-		return nil, fmt.Errorf("listing targets: %w", err)
+		return nil, ws.ExplainGo(err)
 	}
 	return target.ParsePlatforms([]byte(out))
 }

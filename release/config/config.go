@@ -219,16 +219,17 @@ func (c *Config) Workspace(environ []string) workspace.Options {
 // Spec returns the settings that decide what is built.
 func (c *Config) Spec() *build.Spec {
 	return &build.Spec{
-		Packages:  c.Packages,
-		Targets:   c.Targets,
-		Name:      c.Name,
-		Tag:       c.Tag,
-		Tags:      c.Tags,
-		LDFlags:   c.LDFlags,
-		GCFlags:   c.GCFlags,
-		Cgo:       c.Cgo == "static",
-		CC:        c.CC,
-		Generated: c.Generated,
+		Packages:   c.Packages,
+		Targets:    c.Targets,
+		Name:       c.Name,
+		Tag:        c.Tag,
+		Tags:       c.Tags,
+		LDFlags:    c.LDFlags,
+		GCFlags:    c.GCFlags,
+		Cgo:        c.Cgo == "static",
+		CC:         c.CC,
+		Generated:  c.Generated,
+		AllowStubs: c.Static == "report",
 	}
 }
 
