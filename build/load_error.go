@@ -103,7 +103,7 @@ var (
 
 // explain returns what is wrong with a package that has an Error.
 func (l *loader) explain(ctx context.Context, n node) loadFailure {
-	message := workspace.Shorten(n.Error.Err)
+	message := l.ws.Shorten(n.Error.Err)
 	f := loadFailure{
 		text:   message,
 		at:     l.position(n),

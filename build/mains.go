@@ -226,10 +226,14 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []stri
 	case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
 
 	case pkg.Error != nil:
+		remedy := r.ws.RemedyFor(pkg.Error.Err)
+		if remedy.Kind == "" {
+			remedy = problem.Run("go list ./...")
+		}
 		return &problem.Problem{
 			Setting: "packages",
-			Err:     errors.New(pkg.Error.Err),
-			Remedy:  problem.Run("go list ./..."),
+			Err:     errors.New(r.ws.Shorten(pkg.Error.Err)),
+			Remedy:  remedy,
 		}
 
 	case !isMain && !hasWildcard:

@@ -194,7 +194,10 @@ func (r *resolver) checkLinker(ctx context.Context, t target.Target) error {
 			Err:     fmt.Errorf("%s %w", t, errNeedsCgo),
 		}
 	}
-	return err
+	if err != nil {
+		return r.ws.ExplainGo(err)
+	}
+	return nil
 }
 
 // checkNames finds main packages that would be written over one another: `go build -o dir/`

@@ -61,11 +61,11 @@ func (w *Workspace) ExplainGo(err error) error {
 
 // goError returns the problem of a message of the go command. err may be nil.
 func (w *Workspace) goError(message string, err error) *problem.Problem {
-	message = strings.ReplaceAll(message, w.Dir+string(filepath.Separator), "")
+	text := w.Shorten(message)
 	return &problem.Problem{
 		Err: &GoError{
-			text:     Shorten(message),
-			position: positionIn(message),
+			text:     text,
+			position: positionIn(text),
 			err:      err,
 		},
 		Remedy: w.RemedyFor(message),
@@ -89,7 +89,7 @@ func errorsInJSON(output string) string {
 }
 
 // filePosition matches a line that begins with a place in go.mod, go.work or a Go file.
-var filePosition = regexp.MustCompile(`(?m)^(?:go: )?([^\s:]+(?:\.go|go\.mod|go\.work)):(\d+):(?:(\d+):)? (.*)$`)
+var filePosition = regexp.MustCompile(`(?m)^(?:go: )?([^\s:]*(?:\.go|go\.mod|go\.work)):(\d+):(?:(\d+):)? (.*)$`)
 
 // positionIn returns the first place in the module that a message of the go command names.
 func positionIn(message string) problem.Position {
@@ -141,6 +141,9 @@ const (
 	maxMessageLine  = 500 // bytes
 )
 
+// sourceOfStandard matches where the go command looked for a package of the standard library.
+var sourceOfStandard = regexp.MustCompile(`(is not in (?:std|GOROOT)) \(.*\)`)
+
 // progress matches lines about what the go command does before it fails.
 var progress = regexp.MustCompile(`^go: (downloading|finding|extracting|found) `)
 
@@ -154,8 +157,14 @@ var (
 )
 
 // Shorten returns the lines of a message of the go command that say what is wrong, each once,
-// and not more than a person reads.
-func Shorten(message string) string {
+// and not more than a person reads. Names of files are relative to the module.
+func (w *Workspace) Shorten(message string) string {
+	if w.Dir != "" {
+		message = strings.ReplaceAll(message, w.Dir+string(filepath.Separator), "")
+		message = strings.ReplaceAll(message, " in "+w.Dir, "")
+	}
+	message = sourceOfStandard.ReplaceAllString(message, "$1")
+
 	var lines []string
 	seen := map[string]bool{}
 	inAdvice := false
@@ -237,17 +246,17 @@ var goErrorKinds = []goErrorKind{
 		always(problem.Run("go work use").For("then commit go.work")),
 	},
 	{
+		regexp.MustCompile(`module (\./\S*|\.\./\S*): reading \S*go\.mod: open `),
+		func(w *Workspace, m []string) problem.Remedy {
+			return w.missingDir(m[1], problem.Advise(m[1]+" needs a go.mod of its own: go mod init, in that directory"))
+		},
+	},
+	{
 		regexp.MustCompile(`(` + modulePath + `)(?:@\S+)?(?: \(replaced by (\S+)\))?: (?:replacement directory (\S+) ` +
 			`does not exist|reading \S*go\.mod: open )`),
 		func(w *Workspace, m []string) problem.Remedy {
 			drop := problem.Run("go mod edit -dropreplace=" + m[1] + " && go get " + m[1] + "@latest")
 			return w.missingDir(m[2]+m[3], drop.For("then commit go.mod and go.sum"))
-		},
-	},
-	{
-		regexp.MustCompile(`module (\./\S*|\.\./\S*): reading \S*go\.mod: open `),
-		func(w *Workspace, m []string) problem.Remedy {
-			return w.missingDir(m[1], problem.Advise(m[1]+" needs a go.mod of its own: go mod init, in that directory"))
 		},
 	},
 	{

@@ -251,12 +251,9 @@ func (w *Workspace) readModule(ctx context.Context, gomod string) error {
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %w", err)
 	}
-	file, err := modfile.ParseLax(gomod, data, nil)
+	file, err := modfile.ParseLax("go.mod", data, nil)
 	if err != nil {
-		return &problem.Problem{
-			Setting: "directory",
-			Err:     fmt.Errorf("reading go.mod: %w", err),
-		}
+		return w.goError("errors parsing go.mod:\n"+err.Error(), err)
 	}
 	if file.Module == nil {
 		return &problem.Problem{
