@@ -119,8 +119,9 @@ func (l *loader) explain(ctx context.Context, n node) loadFailure {
 		f.remedy = l.makeRemedy(ctx, target)
 
 	case filesExcluded.MatchString(message):
-		f.text = "package " + n.ImportPath + ": build constraints exclude all Go files for " + l.build.Target.String()
-		f.remedy = l.excludedRemedy(n)
+		var why string
+		why, f.remedy = l.explainExcluded(n)
+		f.text = "build constraints exclude all Go files for " + l.build.Target.String() + ": " + why
 
 	case packageMissing.MatchString(message) && isOwn && !l.isNestedModule(dir):
 		name := l.ws.InRoot(dir)
@@ -223,12 +224,13 @@ func (l *loader) isNestedModule(dir string) bool {
 	return false
 }
 
-// excludedRemedy returns what to do about a package all of whose files build constraints
-// exclude: set the build tag, or switch cgo on, with which one of them is compiled.
-func (l *loader) excludedRemedy(n node) problem.Remedy {
+// explainExcluded says why build constraints exclude all files of a package, and what to do
+// about it: set the build tag, or switch cgo on, with which one of them is compiled.
+func (l *loader) explainExcluded(n node) (why string, r problem.Remedy) {
+	why = "package " + n.ImportPath + " is not for it"
 	entries, err := os.ReadDir(n.Dir)
 	if err != nil { // it was there for the go command
-		return problem.Remedy{}
+		return why, problem.Remedy{}
 	}
 
 	needsC := false
@@ -246,15 +248,15 @@ func (l *loader) excludedRemedy(n node) problem.Remedy {
 		tags = append(tags, l.tagsFor(n.Dir, e.Name(), head)...)
 	}
 
-	elsewhere := problem.Advise("import it only in files for the systems that it is for, " +
-		"with a line such as //go:build linux, or leave the target out")
 	switch {
 	case len(tags) > 0:
-		return problem.Set("tags", strings.Join(append(splitTags(l.build.Tags), tags[0]), ","))
+		all := append(splitTags(l.build.Tags), tags[0])
+		return "package " + n.ImportPath + " needs a build tag", problem.Set("tags", strings.Join(all, ","))
 	case needsC && l.build.CC == nil:
-		return remedy(n.ImportPath, false)
+		return n.ImportPath + " uses cgo, and cgo is off", remedy(n.ImportPath, false)
 	}
-	return elsewhere
+	return why, problem.Advise("import it only in files for the systems that it is for, " +
+		"with a line such as //go:build linux, or leave the target out")
 }
 
 // splitTags returns the build tags in a list that is separated by commas.

@@ -79,7 +79,8 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 				"main.go": importing("example.com/tool/a"),
 				"a/a.go":  "//go:build (linux && embedded) || ignore\n\npackage a\n",
 			},
-			text:   "main.go:3: package example.com/tool/a: build constraints exclude all Go files for linux/amd64",
+			text: "main.go:3: build constraints exclude all Go files for linux/amd64: " +
+				"package example.com/tool/a needs a build tag",
 			at:     problem.Position{File: "main.go", Line: 3},
 			remedy: problem.Set("tags", "extra,embedded"),
 		},
@@ -89,8 +90,9 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 				"main.go":        importing("example.com/tool/a"),
 				"a/a_windows.go": "package a\n",
 			},
-			text: "main.go:3: package example.com/tool/a: build constraints exclude all Go files for linux/amd64",
-			at:   problem.Position{File: "main.go", Line: 3},
+			text: "main.go:3: build constraints exclude all Go files for linux/amd64: " +
+				"package example.com/tool/a is not for it",
+			at: problem.Position{File: "main.go", Line: 3},
 			remedy: problem.Advise("import it only in files for the systems that it is for, " +
 				"with a line such as //go:build linux, or leave the target out"),
 		},
@@ -100,7 +102,8 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 				"main.go": importing("example.com/tool/a"),
 				"a/a.go":  "package a\n\nimport \"C\"\n",
 			},
-			text:   "main.go:3: package example.com/tool/a: build constraints exclude all Go files for linux/amd64",
+			text: "main.go:3: build constraints exclude all Go files for linux/amd64: " +
+				"example.com/tool/a uses cgo, and cgo is off",
 			at:     problem.Position{File: "main.go", Line: 3},
 			remedy: problem.Either(problem.Set("cgo", "static")),
 		},
