@@ -32,7 +32,7 @@ func NewCacheKey(ctx context.Context, ws *workspace.Workspace, spec *Spec) (Cach
 	// These are not always variables: go env -w saves them, too.
 	env, err := ws.RunGo(ctx, nil, "env", "GOCACHEPROG", "GOEXPERIMENT", "GOFIPS140")
 	if err != nil {
-		return CacheKey{}, workspace.ExplainGo(err)
+		return CacheKey{}, ws.ExplainGo(err)
 	}
 	prog, experiments, _ := strings.Cut(env, "\n")
 	if prog != "" {

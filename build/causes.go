@@ -16,7 +16,8 @@ import (
 	"github.com/org/go-static-release/build/workspace"
 )
 
-// A Cause is a package because of which a program asks for a loader or for libraries.
+// A Cause is a package because of which a program asks for a loader or for libraries, or
+// does not work without cgo.
 type Cause struct {
 	Package string   `json:"package"`
 	How     string   `json:"how"`            // "asks for libc.so.6 (//go:cgo_import_dynamic)"
@@ -135,6 +136,14 @@ func (n node) linkCause() (string, error) {
 		return "uses cgo", nil
 	case n.Standard:
 		return "", nil
+	}
+
+	isStub, err := n.isStub()
+	if err != nil {
+		return "", err
+	}
+	if isStub {
+		return "only returns errors without cgo", nil
 	}
 
 	var libraries []string

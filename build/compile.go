@@ -136,10 +136,20 @@ func ShortOfMemory(err error) bool {
 	return outOfMemory.MatchString(failed.Output) || outOfMemory.MatchString(failed.Err.Error())
 }
 
-// explainFailure names the package that needs cgo if a build failed because cgo is off.
+// explainFailure says which packages cannot be loaded if a build failed because of them, and
+// names the package that needs cgo if it failed because cgo is off.
 func explainFailure(ctx context.Context, ws *workspace.Workspace, p *Plan, b Build, failure error) error {
 	var failed *CompileError
-	if b.CC != nil || !errors.As(failure, &failed) {
+	if !errors.As(failure, &failed) {
+		return failure
+	}
+	if failed.isLoading() {
+		if err := loadFailures(ctx, ws, p, b); err != nil {
+			return err
+		}
+	}
+	failed.remedy = ws.RemedyFor(failed.command.Output)
+	if b.CC != nil {
 		return failure
 	}
 
@@ -147,7 +157,7 @@ func explainFailure(ctx context.Context, ws *workspace.Workspace, p *Plan, b Bui
 	if err != nil {
 		return failure // what the imports lack, the go command has said already
 	}
-	output := failed.Error()
+	output := failed.command.Output
 	for _, n := range packages {
 		if strings.Contains(output, n.ImportPath) || strings.Contains(output, "undefined: "+n.Name+".") {
 			return &problem.Problem{

@@ -2,6 +2,7 @@ package build
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"regexp"
 	"strconv"
@@ -9,17 +10,27 @@ import (
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
-	"github.com/org/go-static-release/build/workspace"
 )
 
 // A CompileError is the error of a go build that failed.
 type CompileError struct {
 	Messages []CompileMessage // those that name a place
 	command  *process.CommandError
+	remedy   problem.Remedy
 }
 
-// Error returns everything that the go command wrote.
-func (e *CompileError) Error() string { return e.command.Error() }
+// maxCompileLines is how many lines of the output of go build are shown. The compiler stops
+// after ten mistakes in a package, but many packages may have some, and a linker does not stop.
+const maxCompileLines = 40
+
+// Error returns what the go command wrote, or the beginning of it.
+func (e *CompileError) Error() string {
+	lines := strings.Split(e.command.Error(), "\n")
+	if more := len(lines) - maxCompileLines; more > 0 {
+		lines = append(lines[:maxCompileLines], fmt.Sprintf("and %d more lines", more))
+	}
+	return strings.Join(lines, "\n")
+}
 
 func (e *CompileError) Unwrap() error { return e.command }
 
@@ -32,12 +43,13 @@ func (e *CompileError) Position() problem.Position {
 	return e.Messages[0].Position
 }
 
-// Advice returns what to do if a requirement is missing.
-func (e *CompileError) Advice() problem.Remedy {
-	if !workspace.LacksRequirement(e.Error()) {
-		return problem.Remedy{}
-	}
-	return problem.Run("go mod tidy")
+// Advice returns what to do about it, if that is known.
+func (e *CompileError) Advice() problem.Remedy { return e.remedy }
+
+// isLoading reports whether go build could not load the packages, so that it compiled none. It
+// writes a line "# PACKAGE" before the messages of a compiler.
+func (e *CompileError) isLoading() bool {
+	return !strings.HasPrefix(e.command.Output, "# ") && !strings.Contains(e.command.Output, "\n# ")
 }
 
 // A CompileMessage is one message of a compiler.

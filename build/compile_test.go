@@ -146,14 +146,21 @@ func TestShorten(t *testing.T) {
 }
 
 // An import of a module that go.mod does not require is one short error, in the go command's
-// own words.
+// own words. The plan finds it for the first target, and the compiler for the others.
 func TestMissingRequirement(t *testing.T) {
+	const where = ":3:8: cannot find module providing package example.org/missing: " +
+		"import lookup disabled by -mod=readonly"
+	tidy := problem.Run("go mod tidy").For("then commit go.mod and go.sum")
+	missing := "package main\n\nimport _ \"example.org/missing\"\n"
+
 	dir := gittest.NewRepository(t, map[string]string{
-		"go.mod":  goMod,
-		"main.go": "package main\n\nimport _ \"example.org/missing\"\n\nfunc main() {}\n",
+		"go.mod":             goMod,
+		"main.go":            mainFile,
+		"windows_windows.go": missing,
 	})
 	ws := open(t, options(dir))
-	p, err := NewPlan(t.Context(), ws, &Spec{Targets: []string{"linux/amd64"}})
+	spec := &Spec{Targets: []string{"linux/amd64", "windows/amd64"}}
+	p, err := NewPlan(t.Context(), ws, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,26 +169,31 @@ func TestMissingRequirement(t *testing.T) {
 	if err := os.Mkdir(out, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Compile(t.Context(), ws, p, p.Builds[0], out, limit.Share{Processes: 1})
+	_, err = Compile(t.Context(), ws, p, p.Builds[1], out, limit.Share{Processes: 1})
 	if err == nil {
 		t.Fatal("it was compiled")
 	}
-	const want = "main.go:3:8: cannot find module providing package example.org/missing: " +
-		"import lookup disabled by -mod=readonly"
-	if diff := cmp.Diff(want, err.Error()); diff != "" {
-		t.Errorf("(-want +have):\n%s", diff)
+	check := func(file string, err error) {
+		t.Helper()
+		if err == nil || err.Error() != file+where {
+			t.Errorf("got %v, expected %s%s", err, file, where)
+		}
+		if got := problem.RemedyOf(err); !cmp.Equal(got, tidy) {
+			t.Errorf("got %+v", got)
+		}
+		if at := problem.PositionOf(err); at.File != file || at.Line != 3 || at.Column != 8 {
+			t.Errorf("got %+v", at)
+		}
 	}
-	if got := problem.RemedyOf(err); !cmp.Equal(got, problem.Run("go mod tidy")) {
-		t.Errorf("got %+v", got)
-	}
+	check("windows_windows.go", err)
 
-	// The plan finds it where it has to ask for the imports anyway.
+	// The plan finds it where it has to ask for the imports of all targets anyway.
 	gittest.WriteFiles(t, dir, map[string]string{".git/info/exclude": "ignored\n", "ignored": ""})
-	_, err = NewPlan(t.Context(), ws, &Spec{Targets: []string{"linux/amd64"}})
-	if err == nil || err.Error() != want {
-		t.Errorf("the plan: %v", err)
-	}
-	if got := problem.RemedyOf(err); !cmp.Equal(got, problem.Run("go mod tidy")) {
-		t.Errorf("the plan: %+v", got)
-	}
+	_, err = NewPlan(t.Context(), ws, spec)
+	check("windows_windows.go", err)
+
+	gittest.WriteFiles(t, dir, map[string]string{"main.go": missing + "\nfunc main() {}\n"})
+	gittest.Run(t, dir, "commit", "--quiet", "--all", "--message=second")
+	_, err = NewPlan(t.Context(), open(t, options(dir)), spec)
+	check("main.go", err)
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
@@ -17,18 +15,26 @@ import (
 
 // A node is one package in the dependency graph of a build.
 type node struct {
-	ImportPath   string
-	Name         string
-	Dir          string
-	Standard     bool
-	GoFiles      []string
-	CgoFiles     []string
-	CXXFiles     []string
-	SwigCXXFiles []string
-	EmbedFiles   []string
-	Imports      []string
-	Module       *struct{ Main bool }
-	Error        *packageError
+	ImportPath    string
+	Name          string
+	Dir           string
+	Standard      bool
+	GoFiles       []string
+	CgoFiles      []string
+	CXXFiles      []string
+	SwigCXXFiles  []string
+	EmbedPatterns []string
+	EmbedFiles    []string
+	Imports       []string
+	Module        *nodeModule
+	Error         *packageError
+}
+
+// A nodeModule is the module of a package.
+type nodeModule struct {
+	Path string
+	Dir  string
+	Main bool // it is the module of the workspace, or another one in its go.work
 }
 
 // A packageError is why the go command cannot load a package.
@@ -40,7 +46,7 @@ type packageError struct {
 
 // nodeFields are the fields of a node, for go list.
 const nodeFields = "ImportPath,Name,Dir,Standard,GoFiles,CgoFiles,CXXFiles,SwigCXXFiles," +
-	"EmbedFiles,Imports,Module,Error"
+	"EmbedPatterns,EmbedFiles,Imports,Module,Error"
 
 // inModule reports whether the package is part of the module, or of another one in its
 // go.work.
@@ -59,16 +65,24 @@ func (r *resolver) checkGraph(ctx context.Context) (ps problem.List) {
 		return ps
 	}
 
+	l := loader{
+		ws:        r.ws,
+		build:     b,
+		generated: r.spec.Generated,
+		graph:     g,
+	}
+	ps = l.problems(ctx)
 	ps.Keep("", g.refusePointers(ctx, r.ws))
-	return append(ps, g.errors()...)
-}
+	if len(ps) > 0 {
+		return ps
+	}
 
-// errors returns a problem for each package that the go command cannot load.
-func (g graph) errors() (ps problem.List) {
-	for _, path := range slices.Sorted(maps.Keys(g)) {
-		if e := g[path].Error; e != nil {
-			ps.Add("", "%s", e.Err)
-		}
+	for _, n := range l.placeholders(ctx) {
+		r.plan.Notes = append(r.plan.Notes, n)
+	}
+	if b.CC == nil && !r.spec.AllowStubs {
+		ps, err = l.stubs()
+		ps.Keep("", err)
 	}
 	return ps
 }
@@ -84,7 +98,7 @@ func listGraph(
 	}
 	out, _, err := ws.Run(ctx, process.Command{Args: args, Env: env})
 	if err != nil {
-		return nil, fmt.Errorf("walking the imports: %w", err)
+		return nil, ws.ExplainGo(err)
 	}
 
 	g := graph{}

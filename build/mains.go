@@ -182,7 +182,7 @@ func (r *resolver) list(ctx context.Context, t target.Target, cgo bool) (found l
 
 	out, stderr, err := r.ws.Run(ctx, process.Command{Args: args, Env: env})
 	if err != nil {
-		return found, err
+		return found, r.ws.ExplainGo(err)
 	}
 	if len(r.spec.Packages) > 0 {
 		r.unmatched.add(stderr)
@@ -231,10 +231,14 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []stri
 	case pkg.Error != nil && hasWildcard && r.survey.isUnreadable(pkg.Error.Err): // noted by setBuilds
 
 	case pkg.Error != nil:
+		remedy := r.ws.RemedyFor(pkg.Error.Err)
+		if remedy.Kind == "" {
+			remedy = problem.Run("go list ./...")
+		}
 		return &problem.Problem{
 			Setting: "packages",
-			Err:     errors.New(pkg.Error.Err),
-			Remedy:  problem.Run("go list ./..."),
+			Err:     errors.New(r.ws.Shorten(pkg.Error.Err)),
+			Remedy:  remedy,
 		}
 
 	case !isMain && !hasWildcard:

@@ -35,19 +35,20 @@ import (
 
 // A Spec is what the user asked for.
 type Spec struct {
-	Packages  []string // patterns of main packages; empty: found
-	Targets   []string // patterns over the platforms of the toolchain
-	Name      string   // of the project; "": from the module path
-	Tag       string   // "": the tag on HEAD
-	TagPrefix string   // what tags begin with, "" if they begin with the directory of their module
-	TagCommit string   // the commit that Tag is known to name, "" if not known
-	Tags      string   // build tags, separated by commas
-	LDFlags   string   // template; "": the default stamps
-	GCFlags   string
-	Cgo       bool        // with static C compilers, where a package outside the standard library needs C
-	CC        []cc.Choice // instead of the compilers that are found
-	Generated []string    // patterns of source files, relative to the module, that need not be in the commit
-	Publish   bool        // the result will be public: the sources must be those of the commit and the tag on HEAD
+	Packages   []string // patterns of main packages; empty: found
+	Targets    []string // patterns over the platforms of the toolchain
+	Name       string   // of the project; "": from the module path
+	Tag        string   // "": the tag on HEAD
+	TagPrefix  string   // what tags begin with, "" if they begin with the directory of their module
+	TagCommit  string   // the commit that Tag is known to name, "" if not known
+	Tags       string   // build tags, separated by commas
+	LDFlags    string   // template; "": the default stamps
+	GCFlags    string
+	Cgo        bool        // with static C compilers, where a package outside the standard library needs C
+	CC         []cc.Choice // instead of the compilers that are found
+	Generated  []string    // patterns of source files, relative to the module, that need not be in the commit
+	AllowStubs bool        // packages may be compiled that need cgo and only return errors without it
+	Publish    bool        // the result will be public: the sources must be those of the commit and the tag on HEAD
 
 	Env map[string]string // environment variables that templates may use: see template.Environment
 }
@@ -147,7 +148,7 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 
 	ps.Keep("dist", ws.CheckDist(ctx))
 	if p.Source.Dirty && spec.Publish {
-		ps.AddWith("", undoChanges,
+		ps.AddWith("", changesRemedy(ctx, ws),
 			"the working tree differs from commit %.12s:\n  %s",
 			p.Source.Commit, workspace.DescribeChanges(changes))
 	}
@@ -169,12 +170,6 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	}
 	return p, ps.Err()
 }
-
-// undoChanges is the remedy for a working tree with changes. A workflow begins with none.
-var undoChanges = problem.There(
-	problem.Advise("a step before this one changed these files: commit them, or name them in .gitignore"),
-	problem.Run("git stash --include-untracked"),
-)
 
 // CheckWorkspace fails if the plan, which may have been made elsewhere, cannot be carried
 // out in a workspace. The error is a problem.List with each difference.
@@ -236,7 +231,7 @@ func (p *Plan) CheckWorkspace(ctx context.Context, ws *workspace.Workspace) erro
 	case err != nil:
 		return err
 	case len(changes) > 0 && !p.Source.Dirty:
-		ps.AddWith("directory", undoChanges,
+		ps.AddWith("directory", changesRemedy(ctx, ws),
 			"the plan is for an unchanged checkout, but this one has changes:\n  %s",
 			workspace.DescribeChanges(changes))
 	case len(changes) == 0 && p.Source.Dirty:

@@ -43,8 +43,9 @@ type ProofError struct {
 	Causes      []Cause        // of the linkage, once they were asked for
 	advice      problem.Remedy // what to do if no package is the cause
 
-	// Linkage reports that the binary only asks for more libraries than its platform may,
-	// which the user can allow, and that nothing else differs.
+	// Linkage reports that the binary only asks for more libraries than its platform may, or
+	// has stubs of packages that need cgo, both of which the user can allow, and that nothing
+	// else differs.
 	Linkage bool
 }
 
@@ -142,6 +143,17 @@ func verify(ws *workspace.Workspace, p *Plan, b Build, bin Binary) (*Proof, erro
 		advice = adviceForLoads(bin, info)
 	}
 
+	var stubs []stub
+	if b.CC == nil {
+		stubs, err = findStubs(f, bin.Size)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(stubs) > 0 {
+		advice = stubs[0].remedy()
+	}
+
 	proof := &Proof{
 		Static:      verdict.OK && len(linkage) == 0,
 		Claim:       verdict.Claim,
@@ -154,9 +166,10 @@ func verify(ws *workspace.Workspace, p *Plan, b Build, bin Binary) (*Proof, erro
 	}
 	if info != nil {
 		proof.Go = info.GoVersion
-		if b.CC == nil {
-			proof.Warnings = stubs(info)
-		}
+	}
+	for _, s := range stubs {
+		proof.Differences = append(proof.Differences, s.String())
+		proof.Warnings = append(proof.Warnings, problem.Note{Text: s.String(), Remedy: s.remedy()})
 	}
 	if len(proof.Differences) == 0 && proof.Static {
 		return proof, nil

@@ -14,7 +14,6 @@ import (
 type cgoModule struct {
 	path    string // of the module
 	instead string // modules without C that do the same, "" if there are none
-	stub    bool   // it compiles without cgo, but only returns errors then
 	tags    string // build tags with which it needs less of glibc
 	musl    string // build tags that it needs to link with musl
 }
@@ -25,13 +24,11 @@ var cgoModules = []cgoModule{
 	{
 		path:    "github.com/mattn/go-sqlite3",
 		instead: "modernc.org/sqlite or github.com/ncruces/go-sqlite3",
-		stub:    true,
 		tags:    "sqlite_omit_load_extension",
 	},
 	{
 		path:    "github.com/mutecomm/go-sqlcipher",
 		instead: "github.com/ncruces/go-sqlite3 with its adiantum or xts",
-		stub:    true,
 	},
 	{
 		path:    "github.com/confluentinc/confluent-kafka-go",
@@ -134,21 +131,6 @@ func remedy(pkg string, cgo bool) problem.Remedy {
 	}
 
 	return problem.Either(ways...)
-}
-
-// stubs returns a warning for each module that compiles without cgo but does not work
-// without it.
-func stubs(info *debug.BuildInfo) (warnings []problem.Note) {
-	for _, m := range info.Deps {
-		if m.Replace == nil && knownModule(m.Path).stub {
-			warnings = append(warnings, problem.Note{
-				Text:   m.Path + " was built without cgo, and without cgo it only returns errors",
-				Remedy: remedy(m.Path, false),
-			})
-		}
-	}
-
-	return warnings
 }
 
 // loadsReason says what is wrong with a program that calls functions of glibc that load

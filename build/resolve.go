@@ -87,7 +87,7 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 func listPlatforms(ctx context.Context, ws *workspace.Workspace) ([]target.Platform, error) {
 	out, err := ws.RunGo(ctx, nil, "tool", "dist", "list", "-json")
 	if err != nil {
-		return nil, fmt.Errorf("listing targets: %w", err)
+		return nil, ws.ExplainGo(err)
 	}
 	return target.ParsePlatforms([]byte(out))
 }
@@ -205,7 +205,10 @@ func (r *resolver) checkLinker(ctx context.Context, t target.Target) error {
 			Err:     fmt.Errorf("%s %w", t, errNeedsCgo),
 		}
 	}
-	return err
+	if err != nil {
+		return r.ws.ExplainGo(err)
+	}
+	return nil
 }
 
 // checkNames finds main packages that would be written over one another: `go build -o dir/`

@@ -65,6 +65,9 @@ func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, *workspa
 	}
 
 	plan, ws, err := newPlan(ctx, c, p.environ, publish, why, commit)
+	if ws != nil {
+		p.moduleDir = ws.ModuleDir()
+	}
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}

@@ -93,7 +93,11 @@ func inWorkflowFile(c *config.Config, setting string, r problem.Remedy) problem.
 		return problem.Advise(hint.Words(problem.Set(r.Setting, input), true)).For(purpose)
 
 	case problem.ThereKind:
-		return inWorkflowFile(c, setting, r.Of[1])
+		here := inWorkflowFile(c, setting, r.Of[1])
+		if here.Purpose == "" {
+			here.Purpose = r.Purpose
+		}
+		return here
 
 	case problem.EitherKind, problem.BothKind, problem.LinesKind, problem.OnKind:
 		isChanged := false

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/org/go-static-release/build/crash"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/template"
 	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
@@ -37,9 +40,10 @@ type program struct {
 	runner *actions.Runner
 	event  *githubactions.GitHubContext // nil until the settings are read
 
-	line    commandLine
-	config  *config.Config // nil until the settings are read
-	helpErr error          // from writing the help
+	line      commandLine
+	config    *config.Config // nil until the settings are read
+	moduleDir string         // in the repository, with slashes; "" until it is known
+	helpErr   error          // from writing the help
 }
 
 // newProgram returns a program that has not read its command line yet.
@@ -106,7 +110,22 @@ func (p *program) showError(err error) {
 	}
 
 	if !errors.Is(err, errReported) {
-		p.runner.Annotate(config.ActionName, actions.Position{}, text)
+		p.runner.Annotate(config.ActionName, p.positionOf(err), text)
+	}
+}
+
+// positionOf returns the place in the repository at which an error points, the zero Position if
+// it points nowhere.
+func (p *program) positionOf(err error) actions.Position {
+	at := problem.PositionOf(err)
+	if at.File == "" || p.moduleDir == "" {
+		return actions.Position{}
+	}
+
+	return actions.Position{
+		File:   path.Join(p.moduleDir, filepath.ToSlash(at.File)),
+		Line:   at.Line,
+		Column: at.Column,
 	}
 }
 

@@ -389,15 +389,6 @@ func addFile(set map[string]bool, path string) {
 	}
 }
 
-// missingRequirement matches what the go command says about modules that go.mod or go.sum
-// lacks. Sources: cmd/go, modload/import.go and modload/init.go.
-var missingRequirement = regexp.MustCompile(`no required module provides package|` +
-	`import lookup disabled by -mod=|missing go\.sum entry|updates to go\.mod needed`)
-
-// LacksRequirement reports whether a message of the go command is about a module that go.mod
-// or go.sum lacks.
-func LacksRequirement(message string) bool { return missingRequirement.MatchString(message) }
-
 // filesOf returns the files of the programs of one target.
 func (w *Workspace) filesOf(ctx context.Context, p Programs, absent absentFiles) (map[string]bool, error) {
 	args := []string{
@@ -411,10 +402,11 @@ func (w *Workspace) filesOf(ctx context.Context, p Programs, absent absentFiles)
 
 	out, _, err := w.Run(ctx, process.Command{Args: args, Env: p.Env})
 	if err != nil {
-		return nil, err
+		return nil, w.ExplainGo(err)
 	}
 
 	files := map[string]bool{}
+	var broken []string // what is wrong with packages
 	dec := json.NewDecoder(strings.NewReader(string(out)))
 	for {
 		var pkg sourcePackage
@@ -425,14 +417,11 @@ func (w *Workspace) filesOf(ctx context.Context, p Programs, absent absentFiles)
 		if err != nil {
 			return nil, fmt.Errorf("reading the output of go list: %w", err)
 		}
-		if pkg.Error != nil && LacksRequirement(pkg.Error.Err) {
-			return nil, &problem.Problem{
-				Err:    fmt.Errorf("%s: %s", pkg.Error.Pos, pkg.Error.Err),
-				Remedy: problem.Run("go mod tidy"),
-			}
+		if pkg.Error != nil {
+			broken = append(broken, strings.TrimPrefix(pkg.Error.Pos+": "+pkg.Error.Err, ": "))
 		}
 
-		isMissing := pkg.Dir == "" // the compiler reports it
+		isMissing := pkg.Dir == ""
 		isDownloaded := pkg.Module.downloaded() && door.Within(w.modCache, pkg.Dir)
 		if pkg.Standard || isMissing || isDownloaded {
 			continue
@@ -444,6 +433,9 @@ func (w *Workspace) filesOf(ctx context.Context, p Programs, absent absentFiles)
 		for _, file := range pkg.wouldRead(absent) {
 			files[file] = true
 		}
+	}
+	if len(broken) > 0 {
+		return nil, w.goError(strings.Join(broken, "\n"), nil)
 	}
 
 	for _, dir := range p.Dirs {

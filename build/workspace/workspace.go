@@ -165,7 +165,7 @@ var goVariables = []string{
 func (w *Workspace) goEnv(ctx context.Context) (env goEnv, err error) {
 	out, err := w.RunGo(ctx, nil, append([]string{"env"}, goVariables...)...)
 	if err != nil {
-		return env, ExplainGo(err)
+		return env, w.ExplainGo(err)
 	}
 	lines := strings.Split(out, "\n")
 	if len(lines) != len(goVariables) {
@@ -297,12 +297,9 @@ func (w *Workspace) readModule(ctx context.Context, gomod string) error {
 	if err != nil {
 		return fmt.Errorf("reading go.mod: %w", err)
 	}
-	file, err := modfile.ParseLax(gomod, data, nil)
+	file, err := modfile.ParseLax("go.mod", data, nil)
 	if err != nil {
-		return &problem.Problem{
-			Setting: "directory",
-			Err:     fmt.Errorf("reading go.mod: %w", err),
-		}
+		return w.goError("errors parsing go.mod:\n"+err.Error(), err)
 	}
 	if file.Module == nil {
 		return &problem.Problem{
@@ -462,17 +459,6 @@ func (w *Workspace) CheckDist(ctx context.Context) error {
 
 // setupGo is the step of a workflow that installs Go.
 var setupGo = problem.Step("- {uses: actions/setup-go@v7, with: {go-version: stable}}")
-
-// ExplainGo adds the known remedy to an error of the go command.
-func ExplainGo(err error) error {
-	if strings.Contains(err.Error(), "executable file not found") {
-		return &problem.Problem{
-			Err:    errors.New("go is not installed"),
-			Remedy: problem.There(setupGo, problem.Advise("install Go from https://go.dev/dl")),
-		}
-	}
-	return fmt.Errorf("asking go about the module: %w", err)
-}
 
 // futureDir returns the real path of a directory that may not exist yet, "" if its parent
 // does not exist either. The code that creates the directory reports what is wrong.

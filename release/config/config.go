@@ -219,17 +219,18 @@ func (c *Config) Workspace(environ []string) workspace.Options {
 // Spec returns the settings that decide what is built.
 func (c *Config) Spec() *build.Spec {
 	return &build.Spec{
-		Packages:  c.Packages,
-		Targets:   c.Targets,
-		Name:      c.Name,
-		Tag:       c.Tag,
-		TagPrefix: c.TagPrefix,
-		Tags:      c.Tags,
-		LDFlags:   c.LDFlags,
-		GCFlags:   c.GCFlags,
-		Cgo:       c.Cgo == "static",
-		CC:        c.CC,
-		Generated: c.Generated,
-		Env:       c.Env,
+		Packages:   c.Packages,
+		Targets:    c.Targets,
+		Name:       c.Name,
+		Tag:        c.Tag,
+		TagPrefix:  c.TagPrefix,
+		Tags:       c.Tags,
+		LDFlags:    c.LDFlags,
+		GCFlags:    c.GCFlags,
+		Cgo:        c.Cgo == "static",
+		CC:         c.CC,
+		Generated:  c.Generated,
+		AllowStubs: c.Static == "report",
+		Env:        c.Env,
 	}
 }

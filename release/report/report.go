@@ -221,10 +221,13 @@ func (r *Report) NotStatic() (list []string) {
 	return list
 }
 
-// Warnings lists what may go wrong with binaries although their proofs hold. It lists what is
+// Warnings lists what may go wrong with binaries although they are released. It lists what is
 // the same on several targets once.
 func (r *Report) Warnings() (list []problem.Note) {
 	for _, t := range r.Targets {
+		if t.Status == Failed {
+			continue // its error says it
+		}
 		for _, b := range t.Binaries {
 			for _, w := range b.Proof.Warnings {
 				text := b.Name + ": " + w.Text

@@ -1,0 +1,309 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/workspace"
+)
+
+// embedTarget returns the file or directory that a pattern of //go:embed names, or the
+// directory in which a pattern with wildcards looks.
+func embedTarget(dir, pattern string) string {
+	name := strings.TrimPrefix(pattern, "all:")
+	for strings.ContainsAny(name, `*?[\`) {
+		name = path.Dir(name)
+	}
+	return filepath.Join(dir, filepath.FromSlash(name))
+}
+
+// ignoredBy returns which rule makes git ignore a file or a directory that is missing, in
+// words, "" if none does.
+func (l *loader) ignoredBy(ctx context.Context, target string) string {
+	rule := l.ignoreRule(ctx, target)
+	if rule == "" {
+		return ""
+	}
+	return " (git ignores it: " + rule + ")"
+}
+
+// ignoreRule returns the rule that makes git ignore what a generator would write to target, as
+// "FILE:LINE: PATTERN", "" if there is none.
+func (l *loader) ignoreRule(ctx context.Context, target string) string {
+	name := l.ws.InRoot(target)
+	args := []string{"check-ignore", "--verbose", "--no-index", "--", name}
+	for _, file := range []string{"x.go", "x.pb.go", "x_gen.go", "index.html"} {
+		args = append(args, name+"/"+file)
+	}
+
+	out, err := l.ws.RunGit(ctx, args...)
+	if err != nil { // exit status 1: no rule matches
+		return ""
+	}
+	first, _, _ := strings.Cut(out, "\n")
+	rule, _, _ := strings.Cut(first, "\t")
+	file, rest, _ := strings.Cut(rule, ":")
+	line, pattern, ok := strings.Cut(rest, ":")
+	if !ok || strings.HasPrefix(pattern, "!") {
+		return ""
+	}
+	return file + ":" + line + ": " + pattern
+}
+
+// makeRemedy returns what to do about a file or a directory of the module that is missing, and
+// that a generator probably makes.
+func (l *loader) makeRemedy(ctx context.Context, target string) problem.Remedy {
+	name := l.ws.InRoot(target)
+	create := problem.Advise("make " + name + " in a step before this one, if it is generated")
+	if command, dir := l.generator(target); command != "" {
+		create = l.runIn(dir, command)
+	}
+
+	if l.ignoreRule(ctx, target) == "" {
+		return problem.Lines(create, problem.Run("git add "+shellWord(":/"+name)+" && git commit"))
+	}
+
+	pattern := generatedPattern(name, l.ws.ModuleDir())
+	if path.Ext(pattern) == "" {
+		pattern += "/**"
+	}
+	if slices.Contains(l.generated, pattern) {
+		return create
+	}
+	return problem.Lines(
+		create,
+		problem.Set("generated", pattern).For("files that the commit need not have"),
+	)
+}
+
+// runIn is the remedy of running a command in a directory of the repository.
+func (l *loader) runIn(dir, command string) problem.Remedy {
+	name := l.ws.InRoot(dir)
+	if name == "." {
+		return problem.There(problem.Step("- run: "+command), problem.Run(command))
+	}
+	return problem.There(
+		problem.Step("- {run: "+command+", working-directory: "+strconv.Quote(name)+"}"),
+		problem.Run("(cd "+shellWord(dir)+" && "+command+")"),
+	)
+}
+
+// generator returns the command that probably makes a file or a directory, and the directory to
+// run it in: what a go:generate directive says, the build script of a front-end, or the
+// configuration of a well-known generator. The command is "" if there is none.
+func (l *loader) generator(target string) (command, dir string) {
+	if dir := l.generateDirective(target); dir != "" {
+		rel, err := filepath.Rel(l.ws.Dir, dir)
+		if err == nil {
+			return "go generate ./" + strings.TrimPrefix(filepath.ToSlash(rel), "."), l.ws.Dir
+		}
+	}
+
+	for dir := filepath.Dir(target); door.Within(l.ws.Root, dir); dir = filepath.Dir(dir) {
+		if command := frontEndBuild(dir); command != "" {
+			return command, dir
+		}
+		for _, g := range wellKnownGenerators {
+			if isRegular(filepath.Join(dir, g.file)) {
+				return g.command, dir
+			}
+		}
+	}
+	return "", ""
+}
+
+// wellKnownGenerators are generators of Go code with the file that configures each.
+var wellKnownGenerators = []struct{ file, command string }{
+	{"buf.gen.yaml", "buf generate"},
+	{"sqlc.yaml", "sqlc generate"},
+	{"sqlc.yml", "sqlc generate"},
+	{"sqlc.json", "sqlc generate"},
+	{"gqlgen.yml", "go run github.com/99designs/gqlgen generate"},
+}
+
+// frontEndBuild returns the command that builds the front-end in a directory, "" if its
+// package.json has no script for that.
+func frontEndBuild(dir string) string {
+	data, err := door.ReadRegular(filepath.Join(dir, "package.json"), workspace.MaxSource)
+	if err != nil {
+		return ""
+	}
+	var manifest struct{ Scripts map[string]string }
+	if json.Unmarshal(data, &manifest) != nil || manifest.Scripts["build"] == "" {
+		return ""
+	}
+
+	switch {
+	case isRegular(filepath.Join(dir, "pnpm-lock.yaml")):
+		return "corepack enable && pnpm install --frozen-lockfile && pnpm run build"
+	case isRegular(filepath.Join(dir, "yarn.lock")):
+		return "corepack enable && yarn install --frozen-lockfile && yarn run build"
+	case isRegular(filepath.Join(dir, "package-lock.json")):
+		return "npm ci && npm run build"
+	}
+	return "npm install && npm run build"
+}
+
+// directive matches a go:generate directive (go help generate).
+var directive = regexp.MustCompile(`(?m)^//go:generate (.+)$`)
+
+// generateDirective returns the directory of the go:generate directive that probably makes
+// target: one that names it, or one beside it or in its parent. It is "" if there is none.
+func (l *loader) generateDirective(target string) (found string) {
+	beside := ""
+	base := []byte(filepath.Base(target))
+	err := filepath.WalkDir(l.ws.Dir, func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil // the go command does not read it either
+		case d.IsDir() && file != l.ws.Dir && ignoredByWildcards(d.Name()):
+			return fs.SkipDir
+		case d.IsDir() || filepath.Ext(file) != ".go":
+			return nil
+		}
+
+		data, err := door.ReadRegular(file, workspace.MaxSource)
+		if err != nil {
+			return nil
+		}
+		dir := filepath.Dir(file)
+		for _, m := range directive.FindAllSubmatch(data, -1) {
+			if bytes.Contains(m[1], base) {
+				found = dir
+				return fs.SkipAll
+			}
+			if dir == target || dir == filepath.Dir(target) {
+				beside = dir
+			}
+		}
+		return nil
+	})
+	if err != nil { // never: the function returns no other error
+		return ""
+	}
+	if found == "" {
+		return beside
+	}
+	return found
+}
+
+// placeholders returns a note for each pattern of //go:embed in the module that matches nothing
+// but placeholders: the program would ship without its files.
+func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
+	for _, importPath := range slices.Sorted(l.importPaths()) {
+		n := l.graph[importPath]
+		if !n.inModule() {
+			continue
+		}
+		for _, pattern := range n.EmbedPatterns {
+			names := n.onlyPlaceholders(pattern)
+			if len(names) == 0 {
+				continue
+			}
+
+			target := embedTarget(n.Dir, pattern)
+			name := l.ws.InRoot(target)
+			what := "holds only " + strings.Join(names, " ")
+			if len(names) == 1 && path.Base(names[0]) == path.Base(name) {
+				what = "is a placeholder"
+			}
+			notes = append(notes, problem.Note{
+				Text:   "package " + importPath + " embeds " + name + ", which " + what,
+				Remedy: l.makeRemedy(ctx, target),
+			})
+		}
+	}
+	return notes
+}
+
+// importPaths yields the import paths of the graph.
+func (l *loader) importPaths() func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for importPath := range l.graph {
+			if !yield(importPath) {
+				return
+			}
+		}
+	}
+}
+
+// onlyPlaceholders returns the first few files that a pattern of the package embeds, none if
+// one of its files is more than a placeholder.
+func (n node) onlyPlaceholders(pattern string) (names []string) {
+	const most = 3
+
+	pattern = strings.TrimPrefix(pattern, "all:")
+	for _, file := range n.EmbedFiles {
+		if !embeds(pattern, file) {
+			continue
+		}
+		isNamed := file == path.Clean(pattern) // by itself: an empty file may be meant
+		if !isPlaceholder(filepath.Join(n.Dir, filepath.FromSlash(file)), isNamed) {
+			return nil
+		}
+		if len(names) < most {
+			names = append(names, path.Base(file))
+		}
+	}
+	return names
+}
+
+// embeds reports whether a pattern matches a file, or a directory that the file is in.
+func embeds(pattern, file string) bool {
+	for name := file; name != "."; name = path.Dir(name) {
+		ok, err := path.Match(path.Clean(pattern), name)
+		if err == nil && ok {
+			return true
+		}
+	}
+	return path.Clean(pattern) == "."
+}
+
+// placeholderName matches names of files that only keep a directory in git.
+var placeholderName = regexp.MustCompile(`(?i)^\.?(git)?keep$|^\.gitignore$|^\.?placeholder(\.\w+)?$|^\.empty$`)
+
+// placeholderText matches what a page says that stands for a front-end that is not built.
+var placeholderText = regexp.MustCompile(`(?i)placeholder|not (been )?(yet )?built|not (been )?compiled|` +
+	`(run|use) .{0,20}\b(npm|yarn|pnpm|bun|make|mage|task) |build the (ui|front-?end|web|assets)`)
+
+// maxPlaceholder is the size of the largest page that may be a placeholder, in bytes.
+const maxPlaceholder = 2048
+
+// isPlaceholder reports whether a file only stands for others. isNamed is whether a pattern
+// names it by itself.
+func isPlaceholder(file string, isNamed bool) bool {
+	name := filepath.Base(file)
+	if placeholderName.MatchString(name) {
+		return true
+	}
+
+	fi, err := os.Stat(file)
+	if err != nil || fi.Size() > maxPlaceholder {
+		return false
+	}
+	if fi.Size() == 0 {
+		return !isNamed
+	}
+	if strings.ToLower(name) != "index.html" {
+		return false
+	}
+	data, err := door.ReadRegular(file, maxPlaceholder)
+	return err == nil && placeholderText.Match(data)
+}
+
+// isRegular reports whether a path is a regular file.
+func isRegular(file string) bool {
+	fi, err := os.Stat(file)
+	return err == nil && fi.Mode().IsRegular()
+}
