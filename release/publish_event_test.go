@@ -277,14 +277,23 @@ func TestTwoReleaseEvents(t *testing.T) {
 // A run that is killed while it adds files is finished by the next one.
 func TestKilledReleaseEvent(t *testing.T) {
 	for upload := range 3 {
-		for _, when := range []string{"before", "after"} {
-			t.Run(fmt.Sprint(when, " upload ", upload+1), func(t *testing.T) {
+		for _, later := range []int{0, 1} {
+			t.Run(fmt.Sprintf("%d requests after upload %d", later, upload+1), func(t *testing.T) {
 				t.Parallel()
-				w := newWorkshop(t, helloSource, githubtest.Options{})
+				k := &killer{
+					upload: upload + 1,
+					later:  later,
+				}
+				w := newWorkshop(t, helloSource, githubtest.Options{
+					Fault: func(_ int, r *http.Request) *githubtest.Fault {
+						k.see(r)
+						return nil
+					},
+				})
 				before := w.releaseByHand("manual.pdf")
 				w.env = append(w.env, w.releaseEvent("published")...)
 
-				w.killAtUpload(upload+1, when)
+				w.runKilled(k)
 				w.run(t.Context(), exitOK)
 				w.completed(before)
 			})
@@ -292,9 +301,38 @@ func TestKilledReleaseEvent(t *testing.T) {
 	}
 }
 
-// killAtUpload runs the program as a process of its own, and kills it before or after the fake
-// GitHub handles its n-th upload.
-func (w *workshop) killAtUpload(n int, when string) {
+// A killer kills a process that sends requests: when it begins an upload, or some requests later.
+type killer struct {
+	upload, later int
+	process       atomic.Pointer[os.Process] // nil until it runs
+
+	// The fake GitHub sees one request after another, so these need no lock.
+	uploads int // begun
+	after   int // requests after the upload
+}
+
+// see is called with each request.
+func (k *killer) see(r *http.Request) {
+	process := k.process.Load()
+	if process == nil {
+		return
+	}
+
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/assets") {
+		k.uploads++
+	}
+	if k.uploads < k.upload {
+		return
+	}
+	if k.after == k.later {
+		_ = process.Kill() // it waits for the answer
+		k.process.Store(nil)
+	}
+	k.after++
+}
+
+// runKilled runs the program as a process of its own, which is killed.
+func (w *workshop) runKilled(k *killer) {
 	w.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -308,21 +346,12 @@ func (w *workshop) killAtUpload(n int, when string) {
 	cmd.Stdout = &out
 	cmd.Stderr = &out
 	cmd.WaitDelay = 100 * time.Millisecond
-
-	var uploads atomic.Int32
-	kill := func(r *http.Request) {
-		isUpload := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/assets")
-		if isUpload && uploads.Add(1) == int32(n) { // the next run goes on counting
-			_ = cmd.Process.Kill() // it waits for the answer
-		}
-	}
-	if when == "before" {
-		w.before = kill
-	} else {
-		w.after = kill
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
 	}
 
-	if err := cmd.Run(); err == nil {
+	k.process.Store(cmd.Process)
+	if err := cmd.Wait(); err == nil {
 		w.t.Fatalf("it was not killed:\n%s", out.String())
 	}
 }

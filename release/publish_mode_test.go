@@ -119,6 +119,7 @@ func TestChosenTag(t *testing.T) {
 				"error: input tag: tag v1.2.3 does not exist\n",
 				checkOut,
 				"or: git tag v1.2.3 && git push origin v1.2.3 # if there is no such tag\n",
+				"or: dry-run: true # builds a version that is not released\n",
 			},
 		},
 		"another commit is checked out": {

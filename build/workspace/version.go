@@ -320,7 +320,11 @@ func (w *Workspace) checkTag(ctx context.Context, tag, known string) error {
 			Setting: "tag",
 			Err:     fmt.Errorf("tag %s does not exist", tag),
 			Remedy: problem.There(
-				problem.Either(checkOutTag(tag), createTag(tag).For("if there is no such tag")),
+				problem.Either(
+					checkOutTag(tag),
+					createTag(tag).For("if there is no such tag"),
+					problem.Set("dry-run", "true").For("builds a version that is not released"),
+				),
 				createTag(tag),
 			),
 		}

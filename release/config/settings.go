@@ -442,9 +442,8 @@ var Settings = []Setting{
 		Argument:    "TEXT",
 		Help:        "text of the release",
 		Doc: "A template: see docs/templates.md. If it is empty or expands to nothing, GitHub lists the changes " +
-			"since the previous version of the same module: for a release that is the previous release, for a " +
-			"prerelease also an earlier prerelease of the same version. Long notes belong in a file: see " +
-			"`notes-file`.",
+			"since the previous version of the same module. Prereleases do not count as such, except for " +
+			"another prerelease of the same version. Long notes belong in a file: see `notes-file`.",
 		onLaptop: chooses,
 		set:      text(func(c *Config) *string { return &c.Notes }),
 	},
