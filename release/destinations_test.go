@@ -68,17 +68,18 @@ func publishTo(t *testing.T, shelves ...*shelf) *run {
 	t.Helper()
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	c := &config.Config{
-		Directory:     w.dir,
-		Targets:       []string{"linux/amd64", "windows/amd64"},
-		ArchiveName:   "{{.Name}}_{{.OS}}",
+		Directory:   w.dir,
+		Targets:     []string{"linux/amd64", "windows/amd64"},
+		ArchiveName: "{{.Name}}_{{.OS}}",
+		Files:       []string{"LICENSE"},
+		Checksums:   []string{"sha256"},
+		Static:      "require",
+		Dist:        filepath.Join(t.TempDir(), "dist"),
+		Parallelism: 2,
+		Timeout:     time.Hour,
+		From:        map[string]string{},
+
 		ChecksumsName: "checksums.txt",
-		Files:         []string{"LICENSE"},
-		Checksums:     []string{"sha256"},
-		Static:        "require",
-		Dist:          filepath.Join(t.TempDir(), "dist"),
-		Parallelism:   2,
-		Timeout:       time.Hour,
-		From:          map[string]string{},
 	}
 	p, ws, err := newPlan(t.Context(), c, w.env, true, "a test", w.commit)
 	if err != nil {

@@ -89,11 +89,12 @@ func planOfEverything(t *testing.T) *Plan {
 	}
 
 	err := p.listOutputs(&config.Config{
-		ArchiveName:   "{{.Name}}_{{.OS}}_{{.Arch}}",
+		ArchiveName: "{{.Name}}_{{.OS}}_{{.Arch}}",
+		Archives:    []string{"tar.gz", "zip", "binary"},
+		Checksums:   []string{"sha256", "sha512"},
+		Timeout:     time.Hour,
+
 		ChecksumsName: "checksums-{{.Algorithm}}.txt",
-		Archives:      []string{"tar.gz", "zip", "binary"},
-		Checksums:     []string{"sha256", "sha512"},
-		Timeout:       time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)
