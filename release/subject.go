@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -73,10 +74,15 @@ func (v *verification) subjectOf(path string) (subject, error) {
 	return s, nil
 }
 
+// errorInvalidName is the error of Windows for a path that cannot exist, such as one with a colon
+// (ERROR_INVALID_NAME).
+const errorInvalidName = syscall.Errno(123)
+
 // isMissing reports whether an error says that there is no file, for example because a part of the
 // path is a file itself.
 func isMissing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	isInvalid := runtime.GOOS == "windows" && errors.Is(err, errorInvalidName)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || isInvalid
 }
 
 // Names that need more to be complete.
@@ -208,8 +214,9 @@ func (v *verification) tagAt(path string) string {
 // repository is "" if path is no such address.
 func (v *verification) parseAddress(path string) (repository, rest string) {
 	host, page, _ := strings.Cut(scheme.ReplaceAllString(path, ""), "/")
-	server := scheme.ReplaceAllString(v.p.event.ServerURL, "")
-	if host != "github.com" && host != "www.github.com" && host != server {
+	server := strings.TrimSuffix(scheme.ReplaceAllString(v.p.event.ServerURL, ""), "/")
+	isGitHub := host == "github.com" || host == "www.github.com" || host == server
+	if host == "" || !isGitHub {
 		return "", ""
 	}
 
