@@ -276,6 +276,7 @@ func ownerOf(o output.Output) owner {
 		is:      "the " + string(o.Kind),
 		setting: kindOf(o.Kind).setting,
 	}
+
 	switch {
 	case o.Kind == output.Binary:
 		own.is = o.Target + " " + o.Source

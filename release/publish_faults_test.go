@@ -131,7 +131,7 @@ func TestImpossibleNames(t *testing.T) {
 	before := len(w.gh.Requests())
 
 	for _, tag := range []string{"a?x=/v1.2.3", "x/../v1.2.3", `a\b`, "v1.2.3.lock", "v1.2.3~1"} {
-		out := w.verifyRelease(exitFailed, "octo/hello@"+tag)
+		out := w.verifyRelease(exitInvalid, "octo/hello@"+tag)
 		if !strings.Contains(out, "cannot be the name of a tag") {
 			t.Error(out)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -48,7 +49,8 @@ func (v *verification) subjectOf(path string) (subject, error) {
 		return s, errors.New("inspecting a path: it is empty")
 	}
 
-	if v.repositoryAt(path) == "" && inspect.IsReference(path) {
+	isPage := v.parsePage(path) != pageAddress{} // GitHub is no registry
+	if !isPage && inspect.IsReference(path) {
 		if err := inspect.CheckReference(path); err != nil {
 			return s, problem.With(v.suggest(path), err)
 		}
@@ -73,10 +75,15 @@ func (v *verification) subjectOf(path string) (subject, error) {
 	return s, nil
 }
 
+// errorInvalidName is the error of Windows for a path that cannot exist, such as one with a colon
+// (ERROR_INVALID_NAME).
+const errorInvalidName = syscall.Errno(123)
+
 // isMissing reports whether an error says that there is no file, for example because a part of the
 // path is a file itself.
 func isMissing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	isInvalid := runtime.GOOS == "windows" && errors.Is(err, errorInvalidName)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || isInvalid
 }
 
 // Names that need more to be complete.
@@ -99,14 +106,14 @@ var (
 	// The path of a repository on the web pages of GitHub, and what follows it.
 	repositoryPage = regexp.MustCompile(`^([A-Za-z0-9_-]+/[A-Za-z0-9._-]+)(.*)$`)
 
-	// The path of a release below the one of its repository, the same.
+	// What follows it on a page that is about a release.
 	releasePage = regexp.MustCompile(`^/(?:releases/(?:tag|download)|tree)/([^/]+)`)
 )
 
 // suggest returns what an argument that names nothing was probably meant to be.
 func (v *verification) suggest(path string) problem.Remedy {
-	if repository := v.repositoryAt(path); repository != "" {
-		return suggestRelease(repository, v.tagAt(path))
+	if page := v.parsePage(path); page.repository != "" {
+		return suggestRelease(page.repository, page.tag)
 	}
 
 	name := scheme.ReplaceAllString(path, "")
@@ -179,43 +186,33 @@ func suggestImages(references ...string) problem.Remedy {
 	return problem.Either(ways...)
 }
 
-// repositoryAt returns the repository whose web page path is the address of, with or without
-// https://, or "". GitHub is no registry.
-func (v *verification) repositoryAt(path string) string {
-	repository, _ := v.parseAddress(path)
-	return repository
+// A pageAddress is the address of a page on GitHub, with or without https://.
+type pageAddress struct {
+	repository string // "owner/name", "" if it is no such address
+	tag        string // of the release that the page is about, or ""
 }
 
-// tagAt returns the tag that the address of a release names, or "".
-func (v *verification) tagAt(path string) string {
-	_, rest := v.parseAddress(path)
-	if tag, ok := strings.CutPrefix(rest, "@"); ok {
-		return tag
-	}
+// parsePage parses the address of a page. Another server than github.com may also be a registry,
+// so an address there needs its https://.
+func (v *verification) parsePage(address string) pageAddress {
+	withoutScheme := scheme.ReplaceAllString(address, "")
+	host, page, _ := strings.Cut(withoutScheme, "/")
+	server := strings.TrimSuffix(scheme.ReplaceAllString(v.p.event.ServerURL, ""), "/")
 
-	m := releasePage.FindStringSubmatch(rest)
-	if m == nil {
-		return ""
-	}
-	tag, err := url.PathUnescape(m[1])
-	if err != nil || github.CheckTag(tag) != nil {
-		return ""
-	}
-	return tag
-}
-
-// parseAddress splits the address of a page on GitHub into the repository and what follows it. The
-// repository is "" if path is no such address.
-func (v *verification) parseAddress(path string) (repository, rest string) {
-	host, page, _ := strings.Cut(scheme.ReplaceAllString(path, ""), "/")
-	server := scheme.ReplaceAllString(v.p.event.ServerURL, "")
-	if host != "github.com" && host != "www.github.com" && host != server {
-		return "", ""
-	}
-
+	isServer := host == server && address != withoutScheme
 	m := repositoryPage.FindStringSubmatch(page)
-	if m == nil {
-		return "", ""
+	if m == nil || !isServer && host != "github.com" && host != "www.github.com" {
+		return pageAddress{}
 	}
-	return strings.TrimSuffix(m[1], ".git"), m[2]
+
+	found := pageAddress{repository: strings.TrimSuffix(m[1], ".git")}
+	tag, ok := strings.CutPrefix(m[2], "@")
+	if m := releasePage.FindStringSubmatch(m[2]); m != nil {
+		tag, _ = url.PathUnescape(m[1]) // for an error it is "", which is no tag
+		ok = true
+	}
+	if ok && github.CheckTag(tag) == nil {
+		found.tag = tag
+	}
+	return found
 }

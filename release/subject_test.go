@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sethvargo/go-githubactions"
+
 	"github.com/org/go-static-release/release/github/githubtest"
 )
 
@@ -44,6 +46,9 @@ func TestVerifySuggests(t *testing.T) {
 		"https://github.com/octo/hello/releases/tag/sub%2Fv1.2.3":          "did you mean octo/hello@sub/v1.2.3?",
 		"https://github.com/octo/hello/releases/download/v1.2.3/hello.tgz": "did you mean octo/hello@v1.2.3?",
 		"https://git.example.com/octo/hello/releases/tag/v1.2.3":           "did you mean octo/hello@v1.2.3?",
+		"github.com/octo/hello@a..b":                                       "go-static-release verify octo/hello@TAG",
+		"https://git.example.com/octo/hello:1":                             "go-static-release verify octo/hello@TAG",
+		"https://github.com/octo/hello/releases/tag/%zz":                   "go-static-release verify octo/hello@TAG",
 		"https://github.com/octo/hello/releases/tag/..":                    "go-static-release verify octo/hello@TAG",
 
 		"v1.2.3": "did you mean octo/home@v1.2.3?",
@@ -77,6 +82,13 @@ func TestVerifySuggests(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: got hint %q, expected %q", path, got, want)
 		}
+	}
+
+	// A server of another kind may be a registry, too: this is no mistake.
+	v := &verification{p: newProgram(nil, os.Stdout, os.Stderr)}
+	v.p.event = &githubactions.GitHubContext{ServerURL: "https://git.example.com"}
+	if _, err := v.subjectOf("git.example.com/octo/hello:1"); err != nil {
+		t.Error(err)
 	}
 
 	// Without a repository there is a placeholder.

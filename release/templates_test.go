@@ -246,6 +246,11 @@ func TestNamedListsInDist(t *testing.T) {
 	}
 	verify(exitOK, "4 executables, 0 not static")
 
+	other := filepath.Join(w.dist, "other.sha256")
+	writeFile(t, other, "nothing of this release\n")
+	verify(exitFailed, "other.sha256 is not in the checksum list SHA256SUMS")
+	remove(t, other)
+
 	archive := filepath.Join(w.dist, "hello_1.2.4_linux_amd64.tar.gz")
 	data, err := os.ReadFile(archive)
 	if err != nil {
@@ -267,4 +272,19 @@ func TestNamedListsInDist(t *testing.T) {
 	remove(t, filepath.Join(w.dist, "checksums.txt"))
 	remove(t, filepath.Join(w.dist, "report.json"))
 	verify(exitFailed, "hello_1.2.4_linux_amd64.tar.gz has SHA-256")
+}
+
+// A run that failed leaves the attached files without a list. One with the name of a list is none.
+func TestAttachedListOfFailedRun(t *testing.T) {
+	w := newWorkshop(t, "package main\n\nfunc main() { x }\n", githubtest.Options{})
+	w.env = append(w.env, "INPUT_CHECKSUMS_NAME=SHA256SUMS")
+	w.write("made/checksums.txt", "nothing of this release\n")
+	w.run(t.Context(), exitFailed, "INPUT_DRY_RUN=true", "INPUT_ATTACH=made/*")
+	if _, err := os.Stat(filepath.Join(w.dist, "checksums.txt")); err != nil {
+		t.Fatal(err)
+	}
+
+	w.run(t.Context(), exitFailed, "INPUT_COMMAND=verify")
+	w.said("no executable in ")
+	w.neverSaid("checksums.txt")
 }

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -152,6 +153,24 @@ func TestHarmfulTemplates(t *testing.T) {
 		if _, err := Expand(text, facts); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: got error %v, expected %s", text, err, want)
 		}
+	}
+}
+
+// Many large arguments are refused before they are joined.
+func TestManyArguments(t *testing.T) {
+	const arguments = 2000
+	text := `{{$x := printf "%60000s" ""}}{{print` + strings.Repeat(" $x", arguments) + `}}`
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Expand(text, facts)
+	runtime.ReadMemStats(&after)
+
+	if err == nil || !strings.Contains(err.Error(), errTooLarge.Error()) {
+		t.Errorf("got error %v", err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > arguments*60000/4 {
+		t.Errorf("%d bytes were allocated", used)
 	}
 }
 

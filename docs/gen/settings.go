@@ -45,6 +45,7 @@ repository's own workflow, and the workflow over the defaults. An unknown settin
 * **Lists** are separated by spaces, commas or newlines. A repeated flag adds to the list.
 * **Switches** need no value: ` + "`--draft` is `--draft=true`" + `.
 * **An empty input** means its default, so ` + "`files: ''`" + ` packs the usual ones.
+* **Templates** have the fields and functions that [templates.md](templates.md) lists.
 * **Flags of other commands** are errors. The inputs of an action that its command does not use
   are ignored.
 
@@ -71,7 +72,7 @@ file inside the repository and not one of git's own. Links that lead out are ref
 func writeSetting(b *strings.Builder, s config.Setting) {
 	fmt.Fprintf(b, "\n### `%s`\n\n%s.\n", s.Name, escapeStars(upperFirst(s.Help)))
 	if s.Doc != "" {
-		fmt.Fprintf(b, "\n%s\n", linkPages(s.Doc))
+		fmt.Fprintf(b, "\n%s\n", s.Doc)
 	}
 
 	kind := ""
@@ -88,14 +89,6 @@ func writeSetting(b *strings.Builder, s config.Setting) {
 		fmt.Fprintf(b, "* Flag of: %s\n", strings.Join(commands, ", "))
 	}
 }
-
-// linkPages makes links of the other pages in docs/ that a text names.
-func linkPages(text string) string {
-	return page.ReplaceAllString(text, "[$0]($1)")
-}
-
-// page matches the name of a page in docs/.
-var page = regexp.MustCompile(`docs/(\w+\.md)`)
 
 // visibleCommands returns the commands that have a setting as a flag, without those that only
 // the action calls.
