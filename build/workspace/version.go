@@ -271,7 +271,7 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 		}
 	case err != nil:
 		setting := "tag"
-		if opts.TagPrefix != "" {
+		if !strings.HasPrefix(src.Tag, opts.TagPrefix) {
 			setting = "tag-prefix"
 		}
 		ps.AddWith(setting, fixTag(opts.TagPrefix, src.Tag), "%w", err)
