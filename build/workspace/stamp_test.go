@@ -88,8 +88,8 @@ var histories = map[string]history{
 		want:  "v1.2.4-0.PSEUDO",
 	},
 	"the highest before it": {
-		steps: steps("tag v1.9.0", commit, "tag v1.3.0", commit),
-		want:  "v1.9.1-0.PSEUDO",
+		steps: steps("tag v1.10.0", commit, "tag v1.9.0", commit, "tag v1.3.0", commit),
+		want:  "v1.10.1-0.PSEUDO",
 	},
 	"another kind of tag": {steps: steps("tag name-v1.2.3", "tag nightly"), want: "v0.0.0-PSEUDO"},
 	"a pseudo-version": {
