@@ -161,3 +161,21 @@ func TestChooseModule(t *testing.T) {
 		}
 	}
 }
+
+func TestTagWith(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"":         "v1.2.3",
+		"name-":    "name-v1.2.3",
+		"name-v":   "name-v1.2.3",
+		"v":        "v1.2.3",
+		"release/": "release/v1.2.3",
+	} {
+		if got := tagWith(prefix, "1.2.3"); got != want {
+			t.Errorf("%q: got %s, expected %s", prefix, got, want)
+		}
+		_, version, err := parseTag(prefix, want)
+		if err != nil || version != "1.2.3" {
+			t.Errorf("%s: got %s, %v", want, version, err)
+		}
+	}
+}
