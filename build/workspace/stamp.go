@@ -146,7 +146,7 @@ type moduleTags struct {
 	module string // its path
 	atRoot bool   // the path is the one of the root module without its major version
 	dir    string // where the path says that the module is: "sub", "" for the root
-	major  string // of the path: "/v2", ".v2", "" for v0 and v1
+	major  string // of the path: "/v2", "" for v0 and v1
 	prefix string // of the tags: "sub/", "" for the root
 }
 
@@ -243,7 +243,7 @@ func (t moduleTags) misplaced(ctx context.Context, files goModFiles) string {
 	found := files.modulePath(ctx, file)
 	fits := found != "" && sameMajor(found, t.major)
 
-	if t.major != "" && !t.atRoot && !strings.HasPrefix(t.major, ".") {
+	if t.major != "" && !t.atRoot {
 		below := path.Join(t.dir, t.major[1:], "go.mod")
 		foundBelow := files.modulePath(ctx, below)
 		fitsBelow := foundBelow != "" && sameMajor(foundBelow, t.major)
