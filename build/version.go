@@ -39,10 +39,14 @@ func (p *Plan) compareStamps(ctx context.Context, ws *workspace.Workspace, ps *p
 			continue
 		}
 
-		ps.AddWith("tag", problem.There(
+		remedy := problem.There(
 			problem.Step("- {uses: actions/checkout@v7, with: {fetch-depth: 0}}"),
 			problem.Run("git fetch --tags --force"),
-		), "the plan is for version %s of module %s, but in this checkout go stamps %s: other tags are fetched",
+		)
+		if p.Source.Tag != "" { // it hides other tags on the commit, if it is known
+			remedy = problem.Either(problem.Set("tag", p.Source.Tag), remedy)
+		}
+		ps.AddWith("tag", remedy, "the plan is for version %s of module %s, but in this checkout go stamps %s",
 			want.Version, want.Module, got.Version)
 	}
 	return nil

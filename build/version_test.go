@@ -51,6 +51,28 @@ func TestModuleVersionIsProved(t *testing.T) {
 	}
 }
 
+// A plan for one of two tags on a commit fits a checkout that knows which tag is released.
+func TestCheckWorkspaceWithTwoTags(t *testing.T) {
+	dir := gittest.NewRepository(t, map[string]string{"go.mod": goMod, "main.go": mainFile})
+	gittest.Run(t, dir, "tag", "v1.2.3")
+	gittest.Run(t, dir, "tag", "v1.3.0")
+	opts := options(dir)
+	opts.Tag = "v1.2.3"
+	p, err := NewPlan(t.Context(), open(t, opts), &Spec{Tag: "v1.2.3", Targets: []string{"linux/amd64"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := p.CheckWorkspace(t.Context(), open(t, opts)); err != nil {
+		t.Error(err)
+	}
+	err = p.CheckWorkspace(t.Context(), open(t, options(dir)))
+	const want = "the plan is for version v1.2.3 of module example.com/tool, but in this checkout go stamps v1.3.0"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
 // If go stamps another version than the released one, publishing is refused, unless the linker
 // flags stamp the right one.
 func TestReleaseOfAnotherVersion(t *testing.T) {
