@@ -27,8 +27,8 @@ func (p *Plan) stampOf(modulePath string) string {
 	return ""
 }
 
-// compareStamps adds to ps what the go command would stamp otherwise in a workspace than the
-// plan says.
+// compareStamps adds a problem for each module for which the go command would stamp another
+// version in a workspace than the plan says.
 func (p *Plan) compareStamps(ctx context.Context, ws *workspace.Workspace, ps *problem.List) error {
 	for _, want := range p.Stamps {
 		got, err := ws.Stamp(ctx, want.Module, p.Source.Dirty)
@@ -39,10 +39,14 @@ func (p *Plan) compareStamps(ctx context.Context, ws *workspace.Workspace, ps *p
 			continue
 		}
 
-		ps.AddWith("tag", problem.There(
+		remedy := problem.There(
 			problem.Step("- {uses: actions/checkout@v7, with: {fetch-depth: 0}}"),
 			problem.Run("git fetch --tags --force"),
-		), "the plan is for version %s of module %s, but in this checkout go stamps %s: other tags are fetched",
+		)
+		if p.Source.Tag != "" { // it hides other tags on the commit, if it is known
+			remedy = problem.Either(problem.Set("tag", p.Source.Tag), remedy)
+		}
+		ps.AddWith("tag", remedy, "the plan is for version %s of module %s, but in this checkout go stamps %s",
 			want.Version, want.Module, got.Version)
 	}
 	return nil
@@ -65,8 +69,8 @@ func (r *resolver) setStamps(ctx context.Context) error {
 }
 
 // checkStamps compares the stamps with the version of the release. If they differ, a program
-// that prints its build info tells another version than its release. That is a problem for a
-// release, unless the linker flags stamp the right version as well, and a note otherwise.
+// that prints its build info says another version than its release. That is a problem for a
+// release, unless the linker flags set a variable to the right version, and a note otherwise.
 func (r *resolver) checkStamps(ctx context.Context) error {
 	p := r.plan
 	flagsTell := !slices.ContainsFunc(p.Builds, func(b Build) bool { return !p.flagsTellVersion(b) })
@@ -191,8 +195,8 @@ func pathFor(modulePath, version string) string {
 // list").
 var flagWord = regexp.MustCompile(`"[^"]*"|'[^']*'|[^ \t\r\n"'][^ \t\r\n]*`)
 
-// flagsTellVersion reports whether the linker flags of b set a variable to a text that has the
-// version of the release in it.
+// flagsTellVersion reports whether the linker flags of b set a variable to a text that contains
+// the version of the release.
 func (p *Plan) flagsTellVersion(b Build) bool {
 	version, _ := strings.CutSuffix(p.Source.Version, "dirty")
 	version = strings.TrimRight(version, "+.")

@@ -77,8 +77,9 @@ func (w *Workspace) stampedVersion(ctx context.Context, modulePath string) (vers
 	if reason != "" {
 		return "", reason, nil
 	}
-	commit := committedFiles{ctx: ctx, repo: w.repo, commit: w.Commit}
-	if reason := tags.misplaced(commit); reason != "" {
+
+	files := goModFiles{repo: w.repo, commit: w.Commit, paths: map[string]string{}}
+	if reason := tags.misplaced(ctx, files); reason != "" {
 		return "", reason, nil
 	}
 
@@ -93,20 +94,22 @@ func (w *Workspace) stampedVersion(ctx context.Context, modulePath string) (vers
 	highest := ""
 	for _, tag := range onCommit {
 		v, canonical := tags.version(tag)
-		if canonical && semver.Compare(highest, v) < 0 && tags.allows(v, commit) {
+		if canonical && semver.Compare(highest, v) < 0 && tags.allows(ctx, v, files) {
 			highest = v
 		}
 	}
+
 	switch {
 	case highest == "":
-		highest, err = w.pseudoVersion(ctx, tags, func(v string) bool { return tags.allows(v, commit) })
+		highest, err = w.pseudoVersion(ctx, tags, func(v string) bool { return tags.allows(ctx, v, files) })
 		if err != nil {
 			return "", "", err
 		}
 
 	case module.IsPseudoVersion(highest): // go looks for the module in the commit that it names
-		commit.commit, _ = module.PseudoVersionRev(highest)
-		if tags.misplaced(commit) != "" {
+		named, _ := module.PseudoVersionRev(highest)
+		files := goModFiles{repo: w.repo, commit: named, paths: map[string]string{}}
+		if tags.misplaced(ctx, files) != "" {
 			return "", "the tag on the commit is a pseudo-version of another commit", nil
 		}
 	}
@@ -143,7 +146,7 @@ type moduleTags struct {
 	module string // its path
 	atRoot bool   // the path is the one of the root module without its major version
 	dir    string // where the path says that the module is: "sub", "" for the root
-	major  string // of the path: "/v2", ".v2", "" for v0 and v1
+	major  string // of the path: "/v2", "" for v0 and v1
 	prefix string // of the tags: "sub/", "" for the root
 }
 
@@ -222,26 +225,27 @@ func (t moduleTags) version(tag string) (v string, canonical bool) {
 }
 
 // allows reports whether the module can have a version.
-func (t moduleTags) allows(v string, commit committedFiles) bool {
+func (t moduleTags) allows(ctx context.Context, v string, files goModFiles) bool {
 	if module.MatchPathMajor(v, t.major) {
 		return true
 	}
 
 	// The version would be marked as +incompatible, which is for a commit without go.mod.
-	return t.dir == "" && t.major == "" && commit.modulePath("go.mod") == "" &&
-		commit.modulePath(path.Join(semver.Major(v), "go.mod")) == ""
+	return t.dir == "" && t.major == "" &&
+		files.modulePath(ctx, "go.mod") == "" &&
+		files.modulePath(ctx, path.Join(semver.Major(v), "go.mod")) == ""
 }
 
 // misplaced returns why the go command does not find the module in the commit where the path
 // of the module says that it is, "" if it does.
-func (t moduleTags) misplaced(commit committedFiles) string {
+func (t moduleTags) misplaced(ctx context.Context, files goModFiles) string {
 	file := path.Join(t.dir, "go.mod")
-	found := commit.modulePath(file)
+	found := files.modulePath(ctx, file)
 	fits := found != "" && sameMajor(found, t.major)
 
-	if t.major != "" && !t.atRoot && !strings.HasPrefix(t.major, ".") {
+	if t.major != "" && !t.atRoot {
 		below := path.Join(t.dir, t.major[1:], "go.mod")
-		foundBelow := commit.modulePath(below)
+		foundBelow := files.modulePath(ctx, below)
 		fitsBelow := foundBelow != "" && sameMajor(foundBelow, t.major)
 
 		switch {
@@ -280,20 +284,26 @@ func sameMajor(modulePath, major string) bool {
 	return have != "" && have[1:] == major[1:]
 }
 
-// committedFiles reads files of a commit.
-type committedFiles struct {
-	ctx    context.Context
+// goModFiles reads the module paths in the go.mod files of a commit, each once.
+type goModFiles struct {
 	repo   repo
 	commit string
+	paths  map[string]string // by file
 }
 
 // modulePath returns the module path in a go.mod of the commit, "" if there is none.
-func (c committedFiles) modulePath(file string) string {
-	data, err := c.repo.git(c.ctx, "cat-file", "blob", c.commit+":"+file)
-	if err != nil {
-		return ""
+func (c goModFiles) modulePath(ctx context.Context, file string) string {
+	found, ok := c.paths[file]
+	if ok {
+		return found
 	}
-	return modfile.ModulePath([]byte(data))
+
+	data, err := c.repo.git(ctx, "cat-file", "blob", c.commit+":"+file)
+	if err == nil { // otherwise there is no such file, which is how the go command sees it too
+		found = modfile.ModulePath([]byte(data))
+	}
+	c.paths[file] = found
+	return found
 }
 
 // decorations lists the tags of a commit as git log names them, which is how the go command

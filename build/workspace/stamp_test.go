@@ -88,8 +88,8 @@ var histories = map[string]history{
 		want:  "v1.2.4-0.PSEUDO",
 	},
 	"the highest before it": {
-		steps: steps("tag v1.9.0", commit, "tag v1.3.0", commit),
-		want:  "v1.9.1-0.PSEUDO",
+		steps: steps("tag v1.10.0", commit, "tag v1.9.0", commit, "tag v1.3.0", commit),
+		want:  "v1.10.1-0.PSEUDO",
 	},
 	"another kind of tag": {steps: steps("tag name-v1.2.3", "tag nightly"), want: "v0.0.0-PSEUDO"},
 	"a pseudo-version": {
@@ -382,7 +382,7 @@ func TestStampInShallowClone(t *testing.T) {
 
 	for depth, want := range map[string]string{"1": "v0.0.0-", "3": "v1.2.4-0."} {
 		clone := filepath.Join(t.TempDir(), "clone")
-		gittest.Run(t, root, "clone", "--quiet", "--depth="+depth, "file://"+filepath.ToSlash(root), clone)
+		gittest.Run(t, root, "clone", "--quiet", "--no-local", "--depth="+depth, root, clone)
 
 		w := openIn(t, clone, "")
 		stamp, err := w.Stamp(t.Context(), w.Module, false)
@@ -403,8 +403,8 @@ func TestOtherTagsDoNotChangeBytes(t *testing.T) {
 		gittest.Run(t, root, call...)
 	}
 	shallow := filepath.Join(t.TempDir(), "shallow")
-	gittest.Run(t, root, "clone", "--quiet", "--depth=1", "--branch=v1.46.2", "--no-tags",
-		"file://"+filepath.ToSlash(root), shallow)
+	gittest.Run(t, root, "clone", "--quiet", "--no-local", "--depth=1", "--branch=v1.46.2", "--no-tags",
+		root, shallow)
 	if tags := gittest.Run(t, shallow, "tag"); tags != "v1.46.2" {
 		t.Fatalf("tags of the shallow clone: %s", tags)
 	}

@@ -142,14 +142,14 @@ func guessPrefix(tag string) string {
 
 // fixTag returns what to do about a tag that is no version.
 func fixTag(prefix, tag string) problem.Remedy {
-	renamed := problem.Run(newTag(prefix))
+	renamed := problem.Run("git tag " + tagWith(prefix, "1.2.3"))
 	_, version, err := ParseTag(tag)
 	guess := guessPrefix(tag)
 
 	switch {
 	case prefix != "" && err == nil:
 		return problem.Either(
-			problem.Run(fmt.Sprintf("git tag %sv%s", prefix, version)),
+			problem.Run("git tag "+tagWith(prefix, version)),
 			problem.Advise("remove the setting tag-prefix"),
 		)
 	case guess != "" && guess != prefix:
@@ -158,8 +158,13 @@ func fixTag(prefix, tag string) problem.Remedy {
 	return renamed
 }
 
-// newTag returns the command that tags the commit.
-func newTag(prefix string) string { return "git tag " + prefix + "v1.2.3" }
+// tagWith returns the tag of a version, without v, with a prefix, which may end in the v.
+func tagWith(prefix, version string) string {
+	if strings.HasSuffix(prefix, "v") {
+		return prefix + version
+	}
+	return prefix + "v" + version
+}
 
 // tagsOnHead lists the tags on HEAD.
 func (r repo) tagsOnHead(ctx context.Context) ([]string, error) {
@@ -271,7 +276,7 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 		}
 	case err != nil:
 		setting := "tag"
-		if opts.TagPrefix != "" {
+		if !strings.HasPrefix(src.Tag, opts.TagPrefix) {
 			setting = "tag-prefix"
 		}
 		ps.AddWith(setting, fixTag(opts.TagPrefix, src.Tag), "%w", err)
@@ -291,9 +296,8 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 // addTag returns what to do about a commit without a version tag. onHead are the tags that
 // it has.
 func addTag(prefix string, onHead []string) problem.Remedy {
-	command := newTag(prefix)
-	_, name, _ := strings.Cut(command, "git tag ")
-	remedy := problem.Run(command + " && git push origin " + name)
+	tag := tagWith(prefix, "1.2.3")
+	remedy := problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag))
 
 	for _, tag := range onHead {
 		guess := guessPrefix(tag)
