@@ -12,6 +12,7 @@ import (
 	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/hint"
+	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -82,6 +83,10 @@ func (r *run) sumUp() {
 		if !slices.Contains(announced, n) {
 			r.note(n)
 		}
+	}
+
+	for _, a := range r.rep.Answers() {
+		r.headline("%s %s (%s)", quote.Line(a.Command()), quote.Line(a.Words()), strings.Join(a.Targets, " "))
 	}
 
 	for _, w := range r.rep.Warnings() {
