@@ -63,10 +63,6 @@ func (r *run) announce() {
 	for _, n := range plan.Notes {
 		r.note(hint.Note(n, r.workflow))
 	}
-	if len(r.ws.Withheld) > 0 {
-		names := strings.Join(r.ws.Withheld, " ")
-		r.note("no child process gets these variables, which look like secrets: " + names)
-	}
 	if plan.Source.Dirty {
 		r.note("the working tree has uncommitted changes; the binaries will be marked as modified")
 	}
