@@ -59,7 +59,7 @@ func (w *Workspace) noteWithheld(ctx context.Context, child childEnviron) error 
 			strings.Join(child.lookSecret, " "))
 	}
 	if len(child.holdSecret) > 0 {
-		w.Notes = append(w.Notes, problem.Note{
+		w.Withheld = append(w.Withheld, problem.Note{
 			Text: "no child process gets these variables, because they hold the token of the release: " +
 				strings.Join(child.holdSecret, " "),
 			Remedy: ownCredentials,
@@ -67,18 +67,21 @@ func (w *Workspace) noteWithheld(ctx context.Context, child childEnviron) error 
 	}
 
 	missing := slices.Concat(child.tokens, child.lookSecret)
-	if len(missing) == 0 {
-		return nil
+	if len(missing) > 0 {
+		asks, err := w.asksForCredentials(ctx)
+		if err != nil {
+			return err
+		}
+		if asks != "" {
+			w.Withheld = append(w.Withheld, problem.Note{
+				Text: fmt.Sprintf("%s may fail when a module is downloaded, because it does not get %s",
+					asks, strings.Join(missing, " ")),
+				Remedy: ownCredentials,
+			})
+		}
 	}
-	asks, err := w.asksForCredentials(ctx)
-	if err != nil || asks == "" {
-		return err
-	}
-	w.Notes = append(w.Notes, problem.Note{
-		Text: fmt.Sprintf("%s may fail when a module is downloaded, because it does not get %s",
-			asks, strings.Join(missing, " ")),
-		Remedy: ownCredentials,
-	})
+
+	w.Notes = append(w.Notes, w.Withheld...)
 	return nil
 }
 

@@ -52,6 +52,7 @@ type Workspace struct {
 	Processes int            // the -p in the user's GOFLAGS, 0 if there is none
 	SetAside  []Variable     // what would decide about the build beside the settings
 	LocalDirs []string       // directories whose names must not be in a binary
+	Withheld  []problem.Note // what children do not get, and may need to download modules; part of Notes
 	Notes     []problem.Note // what is ignored in this checkout
 
 	repo        repo
