@@ -114,8 +114,8 @@ type childEnviron struct {
 	env []string
 
 	// Names of variables that are left out: because they look like secrets; because they hold
-	// one of the secrets, although the download of modules may need them; because they hold
-	// tokens of GitHub, whatever their value.
+	// one of the secrets, although the download of modules may need them; because they are
+	// for tokens of GitHub, whatever their value.
 	lookSecret []string
 	holdSecret []string
 	tokens     []string
@@ -147,6 +147,7 @@ func newChildEnviron(ambient, secrets []string) (c childEnviron) {
 		return slices.ContainsFunc(secrets, func(s string) bool { return holds(text, s) })
 	}
 	ownAuth := authCommand(ambient)
+	aside := map[string]string{}
 
 	for _, kv := range ambient {
 		name, value, _ := strings.Cut(kv, "=")
@@ -155,13 +156,11 @@ func newChildEnviron(ambient, secrets []string) (c childEnviron) {
 		case strings.HasPrefix(name, "INPUT_"),
 			strings.HasPrefix(name, "GSR_"): // what the steps of the action tell one another
 		case slices.Contains(secretVars, name):
-			if value != "" {
+			if value != "" && !strings.HasPrefix(name, "ACTIONS_") {
 				c.tokens = append(c.tokens, name)
 			}
 		case slices.Contains(ambientVars, name):
-			if value != "" && name != "PWD" {
-				c.setAside = append(c.setAside, Variable{Name: name, Value: value})
-			}
+			aside[name] = value // the last value of a name wins
 		case hidden(value):
 			if servesDownload(name) {
 				c.holdSecret = append(c.holdSecret, name)
@@ -170,6 +169,11 @@ func newChildEnviron(ambient, secrets []string) (c childEnviron) {
 			c.lookSecret = append(c.lookSecret, name)
 		default:
 			c.env = append(c.env, kv)
+		}
+	}
+	for _, name := range ambientVars {
+		if aside[name] != "" && name != "PWD" {
+			c.setAside = append(c.setAside, Variable{Name: name, Value: aside[name]})
 		}
 	}
 	for _, names := range []*[]string{&c.lookSecret, &c.holdSecret, &c.tokens} {

@@ -3,6 +3,7 @@ package workspace
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -108,10 +109,19 @@ func (w *Workspace) asksForCredentials(ctx context.Context) (string, error) {
 	for _, s := range parseGitConfig(list) {
 		isHelper := s.key == "credential.helper" ||
 			strings.HasPrefix(s.key, "credential.") && strings.HasSuffix(s.key, ".helper")
-		name, _, _ := strings.Cut(s.value, " ")
-		if isHelper && !slices.Contains(storedHelpers, name) {
+		if isHelper && !slices.Contains(storedHelpers, helperName(s.value)) {
 			return fmt.Sprintf("the credential helper of git (%s)", s.key), nil
 		}
 	}
 	return "", nil
+}
+
+// helperName returns the name of a credential helper, which may be given by a path:
+// "manager" for "C:/Program\ Files/Git/mingw64/bin/git-credential-manager.exe".
+func helperName(value string) string {
+	if path.IsAbs(value) || strings.Contains(value, ":/") {
+		value = strings.TrimPrefix(path.Base(value), "git-credential-")
+	}
+	name, _, _ := strings.Cut(value, " ")
+	return strings.TrimSuffix(name, ".exe")
 }

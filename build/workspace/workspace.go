@@ -85,10 +85,10 @@ func Open(ctx context.Context, opts Options) (*Workspace, error) {
 	if len(ps) > 0 {
 		return nil, ps
 	}
-
-	if err := w.noteWithheld(ctx, child); err != nil {
-		return nil, err
+	if !ps.Keep("directory", w.noteWithheld(ctx, child)) {
+		return nil, ps
 	}
+
 	return w, nil
 }
 
