@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"encoding/base64"
 	"maps"
 	"regexp"
 	"slices"
@@ -268,13 +269,21 @@ func cutNumber(name, prefix string) (n int, ok bool) {
 	return n, err == nil && n >= 0
 }
 
-// holds reports whether a value contains the secret. A secret that is too short to be a
-// token has to be the whole value, because it may occur anywhere by chance.
+// holds reports whether a value contains the secret, also as part of a base64 word, as HTTP's
+// basic authentication has it. A secret that is too short to be a token has to be the whole
+// value, because it may occur anywhere by chance.
 func holds(value, secret string) bool {
 	if len(secret) < 8 {
 		return secret != "" && value == secret
 	}
-	return strings.Contains(value, secret)
+	if strings.Contains(value, secret) {
+		return true
+	}
+
+	return slices.ContainsFunc(strings.Fields(value), func(word string) bool {
+		decoded, err := base64.StdEncoding.DecodeString(word)
+		return err == nil && strings.Contains(string(decoded), secret)
+	})
 }
 
 // processFlag matches the only flag of GOFLAGS that changes nothing of what is built.

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 	"testing"
@@ -47,11 +48,12 @@ func TestChildEnv(t *testing.T) {
 // A variable that the download of modules may need is named if it holds the token.
 func TestHoldSecret(t *testing.T) {
 	const token = "s3cret-token"
+	encoded := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + token))
 	got := newChildEnviron([]string{
 		"GOPROXY=https://x:" + token + "@proxy.example.com",
 		"GIT_CONFIG_COUNT=1",
 		"GIT_CONFIG_KEY_0=http.extraheader",
-		"GIT_CONFIG_VALUE_0=AUTHORIZATION: basic " + token,
+		"GIT_CONFIG_VALUE_0=AUTHORIZATION: basic " + encoded,
 		"HTTPS_PROXY=http://x:" + token + "@proxy.example.com",
 		"MY_OWN=" + token,
 	}, []string{token})
@@ -59,7 +61,7 @@ func TestHoldSecret(t *testing.T) {
 		t.Errorf("named: %s", names)
 	}
 	for _, kv := range got.env {
-		if strings.Contains(kv, token) {
+		if strings.Contains(kv, token) || strings.Contains(kv, encoded) {
 			t.Errorf("a child gets %s", kv)
 		}
 	}
