@@ -59,3 +59,14 @@ func TestSmokeArgs(t *testing.T) {
 		t.Error("a program is started without a setting")
 	}
 }
+
+// On a laptop the note about the setting of a workflow can be pasted.
+func TestIgnoredSmokeTest(t *testing.T) {
+	s, _ := Find("smoke-test")
+	note := ignoredNote(s, "", setValue{text: "--version -q\n  \n  ctl=version\r\n", from: "release.yml:9"}, "of the test")
+	const want = "release.yml:9: smoke-test is ignored on this machine, because of the test; " +
+		"to use it: --smoke-test '--version -q' --smoke-test ctl=version"
+	if note != want {
+		t.Errorf("got %q", note)
+	}
+}
