@@ -41,7 +41,8 @@ func TestSmokeWasmNotRun(t *testing.T) {
 		},
 		"no module": {
 			code: "MZ",
-			err:  "starting p.wasm in wazero, an interpreter of WebAssembly, in an empty root without network: invalid magic number",
+			err: "starting p.wasm in wazero, an interpreter of WebAssembly, " +
+				"in an empty root without network: invalid magic number",
 		},
 	} {
 		bin := Program{
