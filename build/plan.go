@@ -131,6 +131,7 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	if ws.Work != "" {
 		p.Work = ws.InRoot(ws.Work)
 	}
+	p.noteSetAside(ws.SetAside)
 
 	var ps problem.List
 	changes, err := ws.Changes(ctx)

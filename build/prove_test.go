@@ -71,13 +71,15 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	}
 	experiment := info()
 	experiment.Settings = append(experiment.Settings, debug.BuildSetting{Key: "GOEXPERIMENT", Value: "jsonv2"})
-	if wrong := p.checkBuildInfo(b, bin, experiment); len(wrong) != 1 || wrong[0] != "GOEXPERIMENT: expected nothing, found jsonv2" {
+	want = "GOEXPERIMENT: expected nothing, found jsonv2"
+	if wrong := strings.Join(p.checkBuildInfo(b, bin, experiment), "\n"); wrong != want {
 		t.Errorf("got %q", wrong)
 	}
 	certified := info()
 	certified.Settings[1].Value = "a,b,fips140v1.0"
 	certified.Settings = append(certified.Settings, debug.BuildSetting{Key: "GOFIPS140", Value: "v1.0.0-c2097c7c"})
-	if wrong := p.checkBuildInfo(b, bin, certified); len(wrong) != 1 || wrong[0] != "GOFIPS140: expected nothing, found v1.0.0-c2097c7c" {
+	want = "GOFIPS140: expected nothing, found v1.0.0-c2097c7c"
+	if wrong := strings.Join(p.checkBuildInfo(b, bin, certified), "\n"); wrong != want {
 		t.Errorf("got %q", wrong)
 	}
 

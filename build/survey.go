@@ -28,6 +28,7 @@ type survey struct {
 
 	// What the go command cannot read either, relative to the module, with slashes.
 	unreadable []string
+	dir        string // of the module, on disk
 
 	// A named pipe with the name of a Go file, "" if there is none. The go command would wait
 	// for something to write into it, if a wildcard leads there.
@@ -55,6 +56,7 @@ func (s survey) sameForEveryTarget(patterns []string) bool {
 // What cannot be read is no error: it may be ignored by git, as a directory of a database
 // is, and the go command reports it if a program needs it.
 func surveyModule(dir, tags string) (s survey, err error) {
+	s.dir = dir
 	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return s.addUnreadable(dir, path)
@@ -139,10 +141,12 @@ func relativeSlash(dir, path string) (string, error) {
 }
 
 // isUnreadable reports whether an error of the go command is about something that the survey
-// could not read.
+// could not read: "open data/db: permission denied", where the path may also be absolute.
 func (s survey) isUnreadable(message string) bool {
 	return slices.ContainsFunc(s.unreadable, func(path string) bool {
-		return strings.Contains(message, filepath.FromSlash(path))
+		path = filepath.FromSlash(path)
+		return strings.Contains(message, " "+path+": ") ||
+			strings.Contains(message, " "+filepath.Join(s.dir, path)+": ")
 	})
 }
 

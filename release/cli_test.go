@@ -351,7 +351,7 @@ func TestFlags(t *testing.T) {
 		"--tags a --tags b --cc x/y=a --cc x/z=b":           "cc=x/y=a\nx/z=b tags=a\nb",
 		"--name a plan --name b":                            "name=b",
 		"--ldflags -s --ldflags=-w":                         "ldflags=-w",
-		"--smoke-test --help --smoke-test --version":        "smoke-test=--version",
+		"--smoke-test --help --smoke-test a=--version":      "smoke-test=--help\na=--version",
 		"--draft":                            "draft=true",
 		"--draft=false":                      "draft=false",
 		"--draft --draft=false plan --draft": "draft=true",

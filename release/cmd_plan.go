@@ -10,6 +10,7 @@ import (
 	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
+	"github.com/org/go-static-release/release/hint"
 	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
@@ -71,9 +72,27 @@ func (p *program) decide(ctx context.Context, c *config.Config) (*Plan, *workspa
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
+	if err != nil {
+		p.explainDownload(ws)
+	}
 	if err := errors.Join(modeErr, err); err != nil {
 		return nil, nil, &invalidError{err}
 	}
 
 	return plan, ws, nil
+}
+
+// explainDownload shows what children do not get to download modules with. It may be the reason
+// why there is no plan, which would otherwise show it.
+func (p *program) explainDownload(ws *workspace.Workspace) {
+	if ws == nil {
+		return
+	}
+	for _, n := range ws.Withheld {
+		p.show(report.Event{
+			Step:  report.Run,
+			State: report.Note,
+			Text:  hint.Note(n, p.runner.Active()),
+		})
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/org/go-static-release/release/actions"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/hint"
+	"github.com/org/go-static-release/release/quote"
 	"github.com/org/go-static-release/release/report"
 )
 
@@ -62,10 +63,6 @@ func (r *run) announce() {
 	for _, n := range plan.Notes {
 		r.note(hint.Note(n, r.workflow))
 	}
-	if len(r.ws.Withheld) > 0 {
-		names := strings.Join(r.ws.Withheld, " ")
-		r.note("no child process gets these variables, which look like secrets: " + names)
-	}
 	if plan.Source.Dirty {
 		r.note("the working tree has uncommitted changes; the binaries will be marked as modified")
 	}
@@ -82,6 +79,10 @@ func (r *run) sumUp() {
 		if !slices.Contains(announced, n) {
 			r.note(n)
 		}
+	}
+
+	for _, a := range r.rep.Answers() {
+		r.headline("%s %s (%s)", quote.Line(a.Command()), quote.Line(a.Words()), strings.Join(a.Targets, " "))
 	}
 
 	for _, w := range r.rep.Warnings() {

@@ -116,7 +116,7 @@ func (v *settingValue) String() string {
 // Type returns a name of the type. Cobra completes a flag of a slice more than once.
 func (v *settingValue) Type() string {
 	switch v.setting.Kind {
-	case config.List:
+	case config.List, config.Lines:
 		return "stringSlice"
 	case config.Switch:
 		return "bool"
@@ -124,11 +124,11 @@ func (v *settingValue) Type() string {
 	return "text"
 }
 
-// Set records a value. The values of a list add up.
+// Set records a value. The values of a list and of lines add up.
 func (v *settingValue) Set(text string) error {
 	name := v.setting.Name
 	before, repeated := v.line.settings[name]
-	if v.setting.Kind == config.List && repeated {
+	if v.setting.Kind.AddsUp() && repeated {
 		v.line.settings[name] = before + "\n" + text
 	} else {
 		v.line.settings[name] = text

@@ -29,6 +29,7 @@ import (
 	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/dist"
+	"github.com/org/go-static-release/release/hint"
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/pack"
 	"github.com/org/go-static-release/release/publish"
@@ -115,6 +116,10 @@ func (r *run) lanes(ctx context.Context) {
 	}
 
 	_ = g.Wait() // the report has all errors
+
+	for _, n := range r.rep.MissingVersions() {
+		r.rep.Notices = append(r.rep.Notices, hint.Note(n, r.workflow))
+	}
 }
 
 // lane takes one target from source to server. i is its index in the plan.
@@ -283,7 +288,7 @@ func (r *run) prove(
 	return proven, errors.Join(errs...)
 }
 
-// smoke starts every program, if that was asked for.
+// smoke starts the programs for which that was asked.
 func (r *run) smoke(ctx context.Context, programs []provenBinary, t *report.Target) error {
 	if len(r.cfg.SmokeTest) == 0 {
 		return nil
@@ -292,14 +297,20 @@ func (r *run) smoke(ctx context.Context, programs []provenBinary, t *report.Targ
 
 	var errs []error
 	for i, p := range programs {
+		args, start := r.cfg.SmokeArgs(p.Main.Name)
+		if !start {
+			continue
+		}
+
 		root, err := os.MkdirTemp(r.temp, "smoke-") // removed with all of temp
 		if err == nil {
 			program := smoke.Program{
-				Name:   p.Exe(),
-				Target: p.Target,
-				Path:   p.Path,
+				Name:    p.Exe(),
+				Target:  p.Target,
+				Path:    p.Path,
+				Version: r.plan.Source.Version,
 			}
-			t.Binaries[i].Smoke, err = smoke.Run(ctx, program, r.cfg.SmokeTest, root)
+			t.Binaries[i].Smoke, err = smoke.Run(ctx, program, args, root)
 		}
 		errs = append(errs, err)
 	}

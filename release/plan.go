@@ -81,6 +81,7 @@ func newPlan(
 		p.listOutputs(c),
 		p.expandTexts(c),
 		p.findExtra(ctx, c, ws),
+		p.checkSmokeTest(c),
 		dist.Check(c.Dist),
 	}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
@@ -91,6 +92,36 @@ func newPlan(
 	}
 
 	return p, ws, errors.Join(errs...)
+}
+
+// checkSmokeTest finds names in the setting smoke-test that no program has.
+func (p *Plan) checkSmokeTest(c *config.Config) error {
+	var names []string
+	for _, m := range p.Mains() {
+		names = append(names, m.Name)
+	}
+	if len(names) == 0 { // another error says why
+		return nil
+	}
+
+	var errs []error
+	for _, test := range c.SmokeTest {
+		if test.Program == "" || slices.Contains(names, test.Program) {
+			continue
+		}
+
+		unknown := &problem.Problem{
+			Setting: "smoke-test",
+			Err: fmt.Errorf("no program is named %q; the programs are %s",
+				test.Program, strings.Join(names, ", ")),
+		}
+		if near := problem.Nearest(strings.TrimSuffix(test.Program, ".exe"), names); near != "" {
+			unknown.Remedy = problem.Guess(near)
+		}
+		errs = append(errs, unknown)
+	}
+
+	return errors.Join(errs...)
 }
 
 // prerelease reports whether the release is a prerelease.

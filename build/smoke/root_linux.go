@@ -10,21 +10,16 @@ import (
 )
 
 // rootedCommand returns the command that runs the program at path in a root directory of its
-// own, which it makes in dir and which has nothing else but the emulator. The command has
-// its own namespaces: no network, no other process, and no other user
+// own, which has nothing else but the emulator and the directories of a home. The command
+// has its own namespaces: no network, no other process, and no other user
 // (user_namespaces(7)).
-func rootedCommand(ctx context.Context, dir, emulator, path string, args []string) (*exec.Cmd, error) {
-	root := filepath.Join(dir, "root")
-	if err := os.Mkdir(root, 0o755); err != nil {
-		return nil, err
-	}
-
+func rootedCommand(ctx context.Context, h home, emulator, path string, args []string) (*exec.Cmd, error) {
 	words := append([]string{"/program"}, args...)
-	if err := linkOrCopy(path, filepath.Join(root, "program")); err != nil {
+	if err := linkOrCopy(path, filepath.Join(h.root, "program")); err != nil {
 		return nil, fmt.Errorf("making its root directory: %w", err)
 	}
 	if emulator != "" {
-		if err := linkOrCopy(emulator, filepath.Join(root, "emulator")); err != nil {
+		if err := linkOrCopy(emulator, filepath.Join(h.root, "emulator")); err != nil {
 			return nil, fmt.Errorf("making its root directory: %w", err)
 		}
 		words = append([]string{"/emulator"}, words...)
@@ -32,10 +27,10 @@ func rootedCommand(ctx context.Context, dir, emulator, path string, args []strin
 
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Dir = "/"
-	cmd.Env = []string{}
+	cmd.Env = rootedEnviron
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid: true,
-		Chroot:  root,
+		Chroot:  h.root,
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWNET |
 			syscall.CLONE_NEWPID | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
 		UidMappings: mapID(0, os.Getuid()),

@@ -10,7 +10,7 @@ import (
 )
 
 // rootedCommand fails: it needs the namespaces of Linux.
-func rootedCommand(context.Context, string, string, string, []string) (*exec.Cmd, error) {
+func rootedCommand(context.Context, home, string, string, []string) (*exec.Cmd, error) {
 	return nil, errors.New(runtime.GOOS + " has no way to make one for this")
 }
 

@@ -20,27 +20,33 @@ import (
 
 // A Program is a program to start.
 type Program struct {
-	Name   string // of its file: "age.exe"
-	Target target.Target
-	Path   string // on disk
+	Name    string // of its file: "age.exe"
+	Target  target.Target
+	Path    string // on disk
+	Version string // of the release, without v: what it should say if it is asked
 }
 
 // A Result says how a program was started. A program that this machine cannot start has
 // not passed: see Ran.
 type Result struct {
-	Ran bool   `json:"ran"`
-	How string `json:"how"` // "in an empty root without network", "through qemu-aarch64-static in ...", or why not
+	Ran  bool     `json:"ran"`
+	How  string   `json:"how"` // "in an empty root without network", "through qemu-aarch64-static in ...", or why not
+	Args []string `json:"args,omitempty"`
+
+	// Said is the first line that the program printed, shortened. It is foreign text.
+	Said    string  `json:"said,omitempty"`
+	Version Version `json:"version,omitempty"`
 }
 
 const (
 	maxTime   = 30 * time.Second // for one program
-	maxOutput = 16 << 10         // how much of the end of its output is kept, in bytes
+	maxOutput = 16 << 10         // how much of the beginning and of the end of its output is kept, in bytes
 )
 
 // Run starts a program with args where this machine can: in an empty root without
-// network where the system allows that, with no environment, and for a limited time.
-// It must exit with 0. dir is an empty directory for its root; the caller removes what the
-// program leaves there.
+// network where the system allows that, with little more in its environment than an empty
+// home directory, and for a limited time. It must exit with 0. dir is an empty directory for
+// its root; the caller removes what the program leaves there.
 func Run(ctx context.Context, program Program, args []string, dir string) (*Result, error) {
 	a := attempt{
 		program: program,
@@ -94,8 +100,13 @@ func (a attempt) process(ctx context.Context, emulator string) (*Result, error) 
 		through = "through " + filepath.Base(emulator) + " "
 	}
 
+	h, err := makeHome(a.dir)
+	if err != nil {
+		return nil, err
+	}
+
 	// An empty root shows best that the program needs nothing else.
-	cmd, err := rootedCommand(ctx, a.dir, emulator, a.program.Path, a.args)
+	cmd, err := rootedCommand(ctx, h, emulator, a.program.Path, a.args)
 	reason := fmt.Sprint(err)
 	if err == nil {
 		output, err := runCommand(ctx, cmd)
@@ -110,19 +121,33 @@ func (a attempt) process(ctx context.Context, emulator string) (*Result, error) 
 		words = append([]string{emulator}, words...)
 	}
 	cmd = exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Dir = a.dir
-	cmd.Env = []string{}
+	cmd.Dir = h.root
+	cmd.Env = h.environ(runtime.GOOS)
 	output, err := runCommand(ctx, cmd)
 	return a.result(through+"in this system, not in an empty root ("+reason+")", output, err)
 }
 
 // result returns the result of a program that was started. err is how it ended.
-func (a attempt) result(how, output string, err error) (*Result, error) {
+func (a attempt) result(how string, output *printed, err error) (*Result, error) {
 	if err != nil {
 		words := append([]string{a.program.Name}, a.args...)
-		err = fmt.Errorf("starting %s %s: %w\n%s", strings.Join(words, " "), how, err, strings.TrimSpace(output))
+		err = fmt.Errorf("starting %s %s: %w\n%s",
+			strings.Join(words, " "), how, err, strings.TrimSpace(output.end.String()))
 	}
-	return &Result{Ran: true, How: how}, err
+
+	result := &Result{
+		Ran:  true,
+		How:  how,
+		Args: a.args,
+		Said: output.firstLine(),
+	}
+	if a.program.Version != "" && asksForVersion(a.args) {
+		result.Version = Missing
+		if containsVersion(output.all(), a.program.Version) {
+			result.Version = Stated
+		}
+	}
+	return result, err
 }
 
 // emulatorFor returns the emulator that runs programs of the target here, "" if they run
@@ -155,10 +180,10 @@ func whyNotStarted(err error) string {
 }
 
 // runCommand runs cmd and returns what it printed. Nothing of its process group is left.
-func runCommand(ctx context.Context, cmd *exec.Cmd) (string, error) {
-	out := process.Tail{Keep: maxOutput}
-	cmd.Stdout = &out
-	cmd.Stderr = &out
+func runCommand(ctx context.Context, cmd *exec.Cmd) (*printed, error) {
+	out := newPrinted()
+	cmd.Stdout = out
+	cmd.Stderr = out
 	cmd.WaitDelay = time.Second
 	if cmd.SysProcAttr == nil { // root_linux.go asks for a group too
 		process.SetProcessGroup(cmd)
@@ -170,9 +195,9 @@ func runCommand(ctx context.Context, cmd *exec.Cmd) (string, error) {
 
 	if err := cmd.Start(); err != nil {
 		if ctx.Err() != nil { // no other way would work
-			return "", context.Cause(ctx)
+			return out, context.Cause(ctx)
 		}
-		return "", fmt.Errorf("%w: %w", errNotStarted, err)
+		return out, fmt.Errorf("%w: %w", errNotStarted, err)
 	}
 
 	err := cmd.Wait()
@@ -183,7 +208,7 @@ func runCommand(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	case errors.Is(err, exec.ErrWaitDelay):
 		err = nil // it exited with 0, and a process that it left still had its output open
 	}
-	return out.String(), err
+	return out, err
 }
 
 // linkOrCopy puts a file into the root, by a link where that is possible.

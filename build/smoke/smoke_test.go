@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,10 +20,12 @@ import (
 const smokeProgram = `package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"runtime"
 	"strings"
 	"time"
@@ -31,16 +34,68 @@ import (
 func main() {
 	switch os.Args[1] {
 	case "look": // at everything that should not be there
-		if env := os.Environ(); len(env) > 0 {
-			fmt.Println("an environment:", env)
-			os.Exit(3)
+		for _, kv := range os.Environ() {
+			name, _, _ := strings.Cut(kv, "=")
+			switch name {
+			case "HOME", "TMPDIR", "USER":
+			default:
+				fmt.Println("an environment:", kv)
+				os.Exit(3)
+			}
 		}
-		// What was placed there, and nothing else; no root at all is as good.
+		// What was placed there, and nothing else.
 		entries, err := os.ReadDir("/")
-		if len(entries) > 2 || err != nil && runtime.GOOS != "wasip1" || err == nil && runtime.GOOS == "wasip1" {
+		for _, e := range entries {
+			switch e.Name() {
+			case "program", "emulator", "home", "tmp":
+			default:
+				err = fmt.Errorf("%s is there", e)
+			}
+		}
+		if err != nil {
 			fmt.Println("a file system:", entries, err)
 			os.Exit(4)
 		}
+	case "home": // and a directory for temporary files: they exist, are empty, and can be written to
+		home, err := os.UserHomeDir()
+		if err != nil {
+			panic(err)
+		}
+		for _, dir := range []string{home, os.TempDir()} {
+			entries, err := os.ReadDir(dir)
+			if err != nil || len(entries) > 0 {
+				panic(fmt.Sprint(dir, entries, err))
+			}
+			if err := os.WriteFile(dir+"/file", []byte("text"), 0o644); err != nil {
+				panic(err)
+			}
+			if text, err := os.ReadFile(dir + "/file"); err != nil || string(text) != "text" {
+				panic(fmt.Sprint(string(text), err))
+			}
+		}
+		for _, ask := range []func() (string, error){os.UserConfigDir, os.UserCacheDir} {
+			dir, err := ask()
+			if err == nil {
+				err = os.MkdirAll(dir, 0o755)
+			}
+			if err != nil && runtime.GOOS != "wasip1" {
+				panic(err)
+			}
+		}
+		if u, err := user.Current(); err != nil {
+			panic(fmt.Sprint(u, err))
+		}
+	case "escape": // by a link, or by a path
+		link := os.TempDir() + "/link"
+		err := errors.Join(os.Symlink("/etc", link), os.Link(os.Args[0], link+"2"))
+		_, below := os.ReadDir(link)
+		_, above := os.ReadDir("/../../../../../../../../etc")
+		if below == nil || above == nil {
+			fmt.Println("a file of the machine", err)
+			os.Exit(10)
+		}
+	case "--version":
+		fmt.Println("\n\x1b[1mp\x1b[0m version 1.2.3\nbuilt by hand")
 	case "network":
 		links, _ := net.Interfaces() // none on wasip1, which has no way to ask
 		for _, l := range links {
@@ -114,12 +169,18 @@ func testSmoke(t *testing.T, bin Program, how string) {
 	start := func(limit time.Duration, args ...string) (*Result, error) {
 		return attempt{program: bin, args: args, dir: t.TempDir(), limit: limit}.run(t.Context())
 	}
-	for _, args := range [][]string{{"nothing"}, {"look"}, {"stdin"}, {"network", listen(t)}} {
+	for _, args := range [][]string{{"nothing"}, {"look"}, {"home"}, {"stdin"}, {"network", listen(t)}} {
 		if s, err := start(maxTime, args...); err != nil || !s.Ran || s.How != how {
 			t.Errorf("%s: %+v, %v", args, s, err)
 		}
 	}
-	_, err := start(maxTime, "fail", "one two", "three")
+	bin.Version = "1.2.3"
+	s, err := start(maxTime, "--version")
+	if err != nil || s.Said != "p version 1.2.3" || s.Version != Stated || !slices.Equal(s.Args, []string{"--version"}) {
+		t.Errorf("--version: %+v, %v", s, err)
+	}
+
+	_, err = start(maxTime, "fail", "one two", "three")
 	want := "starting " + bin.Name + " fail one two three " + how + ": exit status 7\nthis is why one two|three"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
@@ -192,8 +253,8 @@ func TestSmokeGrandchild(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), bin.Path, "parent", bin.Path, mark)
 	cmd.Env = []string{}
 	output, err := runCommand(t.Context(), cmd)
-	if err != nil || !strings.HasPrefix(output, "child ") {
-		t.Errorf("outside a root: %q, %v", output, err)
+	if err != nil || !strings.HasPrefix(output.firstLine(), "child ") {
+		t.Errorf("outside a root: %q, %v", output.all(), err)
 	}
 	if left := running(t, mark); len(left) > 0 {
 		t.Errorf("outside a root, left: %s", left)
@@ -223,6 +284,21 @@ func running(t *testing.T, mark string) (left []string) {
 	return left
 }
 
+// Without an empty root the program has a home too.
+func TestSmokeHomeWithoutRoot(t *testing.T) {
+	bin := buildSmoke(t, target.Target{OS: runtime.GOOS, Arch: runtime.GOARCH})
+	h, err := makeHome(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), bin.Path, "home")
+	cmd.Env = h.environ(runtime.GOOS)
+	output, err := runCommand(t.Context(), cmd)
+	if err != nil {
+		t.Errorf("%v: %s", err, output.all())
+	}
+}
+
 // Another architecture, where an emulator is installed.
 func TestSmokeEmulated(t *testing.T) {
 	target := target.Target{OS: "linux", Arch: "arm64"}
@@ -232,9 +308,12 @@ func TestSmokeEmulated(t *testing.T) {
 	if emulator, reason := emulatorFor(target); emulator == "" {
 		t.Skipf("no program for %s is started: %s", target, reason)
 	}
-	s, err := Run(t.Context(), buildSmoke(t, target), []string{"nothing"}, t.TempDir())
-	if err != nil || !s.Ran || !strings.HasPrefix(s.How, "through qemu-") {
-		t.Errorf("%+v, %v", s, err)
+	bin := buildSmoke(t, target)
+	for _, arg := range []string{"nothing", "look", "home"} {
+		s, err := Run(t.Context(), bin, []string{arg}, t.TempDir())
+		if err != nil || !s.Ran || !strings.HasPrefix(s.How, "through qemu-") {
+			t.Errorf("%s: %+v, %v", arg, s, err)
+		}
 	}
 }
 

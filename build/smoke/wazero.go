@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/tetratelabs/wazero"
+	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
+	"github.com/tetratelabs/wazero/experimental/sysfs"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
-
-	"github.com/org/go-static-release/build/process"
 )
 
 // wasmPages is the memory a program may have, in pages of 64 KiB: 512 MiB. A Go program
@@ -38,20 +39,25 @@ func (a attempt) wasm(ctx context.Context) (*Result, error) {
 	machine := wazero.NewRuntimeWithConfig(ctx, config)
 	defer machine.Close(context.WithoutCancel(ctx))
 
-	const how = "in wazero, an interpreter of WebAssembly, without files or network"
+	h, err := makeHome(a.dir)
+	if err != nil {
+		return nil, err
+	}
+
+	const how = "in wazero, an interpreter of WebAssembly, in an empty root without network"
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, machine); err != nil {
 		return nil, fmt.Errorf("preparing wazero: %w", err)
 	}
 	program, err := machine.CompileModule(ctx, code)
 	if err != nil {
-		return a.result(how, "", err)
+		return a.result(how, newPrinted(), err)
 	}
 	if reason := notACommand(program); reason != "" {
 		return notRun(reason), nil
 	}
 
-	out := process.Tail{Keep: maxOutput}
-	_, err = machine.InstantiateModule(ctx, program, a.wasmConfig(ctx, &out))
+	out := newPrinted()
+	_, err = machine.InstantiateModule(ctx, program, a.wasmConfig(ctx, h, out))
 	var exit *sys.ExitError
 	switch {
 	case ctx.Err() != nil: // wazero's own error has an exit status, as if the program had ended by itself
@@ -59,13 +65,13 @@ func (a attempt) wasm(ctx context.Context) (*Result, error) {
 	case errors.As(err, &exit):
 		err = fmt.Errorf("exit status %d", exit.ExitCode()) // as os/exec says it
 	}
-	return a.result(how, out.String(), err)
+	return a.result(how, out, err)
 }
 
-// wasmConfig returns everything that the program sees: its arguments, a clock and random
-// numbers. It would see files, an environment or sockets only if they were named here
-// (wazero.ModuleConfig).
-func (a attempt) wasmConfig(ctx context.Context, out *process.Tail) wazero.ModuleConfig {
+// wasmConfig returns everything that the program sees: its arguments, a clock, random
+// numbers and its home. It would see other files, variables or sockets only if they were
+// named here (wazero.ModuleConfig).
+func (a attempt) wasmConfig(ctx context.Context, h home, out *printed) wazero.ModuleConfig {
 	// wazero's own sleep does not end with ctx, and its default does not sleep.
 	sleep := func(ns int64) {
 		timer := time.NewTimer(time.Duration(ns))
@@ -76,7 +82,14 @@ func (a attempt) wasmConfig(ctx context.Context, out *process.Tail) wazero.Modul
 		}
 	}
 
-	return wazero.NewModuleConfig().
+	files := wazero.NewFSConfig().(sysfs.FSConfig).WithSysFSMount(withoutLinks{sysfs.DirFS(h.root)}, "/")
+	config := wazero.NewModuleConfig().WithFSConfig(files)
+	for _, kv := range rootedEnviron {
+		name, value, _ := strings.Cut(kv, "=")
+		config = config.WithEnv(name, value)
+	}
+
+	return config.
 		WithArgs(append([]string{a.program.Name}, a.args...)...).
 		WithStdout(out).
 		WithStderr(out).
@@ -85,6 +98,14 @@ func (a attempt) wasmConfig(ctx context.Context, out *process.Tail) wazero.Modul
 		WithNanosleep(sleep).
 		WithRandSource(rand.Reader) // the default is the same numbers each time
 }
+
+// withoutLinks is a directory of the machine in which a program can make no links. wazero
+// follows them, and they could lead out of the directory (wazero.FSConfig, "Isolation").
+type withoutLinks struct{ experimentalsys.FS }
+
+func (withoutLinks) Link(_, _ string) experimentalsys.Errno { return experimentalsys.ENOSYS }
+
+func (withoutLinks) Symlink(_, _ string) experimentalsys.Errno { return experimentalsys.ENOSYS }
 
 // notACommand returns why a module cannot be started here, "" if it can. Without _start
 // wazero would run nothing and return no error (wazero.Runtime.InstantiateModule).

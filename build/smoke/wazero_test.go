@@ -16,8 +16,11 @@ func TestSmokeWasm(t *testing.T) {
 		t.Skip("with the race detector the interpreter is too slow for what is timed here")
 	}
 	bin := buildSmoke(t, target.Target{OS: "wasip1", Arch: "wasm"})
-	testSmoke(t, bin, "in wazero, an interpreter of WebAssembly, without files or network")
-	_, err := attempt{program: bin, args: []string{"memory"}, limit: maxTime}.run(t.Context())
+	testSmoke(t, bin, "in wazero, an interpreter of WebAssembly, in an empty root without network")
+	if s, err := Run(t.Context(), bin, []string{"escape"}, t.TempDir()); err != nil || !s.Ran {
+		t.Errorf("a link or a path leads to files of the machine: %+v, %v", s, err)
+	}
+	_, err := attempt{program: bin, args: []string{"memory"}, dir: t.TempDir(), limit: maxTime}.run(t.Context())
 	text := fmt.Sprint(err)
 	if err == nil || !strings.Contains(text, "exit status 2") || !strings.Contains(text, "out of memory") {
 		t.Errorf("1 GiB: %.300v", err)
@@ -38,7 +41,8 @@ func TestSmokeWasmNotRun(t *testing.T) {
 		},
 		"no module": {
 			code: "MZ",
-			err:  "starting p.wasm in wazero, an interpreter of WebAssembly, without files or network: invalid magic number",
+			err: "starting p.wasm in wazero, an interpreter of WebAssembly, " +
+				"in an empty root without network: invalid magic number",
 		},
 	} {
 		bin := Program{
@@ -49,7 +53,7 @@ func TestSmokeWasmNotRun(t *testing.T) {
 		if err := os.WriteFile(bin.Path, []byte(c.code), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		s, err := attempt{program: bin, limit: time.Minute}.run(t.Context())
+		s, err := attempt{program: bin, dir: t.TempDir(), limit: time.Minute}.run(t.Context())
 		switch {
 		case c.err != "" && (err == nil || strings.TrimSpace(err.Error()) != c.err):
 			t.Errorf("%s: error %v", name, err)

@@ -100,7 +100,7 @@ func (a attempt) wine(ctx context.Context) (*Result, error) {
 	limited, cancel := a.withLimit(ctx)
 	defer cancel()
 	output, err := w.run(limited, a.program.Path, a.args...)
-	if err != nil && w.tooOld(output) {
+	if err != nil && w.tooOld(output.end.String()) {
 		return notRun("this wine is too old for Go programs (it lacks bcryptprimitives.dll)"), nil
 	}
 
@@ -132,7 +132,7 @@ func (w *wine) prepare(ctx context.Context) (reason string, err error) {
 		cannot = "this wine cannot be seen to run 32-bit programs"
 	}
 	marked := false
-	for line := range strings.Lines(output) {
+	for line := range strings.Lines(output.end.String()) {
 		if strings.TrimSpace(line) == wineMark {
 			marked = true
 		}
@@ -169,7 +169,8 @@ func (w *wine) inSystem(name string) string {
 	return filepath.Join(w.prefix(), "drive_c", "windows", w.system, name)
 }
 
-// env returns the whole environment of Wine. The program sees it, and what Wine adds.
+// env returns the whole environment of Wine. The program sees it, and what Wine adds: among
+// others USERPROFILE, APPDATA, TEMP and SYSTEMROOT, for directories in the prefix.
 func (w *wine) env() []string {
 	path := []string{
 		filepath.Dir(w.loader),
@@ -189,7 +190,7 @@ func (w *wine) env() []string {
 }
 
 // run runs a program in the prefix, without network where that is possible.
-func (w *wine) run(ctx context.Context, program string, args ...string) (output string, err error) {
+func (w *wine) run(ctx context.Context, program string, args ...string) (output *printed, err error) {
 	command := func() *exec.Cmd {
 		cmd := exec.CommandContext(ctx, w.loader, append([]string{program}, args...)...)
 		cmd.Dir = w.home()

@@ -1,6 +1,8 @@
 package workspace
 
 import (
+	"encoding/base64"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -90,8 +92,7 @@ var secretValue = regexp.MustCompile(
 // looksSecret reports whether a variable, its name in upper case, looks like a secret
 // that no download of modules needs.
 func looksSecret(name, value string) bool {
-	begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-	if slices.Contains(downloadVars, name) || slices.ContainsFunc(downloadPrefixes, begins) {
+	if servesDownload(name) {
 		return false
 	}
 
@@ -102,10 +103,38 @@ func looksSecret(name, value string) bool {
 	return named || secretValue.MatchString(value)
 }
 
-// childEnv returns the part of the ambient environment that children get. It leaves out
+// servesDownload reports whether the download of modules may need a variable, its name in
+// upper case.
+func servesDownload(name string) bool {
+	begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	return slices.Contains(downloadVars, name) || slices.ContainsFunc(downloadPrefixes, begins)
+}
+
+// A childEnviron is the environment of child processes, and what it lacks.
+type childEnviron struct {
+	env []string
+
+	// Names of variables that are left out: because they look like secrets; because they hold
+	// one of the secrets, although the download of modules may need them; because they are
+	// for tokens of GitHub, whatever their value.
+	lookSecret []string
+	holdSecret []string
+	tokens     []string
+
+	// Variables that are left out because only settings decide what is built.
+	setAside []Variable
+}
+
+// A Variable is a variable of the environment, or one that the user saved with go env -w.
+type Variable struct {
+	Name  string
+	Value string
+	Saved bool
+}
+
+// newChildEnviron returns the part of the ambient environment that children get. It leaves out
 // settings that would leak into the build, the inputs of the action, variables that hold
-// one of the secrets, and variables that look like a secret. It returns the names of the
-// last, because the user has to be told about a guess.
+// one of the secrets, and variables that look like a secret.
 //
 // A command in GOAUTH reads what it needs from the environment (`go help goauth`), and
 // only its author knows what that is. If there is one, no variable is withheld because of
@@ -113,36 +142,50 @@ func looksSecret(name, value string) bool {
 //
 // GOEXPERIMENT, GOFIPS140 and GODEBUG stay: a project may need them, and the binary
 // records them. So do proxy and cache settings.
-func childEnv(ambient, secrets []string) (env, withheld []string) {
-	env = make([]string, 0, len(ambient)+3)
-	hidden := func(value string) bool {
-		return slices.ContainsFunc(secrets, func(s string) bool { return holds(value, s) })
+func newChildEnviron(ambient, secrets []string) (c childEnviron) {
+	c.env = make([]string, 0, len(ambient)+3)
+	hidden := func(text string) bool {
+		return slices.ContainsFunc(secrets, func(s string) bool { return holds(text, s) })
 	}
 	ownAuth := authCommand(ambient)
+	aside := map[string]string{}
 
 	for _, kv := range ambient {
 		name, value, _ := strings.Cut(kv, "=")
 		name = strings.ToUpper(name) // Windows names are case-insensitive
 		switch {
 		case strings.HasPrefix(name, "INPUT_"),
-			strings.HasPrefix(name, "GSR_"), // what the steps of the action tell one another
-			slices.Contains(secretVars, name),
-			slices.Contains(ambientVars, name),
-			hidden(value):
-			continue
+			strings.HasPrefix(name, "GSR_"): // what the steps of the action tell one another
+		case slices.Contains(secretVars, name):
+			if value != "" && !strings.HasPrefix(name, "ACTIONS_") {
+				c.tokens = append(c.tokens, name)
+			}
+		case slices.Contains(ambientVars, name):
+			aside[name] = value // the last value of a name wins
+		case hidden(value):
+			if servesDownload(name) {
+				c.holdSecret = append(c.holdSecret, name)
+			}
 		case !ownAuth && value != "" && looksSecret(name, value):
-			withheld = append(withheld, name)
-			continue
+			c.lookSecret = append(c.lookSecret, name)
+		default:
+			c.env = append(c.env, kv)
 		}
-
-		env = append(env, kv)
 	}
-	slices.Sort(withheld)
+	for _, name := range ambientVars {
+		if aside[name] != "" && name != "PWD" {
+			c.setAside = append(c.setAside, Variable{Name: name, Value: aside[name]})
+		}
+	}
+	for _, names := range []*[]string{&c.lookSecret, &c.holdSecret, &c.tokens} {
+		slices.Sort(*names)
+		*names = slices.Compact(*names)
+	}
 
 	// `go env -w` saves settings in a file. An empty variable does not override them, so
 	// each gets a value that changes nothing.
-	env = append(countGitConfig(env), "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0")
-	return env, slices.Compact(withheld)
+	c.env = append(countGitConfig(c.env), "GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0")
+	return c
 }
 
 // authCommand reports whether GOAUTH names a command, other than the methods that are
@@ -172,50 +215,75 @@ func authCommand(environ []string) (found bool) {
 }
 
 // countGitConfig numbers the settings that env holds for git again. git refuses to start
-// if one of them is missing, and one may have been withheld.
+// if the name or the value of one of them is missing, and either may have been withheld: a
+// token is part of the name in url.https://TOKEN@github.com/.insteadOf. The other half is left
+// out too.
 func countGitConfig(env []string) []string {
-	count := -1
-	values := map[string]string{}
-	rest := make([]string, 0, len(env))
+	const count, key, value = "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"
 
+	number := -1
+	keys := map[int]string{}
+	values := map[int]string{}
+	rest := make([]string, 0, len(env))
 	for _, kv := range env {
-		name, value, _ := strings.Cut(kv, "=")
+		name, text, _ := strings.Cut(kv, "=")
+		n, isKey := cutNumber(name, key)
+		m, isValue := cutNumber(name, value)
+
 		switch {
-		case name == "GIT_CONFIG_COUNT":
-			n, err := strconv.Atoi(value)
+		case name == count:
+			var err error
+			number, err = strconv.Atoi(text)
 			if err != nil {
 				return env // git reports the mistake
 			}
-			count = n
-		case strings.HasPrefix(name, "GIT_CONFIG_KEY_"), strings.HasPrefix(name, "GIT_CONFIG_VALUE_"):
-			values[name] = value
+		case isKey:
+			keys[n] = text
+		case isValue:
+			values[m] = text
 		default:
 			rest = append(rest, kv)
 		}
 	}
-	if count < 0 {
+	if number < 0 {
 		return rest
 	}
 
 	var settings []gitSetting
-	for i := range min(count, len(values)) {
-		n := strconv.Itoa(i)
-		key, hasKey := values["GIT_CONFIG_KEY_"+n]
-		value, hasValue := values["GIT_CONFIG_VALUE_"+n]
-		if hasKey && hasValue {
-			settings = append(settings, gitSetting{key, value})
+	for _, n := range slices.Sorted(maps.Keys(keys)) {
+		text, complete := values[n]
+		if complete && n < number {
+			settings = append(settings, gitSetting{keys[n], text})
 		}
 	}
 	return addCountedConfig(rest, settings...)
 }
 
-// holds reports whether a value contains the secret. A secret that is too short to be a
-// token has to be the whole value, because it may occur anywhere by chance.
+// cutNumber returns the number behind a prefix.
+func cutNumber(name, prefix string) (n int, ok bool) {
+	digits, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n >= 0
+}
+
+// holds reports whether a value contains the secret, also as part of a base64 word, as HTTP's
+// basic authentication has it. A secret that is too short to be a token has to be the whole
+// value, because it may occur anywhere by chance.
 func holds(value, secret string) bool {
 	if len(secret) < 8 {
 		return secret != "" && value == secret
 	}
-	return strings.Contains(value, secret)
+	if strings.Contains(value, secret) {
+		return true
+	}
+
+	return slices.ContainsFunc(strings.Fields(value), func(word string) bool {
+		decoded, err := base64.StdEncoding.DecodeString(word)
+		return err == nil && strings.Contains(string(decoded), secret)
+	})
 }
 
 // processFlag matches the only flag of GOFLAGS that changes nothing of what is built.

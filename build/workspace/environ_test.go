@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 	"testing"
@@ -22,12 +23,47 @@ func TestChildEnv(t *testing.T) {
 		"PATH=/bin", "HOME=/home/x", "GOPROXY=off", "GOEXPERIMENT=jsonv2",
 		"GOFLAGS=-mod=readonly", "GO111MODULE=on", "CGO_ENABLED=0",
 	}
-	got, withheld := childEnv(ambient, []string{"s3cret-token", "", "/"})
-	if diff := cmp.Diff(want, got); diff != "" {
+	got := newChildEnviron(ambient, []string{"s3cret-token", "", "/"})
+	if diff := cmp.Diff(want, got.env); diff != "" {
 		t.Errorf("environment of a child (-want +have):\n%s", diff)
 	}
-	if len(withheld) > 0 {
-		t.Errorf("withheld: %q", withheld)
+	if len(got.lookSecret) > 0 || len(got.holdSecret) > 0 {
+		t.Errorf("withheld: %q %q", got.lookSecret, got.holdSecret)
+	}
+	if tokens := strings.Join(got.tokens, " "); tokens != "GITHUB_TOKEN" {
+		t.Errorf("tokens: %s", tokens)
+	}
+
+	var names []string
+	for _, v := range got.setAside {
+		names = append(names, v.Name)
+	}
+	const setAside = "GOOS GOARCH GOAMD64 GOARM CGO_ENABLED CC CGO_LDFLAGS CPATH " +
+		"GO_EXTLINK_ENABLED GOFLAGS GO111MODULE GIT_DIR"
+	if got := strings.Join(names, " "); got != setAside {
+		t.Errorf("set aside: %s", got)
+	}
+}
+
+// A variable that the download of modules may need is named if it holds the token.
+func TestHoldSecret(t *testing.T) {
+	const token = "s3cret-token"
+	encoded := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + token))
+	got := newChildEnviron([]string{
+		"GOPROXY=https://x:" + token + "@proxy.example.com",
+		"GIT_CONFIG_COUNT=1",
+		"GIT_CONFIG_KEY_0=http.extraheader",
+		"GIT_CONFIG_VALUE_0=AUTHORIZATION: basic " + encoded,
+		"HTTPS_PROXY=http://x:" + token + "@proxy.example.com",
+		"MY_OWN=" + token,
+	}, []string{token})
+	if names := strings.Join(got.holdSecret, " "); names != "GIT_CONFIG_VALUE_0 GOPROXY HTTPS_PROXY" {
+		t.Errorf("named: %s", names)
+	}
+	for _, kv := range got.env {
+		if strings.Contains(kv, token) || strings.Contains(kv, encoded) {
+			t.Errorf("a child gets %s", kv)
+		}
 	}
 }
 
@@ -40,8 +76,8 @@ func TestLooksSecret(t *testing.T) {
 		"SSH_PRIVATE_KEY=x", "GIT_TOKEN=x", "SYSTEM_ACCESSTOKEN=x", "DB_PWD=x", "REGISTRY_AUTH=x", "SECRETKEY=x",
 		"X=-----BEGIN OPENSSH PRIVATE KEY-----\nx", "DATABASE_URL=postgres://user:pass@host/db",
 	} {
-		env, withheld := childEnv([]string{secret}, nil)
-		if len(withheld) != 1 || slices.Contains(env, secret) {
+		got := newChildEnviron([]string{secret}, nil)
+		if len(got.lookSecret) != 1 || slices.Contains(got.env, secret) {
 			t.Errorf("a child gets %s", secret)
 		}
 	}
@@ -52,16 +88,16 @@ func TestLooksSecret(t *testing.T) {
 		"GIT_SSH_COMMAND=ssh -i key", "GIT_ASKPASS=/x", "HTTPS_PROXY=http://u:p@h", "https_proxy=http://u:p@h",
 		"AWS_REGION=x", "KEYBOARD=x", "PATTERN=x", "COMPASS=x", "MONKEY=x", "NPM_TOKEN=", "X=https://host/a:b@c",
 	} {
-		env, withheld := childEnv([]string{needed}, nil)
-		if len(withheld) != 0 || !slices.Contains(env, needed) {
+		got := newChildEnviron([]string{needed}, nil)
+		if len(got.lookSecret) != 0 || !slices.Contains(got.env, needed) {
 			t.Errorf("a child does not get %s", needed)
 		}
 	}
 
 	// A command in GOAUTH may need any of them.
-	env, withheld := childEnv([]string{"GOAUTH=git /x; auth --token-from-env", "CI_JOB_TOKEN=x"}, nil)
-	if len(withheld) != 0 || !slices.Contains(env, "CI_JOB_TOKEN=x") {
-		t.Errorf("GOAUTH has a command, and %q is withheld", withheld)
+	got := newChildEnviron([]string{"GOAUTH=git /x; auth --token-from-env", "CI_JOB_TOKEN=x"}, nil)
+	if len(got.lookSecret) != 0 || !slices.Contains(got.env, "CI_JOB_TOKEN=x") {
+		t.Errorf("GOAUTH has a command, and %q is withheld", got.lookSecret)
 	}
 }
 

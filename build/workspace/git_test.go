@@ -197,24 +197,67 @@ func TestGitConfigForEveryVersion(t *testing.T) {
 }
 
 // Settings are added after those of the caller. They are numbered again if one was withheld,
-// because git refuses to start if a number is missing.
+// because git refuses to start if a number, or half of a setting, is missing.
 func TestGitConfigIsCounted(t *testing.T) {
-	ambient := []string{
-		"GIT_CONFIG_COUNT=3",
-		"GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=1",
-		"GIT_CONFIG_KEY_1=http.extraheader", "GIT_CONFIG_VALUE_1=AUTHORIZATION: bearer s3cret-token",
-		"GIT_CONFIG_KEY_2=c.d", "GIT_CONFIG_VALUE_2=2",
-	}
-	env, _ := childEnv(ambient, []string{"s3cret-token"})
-	env = addGitConfig(env, gitSetting{"e.f", "3"})
-
-	env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG_PARAMETERS=") })
-	cmd := exec.Command("git", "config", "--list")
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(env,
-		"PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
-	out, err := cmd.CombinedOutput()
-	if err != nil || string(out) != "a.b=1\nc.d=2\ne.f=3\n" {
-		t.Errorf("git has %q, %v", out, err)
+	const token = "s3cret-token"
+	for name, test := range map[string]struct {
+		ambient []string
+		want    string
+	}{
+		"a value in the middle": {
+			ambient: []string{
+				"GIT_CONFIG_COUNT=3",
+				"GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=1",
+				"GIT_CONFIG_KEY_1=http.extraheader", "GIT_CONFIG_VALUE_1=AUTHORIZATION: bearer " + token,
+				"GIT_CONFIG_KEY_2=c.d", "GIT_CONFIG_VALUE_2=2",
+			},
+			want: "a.b=1\nc.d=2\n",
+		},
+		"a name": {
+			ambient: []string{
+				"GIT_CONFIG_COUNT=2",
+				"GIT_CONFIG_KEY_0=url.https://x:" + token + "@github.com/.insteadOf",
+				"GIT_CONFIG_VALUE_0=https://github.com/",
+				"GIT_CONFIG_KEY_1=a.b", "GIT_CONFIG_VALUE_1=1",
+			},
+			want: "a.b=1\n",
+		},
+		"names and values before the last": {
+			ambient: []string{
+				"GIT_CONFIG_COUNT=3",
+				"GIT_CONFIG_KEY_0=a." + token, "GIT_CONFIG_VALUE_0=" + token,
+				"GIT_CONFIG_KEY_1=b." + token, "GIT_CONFIG_VALUE_1=" + token,
+				"GIT_CONFIG_KEY_2=a.b", "GIT_CONFIG_VALUE_2=1",
+			},
+			want: "a.b=1\n",
+		},
+		"everything": {
+			ambient: []string{
+				"GIT_CONFIG_COUNT=1",
+				"GIT_CONFIG_KEY_0=http.extraheader", "GIT_CONFIG_VALUE_0=" + token,
+			},
+		},
+		"more than are counted": {
+			ambient: []string{
+				"GIT_CONFIG_COUNT=1",
+				"GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=",
+				"GIT_CONFIG_KEY_1=c.d", "GIT_CONFIG_VALUE_1=2",
+			},
+			want: "a.b=\n",
+		},
+		"no count": {
+			ambient: []string{"GIT_CONFIG_KEY_0=a.b", "GIT_CONFIG_VALUE_0=1"},
+		},
+	} {
+		env := addGitConfig(newChildEnviron(test.ambient, []string{token}).env, gitSetting{"e.f", "3"})
+		env = slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "GIT_CONFIG_PARAMETERS=") })
+		cmd := exec.Command("git", "config", "--list")
+		cmd.Dir = t.TempDir()
+		cmd.Env = append(env,
+			"PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "HOME="+t.TempDir())
+		out, err := cmd.CombinedOutput()
+		if err != nil || string(out) != test.want+"e.f=3\n" {
+			t.Errorf("%s: git has %q, %v", name, out, err)
+		}
 	}
 }

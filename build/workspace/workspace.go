@@ -51,14 +51,16 @@ type Workspace struct {
 
 	Jobs      int            // how many go commands may run at a time
 	Processes int            // the -p in the user's GOFLAGS, 0 if there is none
-	Withheld  []string       // variables that no child process gets, because they look like secrets
+	SetAside  []Variable     // what would decide about the build beside the settings
 	LocalDirs []string       // directories whose names must not be in a binary
+	Withheld  []problem.Note // what children do not get, and may need to download modules; part of Notes
 	Notes     []problem.Note // what is ignored in this checkout
 
 	repo        repo
 	env         []string // of every child process
 	dist        string   // real path of the directory for the files, "" if it is not known
 	modCache    string   // where the go command keeps modules
+	download    goEnv    // how it downloads them
 	workSumMade bool     // the go command has made go.work.sum: there was none before
 	extras      extraCache
 }
@@ -69,7 +71,9 @@ func Open(ctx context.Context, opts Options) (*Workspace, error) {
 		Jobs:      max(1, opts.Jobs),
 		Processes: processesOf(opts.Environ),
 	}
-	w.env, w.Withheld = childEnv(opts.Environ, opts.Secrets)
+	child := newChildEnviron(opts.Environ, opts.Secrets)
+	w.env = child.env
+	w.SetAside = child.setAside
 	if opts.Dist != "" {
 		w.dist = futureDir(opts.Dist)
 	}
@@ -80,6 +84,9 @@ func Open(ctx context.Context, opts Options) (*Workspace, error) {
 		return nil, context.Cause(ctx)
 	}
 	if len(ps) > 0 {
+		return nil, ps
+	}
+	if !ps.Keep("directory", w.noteWithheld(ctx, child)) {
 		return nil, ps
 	}
 
@@ -122,6 +129,8 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 	w.Experiments = env.experiments
 	w.FIPS140 = env.fips140
 	w.noteExperiments()
+	w.addSaved(env.saved)
+	w.download = env
 	w.modCache = env.modCache
 	w.LocalDirs = []string{env.root, env.modCache, env.buildCache, w.Root}
 
@@ -151,13 +160,18 @@ type goEnv struct {
 	gomod       string // os.DevNull if there is none
 	gowork      string // "" or "off" if there is none
 	root        string
+	saved       string // the file of go env -w, "off" if there is none
+	proxy       string
+	noProxy     string // patterns of modules that come from their repositories; GOPRIVATE by default
+	auth        string // "" before Go 1.24
 	modCache    string
 	buildCache  string
 }
 
 // goVariables are the variables that goEnv asks for.
 var goVariables = []string{
-	"GOVERSION", "GOEXPERIMENT", "GOFIPS140", "GOMOD", "GOWORK", "GOROOT", "GOMODCACHE", "GOCACHE",
+	"GOVERSION", "GOEXPERIMENT", "GOFIPS140", "GOMOD", "GOWORK", "GOROOT", "GOENV",
+	"GOPROXY", "GONOPROXY", "GOAUTH", "GOMODCACHE", "GOCACHE",
 }
 
 // goEnv asks the go command about the module in w.Dir. This first call of go may download
@@ -178,8 +192,12 @@ func (w *Workspace) goEnv(ctx context.Context) (env goEnv, err error) {
 		gomod:       lines[3],
 		gowork:      lines[4],
 		root:        lines[5],
-		modCache:    lines[6],
-		buildCache:  lines[7],
+		saved:       lines[6],
+		proxy:       lines[7],
+		noProxy:     lines[8],
+		auth:        lines[9],
+		modCache:    lines[10],
+		buildCache:  lines[11],
 	}
 	if fips140 := lines[2]; fips140 != "off" { // a go command before 1.24 says nothing
 		env.fips140 = fips140

@@ -79,6 +79,8 @@ func writeSetting(b *strings.Builder, s config.Setting) {
 	switch s.Kind {
 	case config.List:
 		kind = " (a list)"
+	case config.Lines:
+		kind = " (one on each line)"
 	case config.Switch:
 		kind = " (a switch)"
 	}

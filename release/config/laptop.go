@@ -226,16 +226,28 @@ func ignoredNote(s Setting, root string, v setValue, why string) string {
 		value = inRepository(root, value)
 	}
 
-	// In lists of words a line break is a space.
-	value = strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(value)
+	// Lines are flags of their own. In lists of words a line break is a space.
+	lines := []string{value}
+	if s.Kind == Lines {
+		lines = strings.FieldsFunc(value, func(r rune) bool { return r == '\n' || r == '\r' })
+	}
+	spaces := strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ")
+	var flags []string
+	for _, line := range lines {
+		line = strings.TrimSpace(spaces.Replace(line))
+		if line != "" || len(lines) == 1 {
+			flags = append(flags, "--"+s.Name+" "+quote.ShellWord(line))
+		}
+	}
+	typed := strings.Join(flags, " ")
 
 	// A value that cannot be shown as it is cannot be pasted either.
 	advice := "to use it, give --" + s.Name + " yourself"
-	unprintable := strings.ContainsFunc(value, func(r rune) bool {
+	unprintable := strings.ContainsFunc(typed, func(r rune) bool {
 		return !unicode.IsPrint(r) || r == unicode.ReplacementChar
 	})
 	if !unprintable && len(value) <= 500 {
-		advice = "to use it: --" + s.Name + " " + quote.ShellWord(value)
+		advice = "to use it: " + typed
 	}
 
 	return fmt.Sprintf("%s: %s is ignored on this machine, because %s; %s", v.from, s.Name, why, advice)

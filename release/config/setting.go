@@ -41,8 +41,12 @@ type Kind int
 const (
 	Text   Kind = iota // --name NAME; the last one wins
 	List               // words, separated by spaces, commas or newlines; repeated flags add up
+	Lines              // a text on each line; repeated flags add up
 	Switch             // --draft, --draft=false
 )
+
+// AddsUp reports whether the values of a repeated flag add up, each on a line.
+func (k Kind) AddsUp() bool { return k == List || k == Lines }
 
 // Paths says which paths a value names.
 type Paths int

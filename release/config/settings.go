@@ -46,7 +46,7 @@ type Config struct {
 	CC          []cc.Choice
 	Generated   []string
 	Static      string
-	SmokeTest   []string // words
+	SmokeTest   []SmokeTest
 	Archives    []string
 	ArchiveName string
 	Wrap        string // a template, "" for no directory
@@ -267,12 +267,18 @@ var Settings = []Setting{
 		Name:        "smoke-test",
 		Group:       CheckGroup,
 		Commands:    releasePlan,
+		Kind:        Lines,
 		DefaultText: "none",
 		Argument:    "ARGS",
 		Help:        "start every program with these arguments; it must exit with 0",
 		Doc: "For example `--version`. Each program is started if this machine can: in an empty root " +
 			"without network where Linux allows it (other architectures through qemu-user-static), wasip1 " +
-			"in wazero, windows through wine.",
+			"in wazero, windows through wine. It finds an empty home directory and little else.\n\n" +
+			"A line `PROGRAM=ARGS`, such as `etcdctl=version`, is for one program, and `PROGRAM=none` does " +
+			"not start it. A line without a name is for all others. On the command line repeat the flag.\n\n" +
+			"The report shows the first line that each program prints. A program that is asked for its " +
+			"version (`--version`, `-version`, `version`, `-V`) and does not print the one of the release " +
+			"gets a warning.",
 		onLaptop: needsFlag("it starts the programs of the repository"),
 		set:      setSmokeTest,
 	},

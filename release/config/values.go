@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/org/go-static-release/build/cc"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/release/output"
 	"github.com/org/go-static-release/release/pack"
 )
@@ -185,9 +186,61 @@ func setWrap(c *Config, v string) error {
 	return nil
 }
 
+// A SmokeTest says with which arguments a program is started.
+type SmokeTest struct {
+	Program string // without ".exe"; "" for every program that is not named
+	Args    []string
+	None    bool // do not start it
+}
+
+// namedTest matches a line of smoke-test that is for one program: PROGRAM=ARGS.
+var namedTest = regexp.MustCompile(`^([^-=\s][^=\s]*)=(.*)$`)
+
+// setSmokeTest parses the arguments with which programs are started, one line for each.
 func setSmokeTest(c *Config, v string) error {
-	c.SmokeTest = strings.Fields(v)
+	c.SmokeTest = nil
+	lines := map[string]string{} // by program
+	for line := range strings.Lines(v) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+
+		var test SmokeTest
+		args := line
+		if m := namedTest.FindStringSubmatch(line); m != nil {
+			test.Program = m[1]
+			args = strings.TrimSpace(m[2])
+		}
+		if args == "none" {
+			test.None = true
+		} else {
+			test.Args = strings.Fields(args)
+		}
+
+		if other, taken := lines[test.Program]; taken {
+			err := fmt.Errorf("%q and %q are both for program %s", other, line, test.Program)
+			if test.Program == "" {
+				err = fmt.Errorf("%q and %q are both for every program", other, line)
+			}
+			return problem.With(problem.Set("smoke-test", "PROGRAM="+line).For("is for one program"), err)
+		}
+		lines[test.Program] = line
+		c.SmokeTest = append(c.SmokeTest, test)
+	}
 	return nil
+}
+
+// SmokeArgs returns the arguments with which a program is started. It reports false if the
+// program is not started.
+func (c *Config) SmokeArgs(program string) (args []string, start bool) {
+	for _, name := range []string{program, ""} {
+		i := slices.IndexFunc(c.SmokeTest, func(t SmokeTest) bool { return t.Program == name })
+		if i >= 0 {
+			return c.SmokeTest[i].Args, !c.SmokeTest[i].None
+		}
+	}
+	return nil, false
 }
 
 // archiveFormats returns the values of the setting archive.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/smoke"
 	"github.com/org/go-static-release/release/quote"
 )
 
@@ -113,6 +114,13 @@ func TestHostileReport(t *testing.T) {
 			Warnings:    []problem.Note{{Text: s}},
 			Differences: []string{s},
 		}
+		r.Targets[0].Binaries[0].Smoke = &smoke.Result{
+			Ran:     true,
+			How:     s,
+			Args:    []string{s},
+			Said:    s,
+			Version: smoke.Missing,
+		}
 		r.Files = append(r.Files, file(s, 1))
 
 		md := r.Markdown()
@@ -146,6 +154,11 @@ func TestHostileReport(t *testing.T) {
 			if strings.Count(row, "|") != 6 {
 				t.Errorf("%q: %s", s, row)
 			}
+		}
+		_, answers, _ := strings.Cut(md, "\n| started | on | prints |\n|---|---|---|\n")
+		answers, _, _ = strings.Cut(answers, "\n")
+		if strings.Count(answers, "|") != 4 {
+			t.Errorf("%q: %s", s, answers)
 		}
 	}
 }

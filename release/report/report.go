@@ -110,7 +110,7 @@ type Binary struct {
 	Name  string        `json:"name"`
 	Size  int64         `json:"size"`
 	Proof *build.Proof  `json:"proof"`
-	Smoke *smoke.Result `json:"smoke,omitempty"` // nil if no smoke test was asked for
+	Smoke *smoke.Result `json:"smoke,omitempty"` // nil if it should not be started
 }
 
 // A File is one finished file of the release.
@@ -221,8 +221,8 @@ func (r *Report) NotStatic() (list []string) {
 	return list
 }
 
-// Warnings lists what may go wrong with binaries although they are released. It lists what is
-// the same on several targets once.
+// Warnings lists what may go wrong with binaries although they are released, and programs of a
+// tag that do not say its version. It lists what is the same on several targets once.
 func (r *Report) Warnings() (list []problem.Note) {
 	for _, t := range r.Targets {
 		if t.Status == Failed {
@@ -243,6 +243,9 @@ func (r *Report) Warnings() (list []problem.Note) {
 		}
 	}
 
+	if r.Source.Tag != "" {
+		list = append(list, r.missingVersions()...)
+	}
 	return list
 }
 

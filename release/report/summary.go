@@ -104,6 +104,7 @@ func (r *Report) addMessages(s *summary) {
 	for _, n := range r.Notices {
 		s.add("\n**note:**%s\n", message(n))
 	}
+	r.addAnswers(s)
 
 	for _, f := range r.Failures() {
 		targets := strings.Join(f.Targets, " ")
@@ -112,6 +113,23 @@ func (r *Report) addMessages(s *summary) {
 		if f.Hint != "" {
 			s.add("\n**hint:**%s\n", message(f.Hint))
 		}
+	}
+}
+
+// addAnswers adds what the programs printed that were started.
+func (r *Report) addAnswers(s *summary) {
+	answers := r.Answers()
+	if len(answers) == 0 {
+		return
+	}
+
+	s.add("\n| started | on | prints |\n|---|---|---|\n")
+	for _, a := range answers {
+		said := ""
+		if a.Said != "" {
+			said = code(a.Said)
+		}
+		s.add("| %s | %s | %s |\n", code(a.Command()), prose(strings.Join(a.Targets, " ")), said)
 	}
 }
 

@@ -25,15 +25,29 @@ func (t *Target) Row(files []File) string {
 }
 
 // Started returns whether the programs were started, in words, padded to the width of a column.
-// It returns "" if no smoke test was asked for.
+// It returns "" if none should be.
 func (t *Target) Started() string {
-	switch {
-	case len(t.Binaries) == 0 || t.Binaries[0].Smoke == nil:
-		return ""
-	case t.Binaries[0].Smoke.Ran:
-		return "started  "
+	asked := 0
+	started := 0
+	for _, b := range t.Binaries {
+		if b.Smoke == nil {
+			continue
+		}
+		asked++
+		if b.Smoke.Ran {
+			started++
+		}
 	}
-	return "not run  "
+
+	switch {
+	case asked == 0:
+		return ""
+	case started == asked:
+		return "started  "
+	case started == 0:
+		return "not run  "
+	}
+	return fmt.Sprintf("%d of %d started  ", started, asked)
 }
 
 // Claim returns what was proved about all binaries of the target. It begins with "NOT" if it
