@@ -38,7 +38,7 @@ type Spec struct {
 	Tag       string   // "": the tag on HEAD
 	TagCommit string   // the commit that Tag is known to name, "" if not known
 	Tags      string   // build tags, separated by commas
-	LDFlags   string   // template; "": the default stamps
+	LDFlags   string   // template; "": the default flags
 	GCFlags   string
 	Cgo       bool        // with static C compilers, where a package outside the standard library needs C
 	CC        []cc.Choice // instead of the compilers that are found
@@ -76,7 +76,12 @@ type Build struct {
 	Mains   []Main        `json:"mains"`
 	Tags    string        `json:"tags,omitempty"`
 	LDFlags string        `json:"ldflags"`
-	CC      *cc.Compiler  `json:"cc,omitempty"` // nil: without cgo
+
+	// OwnLDFlags are the linker flags, by import path, of programs in which something cannot be
+	// set that LDFlags set.
+	OwnLDFlags map[string]string `json:"ownLDFlags,omitempty"`
+
+	CC *cc.Compiler `json:"cc,omitempty"` // nil: without cgo
 }
 
 // A Main is one main package, one program.

@@ -23,9 +23,10 @@ type resolver struct {
 	spec *Spec
 	plan *Plan
 
-	survey    survey
-	unmatched unmatchedPatterns
-	shared    func() ([]program, error) // the main packages of every target; nil if they may differ
+	survey       survey
+	declarations declarationCache
+	unmatched    unmatchedPatterns
+	shared       func() ([]program, error) // the main packages of every target; nil if they may differ
 }
 
 // setBuilds resolves targets, main packages and flags.
@@ -117,8 +118,7 @@ func (r *resolver) resolve(ctx context.Context, t target.Target, firstClass bool
 		}
 	}
 
-	b.LDFlags, err = r.linkFlags(b, programs)
-	return b, err
+	return b, r.setLinkFlags(&b, programs)
 }
 
 // compilerRequest describes the C compiler that packages need for a target.
