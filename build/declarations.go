@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/org/go-static-release/build/door"
@@ -71,10 +72,12 @@ func (d declaration) tolerates() bool {
 // declarations are the names that a package declares on package level.
 type declarations struct {
 	byName     map[string]*declared
-	locals     map[string]token.Position // the variables of functions, once they were asked for
 	files      []*ast.File
 	fset       *token.FileSet
 	incomplete bool // some file could not be read
+
+	// others finds other packages, nil for those that need not be read.
+	others func(importPath string) *declarations
 }
 
 // A declared is a name with its syntax.
@@ -85,14 +88,16 @@ type declared struct {
 	value ast.Expr // nil if there is none, or it is one of several results of a call
 	tuple bool     // it is one of several results of a call
 	fn    *ast.FuncDecl
+	file  *ast.File
 }
 
 // readDeclarations reads the Go files of one package. Files that cannot be read are left to
 // the compiler to report.
-func readDeclarations(files []string) *declarations {
+func readDeclarations(files []string, others func(importPath string) *declarations) *declarations {
 	d := &declarations{
 		byName: map[string]*declared{},
 		fset:   token.NewFileSet(),
+		others: others,
 	}
 	for _, path := range files {
 		f, err := parseSource(d.fset, path, parser.SkipObjectResolution)
@@ -102,7 +107,7 @@ func readDeclarations(files []string) *declarations {
 		}
 		d.files = append(d.files, f)
 		for _, decl := range f.Decls {
-			d.add(decl)
+			d.add(f, decl)
 		}
 	}
 	return d
@@ -118,11 +123,11 @@ func parseSource(set *token.FileSet, path string, mode parser.Mode) (*ast.File, 
 }
 
 // add adds what one declaration of a file declares.
-func (d *declarations) add(decl ast.Decl) {
+func (d *declarations) add(file *ast.File, decl ast.Decl) {
 	switch decl := decl.(type) {
 	case *ast.FuncDecl:
 		if decl.Recv == nil {
-			d.byName[decl.Name.Name] = &declared{kind: declaredOther, id: decl.Name, fn: decl}
+			d.byName[decl.Name.Name] = &declared{kind: declaredOther, id: decl.Name, fn: decl, file: file}
 		}
 
 	case *ast.GenDecl:
@@ -130,27 +135,28 @@ func (d *declarations) add(decl ast.Decl) {
 		for _, spec := range decl.Specs {
 			switch spec := spec.(type) {
 			case *ast.TypeSpec:
-				d.byName[spec.Name.Name] = &declared{kind: declaredOther, id: spec.Name, typ: aliased(spec)}
+				d.byName[spec.Name.Name] = &declared{kind: declaredOther, id: spec.Name, typ: aliased(spec), file: file}
 			case *ast.ValueSpec:
 				if decl.Tok == token.VAR {
-					d.addValues(declaredVar, spec, spec)
+					d.addValues(file, declaredVar, spec, spec)
 					continue
 				}
 				if len(spec.Values) > 0 || last == nil {
 					last = spec
 				}
-				d.addValues(declaredConst, spec, last)
+				d.addValues(file, declaredConst, spec, last)
 			}
 		}
 	}
 }
 
 // addValues adds the names of spec, which have the types and values of from.
-func (d *declarations) addValues(kind declarationKind, spec, from *ast.ValueSpec) {
+func (d *declarations) addValues(file *ast.File, kind declarationKind, spec, from *ast.ValueSpec) {
 	for i, id := range spec.Names {
 		v := &declared{
 			kind:  kind,
 			id:    id,
+			file:  file,
 			typ:   from.Type,
 			tuple: len(from.Values) == 1 && len(from.Names) > 1,
 		}
@@ -245,7 +251,7 @@ func (d *declarations) variable(v *declared, steps *int) (e expression) {
 	case v.tuple:
 		e = expression{initial: computedInitial}
 	case v.value != nil:
-		e = d.evaluate(v.value, steps)
+		e = d.evaluate(v.file, v.value, steps)
 	default:
 		e = expression{initial: noInitial}
 	}
@@ -281,7 +287,7 @@ func (d *declarations) isStringType(typ ast.Expr, steps *int) answer {
 }
 
 // evaluate returns what is known about the type and the value of an expression.
-func (d *declarations) evaluate(e ast.Expr, steps *int) expression {
+func (d *declarations) evaluate(file *ast.File, e ast.Expr, steps *int) expression {
 	other := expression{isString: no, initial: computedInitial}
 	*steps--
 	if *steps < 0 {
@@ -300,22 +306,22 @@ func (d *declarations) evaluate(e ast.Expr, steps *int) expression {
 		return expression{isString: yes, initial: constantInitial, value: value}
 
 	case *ast.ParenExpr:
-		return d.evaluate(e.X, steps)
+		return d.evaluate(file, e.X, steps)
 
 	case *ast.Ident:
 		return d.evaluateName(e.Name, steps)
 
 	case *ast.SelectorExpr:
-		return expression{initial: unknownInitial}
+		return d.evaluateSelector(file, e, steps)
 
 	case *ast.BinaryExpr:
 		if e.Op != token.ADD {
 			return other
 		}
-		return sum(d.evaluate(e.X, steps), d.evaluate(e.Y, steps))
+		return sum(d.evaluate(file, e.X, steps), d.evaluate(file, e.Y, steps))
 
 	case *ast.CallExpr:
-		return d.evaluateCall(e, steps)
+		return d.evaluateCall(file, e, steps)
 
 	case *ast.UnaryExpr, *ast.CompositeLit, *ast.FuncLit:
 		return other
@@ -344,8 +350,45 @@ func (d *declarations) evaluateName(name string, steps *int) expression {
 	return expression{isString: no, initial: computedInitial}
 }
 
+// evaluateSelector returns what is known about a name of another package, such as
+// buildinfo.DefaultVersion.
+func (d *declarations) evaluateSelector(file *ast.File, e *ast.SelectorExpr, steps *int) expression {
+	cannotTell := expression{initial: unknownInitial}
+	id, ok := e.X.(*ast.Ident)
+	if !ok || d.others == nil {
+		return cannotTell
+	}
+	importPath := importedAs(file, id.Name)
+	if importPath == "" {
+		return cannotTell
+	}
+	other := d.others(importPath)
+	if other == nil || other.incomplete {
+		return cannotTell
+	}
+	if there, ok := other.byName[e.Sel.Name]; !ok || there.kind != declaredConst {
+		return cannotTell
+	}
+	return other.evaluateName(e.Sel.Name, steps)
+}
+
+// importedAs returns the import path of the package that a file knows by a name, "" if there is
+// none. Without a name in the import it goes by the last element of the path.
+func importedAs(file *ast.File, name string) string {
+	for _, spec := range file.Imports {
+		importPath, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			continue // the compiler reports it
+		}
+		if spec.Name != nil && spec.Name.Name == name || spec.Name == nil && binaryName(importPath) == name {
+			return importPath
+		}
+	}
+	return ""
+}
+
 // evaluateCall returns what is known about the result of a call or a conversion.
-func (d *declarations) evaluateCall(call *ast.CallExpr, steps *int) expression {
+func (d *declarations) evaluateCall(file *ast.File, call *ast.CallExpr, steps *int) expression {
 	computed := expression{initial: computedInitial}
 	id, ok := call.Fun.(*ast.Ident)
 	if !ok {
@@ -355,7 +398,7 @@ func (d *declarations) evaluateCall(call *ast.CallExpr, steps *int) expression {
 	// string(devVersion) is a constant if devVersion is one.
 	if d.isStringType(id, steps) == yes && len(call.Args) == 1 {
 		computed.isString = yes
-		arg := d.evaluate(call.Args[0], steps)
+		arg := d.evaluate(file, call.Args[0], steps)
 		if arg.initial == constantInitial || arg.initial == unknownInitial {
 			return expression{isString: yes, initial: arg.initial, value: arg.value}
 		}
@@ -369,7 +412,7 @@ func (d *declarations) evaluateCall(call *ast.CallExpr, steps *int) expression {
 	case here.fn == nil: // a type that is no string
 		computed.isString = no
 		if len(call.Args) == 1 {
-			arg := d.evaluate(call.Args[0], steps)
+			arg := d.evaluate(file, call.Args[0], steps)
 			computed.initial = arg.initial
 			computed.value = arg.value
 		}
@@ -428,8 +471,26 @@ func written(typ ast.Expr) string {
 
 // A declarationCache reads each package once: targets share their programs.
 type declarationCache struct {
+	modulePath string
+	moduleDir  string
+
 	mu     sync.Mutex
 	byFile map[string]func() *declarations
+}
+
+// inModule returns what a package of the module declares, in all its files, nil if it is not in
+// the module.
+func (c *declarationCache) inModule(importPath string) *declarations {
+	rel, ok := strings.CutPrefix(importPath, c.modulePath+"/")
+	if !ok || !filepath.IsLocal(filepath.FromSlash(rel)) {
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(c.moduleDir, filepath.FromSlash(rel), "*.go"))
+	if err != nil {
+		return nil // the name of the directory is a broken pattern
+	}
+	files = slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") })
+	return readDeclarations(files, nil)
 }
 
 // read returns the declarations of the package that files are.
@@ -445,7 +506,7 @@ func (c *declarationCache) read(files []string) *declarations {
 	}
 	read, ok := c.byFile[key]
 	if !ok {
-		read = sync.OnceValue(func() *declarations { return readDeclarations(files) })
+		read = sync.OnceValue(func() *declarations { return readDeclarations(files, c.inModule) })
 		c.byFile[key] = read
 	}
 	c.mu.Unlock()

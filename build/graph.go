@@ -59,7 +59,8 @@ func (r *resolver) checkGraph(ctx context.Context) (ps problem.List) {
 		return ps
 	}
 
-	return append(ps, g.errors()...)
+	ps = append(ps, g.errors()...)
+	return append(ps, r.checkStamps(ctx, g)...)
 }
 
 // errors returns a problem for each package that the go command cannot load.

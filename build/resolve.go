@@ -42,6 +42,8 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 		firstClass[platform.String()] = platform.FirstClass
 	}
 
+	r.declarations.modulePath = r.ws.Module
+	r.declarations.moduleDir = r.ws.Dir
 	r.survey, err = surveyModule(r.ws.Dir, r.spec.Tags)
 	if err != nil {
 		ps.Keep("directory", err) // go list would read the same file, and run out of memory

@@ -2,7 +2,9 @@ package build
 
 import (
 	"fmt"
+	"go/ast"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,18 +60,60 @@ const versionRole = 0
 
 // roleOf returns the index of the role that a variable has by its name, -1 if it has none.
 func roleOf(name string) int {
-	plain := strings.ToLower(strings.ReplaceAll(name, "_", ""))
-	return slices.IndexFunc(roles, func(r role) bool { return slices.Contains(r.names, plain) })
+	return slices.IndexFunc(roles, func(r role) bool { return slices.Contains(r.names, plainName(name)) })
 }
 
-// stampTemplate returns the template of the value for a variable with a role: the version has
-// a "v" in front if the initial value has one.
-func stampTemplate(role int, initial string) string {
-	hasV := len(initial) > 1 && initial[0] == 'v' && '0' <= initial[1] && initial[1] <= '9'
-	if role == versionRole && hasV {
+// plainName returns a name without what only distinguishes styles: BUILD_DATE and buildDate
+// are one name.
+func plainName(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
+
+// versionWithV matches an initial value such as v0.0.0-dev.
+var versionWithV = regexp.MustCompile(`^v[0-9]`)
+
+// stampTemplate returns the template of the value for a variable with a role. The version has
+// a "v" in front if its initial value has one, or if the package takes it from the build info,
+// which has one, when nothing was set.
+func (d *declarations) stampTemplate(role int, name string) string {
+	if role == versionRole && (versionWithV.MatchString(d.find(name).value) || d.takesModuleVersion(name)) {
 		return "v" + roles[role].value
 	}
 	return roles[role].value
+}
+
+// takesModuleVersion reports whether the package assigns the variable something like
+// info.Main.Version of runtime/debug, or the result of a function that returns it.
+func (d *declarations) takesModuleVersion(name string) bool {
+	if !d.readsBuildInfo() {
+		return false
+	}
+
+	isVariable := func(e ast.Expr) bool { return isIdent(e, name) }
+	return assigns(d.files, isVariable, func(value ast.Expr) bool {
+		if isSelector(value, "Version") {
+			return true
+		}
+		call, ok := value.(*ast.CallExpr)
+		if !ok {
+			return false
+		}
+		id, ok := call.Fun.(*ast.Ident)
+		if !ok {
+			return false
+		}
+		called, ok := d.byName[id.Name]
+		return ok && called.fn != nil && returnsVersion(called.fn)
+	})
+}
+
+// returnsVersion reports whether a function returns something like info.Main.Version.
+func returnsVersion(fn *ast.FuncDecl) (found bool) {
+	ast.Inspect(fn, func(n ast.Node) bool {
+		if ret, ok := n.(*ast.ReturnStmt); ok {
+			found = found || slices.ContainsFunc(ret.Results, func(e ast.Expr) bool { return isSelector(e, "Version") })
+		}
+		return !found
+	})
+	return found
 }
 
 // A stamp is a variable with the value that it is set to.
@@ -83,7 +127,7 @@ type stamp struct {
 func stampsOf(d *declarations) (list []stamp) {
 	for _, name := range d.names() {
 		if role := roleOf(name); role >= 0 {
-			list = append(list, stamp{name, role, stampTemplate(role, d.find(name).value)})
+			list = append(list, stamp{name, role, d.stampTemplate(role, name)})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b stamp) int { return a.role - b.role })

@@ -72,7 +72,7 @@ func two() (string, string)  { return "", "" }
 			"main.go": "package main\n\n" + source + "\n",
 			"rest.go": "package main\n" + rest,
 		})
-		d := readDeclarations([]string{filepath.Join(dir, "main.go"), filepath.Join(dir, "rest.go")})
+		d := readDeclarations([]string{filepath.Join(dir, "main.go"), filepath.Join(dir, "rest.go")}, nil)
 		got := d.find("version")
 
 		got.file, got.line, got.typ = "", 0, ""
