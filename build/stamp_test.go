@@ -1,9 +1,13 @@
 package build
 
 import (
+	"fmt"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/template"
 	"github.com/org/go-static-release/build/workspace/gittest"
 )
@@ -79,6 +83,147 @@ func two() (string, string)  { return "", "" }
 		if got != want {
 			t.Errorf("%s:\n got %+v\nwant %+v", source, got, want)
 		}
+	}
+}
+
+// The linker sets exactly those variables that readDeclarations takes for settable.
+func TestDeclarationsAndLinker(t *testing.T) {
+	const source = `package main
+
+import "os"
+
+type alias = string
+
+type text string
+
+const (
+	devVersion = "dev"
+	typed text = "typed"
+)
+
+var (
+	v0         string
+	v1               = "a"
+	v2               = devVersion
+	v3               = "a" + devVersion + ("b")
+	v4         alias = "alias"
+	v5               = string(typed)
+	v6, v7           = "a", os.Getenv("v7")
+	v8               = other
+	v9               = "x" + os.Getenv("v9")
+	v10              = string([]byte("hi"))
+	v11              = "abc"[0:1]
+	v12              = map[string]string{"a": "b"}["a"]
+	v13, v14         = two()
+	v15 string       = *new(string)
+	v16              = any("x").(string)
+	v17              = struct{ s string }{"s"}.s
+	v18              = alias("a") + "b"
+)
+
+var other = "x"
+
+func two() (string, string) { return os.Getenv("a"), os.Getenv("b") }
+
+func main() {
+	for _, v := range []string{v0, v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12, v13, v14, v15, v16, v17, v18} {
+		println(v)
+	}
+}
+`
+	dir := t.TempDir()
+	gittest.WriteFiles(t, dir, map[string]string{
+		"go.mod":  goMod,
+		"main.go": source,
+	})
+
+	flags := ""
+	for i := range 19 {
+		flags += fmt.Sprintf(" -X main.v%d=SET", i)
+	}
+	cmd := exec.Command("go", "run", "-ldflags="+flags, ".")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+
+	d := readDeclarations([]string{filepath.Join(dir, "main.go")}, nil)
+	for i, said := range strings.Split(strings.TrimSuffix(string(out), "\n"), "\n") {
+		name := fmt.Sprintf("v%d", i)
+		if got, want := d.find(name).settable(), said == "SET"; got != want {
+			t.Errorf("%s: settable is %v, and with -X the program says %q", name, got, said)
+		}
+	}
+}
+
+// Constants that add each other up grow with every line, and names may lead in a circle.
+func TestDeclarationsEnd(t *testing.T) {
+	source := "package main\n\nconst c0 = \"0123456789\"\n"
+	for i := range 100 {
+		source += fmt.Sprintf("const c%d = c%d + c%d\n", i+1, i, i)
+	}
+	source += "var version = c100\nvar a = b\nvar b = a\nconst c = d + d\nconst d = c + c\ntype e = f\ntype f = e\nvar g e\n"
+
+	dir := t.TempDir()
+	gittest.WriteFiles(t, dir, map[string]string{"main.go": source})
+	d := readDeclarations([]string{filepath.Join(dir, "main.go")}, nil)
+	for _, name := range []string{"version", "a", "g"} {
+		if found := d.find(name); found.settable() || len(found.value) > maxValue {
+			t.Errorf("%s: got %+v", name, found)
+		}
+	}
+}
+
+// Names are told by their parts, whatever the style, and similar ones are left alone.
+func TestRoles(t *testing.T) {
+	for name, want := range map[string]string{
+		"version":     "{{.Version}}",
+		"VERSION":     "{{.Version}}",
+		"App_Version": "{{.Version}}",
+		"commitHash":  "{{.Commit}}",
+		"GIT_SHA":     "{{.Commit}}",
+		"Revision":    "{{.Commit}}",
+		"build_time":  "{{.Date}}",
+		"BuiltAt":     "{{.Date}}",
+		"goVersion":   "",
+		"apiVersion":  "",
+		"showVersion": "",
+		"versions":    "",
+		"builtBy":     "",
+		"treeState":   "",
+		"tag":         "",
+		"time":        "",
+		"Build":       "",
+	} {
+		got := ""
+		if role := roleOf(name); role >= 0 {
+			got = roles[role].value
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// The error about a -X points at the declaration that is in its way, as an annotation needs it.
+func TestUselessFlagPosition(t *testing.T) {
+	dir := gittest.NewRepository(t, map[string]string{
+		"sub/go.mod":           "module example.com/tool\n\ngo 1.24\n",
+		"sub/cmd/x/main.go":    "package main\n\nfunc main() {}\n",
+		"sub/cmd/x/version.go": "package main\n\n// a comment\nconst version = \"1\"\n",
+	})
+	ws := open(t, options(filepath.Join(dir, "sub")))
+	_, err := NewPlan(t.Context(), ws, &Spec{
+		Targets: []string{"linux/amd64"},
+		LDFlags: "-X main.version={{.Version}}",
+	})
+	if err == nil {
+		t.Fatal("the plan has no error")
+	}
+	want := problem.Position{File: "cmd/x/version.go", Line: 4}
+	if got := problem.PositionOf(err); got != want {
+		t.Errorf("%v: got %+v, want %+v", err, got, want)
 	}
 }
 
