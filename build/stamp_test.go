@@ -2,8 +2,10 @@ package build
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,6 +204,22 @@ func TestRoles(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// docs/ldflags.md names every variable that is set by default.
+func TestRolesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "ldflags.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := strings.Split(strings.ToLower(string(page)), "`")
+	for _, role := range roles {
+		for _, name := range role.names {
+			if !slices.Contains(documented, name) {
+				t.Errorf("docs/ldflags.md does not name %s", name)
+			}
 		}
 	}
 }
