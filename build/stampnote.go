@@ -144,26 +144,53 @@ func mentionVersion(files []string) bool {
 	})
 }
 
-// declaresAny reports whether a line of data may declare a variable with the role of a
-// version whose name ends in a given way.
+// declaresAny reports whether a line of data may declare a variable with the role of a version
+// whose name ends in a given way. It takes gofmt's style for granted.
 func declaresAny(data []byte, ending string) bool {
-	for {
-		at := bytes.Index(data, []byte(ending))
+	for end := 0; ; {
+		at := bytes.Index(data[end:], []byte(ending))
 		if at < 0 {
 			return false
 		}
-		start := bytes.LastIndexByte(data[:at], '\n') + 1
-		end := at + len(ending)
+		end += at + len(ending)
 
-		line := data[start:end]
-		name := line[bytes.LastIndexAny(line, " \t(,")+1:]
-		before := bytes.TrimLeft(line[:len(line)-len(name)], " \t(")
-		isDeclared := len(before) == 0 || bytes.HasPrefix(before, []byte("var")) || bytes.Contains(before, []byte(","))
-		if isDeclared && roleOf(string(name)) == versionRole {
+		// Lines of generated files may be very long.
+		near := max(0, end-maxDeclaredNames)
+		start := near + bytes.LastIndexByte(data[near:end], '\n') + 1
+		if near > 0 && start == near {
+			continue
+		}
+		m := declaredNames.FindSubmatch(data[start:end])
+		if m == nil || roleOf(string(m[2])) != versionRole {
+			continue
+		}
+		isIndented := len(m[1]) == 0
+		if !isIndented || bytes.HasPrefix(outerLine(data[:start]), []byte("var")) {
 			return true
 		}
-		data = data[end:]
 	}
+}
+
+// maxDeclaredNames limits the beginning of a line that is looked at, in bytes.
+const maxDeclaredNames = 200
+
+// declaredNames matches the beginning of a line that may declare variables: var, if the line
+// is not in a group, and the last name so far.
+var declaredNames = regexp.MustCompile(`^(?:(var)[ \t]+|[ \t]+)(?:\w+,[ \t]*)*(\w+)$`)
+
+// outerLine returns the last line of data that is neither indented nor empty nor a comment: the
+// one that begins the group, the type or the function which the next line is part of.
+func outerLine(data []byte) []byte {
+	for len(data) > 0 {
+		data = bytes.TrimSuffix(data, []byte("\n"))
+		start := bytes.LastIndexByte(data, '\n') + 1
+		line := data[start:]
+		if len(line) > 0 && !bytes.ContainsAny(line[:1], " \t\r/") {
+			return line
+		}
+		data = data[:start]
+	}
+	return nil
 }
 
 // readsBuildInfo reports whether the package asks package runtime/debug for the build info.
