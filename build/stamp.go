@@ -123,10 +123,12 @@ type stamp struct {
 	value string // a template
 }
 
-// stampsOf returns the variables with a role that -X can set in a package, by role and name.
-func stampsOf(d *declarations) (list []stamp) {
+// findStamps returns the variables with a role that -X can set in a package, by role and name.
+// A variable whose address is taken is most likely a flag of the program.
+func (d *declarations) findStamps() (list []stamp) {
 	for _, name := range d.names() {
-		if role := roleOf(name); role >= 0 {
+		role := roleOf(name)
+		if role >= 0 && !takesAddress(d.files, name) {
 			list = append(list, stamp{name, role, d.stampTemplate(role, name)})
 		}
 	}
@@ -138,7 +140,7 @@ func stampsOf(d *declarations) (list []stamp) {
 // set differently, the first one has it.
 func commonStamps(programs []*declarations) (common []stamp) {
 	for _, d := range programs {
-		for _, s := range stampsOf(d) {
+		for _, s := range d.stamps() {
 			known := slices.ContainsFunc(common, func(c stamp) bool { return c.name == s.name })
 			if !known {
 				common = append(common, s)
@@ -152,7 +154,7 @@ func commonStamps(programs []*declarations) (common []stamp) {
 // fits reports whether a program may be linked with the stamps of all: it has no variable of
 // another type by one of their names, and wants none set differently.
 func fits(d *declarations, common []stamp) bool {
-	own := stampsOf(d)
+	own := d.stamps()
 	return !slices.ContainsFunc(common, func(c stamp) bool {
 		differs := slices.ContainsFunc(own, func(s stamp) bool { return s.name == c.name && s.value != c.value })
 		return differs || !d.find(c.name).tolerates()
@@ -194,7 +196,7 @@ func (r *resolver) setLinkFlags(b *Build, programs []program) error {
 	for i, d := range declared {
 		own := common
 		if !fits(d, common) {
-			own = stampsOf(d)
+			own = d.stamps()
 		}
 		flags, err := r.linkFlagsOf(*b, d, defaultFlags(own))
 		if err != nil {

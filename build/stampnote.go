@@ -121,7 +121,7 @@ func (c *stampCheck) unsetIn(n node) (list []unset) {
 	}
 
 	hasVersion := false
-	for _, s := range stampsOf(d) {
+	for _, s := range d.stamps() {
 		value := d.find(s.name).value
 		if !placeholder.MatchString(value) || c.isAssigned(n, d, s.name) {
 			continue
@@ -231,8 +231,21 @@ func (c *stampCheck) isAssigned(n node, d *declarations, name string) bool {
 	return false
 }
 
+// takesAddress reports whether files take the address of a variable.
+func takesAddress(files []*ast.File, name string) (found bool) {
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if u, ok := n.(*ast.UnaryExpr); ok {
+				found = found || u.Op == token.AND && isIdent(u.X, name)
+			}
+			return !found
+		})
+	}
+	return found
+}
+
 // assigns reports whether files assign to a variable a value that is of interest, or take its
-// address, for which any value is.
+// address.
 func assigns(files []*ast.File, isVariable, isValue func(ast.Expr) bool) (found bool) {
 	for _, f := range files {
 		ast.Inspect(f, func(n ast.Node) bool {
@@ -243,7 +256,7 @@ func assigns(files []*ast.File, isVariable, isValue func(ast.Expr) bool) (found 
 					found = found || n.Tok == token.ASSIGN && isVariable(left) && isValue(value)
 				}
 			case *ast.UnaryExpr:
-				found = found || n.Op == token.AND && isVariable(n.X) && isValue(n)
+				found = found || n.Op == token.AND && isVariable(n.X)
 			}
 			return !found
 		})
