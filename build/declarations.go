@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -484,16 +485,25 @@ type declarationCache struct {
 // inModule returns what a package of the module declares, in all its files, nil if it is not in
 // the module.
 func (c *declarationCache) inModule(importPath string) *declarations {
-	rel, ok := strings.CutPrefix(importPath, c.modulePath+"/")
-	if !ok || !filepath.IsLocal(filepath.FromSlash(rel)) {
+	rel, ok := strings.CutPrefix(importPath+"/", c.modulePath+"/")
+	if !ok || rel != "" && !filepath.IsLocal(filepath.FromSlash(rel)) {
 		return nil
 	}
-	files, err := filepath.Glob(filepath.Join(c.moduleDir, filepath.FromSlash(rel), "*.go"))
+	return readDeclarations(goFiles(filepath.Join(c.moduleDir, filepath.FromSlash(rel))), nil)
+}
+
+// goFiles returns all Go files of a directory except tests, none if it does not exist.
+func goFiles(dir string) (files []string) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil // the name of the directory is a broken pattern
+		return nil // the go command reports what it needs
 	}
-	files = slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, "_test.go") })
-	return readDeclarations(files, nil)
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			files = append(files, filepath.Join(dir, name))
+		}
+	}
+	return files
 }
 
 // read returns the declarations of the package that files are.

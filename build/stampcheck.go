@@ -102,7 +102,8 @@ func (c *stampCheck) checkFlags(ctx context.Context) (ps problem.List) {
 		}
 
 		for _, x := range flags {
-			if found[x.variable()] {
+			_, isUseless := useless[x.variable()]
+			if found[x.variable()] || isUseless && !c.mayBeElsewhere(x, b) {
 				continue
 			}
 			g, err := c.graph(ctx, i)
@@ -115,7 +116,7 @@ func (c *stampCheck) checkFlags(ctx context.Context) (ps problem.List) {
 				found[x.variable()] = true
 				continue
 			}
-			if _, ok := useless[x.variable()]; !ok {
+			if !isUseless {
 				u.build = i
 				useless[x.variable()] = u
 			}
@@ -126,6 +127,29 @@ func (c *stampCheck) checkFlags(ctx context.Context) (ps problem.List) {
 		delete(useless, variable)
 	}
 	return c.report(useless)
+}
+
+// mayBeElsewhere reports whether the packages of another target than the first one may have the
+// variable of x: in a file, a package or a program that is only for that target. It saves the
+// time of listing them after most mistakes.
+func (c *stampCheck) mayBeElsewhere(x setFlag, b Build) bool {
+	var dirs []string
+	first, ok := c.graphs[0][x.pkg]
+	switch {
+	case x.pkg == "main":
+		for _, m := range b.Mains {
+			dirs = append(dirs, filepath.Join(c.ws.Dir, filepath.FromSlash(m.Dir)))
+		}
+	case ok:
+		dirs = append(dirs, first.Dir)
+	default:
+		d := c.declarations.inModule(x.pkg)
+		return d == nil || d.byName[x.name] != nil
+	}
+
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		return c.declarations.read(goFiles(dir)).byName[x.name] != nil
+	})
 }
 
 // why says why the flag x sets nothing in a build. The reason is "" if it sets something, or
