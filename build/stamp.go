@@ -151,14 +151,21 @@ func commonStamps(programs []*declarations) (common []stamp) {
 	return common
 }
 
-// fits reports whether a program may be linked with the stamps of all: it has no variable of
-// another type by one of their names, and wants none set differently.
+// fits reports whether a program may be linked with the stamps of all: of the variables by
+// their names, it has none of another type, and none that is not a stamp or another one there.
 func fits(d *declarations, common []stamp) bool {
 	own := d.stamps()
-	return !slices.ContainsFunc(common, func(c stamp) bool {
-		differs := slices.ContainsFunc(own, func(s stamp) bool { return s.name == c.name && s.value != c.value })
-		return differs || !d.find(c.name).tolerates()
-	})
+	for _, c := range common {
+		i := slices.IndexFunc(own, func(s stamp) bool { return s.name == c.name })
+		if i >= 0 && own[i].value != c.value {
+			return false
+		}
+		found := d.find(c.name)
+		if i < 0 && (found.settable() || !found.tolerates()) {
+			return false
+		}
+	}
+	return true
 }
 
 // defaultFlags returns the flags of the linker that strip the symbol table and set stamps in

@@ -208,6 +208,34 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// A program shares the stamps of the others unless one of them would fail, or do harm, in it.
+func TestFits(t *testing.T) {
+	common := []stamp{
+		{name: "version", role: versionRole, value: "{{.Version}}"},
+		{name: "date", role: 2, value: "{{.Date}}"},
+	}
+	for source, want := range map[string]bool{
+		"":                      true,
+		"var version = \"dev\"": true,
+		"var commit = \"none\"": true,
+		"const version = \"1\"": true,
+		"func date() {}":        true,
+		"var version = name()\n\nfunc name() string": true,
+		"var version = 1":                               false,
+		"var version = other.Version()":                 false,
+		"var version = \"v0.0.0\"":                      false,
+		"var date string\n\nfunc init() { use(&date) }": false,
+		"var date []byte\n\nvar version string":         false,
+	} {
+		dir := t.TempDir()
+		gittest.WriteFiles(t, dir, map[string]string{"main.go": "package main\n\n" + source + "\n"})
+		d := readDeclarations([]string{filepath.Join(dir, "main.go")}, nil)
+		if got := fits(d, common); got != want {
+			t.Errorf("%s: got %v, want %v", source, got, want)
+		}
+	}
+}
+
 // docs/ldflags.md names every variable that is set by default.
 func TestRolesAreDocumented(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "docs", "ldflags.md"))

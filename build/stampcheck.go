@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -224,25 +225,21 @@ func (d *declarations) whyNot(name string) string {
 
 // report returns a problem for each useless flag, with one remedy for all of them.
 func (c *stampCheck) report(useless map[string]uselessFlag) (ps problem.List) {
-	var variables []string
-	for variable := range useless {
-		variables = append(variables, variable)
-	}
-	slices.Sort(variables)
-
 	corrected := c.spec.LDFlags
 	var guesses []problem.Remedy
-	for _, variable := range variables {
+	for _, variable := range slices.Sorted(maps.Keys(useless)) {
 		u := useless[variable]
-		p := &problem.Problem{
+		ps = append(ps, &problem.Problem{
 			Setting: "ldflags",
 			Err: &flagError{
 				text:     fmt.Sprintf("-X %s sets nothing: %s", variable, u.reason),
 				position: c.positionOf(u),
 			},
-		}
-		ps = append(ps, p)
+		})
 
+		if u.file != "" {
+			continue // it was meant, and its declaration has to be changed
+		}
 		instead := c.suggest(u, c.graphs[u.build])
 		if instead == "" {
 			continue
@@ -254,19 +251,15 @@ func (c *stampCheck) report(useless map[string]uselessFlag) (ps problem.List) {
 		corrected = next
 	}
 
-	if len(ps) > 0 {
-		var ways []problem.Remedy
-		if corrected != c.spec.LDFlags {
-			ways = append(ways, problem.Set("ldflags", corrected))
-		}
-		ways = append(ways, guesses...)
-		switch len(ways) {
-		case 0:
-		case 1:
-			ps[len(ps)-1].Remedy = ways[0]
-		default:
-			ps[len(ps)-1].Remedy = problem.Lines(ways...)
-		}
+	ways := guesses
+	if corrected != c.spec.LDFlags {
+		ways = append(ways, problem.Set("ldflags", corrected))
+	}
+	switch {
+	case len(ways) == 1:
+		ps[len(ps)-1].Remedy = ways[0]
+	case len(ways) > 1:
+		ps[len(ps)-1].Remedy = problem.Lines(ways...)
 	}
 	return ps
 }
