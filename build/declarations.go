@@ -186,7 +186,7 @@ func (d *declarations) find(name string) declaration {
 		return declaration{}
 	}
 
-	position := d.fset.Position(found.id.Pos())
+	position := d.fset.PositionFor(found.id.Pos(), false) // where it is, not where a //line says
 	result := declaration{
 		kind: found.kind,
 		file: position.Filename,
@@ -307,7 +307,7 @@ func (d *declarations) evaluate(file *ast.File, e ast.Expr, steps *int) expressi
 		if err != nil {
 			return other // the compiler reports it
 		}
-		return expression{isString: yes, initial: constantInitial, value: value}
+		return expression{isString: yes, initial: constantInitial, value: value[:min(len(value), maxValue)]}
 
 	case *ast.ParenExpr:
 		return d.evaluate(file, e.X, steps)
@@ -449,13 +449,11 @@ func sum(a, b expression) (e expression) {
 		e.initial = constantInitial
 		e.value = a.value + b.value
 	}
-	if len(e.value) > maxValue {
-		e.value = e.value[:maxValue]
-	}
+	e.value = e.value[:min(len(e.value), maxValue)]
 	return e
 }
 
-// maxValue limits the initial value that is kept of a sum, in bytes. No version is as long.
+// maxValue limits how much of an initial value is kept, in bytes. No version is as long.
 const maxValue = 200
 
 // written returns a type as it is written, "" if it is long.
