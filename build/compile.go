@@ -48,7 +48,8 @@ func (p *Plan) Command(b Build, out string) process.Command {
 	if p.GCFlags != "" {
 		args = append(args, "-gcflags="+p.GCFlags)
 	}
-	args = append(args, "-ldflags="+b.LDFlags, "-o", out+string(filepath.Separator))
+	args = append(args, b.ldflagsArgs()...)
+	args = append(args, "-o", out+string(filepath.Separator))
 	for _, m := range b.Mains {
 		args = append(args, m.ImportPath)
 	}

@@ -79,6 +79,19 @@ func TestCommand(t *testing.T) {
 			env: []string{"GOOS=linux", "GOARCH=s390x", "CGO_ENABLED=0"},
 		},
 		{
+			name: "linux_s390x_other_flags_for_one_program",
+			plan: Plan{Mod: "readonly"},
+			build: Build{
+				Target:     target.Target{OS: "linux", Arch: "s390x"},
+				Mains:      append(tool, Main{Name: "d", ImportPath: "example.com/tool/cmd/d"}),
+				LDFlags:    "-s -X main.v=1",
+				OwnLDFlags: map[string]string{"example.com/tool/cmd/d": ""},
+			},
+			args: []string{"go", "build", "-trimpath", "-mod=readonly", "-buildvcs=true", "-ldflags=-s -X main.v=1",
+				"-ldflags=example.com/tool/cmd/d=", "-o", "/out/", "example.com/tool", "example.com/tool/cmd/d"},
+			env: []string{"GOOS=linux", "GOARCH=s390x", "CGO_ENABLED=0"},
+		},
+		{
 			name: "linux_arm64_cgo",
 			plan: Plan{Mod: "readonly"},
 			build: Build{

@@ -84,7 +84,7 @@ func (r *resolver) checkGraph(ctx context.Context) (ps problem.List) {
 		ps, err = l.stubs()
 		ps.Keep("", err)
 	}
-	return ps
+	return append(ps, r.checkStamps(ctx, g)...)
 }
 
 // listGraph lists all packages that programs are made of. A package that the go command

@@ -42,7 +42,7 @@ type Spec struct {
 	TagPrefix  string   // what tags begin with, "" if they begin with the directory of their module
 	TagCommit  string   // the commit that Tag is known to name, "" if not known
 	Tags       string   // build tags, separated by commas
-	LDFlags    string   // template; "": the default stamps
+	LDFlags    string   // template; "": the default flags
 	GCFlags    string
 	Cgo        bool        // with static C compilers, where a package outside the standard library needs C
 	CC         []cc.Choice // instead of the compilers that are found
@@ -91,7 +91,12 @@ type Build struct {
 	Mains   []Main        `json:"mains"`
 	Tags    string        `json:"tags,omitempty"`
 	LDFlags string        `json:"ldflags"`
-	CC      *cc.Compiler  `json:"cc,omitempty"` // nil: without cgo
+
+	// OwnLDFlags are the linker flags, by import path, of programs in which something cannot be
+	// set that LDFlags set.
+	OwnLDFlags map[string]string `json:"ownLDFlags,omitempty"`
+
+	CC *cc.Compiler `json:"cc,omitempty"` // nil: without cgo
 }
 
 // A Main is one main package, one program.
@@ -157,7 +162,7 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	r := &resolver{ws: ws, spec: spec, plan: p}
 	ps = append(ps, r.setBuilds(ctx)...)
 	if ps.Keep("tag", r.setStamps(ctx)) && len(wrong) == 0 {
-		ps.Keep("tag", r.checkStamps(ctx))
+		ps.Keep("tag", r.checkModuleVersions(ctx))
 	}
 	if len(ps) == 0 {
 		ps = append(ps, r.checkGraph(ctx)...)

@@ -191,7 +191,7 @@ func checkFile(b Build, bin Binary, file *static.File) (wrong []string) {
 	if file.Arch != bin.Target.Arch {
 		wrong = append(wrong, fmt.Sprintf("machine: expected %s, found %s", bin.Target.Arch, file.Machine))
 	}
-	if stripFlag.MatchString(b.LDFlags) && !file.Stripped && strips(file.Format) {
+	if stripFlag.MatchString(b.LinkFlags(bin.Main)) && !file.Stripped && strips(file.Format) {
 		wrong = append(wrong, "symbol table: expected none (-s), found one")
 	}
 

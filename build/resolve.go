@@ -23,9 +23,10 @@ type resolver struct {
 	spec *Spec
 	plan *Plan
 
-	survey    survey
-	unmatched unmatchedPatterns
-	shared    func() ([]program, error) // the main packages of every target; nil if they may differ
+	survey       survey
+	declarations declarationCache
+	unmatched    unmatchedPatterns
+	shared       func() ([]program, error) // the main packages of every target; nil if they may differ
 }
 
 // setBuilds resolves targets, main packages and flags.
@@ -41,6 +42,8 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 		firstClass[platform.String()] = platform.FirstClass
 	}
 
+	r.declarations.modulePath = r.ws.Module
+	r.declarations.moduleDir = r.ws.Dir
 	r.survey, err = surveyModule(r.ws.Dir, r.spec.Tags)
 	if err != nil {
 		ps.Keep("directory", err) // go list would read the same file, and run out of memory
@@ -128,8 +131,7 @@ func (r *resolver) resolve(ctx context.Context, t target.Target, firstClass bool
 		}
 	}
 
-	b.LDFlags, err = r.linkFlags(b, programs)
-	return b, err
+	return b, r.setLinkFlags(&b, programs)
 }
 
 // compilerRequest describes the C compiler that packages need for a target.

@@ -3,18 +3,16 @@ package build
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"maps"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/org/go-static-release/build/cc"
-	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/target"
 	"github.com/org/go-static-release/build/template"
-	"github.com/org/go-static-release/build/workspace"
 )
 
 // Facts returns what templates may say about the plan.
@@ -29,148 +27,326 @@ func (p *Plan) Facts() template.Facts {
 	}
 }
 
-// stamps are the variables of package main that are set by default, if they exist.
-func stamps(f template.Facts) []struct{ name, value string } {
-	return []struct{ name, value string }{
-		{"version", f.Version},
-		{"commit", f.Commit},
-		{"date", f.Date},
-	}
+// A role is what a variable says about the release.
+type role struct {
+	names []string // in lower case and without underscores
+	value string   // a template
 }
 
-// linkFlags returns the value of -ldflags for b: the user's template, or the default,
-// which strips the symbol table and stamps what the main packages have. With cgo the C
-// compiler links, statically, unless the user's flags decide about that themselves.
-func (r *resolver) linkFlags(b Build, programs []program) (string, error) {
-	facts := r.plan.Facts()
-	facts.Env = r.spec.Env
-	text := r.spec.LDFlags
-
-	var flags []string
-	if text == "" {
-		flags = append(flags, "-s", "-w")
-		for _, s := range stamps(facts) {
-			if stampable(programs, s.name) {
-				flags = append(flags, "-X", "main."+s.name+"="+s.value)
-			}
-		}
-	} else {
-		err := inOneWord(facts, text)
-		if err != nil {
-			return "", &problem.Problem{Setting: "ldflags", Err: err}
-		}
-		expanded, err := template.Expand(text, facts)
-		if err != nil {
-			return "", &problem.Problem{Setting: "ldflags", Err: err}
-		}
-		flags = append(flags, expanded)
-	}
-
-	userDecides := strings.Contains(text, "-extldflags") || strings.Contains(text, "-linkmode")
-	if b.CC != nil && !userDecides {
-		flags = append(flags, "-linkmode=external")
-		if static := cc.LinkFlags(b.Target); static != "" {
-			flags = append(flags, "-extldflags="+static)
-		}
-	}
-	return strings.Join(flags, " "), nil
+// roles are the variables that are set by default, if a program has them in package main.
+// docs/ldflags.md has the survey of released projects behind the names. Names of uncertain
+// meaning are not among them: builtBy, treeState, tag.
+var roles = []role{
+	versionRole: {
+		names: []string{"version", "buildversion", "appversion"},
+		value: "{{.Version}}",
+	},
+	{
+		names: []string{
+			"commit", "commithash", "commitsha", "commitid", "buildcommit",
+			"gitcommit", "gitcommithash", "gitcommitsha", "githash", "gitsha",
+			"revision", "gitrevision",
+		},
+		value: "{{.Commit}}",
+	},
+	{
+		names: []string{"date", "builddate", "buildtime", "builtat", "commitdate"},
+		value: "{{.Date}}",
+	},
 }
 
-// inOneWord fails if a field of the template could become several flags. Only Name, Tag and the
-// environment variables can hold white space or quotes; all that comes from the version cannot.
-func inOneWord(f template.Facts, text string) error {
-	type namedField struct{ name, value string }
-	fields := []namedField{
-		{"Name", f.Name},
-		{"Tag", f.Tag},
-	}
-	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
-		fields = append(fields, namedField{"Env." + name, f.Env[name]})
-	}
+// versionRole is the index of the version among the roles.
+const versionRole = 0
 
-	for _, field := range fields {
-		used := strings.Contains(text, "."+field.name)
-		if used && strings.ContainsAny(field.value, " \t\r\n'\"") {
-			return fmt.Errorf("expanding template %q: {{.%s}} is %q, which contains white space or quotes",
-				text, field.name, field.value)
-		}
-	}
-
-	return nil
+// roleOf returns the index of the role that a variable has by its name, -1 if it has none.
+func roleOf(name string) int {
+	return slices.IndexFunc(roles, func(r role) bool { return slices.Contains(r.names, plainName(name)) })
 }
 
-// parseSource parses a source file.
-func parseSource(set *token.FileSet, path string, mode parser.Mode) (*ast.File, error) {
-	data, err := door.ReadRegular(path, workspace.MaxSource)
-	if err != nil {
-		return nil, err
+// plainName returns a name without what only distinguishes styles: BUILD_DATE and buildDate
+// are one name.
+func plainName(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
+
+// versionWithV matches an initial value such as v0.0.0-dev.
+var versionWithV = regexp.MustCompile(`^v[0-9]`)
+
+// stampTemplate returns the template of the value for a variable with a role. The version has
+// a "v" in front if its initial value has one, or if the package takes it from the build info,
+// which has one, when nothing was set.
+func (d *declarations) stampTemplate(role int, name string) string {
+	if role == versionRole && (versionWithV.MatchString(d.find(name).value) || d.takesModuleVersion(name)) {
+		return "v" + roles[role].value
 	}
-	return parser.ParseFile(set, path, data, mode)
+	return roles[role].value
 }
 
-// stampable reports whether -X can set main.name: some main package declares it as a
-// string, and none as anything else, for which the linker would fail.
-func stampable(programs []program, name string) bool {
-	found := false
-	for _, p := range programs {
-		for _, file := range p.sources {
-			f, err := parseSource(token.NewFileSet(), file, parser.SkipObjectResolution)
-			if err != nil {
-				continue // the compiler reports it
-			}
-			switch declares(f, name) {
-			case declaredString:
-				found = true
-			case declaredOther:
-				return false
-			}
-		}
+// takesModuleVersion reports whether the package assigns the variable something like
+// info.Main.Version of runtime/debug, or the result of a function that returns it.
+func (d *declarations) takesModuleVersion(name string) bool {
+	if !d.readsBuildInfo() {
+		return false
 	}
+
+	isVariable := func(e ast.Expr) bool { return isIdent(e, name) }
+	return assigns(d.files, isVariable, func(value ast.Expr) bool {
+		if isSelector(value, "Version") {
+			return true
+		}
+		call, ok := value.(*ast.CallExpr)
+		if !ok {
+			return false
+		}
+		id, ok := call.Fun.(*ast.Ident)
+		if !ok {
+			return false
+		}
+		called, ok := d.byName[id.Name]
+		return ok && called.fn != nil && returnsVersion(called.fn)
+	})
+}
+
+// returnsVersion reports whether a function returns something like info.Main.Version.
+func returnsVersion(fn *ast.FuncDecl) (found bool) {
+	ast.Inspect(fn, func(n ast.Node) bool {
+		if ret, ok := n.(*ast.ReturnStmt); ok {
+			found = found || slices.ContainsFunc(ret.Results, func(e ast.Expr) bool { return isSelector(e, "Version") })
+		}
+		return !found
+	})
 	return found
 }
 
-// A declaration says how a name is declared.
-type declaration int
+// A stamp is a variable with the value that it is set to.
+type stamp struct {
+	name  string
+	role  int
+	value string // a template
+}
 
-const (
-	notDeclared declaration = iota
-	declaredString
-	declaredOther
-)
+// findStamps returns the variables with a role that -X can set in a package, by role and name.
+// A variable whose address is taken is most likely a flag of the program.
+func (d *declarations) findStamps() (list []stamp) {
+	for _, name := range d.names() {
+		role := roleOf(name)
+		if role >= 0 && !takesAddress(d.files, name) {
+			list = append(list, stamp{name, role, d.stampTemplate(role, name)})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b stamp) int { return a.role - b.role })
+	return list
+}
 
-// declares says how f declares the name on package level. The linker can set a
-// variable of type string whose initial value is a constant or none
-// (`go doc cmd/link`, -X).
-func declares(f *ast.File, name string) declaration {
-	for _, decl := range f.Decls {
-		gen, ok := decl.(*ast.GenDecl)
-		if !ok || gen.Tok != token.VAR {
+// commonStamps returns the stamps of all programs. Where two programs want the same variable
+// set differently, the first one has it.
+func commonStamps(programs []*declarations) (common []stamp) {
+	for _, d := range programs {
+		for _, s := range d.stamps() {
+			known := slices.ContainsFunc(common, func(c stamp) bool { return c.name == s.name })
+			if !known {
+				common = append(common, s)
+			}
+		}
+	}
+	slices.SortStableFunc(common, func(a, b stamp) int { return a.role - b.role })
+	return common
+}
+
+// fits reports whether a program may be linked with the stamps of all: of the variables by
+// their names, it has none of another type, and none that is not a stamp or another one there.
+func fits(d *declarations, common []stamp) bool {
+	own := d.stamps()
+	for _, c := range common {
+		i := slices.IndexFunc(own, func(s stamp) bool { return s.name == c.name })
+		if i >= 0 && own[i].value != c.value {
+			return false
+		}
+		found := d.find(c.name)
+		if i < 0 && (found.settable() || !found.tolerates()) {
+			return false
+		}
+	}
+	return true
+}
+
+// defaultFlags returns the flags of the linker that strip the symbol table and set stamps in
+// package main, as a template.
+func defaultFlags(stamps []stamp) string {
+	flags := []string{"-s", "-w"}
+	for _, s := range stamps {
+		flags = append(flags, "-X", "main."+s.name+"="+s.value)
+	}
+	return strings.Join(flags, " ")
+}
+
+// linkFacts are the fields that the template ldflags may use.
+type linkFacts struct {
+	template.Facts
+	OS, Arch string // GOOS and GOARCH of the target
+	Defaults string // the default flags
+}
+
+// setLinkFlags decides about the -ldflags of a target. All programs share them, except those
+// in which something cannot be set that can be set in others: the linker would fail.
+func (r *resolver) setLinkFlags(b *Build, programs []program) error {
+	declared := make([]*declarations, len(programs))
+	for i, p := range programs {
+		declared[i] = r.declarations.read(p.sources)
+	}
+
+	common := commonStamps(declared)
+	flags, err := r.linkFlags(*b, defaultFlags(common))
+	if err != nil {
+		return &problem.Problem{Setting: "ldflags", Err: err}
+	}
+	b.LDFlags = flags
+
+	for i, d := range declared {
+		own := common
+		if !fits(d, common) {
+			own = d.stamps()
+		}
+		flags, err := r.linkFlagsOf(*b, d, defaultFlags(own))
+		if err != nil {
+			return &problem.Problem{Setting: "ldflags", Err: err}
+		}
+		if flags == b.LDFlags {
 			continue
 		}
-		for _, spec := range gen.Specs {
-			v := spec.(*ast.ValueSpec) // the only kind under token.VAR
-			for i, id := range v.Names {
-				if id.Name == name {
-					return kindOf(v, i)
+		if b.OwnLDFlags == nil {
+			b.OwnLDFlags = map[string]string{}
+		}
+		b.OwnLDFlags[programs[i].ImportPath] = flags
+	}
+	return nil
+}
+
+// linkFlagsOf returns the flags of the linker for one program. They lack each -X of package
+// main for which the linker would fail.
+func (r *resolver) linkFlagsOf(b Build, d *declarations, defaults string) (string, error) {
+	flags, err := r.linkFlags(b, defaults)
+	if err != nil {
+		return "", err
+	}
+	_, words, err := splitFlags(flags)
+	if err != nil {
+		return "", err
+	}
+
+	// A pattern of packages stays with the flags that all programs share.
+	kept, err := without(words, func(x setFlag) bool {
+		found := d.find(x.name)
+		return x.pkg == "main" && found.kind == declaredVar && found.isString == no
+	})
+	if err != nil || len(kept) == len(words) && flags == b.LDFlags {
+		return flags, err
+	}
+	return joinFlags(kept), nil
+}
+
+// linkFlags returns the value of -ldflags for b: the user's template, or the default flags.
+// With cgo the C compiler links, statically, unless the user's flags decide about that
+// themselves.
+func (r *resolver) linkFlags(b Build, defaults string) (string, error) {
+	common := r.plan.Facts()
+	common.Env = r.spec.Env
+	facts := linkFacts{
+		Facts: common,
+		OS:    b.Target.OS,
+		Arch:  b.Target.Arch,
+	}
+	var err error
+	facts.Defaults, err = template.Expand(defaults, facts)
+	if err != nil {
+		return "", err
+	}
+
+	text := r.spec.LDFlags
+	if text == "" {
+		text = "{{.Defaults}}"
+	}
+	err = inOneWord(facts, text)
+	if err != nil {
+		return "", err
+	}
+	flags, err := template.Expand(text, facts)
+	if err != nil {
+		return "", err
+	}
+
+	if b.CC == nil {
+		return flags, nil
+	}
+	_, words, err := splitFlags(flags)
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(append([]string{flags}, staticLinkFlags(b.Target, words)...), " "), nil
+}
+
+// staticLinkFlags returns what to add to the words of -ldflags for the C compiler to link
+// statically: nothing if they decide about that themselves.
+func staticLinkFlags(t target.Target, words []string) (added []string) {
+	userDecides := slices.ContainsFunc(words, func(word string) bool {
+		flag := strings.TrimLeft(word, "-")
+		return flag != word && (strings.HasPrefix(flag, "extldflags") || strings.HasPrefix(flag, "linkmode"))
+	})
+	if userDecides {
+		return nil
+	}
+
+	added = append(added, "-linkmode=external")
+	if static := cc.LinkFlags(t); static != "" {
+		added = append(added, "-extldflags="+static)
+	}
+	return added
+}
+
+// inOneWord fails if a field that a template mentions could become several flags: a name or a
+// tag may hold white space or quotes. Only the default flags are several on purpose.
+func inOneWord(f linkFacts, text string) error {
+	check := func(field, value string) error {
+		if strings.Contains(text, "."+field) && strings.ContainsAny(value, flagSpace+`'"`) {
+			return fmt.Errorf("expanding template %q: {{.%s}} is %q, which contains white space or quotes",
+				text, field, value)
+		}
+		return nil
+	}
+
+	facts := reflect.ValueOf(f.Facts)
+	for i := range facts.NumField() {
+		name := facts.Type().Field(i).Name
+		switch value := facts.Field(i).Interface().(type) {
+		case string:
+			if err := check(name, value); err != nil {
+				return err
+			}
+		case map[string]string:
+			for key, value := range value {
+				if err := check(name+"."+key, value); err != nil {
+					return err
 				}
 			}
 		}
 	}
-	return notDeclared
+	return nil
 }
 
-// kindOf says how v declares its i-th name.
-func kindOf(v *ast.ValueSpec, i int) declaration {
-	if v.Type != nil {
-		if id, ok := v.Type.(*ast.Ident); ok && id.Name == "string" {
-			return declaredString // a computed initial value would win over the stamp, harmlessly
-		}
-		return declaredOther
+// LinkFlags returns the flags of the linker for one program of the build.
+func (b *Build) LinkFlags(m Main) string {
+	if own, ok := b.OwnLDFlags[m.ImportPath]; ok {
+		return own
 	}
-	if i < len(v.Values) {
-		if lit, ok := v.Values[i].(*ast.BasicLit); ok && lit.Kind == token.STRING {
-			return declaredString
+	return b.LDFlags
+}
+
+// ldflagsArgs returns the flags of the linker as arguments of go build. It takes the last
+// -ldflags whose pattern matches a package (`go help build`).
+func (b *Build) ldflagsArgs() []string {
+	args := []string{"-ldflags=" + b.LDFlags}
+	for _, m := range b.Mains {
+		if own, ok := b.OwnLDFlags[m.ImportPath]; ok {
+			args = append(args, "-ldflags="+m.ImportPath+"="+own)
 		}
 	}
-	return declaredOther
+	return args
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -68,10 +67,10 @@ func (r *resolver) setStamps(ctx context.Context) error {
 	return nil
 }
 
-// checkStamps compares the stamps with the version of the release. If they differ, a program
+// checkModuleVersions compares the stamps with the version of the release. If they differ, a program
 // that prints its build info says another version than its release. That is a problem for a
 // release, unless the linker flags set a variable to the right version, and a note otherwise.
-func (r *resolver) checkStamps(ctx context.Context) error {
+func (r *resolver) checkModuleVersions(ctx context.Context) error {
 	p := r.plan
 	flagsTell := !slices.ContainsFunc(p.Builds, func(b Build) bool { return !p.flagsTellVersion(b) })
 
@@ -191,36 +190,22 @@ func pathFor(modulePath, version string) string {
 	return path.Join(prefix, major)
 }
 
-// flagWord matches a word of -ldflags, in quotes or not (`go help build`, "Elements in a
-// list").
-var flagWord = regexp.MustCompile(`"[^"]*"|'[^']*'|[^ \t\r\n"'][^ \t\r\n]*`)
-
-// flagsTellVersion reports whether the linker flags of b set a variable to a text that contains
-// the version of the release.
+// flagsTellVersion reports whether the linker flags of a program of b set a variable to a text
+// that contains the version of the release.
 func (p *Plan) flagsTellVersion(b Build) bool {
 	version, _ := strings.CutSuffix(p.Source.Version, "dirty")
 	version = strings.TrimRight(version, "+.")
 
-	isValue := false
-	for _, word := range flagWord.FindAllString(b.LDFlags, -1) {
-		word = strings.Trim(word, `"'`)
-		setting, isFlag := strings.CutPrefix(strings.Replace(word, "--", "-", 1), "-X")
-
-		switch {
-		case isValue:
-			setting = word
-		case isFlag && strings.HasPrefix(setting, "="):
-			setting = setting[1:]
-		default:
-			isValue = isFlag && setting == ""
-			continue
+	return slices.ContainsFunc(b.Mains, func(m Main) bool {
+		_, words, err := splitFlags(b.LinkFlags(m))
+		if err != nil {
+			return false // it is reported where the flags are checked
+		}
+		flags, err := setFlags(words)
+		if err != nil {
+			return false
 		}
 
-		isValue = false
-		_, value, _ := strings.Cut(setting, "=")
-		if strings.Contains(value, version) {
-			return true
-		}
-	}
-	return false
+		return slices.ContainsFunc(flags, func(f setFlag) bool { return strings.Contains(f.value, version) })
+	})
 }

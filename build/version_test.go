@@ -198,7 +198,7 @@ func TestFlagsTellVersion(t *testing.T) {
 		"-s -w -X=main.version=1.2.3":            true,
 		"--X main.version=1.2.3":                 true,
 		"-X 'main.version=v1.2.3 of today'":      true,
-		`"-X=main.version=1.2.3, today" -s`:      true,
+		`-s "-X=main.version=1.2.3, today"`:      true,
 		"-X main.commit=a -X main.version=1.2.3": true,
 		"-X main.commit=0123abc":                 false,
 		"-X main.1.2.3=dev":                      false,
@@ -210,7 +210,11 @@ func TestFlagsTellVersion(t *testing.T) {
 	} {
 		for _, version := range []string{"1.2.3", "1.2.3+dirty"} {
 			p := &Plan{Source: &workspace.Source{Version: version}}
-			if got := p.flagsTellVersion(Build{LDFlags: flags}); got != want {
+			b := Build{
+				Mains:   []Main{{ImportPath: "example.com/tool"}},
+				LDFlags: flags,
+			}
+			if got := p.flagsTellVersion(b); got != want {
 				t.Errorf("%s: got %v, expected %v", flags, got, want)
 			}
 		}

@@ -96,7 +96,7 @@ func TestPublish(t *testing.T) {
 // then are proved again.
 func TestOverwriteAndVerify(t *testing.T) {
 	w := newWorkshop(t, helloSource, githubtest.Options{})
-	w.run(t.Context(), exitOK, "INPUT_LDFLAGS=-s -w -X main.other=x")
+	w.run(t.Context(), exitOK, "INPUT_LDFLAGS=-s -w -buildid=other")
 
 	w.run(t.Context(), exitFailed)
 	w.said("a public release is never changed unless overwrite is true")
@@ -120,7 +120,7 @@ func TestOverwriteAndVerify(t *testing.T) {
 func TestOverwriteOnlyWhenAllIsProved(t *testing.T) {
 	const source = "package main\n\nimport \"os\"\n\nfunc main() { os.Exit(len(os.Args) - 1) }\n"
 	w := newWorkshop(t, source, githubtest.Options{})
-	w.run(t.Context(), exitOK, "INPUT_LDFLAGS=-s -w -X main.other=x")
+	w.run(t.Context(), exitOK, "INPUT_LDFLAGS=-s -w -buildid=other")
 	before := w.gh.Releases()[0]
 
 	w.run(t.Context(), exitFailed,

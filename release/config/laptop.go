@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/template"
 	"github.com/org/go-static-release/release/quote"
 )
 
@@ -138,6 +140,24 @@ func harmlessFlags(known map[string]toolFlag) laptopRule {
 	}
 }
 
+// harmlessTemplate returns the rule for the flags of a tool that are a template: they must be
+// harmless for every platform.
+func harmlessTemplate(known map[string]toolFlag) laptopRule {
+	rule := harmlessFlags(known)
+	return func(root, value string) string {
+		texts, ok := expansions(value)
+		if !ok {
+			return "it cannot be split into flags"
+		}
+		for _, text := range texts {
+			if why := rule(root, text); why != "" {
+				return why
+			}
+		}
+		return ""
+	}
+}
+
 // checkFlags returns the reason why the words may do harm, or "".
 func checkFlags(words []string, known map[string]toolFlag) string {
 	for i := 0; i < len(words); i++ {
@@ -174,9 +194,17 @@ func checkFlags(words []string, known map[string]toolFlag) string {
 }
 
 var (
-	// fieldAction matches the only kind of template action whose result is known to be part
-	// of one word: package build checks the values.
-	fieldAction = regexp.MustCompile(`\{\{ *\.[A-Z][A-Za-z]* *\}\}`)
+	// action matches the actions of a template.
+	action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+
+	// fieldAction matches an action whose result is known to be part of one word: package
+	// build checks the values.
+	fieldAction = regexp.MustCompile(`^\{\{-? *\.([A-Z][A-Za-z]*) *-?\}\}$`)
+
+	// platformAction matches the parts of a condition that depends on the platform alone.
+	platformAction = regexp.MustCompile(
+		`^\{\{-? *((else +)?if +(eq|ne) +\.(OS|Arch)( +"[a-z0-9]*")+|else|end) *-?\}\}$`)
+	platformName = regexp.MustCompile(`"[a-z0-9]*"`)
 
 	// flagWord matches a word of -ldflags and -gcflags, in quotes or not (`go help build`,
 	// "Elements in a list"). A quote inside a word is an ordinary character.
@@ -186,14 +214,62 @@ var (
 // fieldMark stands for the value of a template field.
 const fieldMark = "@"
 
-// flagWords splits the value of -ldflags or -gcflags into words, as the go command does. A
-// package pattern in front, as in all=-N -l, is left out.
-func flagWords(value string) (words []string, ok bool) {
-	if strings.Contains(fieldAction.ReplaceAllString(value, ""), "{{") {
+// flagFields are the fields of the template ldflags.
+type flagFields struct {
+	template.Facts
+	OS, Arch string
+	Defaults string
+}
+
+// maxPlatformNames limits how many platforms the conditions of a template may name.
+const maxPlatformNames = 8
+
+// expansions returns every text that the template value may expand to, with fieldMark for its
+// fields. ok is false if it has actions of which that is not known.
+func expansions(value string) (texts []string, ok bool) {
+	fields := flagFields{Defaults: "-s -w"} // others may follow, each with its value
+	facts := reflect.ValueOf(&fields.Facts).Elem()
+
+	names := []string{"other"}
+	for _, a := range action.FindAllString(value, -1) {
+		if m := fieldAction.FindStringSubmatch(a); m != nil {
+			field := facts.FieldByName(m[1])
+			isFact := field.IsValid() && field.Kind() == reflect.String
+			if isFact {
+				field.SetString(fieldMark)
+			}
+			if isFact || m[1] == "OS" || m[1] == "Arch" || m[1] == "Defaults" {
+				continue
+			}
+			return nil, false
+		}
+		if !platformAction.MatchString(a) {
+			return nil, false
+		}
+		for _, name := range platformName.FindAllString(a, -1) {
+			names = append(names, strings.Trim(name, `"`))
+		}
+	}
+	if len(names) > maxPlatformNames {
 		return nil, false
 	}
 
-	value = strings.TrimSpace(fieldAction.ReplaceAllString(value, fieldMark))
+	for _, fields.OS = range names {
+		for _, fields.Arch = range names {
+			text, err := template.Expand(value, fields)
+			if err != nil {
+				return nil, false
+			}
+			texts = append(texts, text)
+		}
+	}
+	return texts, true
+}
+
+// flagWords splits the value of -ldflags or -gcflags into words, as the go command does. A
+// package pattern in front, as in all=-N -l, is left out.
+func flagWords(value string) (words []string, ok bool) {
+	value = strings.TrimSpace(value)
 	if value != "" && !strings.HasPrefix(value, "-") {
 		_, value, ok = strings.Cut(value, "=")
 		if !ok {

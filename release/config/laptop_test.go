@@ -152,20 +152,34 @@ func TestHarmlessFlags(t *testing.T) {
 		"@evil":                                          false,
 		"-X {{.Tag}}":                                    false, // which may begin with @
 		"{{.Name}}":                                      false,
-		"-X main.a={{printf \"%s\" .Tag}}":               false,
-		"-ex{{/* */}}tld=/evil":                          false,
-		"-s -X main.a=b{{- \" -extld=/evil\" -}}":        false,
-		"{{\"-extld=/evil\"}}":                           false,
-		"-s {{":                                          false,
-		"-- -extld=/evil":                                false,
-		"-s - -extld=/evil":                              false,
-		"-s=maybe":                                       false,
-		"-s file.a":                                      false,
-		"-s 'unterminated":                               false,
-		"\u00a0-s -extld=/evil":                          false,
-		"pattern":                                        false,
+		"{{.Defaults}}":                                  true,
+		"{{.Defaults}}{{if eq .OS \"windows\"}} -H=windowsgui{{end}}":                    true,
+		"-s {{- if ne .Arch \"arm\"}} -w {{else}} -X main.a={{.OS}} {{end}}":             true,
+		"{{if eq .OS \"windows\"}}-extld=/evil{{end}}":                                   false,
+		"{{if eq .OS \"windows\"}}-s{{else}}-extld=/evil{{end}}":                         false,
+		"{{if eq .OS \"windows\"}}-X{{end}} -extld=/evil":                                false, // a value on Windows only
+		"{{if eq .Arch \"arm\"}}-X{{end}} {{if eq .OS \"linux\"}}-X{{end}} -extld=/evil": false,
+		"{{if .Tag}}-X{{end}} -extld=/evil":                                              false,
+		"{{if eq .Tag \"x\"}}-s{{end}}":                                                  false,
+		"-extldflags {{.Defaults}}":                                                      false,
+		"{{.Facts}}":                                                                     false,
+		"{{.}}":                                                                          false,
+		"{{.OS":                                                                          false,
+		"{{.Env.HOME}}":                                                                  false,
+		"-X main.a={{printf \"%s\" .Tag}}":                                               false,
+		"-ex{{/* */}}tld=/evil":                                                          false,
+		"-s -X main.a=b{{- \" -extld=/evil\" -}}":                                        false,
+		"{{\"-extld=/evil\"}}":                                                           false,
+		"-s {{":                                                                          false,
+		"-- -extld=/evil":                                                                false,
+		"-s - -extld=/evil":                                                              false,
+		"-s=maybe":                                                                       false,
+		"-s file.a":                                                                      false,
+		"-s 'unterminated":                                                               false,
+		"\u00a0-s -extld=/evil":                                                          false,
+		"pattern":                                                                        false,
 	} {
-		if why := harmlessFlags(linkerFlags)("", value); (why == "") != want {
+		if why := harmlessTemplate(linkerFlags)("", value); (why == "") != want {
 			t.Errorf("linker: %q: %q", value, why)
 		}
 	}

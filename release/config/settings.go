@@ -191,10 +191,12 @@ var Settings = []Setting{
 		DefaultText: "-s -w and the version",
 		Argument:    "FLAGS",
 		Help:        "linker flags, a template",
-		Doc: "A template with the fields `{{.Version}}`, `{{.Tag}}`, `{{.Commit}}`, `{{.Date}}`, `{{.Name}}` " +
-			"and `{{.Go}}`. By default `-s -w`, and `-X` for the variables `main.version`, `main.commit` " +
-			"and `main.date` where a program has them.",
-		onLaptop: harmlessFlags(linkerFlags),
+		Doc: "A template with the fields `{{.Version}}`, `{{.Tag}}`, `{{.Commit}}`, `{{.Date}}`, `{{.Name}}`, " +
+			"`{{.Go}}`, and `{{.OS}}` and `{{.Arch}}` of the target. `{{.Defaults}}` stands for the default: " +
+			"`-s -w`, and `-X` for the variables of package main that are named like a version, a commit " +
+			"or a date, such as `version`, `GitCommit` and `buildDate`. An `-X` that sets nothing is an " +
+			"error. docs/ldflags.md has all names, and examples.",
+		onLaptop: harmlessTemplate(linkerFlags),
 		set:      text(func(c *Config) *string { return &c.LDFlags }),
 	},
 	{

@@ -1,0 +1,269 @@
+package build
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/org/go-static-release/build/door"
+	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/workspace"
+)
+
+// An unset is a variable that looks as if a release should set it, and that nothing sets.
+type unset struct {
+	path  string // of its package
+	stamp stamp
+	value string // its initial value
+}
+
+// noteUnset notes the variables for a version outside package main that nothing sets. They are
+// not set by default: some projects want a "v" in them, and some compute them.
+func (c *stampCheck) noteUnset() {
+	g := c.graphs[0]
+	stamped := c.stampedPrograms()
+	if stamped == someElsewhere {
+		return
+	}
+
+	var all []unset
+	for _, path := range slices.Sorted(maps.Keys(g)) {
+		n := g[path]
+		if !n.inModule() || n.Name == "main" {
+			continue
+		}
+		// Programs that say their version already need no other variable for it, unless a
+		// package exists for nothing else.
+		if stamped == everyMain && !isVersionPackage(n.Name) {
+			continue
+		}
+		all = append(all, c.unsetIn(n)...)
+	}
+	if len(all) == 0 {
+		return
+	}
+
+	var versions []string
+	flags := c.spec.LDFlags
+	if flags == "" {
+		flags = "{{.Defaults}}"
+	}
+	for _, u := range all {
+		flags += " -X " + u.path + "." + u.stamp.name + "=" + u.stamp.value
+		if u.stamp.role == versionRole {
+			versions = append(versions, fmt.Sprintf("%s.%s (%q)", u.path, u.stamp.name, u.value))
+		}
+	}
+	c.plan.note(problem.Set("ldflags", flags),
+		"nothing sets %s, so the programs may not say their version", strings.Join(versions, ", "))
+}
+
+// isVersionPackage reports whether a package by that name is there for the version.
+func isVersionPackage(name string) bool {
+	return slices.Contains([]string{"version", "versioninfo", "buildinfo", "build"}, name)
+}
+
+// A stamped says which programs of the first target have a version that -X sets.
+type stamped int
+
+const (
+	notEvery stamped = iota
+	everyMain
+	someElsewhere // the user sets a version outside package main
+)
+
+// stampedPrograms says which programs have a version that -X sets.
+func (c *stampCheck) stampedPrograms() stamped {
+	b := c.plan.Builds[0]
+	result := everyMain
+	for _, m := range b.Mains {
+		d := c.declarations.read(c.graphs[0][m.ImportPath].sources())
+		hasVersion := false
+
+		_, words, err := splitFlags(b.LinkFlags(m))
+		if err != nil {
+			continue // checkFlags reports it
+		}
+		flags, err := setFlags(words)
+		if err != nil {
+			continue
+		}
+		for _, x := range flags {
+			isVersion := roleOf(x.name) == versionRole
+			if isVersion && x.pkg != "main" {
+				return someElsewhere
+			}
+			hasVersion = hasVersion || isVersion && d.find(x.name).settable()
+		}
+		if !hasVersion {
+			result = notEvery
+		}
+	}
+	return result
+}
+
+// unsetIn returns the variables of a package that look as if a release should set them: that
+// for the version first, with those for the commit and the date beside it. It returns none if
+// there is no such version.
+func (c *stampCheck) unsetIn(n node) (list []unset) {
+	files := n.sources()
+	if !mentionVersion(files) {
+		return nil
+	}
+	d := c.declarations.read(files)
+	if d.readsBuildInfo() {
+		return nil // which has the version
+	}
+
+	hasVersion := false
+	for _, s := range d.stamps() {
+		value := d.find(s.name).value
+		if !placeholder.MatchString(value) || c.isAssigned(n, d, s.name) {
+			continue
+		}
+		hasVersion = hasVersion || s.role == versionRole
+		list = append(list, unset{n.ImportPath, s, value})
+	}
+	if !hasVersion {
+		return nil
+	}
+	return list
+}
+
+// mentionVersion reports whether some file may declare a variable for a version on package
+// level. It only looks at the text: most packages need not be parsed then.
+func mentionVersion(files []string) bool {
+	return slices.ContainsFunc(files, func(file string) bool {
+		data, err := door.ReadRegular(file, workspace.MaxSource)
+		return err == nil && (declaresAny(data, "ersion") || declaresAny(data, "ERSION"))
+	})
+}
+
+// declaresAny reports whether a line of data may declare a variable with the role of a version
+// whose name ends in a given way. It takes gofmt's style for granted.
+func declaresAny(data []byte, ending string) bool {
+	for end := 0; ; {
+		at := bytes.Index(data[end:], []byte(ending))
+		if at < 0 {
+			return false
+		}
+		end += at + len(ending)
+
+		// Lines of generated files may be very long.
+		near := max(0, end-maxDeclaredNames)
+		start := near + bytes.LastIndexByte(data[near:end], '\n') + 1
+		if near > 0 && start == near {
+			continue
+		}
+		m := declaredNames.FindSubmatch(data[start:end])
+		if m == nil || roleOf(string(m[2])) != versionRole {
+			continue
+		}
+		isIndented := len(m[1]) == 0
+		if !isIndented || bytes.HasPrefix(outerLine(data[:start]), []byte("var")) {
+			return true
+		}
+	}
+}
+
+// maxDeclaredNames limits the beginning of a line that is looked at, in bytes.
+const maxDeclaredNames = 200
+
+// declaredNames matches the beginning of a line that may declare variables: var, if the line
+// is not in a group, and the last name so far.
+var declaredNames = regexp.MustCompile(`^(?:(var)[ \t]+|[ \t]+)(?:\w+,[ \t]*)*(\w+)$`)
+
+// outerLine returns the last line of data that is neither indented nor empty nor a comment: the
+// one that begins the group, the type or the function which the next line is part of.
+func outerLine(data []byte) []byte {
+	for len(data) > 0 {
+		data = bytes.TrimSuffix(data, []byte("\n"))
+		start := bytes.LastIndexByte(data, '\n') + 1
+		line := data[start:]
+		if len(line) > 0 && !bytes.ContainsAny(line[:1], " \t\r/") {
+			return line
+		}
+		data = data[:start]
+	}
+	return nil
+}
+
+// readsBuildInfo reports whether the package asks package runtime/debug for the build info.
+func (d *declarations) readsBuildInfo() bool {
+	return slices.ContainsFunc(d.files, func(f *ast.File) bool {
+		found := false
+		ast.Inspect(f, func(n ast.Node) bool {
+			found = found || isSelector(n, "ReadBuildInfo")
+			return !found
+		})
+		return found
+	})
+}
+
+// isSelector reports whether a node selects a name, as in debug.ReadBuildInfo.
+func isSelector(n ast.Node, name string) bool {
+	s, ok := n.(*ast.SelectorExpr)
+	return ok && s.Sel.Name == name
+}
+
+// isAssigned reports whether the package, or one that imports it, gives the variable a value
+// when the program runs, or takes its address, as the package flag needs it.
+func (c *stampCheck) isAssigned(n node, d *declarations, name string) bool {
+	anything := func(ast.Expr) bool { return true }
+	if assigns(d.files, func(e ast.Expr) bool { return isIdent(e, name) }, anything) {
+		return true
+	}
+
+	isSelected := func(e ast.Expr) bool { return isSelector(e, name) }
+	for _, importer := range c.graphs[0] {
+		if !importer.inModule() || !slices.Contains(importer.Imports, n.ImportPath) {
+			continue
+		}
+		if assigns(c.declarations.read(importer.sources()).files, isSelected, anything) {
+			return true
+		}
+	}
+	return false
+}
+
+// takesAddress reports whether files take the address of a variable.
+func takesAddress(files []*ast.File, name string) (found bool) {
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			if u, ok := n.(*ast.UnaryExpr); ok {
+				found = found || u.Op == token.AND && isIdent(u.X, name)
+			}
+			return !found
+		})
+	}
+	return found
+}
+
+// assigns reports whether files assign to a variable a value that is of interest, or take its
+// address.
+func assigns(files []*ast.File, isVariable, isValue func(ast.Expr) bool) (found bool) {
+	for _, f := range files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.AssignStmt:
+				for i, left := range n.Lhs {
+					value := n.Rhs[min(i, len(n.Rhs)-1)]
+					found = found || n.Tok == token.ASSIGN && isVariable(left) && isValue(value)
+				}
+			case *ast.UnaryExpr:
+				found = found || n.Op == token.AND && isVariable(n.X)
+			}
+			return !found
+		})
+	}
+	return found
+}
+
+// placeholder matches initial values that are no version: those without a digit, and those of
+// what is not released yet, such as 1.5.0-dev.
+var placeholder = regexp.MustCompile(`^[^0-9]*$|^v?0\.0\.0([-+.].*)?$|[-+.](?i:dev|devel|snapshot|next|dirty)$`)
