@@ -143,7 +143,7 @@ func (l Layout) check(extra []workspace.ExtraFile) (problems []error) {
 		}
 		files[key] = "the name of the file " + f.Name
 
-		for dir := path.Dir(key); dir != "."; dir = path.Dir(dir) {
+		for _, dir := range parents(key) {
 			if _, known := directories[dir]; !known {
 				directories[dir] = f.Name
 			}
@@ -157,7 +157,7 @@ func (l Layout) check(extra []workspace.ExtraFile) (problems []error) {
 
 	// A program may be in a directory that has the name of an extra file.
 	for _, program := range l.Programs {
-		for dir := path.Dir(program); dir != "."; dir = path.Dir(dir) {
+		for _, dir := range parents(program) {
 			if is, taken := files[strings.ToLower(dir)]; taken {
 				report("the directory of the program %s has %s", relative(program), is)
 			}
@@ -166,6 +166,16 @@ func (l Layout) check(extra []workspace.ExtraFile) (problems []error) {
 
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return problems
+}
+
+// parents returns the directories in the name of a file.
+func parents(name string) (directories []string) {
+	for i, c := range name {
+		if c == '/' {
+			directories = append(directories, name[:i])
+		}
+	}
+	return directories
 }
 
 // describeLayout returns the names in the first archive, "" if it has no directories but those

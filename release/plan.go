@@ -329,6 +329,9 @@ func (p *Plan) findExtra(ctx context.Context, c *config.Config, ws *workspace.Wo
 	if err != nil {
 		return err
 	}
+	if len(p.Layouts) == 0 {
+		return nil // no archive would have the files
+	}
 	p.Extra = extra
 	p.Notes = append(p.Notes, notes...)
 

@@ -50,7 +50,7 @@ func (w *Workspace) AttachedFiles(words []string) (files []AttachedFile, err err
 		some, wrong := f.find(word)
 		ps = append(ps, wrong...)
 
-		if word.isRename() && len(some) > 0 {
+		if word.isRename && len(some) > 0 {
 			some, err = nameAsset(word, some)
 			ps.Keep("attach", err)
 		}

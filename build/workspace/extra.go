@@ -117,10 +117,16 @@ func (w *Workspace) selectExtra(d *door.Door, words []string) (
 	found, ps := f.selectFiles(patterns)
 
 	if len(words) == 0 || len(patterns) < len(words) {
-		usual, usualNotes, wrong := w.usualFiles(d)
+		usual, hasLicence, wrong := w.usualFiles(d)
 		found = append(found, usual...)
-		notes = append(notes, usualNotes...)
 		ps = append(ps, wrong...)
+
+		if !hasLicence && len(patterns) == 0 { // else a pattern may name it
+			notes = append(notes, problem.Note{
+				Text:   "no licence is packed with the programs: the repository has no file such as LICENSE or COPYING",
+				Remedy: problem.Set("files", DefaultFiles+" FILE").For("if the licence is in FILE"),
+			})
+		}
 	}
 
 	found = resolveNames(found)

@@ -78,7 +78,7 @@ var licencesDirs = []string{"licenses", "licences"}
 // A licence counts for everything below its directory. Those of the directories around the
 // module, up to the root of the repository, are packed as well, unless a nearer file has the
 // same name. The README and the changelog are the nearest ones.
-func (w *Workspace) usualFiles(d *door.Door) (files []selected, notes []problem.Note, ps problem.List) {
+func (w *Workspace) usualFiles(d *door.Door) (files []selected, hasLicence bool, ps problem.List) {
 	kinds := map[usualFile]bool{} // of nearer directories
 	names := map[string]bool{}    // in lower case
 
@@ -86,14 +86,17 @@ func (w *Workspace) usualFiles(d *door.Door) (files []selected, notes []problem.
 		found, wrong := usualIn(d, dir)
 		ps = append(ps, wrong...)
 
-		nearer := map[usualFile]bool{readme: kinds[readme], changelog: kinds[changelog]}
+		hasNearer := map[usualFile]bool{
+			readme:    kinds[readme],
+			changelog: kinds[changelog],
+		}
 		for _, f := range found {
-			kind := f.kind
 			key := strings.ToLower(f.name)
-			if nearer[kind] || names[key] {
+			if hasNearer[f.kind] || names[key] {
 				continue
 			}
-			kinds[kind] = true
+
+			kinds[f.kind] = true
 			names[key] = true
 			files = append(files, selected{
 				path:   path.Join(dir, f.name),
@@ -107,13 +110,7 @@ func (w *Workspace) usualFiles(d *door.Door) (files []selected, notes []problem.
 		}
 	}
 
-	if !kinds[licence] && len(ps) == 0 {
-		notes = append(notes, problem.Note{
-			Text:   "no licence is packed with the programs: the repository has no file such as LICENSE or COPYING",
-			Remedy: problem.Set("files", DefaultFiles+" FILE").For("if the licence is in FILE"),
-		})
-	}
-	return files, notes, ps
+	return files, kinds[licence], ps
 }
 
 // A foundFile is a usual file in a directory.

@@ -330,7 +330,7 @@ var Settings = []Setting{
 		Help:        "files to pack with the programs",
 		Doc: "Files, directories and patterns (`docs/**/*.md`) relative to the module, for at most 64 MiB " +
 			"of files. A directory stands for everything in it. `SOURCE=NAME` renames a file; with a " +
-			"directory or a pattern before the `=`, NAME is the directory for the files: " +
+			"directory or a `*` before the `=`, NAME is the directory for the files: " +
 			"`man/*.1=share/man/man1`. A file that one word renames does not keep its name because of " +
 			"another word. Words end at spaces and commas; `?` matches those in a name, and `\\=` is a `=`.\n\n" +
 			"Without this setting the usual files are packed, in any case: LICENSE, LICENCE, COPYING, " +
