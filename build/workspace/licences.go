@@ -21,38 +21,38 @@ const (
 	changelog   usualFile = "changelog"
 )
 
-// usualNames match the names of the usual files. The names of licences and of what comes with
-// them may go on, as LICENSE-MIT, COPYING.LESSER and NOTICE.txt do; LICENSE may also follow the
-// name of a licence. The others may only have the extension of a text, because README.zh-CN.md
-// is a translation.
+// usualNames match the names of the usual files, in lower case. The names of licences and of what
+// comes with them may go on, as LICENSE-MIT, COPYING.LESSER and NOTICE.txt do; LICENSE may also
+// follow other words, as in MIT-LICENSE. The first match counts. The others may only have the extension of a text,
+// because README.zh-CN.md is a translation.
 //
 // Sources: the names that pkg.go.dev knows (golang.org/x/pkgsite/internal/licenses), those of
-// REUSE (https://reuse.software/spec-3.3/), and what modules of the proxy have.
+// REUSE (https://reuse.software/spec-3.3/), and those in the roots of 2,900 modules.
 var usualNames = []struct {
 	kind usualFile
 	name *regexp.Regexp
 }{
-	{licence, regexp.MustCompile(`^((mit|apache|bsd|isc|mpl|gpl|lgpl|agpl|epl|cc0|zlib)[0-9]*([-_.][a-z0-9]+)*[-_.])?` +
-		`(un)?licen[cs]es?([-_.].*)?$`)},
-	{licence, regexp.MustCompile(`^(copying|copyright)([-_.].*)?$`)},
-	{attribution, regexp.MustCompile(`^(notices?|patents|authors)([-_.].*)?$`)},
 	{attribution, regexp.MustCompile(`^(third|3rd)[-_ ]?party[-_ ]?(licen[cs]es?|notices?|copyrights?)([-_.].*)?$`)},
+	{licence, regexp.MustCompile(`^([a-z0-9.]+[-_])*(un)?licen[cs]es?([-_.].*)?$`)},
+	{licence, regexp.MustCompile(`^(copying|copyright)([-_.].*)?$`)},
+	{attribution, regexp.MustCompile(`^(notices?|patents|authors|credits)([-_.].*)?$`)},
 	{readme, regexp.MustCompile(`^readme` + textExtension + `$`)},
-	{changelog, regexp.MustCompile(`^changelog` + textExtension + `$`)},
+	{changelog, regexp.MustCompile(`^(changelog|changes)` + textExtension + `$`)},
 }
 
 // textExtension matches nothing, or the extension of a text that people read.
 const textExtension = `(\.(md|mkd|mdown|markdown|txt|text|rst|adoc|asciidoc|org|textile|html?|pdf|rtf))?`
 
-// notProse matches names of files that are made for programs although they begin like a
-// licence: sources, templates, settings, pictures, signatures and remains.
+// notProse matches names of files that are made for programs although they look like a
+// licence: sources, templates, settings, pictures, signatures, remains, and tools.
 var notProse = regexp.MustCompile(`\.(go|c|cc|cpp|cs|cxx|h|hpp|java|js|jsx|cjs|mjs|ts|tsx|kt|lua|php|pl|pm|py|rb|rs|` +
 	`scala|swift|vue|sh|bash|zsh|fish|bat|cmd|ps1|sql|proto|css|scss|less|` +
 	`tmpl|tpl|gotmpl|gotpl|template|in|j2|hbs|mustache|erb|golden|` +
-	`json|jsonl|yaml|yml|toml|xml|ini|cfg|conf|csv|tsv|lock|mod|sum|cache|` +
+	`json|jsonl|yaml|yml|toml|xml|ini|cfg|conf|lock|mod|sum|cache|` +
 	`svg|png|jpg|jpeg|gif|ico|webp|zip|gz|tar|asc|sig|pem|sha256|` +
 	`bak|orig|rej|swp|tmp|old|patch|diff|d)$` +
-	`|[-_.](header|boilerplate|template|tmpl|checker|test)\b|~$`)
+	`|[-_.](header|boilerplate|template|tmpl|checker|test)\b|~$` +
+	`|^(add|check|fix|gen|generate|lint|list|make|test|update|verify)[-_]`)
 
 // usualKind returns which kind of usual file has a name, "" if none has.
 func usualKind(name string) usualFile {

@@ -11,17 +11,18 @@ func TestUsualKind(t *testing.T) {
 		licence: `LICENSE license License LICENCE LICENSE.md LICENSE.txt LICENSE-MIT LICENSE-APACHE LICENSE.Apache-2.0
 			LICENSE_MIT LICENSE-2.0.txt LICENSES LICENSES.txt licence.rst MIT-LICENSE MIT-LICENSE.txt APACHE-2.0-LICENSE
 			Apache2-License.txt bsd-3-clause-license UNLICENSE UNLICENCE unlicense.txt COPYING COPYING.LESSER copying.md
-			COPYRIGHT COPYRIGHT.txt LICENSE.third-party LICENSE-docs LICENSE.html LICENSE.BSD-3-Clause LICENSE.pdf`,
+			COPYRIGHT COPYRIGHT.txt LICENSE.third-party LICENSE-docs LICENSE.html LICENSE.BSD-3-Clause LICENSE.pdf
+			SQLITE-LICENSE GO_LICENSE SNAPPY-GO-LICENSE icu-license.html LICENSE-3rdparty.csv`,
 		attribution: `NOTICE NOTICE.txt notice.md NOTICES PATENTS AUTHORS authors.md AUTHORS.txt THIRD_PARTY_LICENSES
-			ThirdPartyNotices.txt third-party-notices.md THIRD-PARTY-LICENSES.html 3rdpartylicenses.txt`,
+			ThirdPartyNotices.txt third-party-notices.md THIRD-PARTY-LICENSES.html 3rdpartylicenses.txt CREDITS`,
 		readme:    `README readme README.md ReadMe.rst README.markdown README.txt README.adoc Readme.org`,
-		changelog: `CHANGELOG ChangeLog changelog.md CHANGELOG.rst CHANGELOG.txt`,
+		changelog: `CHANGELOG ChangeLog changelog.md CHANGELOG.rst CHANGELOG.txt CHANGES.md`,
 		"": `README.zh-CN.md README_ja.md README-pt-br.md README.fr README.md.tmpl README.tpl README.gotmpl README.in
 			README-dev.md CHANGELOG.d CHANGELOG.yml CHANGELOG-1.0.md changelog.tmpl CHANGELOG.md.j2
 			license.go LICENSE.go license_test.go licenses.go license.tmpl LICENSE.tpl LICENSE.template license-header.txt
 			license_header LICENSE.header license.yaml .licenserc.yaml licenses.json license.sh notice.go authors.go
 			AUTHORS.in copyright.py copyright_header.txt COPYING.bak LICENSE~ LICENSE.asc license.svg licenser licensed
-			noticeboard authorship patentsview.md readmes changelogs copyingx mylicense mit.go CONTRIBUTING.md SECURITY.md`,
+			noticeboard authorship patentsview.md readmes changelogs copyingx mylicense go.sum.license check-licenses update_license.txt CHANGESv2.md BREAKING_CHANGES.md mit.go CONTRIBUTING.md SECURITY.md`,
 	} {
 		for _, name := range strings.Fields(names) {
 			if got := usualKind(name); got != kind {

@@ -334,8 +334,8 @@ var Settings = []Setting{
 			"`man/*.1=share/man/man1`. A file that one word renames does not keep its name because of " +
 			"another word. Words end at spaces and commas; `?` matches those in a name, and `\\=` is a `=`.\n\n" +
 			"Without this setting the usual files are packed, in any case: LICENSE, LICENCE, COPYING, " +
-			"COPYRIGHT, NOTICE, UNLICENSE, PATENTS, AUTHORS and third-party notices, also with a suffix or an " +
-			"extension, the directory LICENSES, README and CHANGELOG. Licences are also taken from the " +
+			"COPYRIGHT, NOTICE, UNLICENSE, PATENTS, AUTHORS, CREDITS and third-party notices, also with a " +
+			"suffix or an extension, the directory LICENSES, README and CHANGELOG or CHANGES. Licences are also taken from the " +
 			"directories around the module, up to the root of the repository. The word `default` stands for " +
 			"these files (`default man/*.1`). `none` packs the programs alone. `archive: binary` attaches " +
 			"them unpacked.",
