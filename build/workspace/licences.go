@@ -21,10 +21,10 @@ const (
 	changelog   usualFile = "changelog"
 )
 
-// usualNames match the names of the usual files, in lower case. The names of licences and of what
-// comes with them may go on, as LICENSE-MIT, COPYING.LESSER and NOTICE.txt do; LICENSE may also
-// follow other words, as in MIT-LICENSE. The first match counts. The others may only have the extension of a text,
-// because README.zh-CN.md is a translation.
+// usualNames match the names of the usual files, in lower case; the first match counts. The names
+// of licences and of what comes with them may go on, as LICENSE-MIT, COPYING.LESSER and NOTICE.txt
+// do; LICENSE may also follow other words, as in MIT-LICENSE. The others may only have the
+// extension of a text, because README.zh-CN.md is a translation.
 //
 // Sources: the names that pkg.go.dev knows (golang.org/x/pkgsite/internal/licenses), those of
 // REUSE (https://reuse.software/spec-3.3/), and those in the roots of 2,900 modules.
