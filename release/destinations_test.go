@@ -71,7 +71,6 @@ func publishTo(t *testing.T, shelves ...*shelf) *run {
 		Directory:   w.dir,
 		Targets:     []string{"linux/amd64", "windows/amd64"},
 		ArchiveName: "{{.Name}}_{{.OS}}",
-		ProgramPath: "{{.Program}}",
 		Files:       []string{"LICENSE"},
 		Checksums:   []string{"sha256"},
 		Static:      "require",

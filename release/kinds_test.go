@@ -90,7 +90,6 @@ func planOfEverything(t *testing.T) *Plan {
 
 	err := p.listOutputs(&config.Config{
 		ArchiveName: "{{.Name}}_{{.OS}}_{{.Arch}}",
-		ProgramPath: "{{.Program}}",
 		Archives:    []string{"tar.gz", "zip", "binary"},
 		Checksums:   []string{"sha256", "sha512"},
 		Timeout:     time.Hour,

@@ -52,8 +52,9 @@ func (p *Plan) layOut(c *config.Config, b build.Build, archive string) (Layout, 
 	l.Dir = dir
 
 	text := c.ProgramPath
-	if strings.HasSuffix(text, "/") { // a directory
-		text += "{{.Program}}"
+	isDir := strings.HasSuffix(text, "/") || path.Clean(text) == "."
+	if isDir {
+		text = path.Join(text, "{{.Program}}")
 	}
 
 	owners := map[string]string{} // program by path, in lower case

@@ -135,7 +135,9 @@ func (w *Workspace) selectExtra(d *door.Door, words []string) (
 }
 
 // readExtra reads the content of files. A path may have several names.
-func (w *Workspace) readExtra(ctx context.Context, d *door.Door, found []selected) (files []ExtraFile, err error) {
+func (w *Workspace) readExtra(ctx context.Context, d *door.Door, found []selected) (
+	files []ExtraFile, err error,
+) {
 	var paths []string
 	for _, f := range found {
 		paths = append(paths, f.path)

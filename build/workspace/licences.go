@@ -45,8 +45,9 @@ const textExtension = `(\.(md|mkd|mdown|markdown|txt|text|rst|adoc|asciidoc|org|
 
 // notProse matches names of files that are made for programs although they look like a
 // licence: sources, templates, settings, pictures, signatures, remains, and tools.
-var notProse = regexp.MustCompile(`\.(go|c|cc|cpp|cs|cxx|h|hpp|java|js|jsx|cjs|mjs|ts|tsx|kt|lua|php|pl|pm|py|rb|rs|` +
-	`scala|swift|vue|sh|bash|zsh|fish|bat|cmd|ps1|sql|proto|css|scss|less|` +
+var notProse = regexp.MustCompile(`\.(` +
+	`go|c|cc|cpp|cs|cxx|h|hpp|java|js|jsx|cjs|mjs|ts|tsx|kt|lua|php|pl|pm|py|rb|rs|scala|swift|vue|` +
+	`sh|bash|zsh|fish|bat|cmd|ps1|sql|proto|css|scss|less|` +
 	`tmpl|tpl|gotmpl|gotpl|template|in|j2|hbs|mustache|erb|golden|` +
 	`json|jsonl|yaml|yml|toml|xml|ini|cfg|conf|lock|mod|sum|cache|` +
 	`svg|png|jpg|jpeg|gif|ico|webp|zip|gz|tar|asc|sig|pem|sha256|` +

@@ -22,7 +22,9 @@ func TestUsualKind(t *testing.T) {
 			license.go LICENSE.go license_test.go licenses.go license.tmpl LICENSE.tpl LICENSE.template license-header.txt
 			license_header LICENSE.header license.yaml .licenserc.yaml licenses.json license.sh notice.go authors.go
 			AUTHORS.in copyright.py copyright_header.txt COPYING.bak LICENSE~ LICENSE.asc license.svg licenser licensed
-			noticeboard authorship patentsview.md readmes changelogs copyingx mylicense go.sum.license check-licenses update_license.txt CHANGESv2.md BREAKING_CHANGES.md mit.go CONTRIBUTING.md SECURITY.md`,
+			noticeboard authorship patentsview.md readmes changelogs copyingx mylicense
+			go.sum.license check-licenses update_license.txt
+			CHANGESv2.md BREAKING_CHANGES.md mit.go CONTRIBUTING.md SECURITY.md`,
 	} {
 		for _, name := range strings.Fields(names) {
 			if got := usualKind(name); got != kind {

@@ -316,7 +316,8 @@ var Settings = []Setting{
 		Argument:    "PATH",
 		Help:        "path of a program in an archive, such as bin/{{.Program}}",
 		Doc: "A template with the fields of `archive-name` and with `{{.Program}}`, the name of the program. " +
-			"`.exe` is appended for windows. The path begins in the directory of `wrap`, if there is one.",
+			"A directory (`bin/`) has the programs under their names. `.exe` is appended for windows. The " +
+			"path begins in the directory of `wrap`, if there is one.",
 		onLaptop: chooses,
 		set:      text(func(c *Config) *string { return &c.ProgramPath }),
 	},
@@ -335,10 +336,10 @@ var Settings = []Setting{
 			"another word. Words end at spaces and commas; `?` matches those in a name, and `\\=` is a `=`.\n\n" +
 			"Without this setting the usual files are packed, in any case: LICENSE, LICENCE, COPYING, " +
 			"COPYRIGHT, NOTICE, UNLICENSE, PATENTS, AUTHORS, CREDITS and third-party notices, also with a " +
-			"suffix or an extension, the directory LICENSES, README and CHANGELOG or CHANGES. Licences are also taken from the " +
-			"directories around the module, up to the root of the repository. The word `default` stands for " +
-			"these files (`default man/*.1`). `none` packs the programs alone. `archive: binary` attaches " +
-			"them unpacked.",
+			"suffix or an extension, the directory LICENSES, README and CHANGELOG or CHANGES. Licences are " +
+			"also taken from the directories around the module, up to the root of the repository. The word " +
+			"`default` stands for these files (`default man/*.1`). `none` packs the programs alone. " +
+			"`archive: binary` attaches them unpacked.",
 		Values:   []string{workspace.DefaultFiles, workspace.NoFiles},
 		Paths:    FilePaths,
 		onLaptop: chooses,

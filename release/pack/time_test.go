@@ -75,7 +75,11 @@ func checkZipTime(t *testing.T, data []byte, want string) {
 			t.Errorf("zipinfo does not say %s:\n%s", stamp, listed)
 		}
 	}
-	for _, command := range [][]string{{"unzip", "-q", archive}, {"bsdtar", "-xf", archive}, {"7z", "x", archive}} {
+	for _, command := range [][]string{
+		{"unzip", "-q", archive},
+		{"bsdtar", "-xf", archive},
+		{"7z", "x", archive},
+	} {
 		if _, ok := runTool(t, command[0], command[1:]...); ok {
 			checkUnpackedTime(t, command[0], filepath.Join(filepath.Dir(archive), "tool"), wantTime)
 		}
