@@ -110,7 +110,10 @@ func (f finder) find(word fileWord) (files []selected, ps problem.List) {
 		case err == nil:
 			files = append(files, f.selected(word, e.base, name))
 		case e.isTree && door.Refused(err, door.IsDirectory):
-			ps.Add(f.setting, "%s is a link to a directory, which is not followed", name)
+			if !told[door.IsDirectory] {
+				told[door.IsDirectory] = true
+				ps.Add(f.setting, "%s is a link to a directory, which is not followed", name)
+			}
 		case isMany && door.Refused(err, door.IsDirectory):
 			directories = append(directories, name)
 		case isMany && door.Refused(err, door.IsInDist):
