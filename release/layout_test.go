@@ -4,8 +4,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
 )
+
+func noRemedy(workspace.ExtraFile) problem.Remedy { return problem.Remedy{} }
 
 // Whatever would be a file and a directory, or two files, where case does not count is found.
 func TestLayoutCollisions(t *testing.T) {
@@ -65,7 +68,7 @@ func TestLayoutCollisions(t *testing.T) {
 		}
 
 		var got []string
-		for _, err := range l.check(extra) {
+		for _, err := range l.check(extra, noRemedy) {
 			got = append(got, err.Error())
 		}
 		if !slices.Equal(got, test.want) {
@@ -78,14 +81,14 @@ func TestLayoutCollisions(t *testing.T) {
 func TestLayoutsOfTargets(t *testing.T) {
 	p := planOfEverything(t)
 	p.Extra = []workspace.ExtraFile{{Name: "toold/README"}, {Name: "tool.exe"}}
-	err := p.checkLayouts()
+	err := p.checkLayouts(noRemedy)
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || len(joined.Unwrap()) != 1 {
 		t.Errorf("the same mistake in the archives of all targets: %v", err)
 	}
 
 	p.Extra = []workspace.ExtraFile{{Name: "tool.exe"}}
-	if err := p.checkLayouts(); err != nil {
+	if err := p.checkLayouts(noRemedy); err != nil {
 		t.Errorf("tool.exe beside tool: %v", err)
 	}
 }

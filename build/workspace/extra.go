@@ -63,8 +63,8 @@ func (c *extraCache) put(sum string, data []byte) {
 // The notes name the files that are not part of the commit. Those that nobody named are left
 // out.
 //
-// A file that a door.Door refuses is an error, and so is one of which only the pointer of Git
-// LFS is there.
+// A file that a door.Door refuses is an error, and so is one whose content Git LFS has not
+// fetched.
 func (w *Workspace) ExtraFiles(ctx context.Context, words []string) (
 	files []ExtraFile, notes []problem.Note, err error,
 ) {
@@ -134,7 +134,7 @@ func (w *Workspace) selectExtra(d *door.Door, words []string) (
 	return found, notes, ps.Err()
 }
 
-// readExtra reads the content of files. A path may have several names.
+// readExtra reads the content of files.
 func (w *Workspace) readExtra(ctx context.Context, d *door.Door, found []selected) (
 	files []ExtraFile, err error,
 ) {

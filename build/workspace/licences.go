@@ -143,6 +143,7 @@ func usualIn(d *door.Door, dir string) (files []foundFile, ps problem.List) {
 			ps.Keep("files", err)
 			files = append(files, licences...)
 		case door.Refused(err, door.IsDirectory) || door.Refused(err, door.IsInDist):
+			// a package with such a name, or what an earlier run left
 		default:
 			ps.Keep("files", err)
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/org/go-static-release/build/problem"
 )
 
-// Words of the setting "files" that are no patterns. A file of that name is ./none.
+// Words of the setting "files" that are no patterns. The path ./none is a file of that name.
 const (
 	NoFiles      = "none"    // the programs alone
 	DefaultFiles = "default" // what is packed without the setting
@@ -202,32 +202,30 @@ func relativeTo(base, name string) string {
 	return strings.TrimPrefix(name, base+"/")
 }
 
-// resolveNames drops what is selected twice. A file that one word renames does not keep its
-// name because of another word.
-func resolveNames(files []selected) []selected {
-	renamed := map[string]bool{} // by path
+// InModule returns the name of a file of the repository relative to the module. It reports false
+// if the file is not in the module.
+func (w *Workspace) InModule(file string) (name string, ok bool) {
+	dir := w.ModuleDir()
+	return relativeTo(dir, file), dir == "." || strings.HasPrefix(file, dir+"/")
+}
+
+// resolveNames returns each file once, with the name that the last word gave it that renames it.
+func resolveNames(files []selected) (resolved []selected) {
+	indexes := map[string]int{} // by path
 	for _, f := range files {
-		if f.renamed {
-			renamed[f.path] = true
+		i, known := indexes[f.path]
+		switch {
+		case !known:
+			indexes[f.path] = len(resolved)
+			resolved = append(resolved, f)
+		case f.renamed:
+			resolved[i] = f
+		default:
+			resolved[i].byRule = resolved[i].byRule && f.byRule
 		}
 	}
 
-	var kept []selected
-	for _, f := range files {
-		if renamed[f.path] && !f.renamed {
-			continue
-		}
-
-		isSame := func(other selected) bool { return other.path == f.path && other.name == f.name }
-		i := slices.IndexFunc(kept, isSame)
-		if i < 0 {
-			kept = append(kept, f)
-			continue
-		}
-		kept[i].byRule = kept[i].byRule && f.byRule
-	}
-
-	return kept
+	return resolved
 }
 
 // checkNames returns a problem for each two files that would have the same name in an archive.
@@ -242,7 +240,11 @@ func checkNames(files []selected, words []string, moduleDir string) (ps problem.
 			continue
 		}
 
-		ps.AddWith("files", RenameRemedy("files", words, relativeTo(moduleDir, f.path)),
+		named := f // a word can rename the files that a word names
+		if f.byRule {
+			named = other
+		}
+		ps.AddWith("files", RenameRemedy("files", words, relativeTo(moduleDir, named.path)),
 			"%s and %s would both be packed as %s", other.path, f.path, f.name)
 	}
 	return ps
@@ -281,8 +283,8 @@ func sourceWord(file string) string {
 	return word.String()
 }
 
-// flatName returns a name that says in which directory a file is, of characters that GitHub
-// keeps.
+// flatName returns another name for a file, which says in which directory the file is. Its
+// characters are those that GitHub keeps.
 func flatName(file string) string {
 	name := strings.Map(func(c rune) rune {
 		switch {
@@ -294,7 +296,12 @@ func flatName(file string) string {
 		return '-'
 	}, file)
 
-	return strings.Trim(name, ".-")
+	name = strings.Trim(name, ".-")
+	if name == file {
+		ext := path.Ext(name)
+		name = strings.TrimSuffix(name, ext) + "-2" + ext
+	}
+	return name
 }
 
 // selectFiles returns the files that words stand for.

@@ -35,10 +35,11 @@ func TestRenameRemedy(t *testing.T) {
 	for file, want := range map[string]string{
 		"made/a.txt":   "made/a.txt=made-a.txt",
 		"a b,c.txt":    "a?b?c.txt=a-b-c.txt",
+		"tool.1":       "tool.1=tool-2.1",
 		"a=b":          `a\=b=a-b`,
 		"[x]/*.md":     "?x?/?.md=x---.md",
 		".hidden":      ".hidden=hidden",
-		"none":         "./none=none",
+		"none":         "./none=none-2",
 		"grün/\u00a0x": "grün/?x=gr-n--x",
 	} {
 		r := RenameRemedy("attach", []string{"made/*"}, file)
@@ -52,7 +53,7 @@ func TestRenameRemedy(t *testing.T) {
 		}
 	}
 
-	if r := RenameRemedy("files", nil, "a"); r.Value != "default a=a" {
+	if r := RenameRemedy("files", nil, "a"); r.Value != "default a=a-2" {
 		t.Errorf("without words: %s", r.Value)
 	}
 }

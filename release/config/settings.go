@@ -332,8 +332,8 @@ var Settings = []Setting{
 		Doc: "Files, directories and patterns (`docs/**/*.md`) relative to the module, for at most 64 MiB " +
 			"of files. A directory stands for everything in it. `SOURCE=NAME` renames a file; with a " +
 			"directory or a `*` before the `=`, NAME is the directory for the files: " +
-			"`man/*.1=share/man/man1`. A file that one word renames does not keep its name because of " +
-			"another word. Words end at spaces and commas; `?` matches those in a name, and `\\=` is a `=`.\n\n" +
+			"`man/*.1=share/man/man1`. If several words name a file, the last one that renames it counts. " +
+			"Words end at spaces and commas; `?` matches those in a name, and `\\=` is a `=`.\n\n" +
 			"Without this setting the usual files are packed, in any case: LICENSE, LICENCE, COPYING, " +
 			"COPYRIGHT, NOTICE, UNLICENSE, PATENTS, AUTHORS, CREDITS and third-party notices, also with a " +
 			"suffix or an extension, the directory LICENSES, README and CHANGELOG or CHANGES. Licences are " +
