@@ -52,8 +52,9 @@ func (p *Plan) layOut(c *config.Config, b build.Build, archive string) (Layout, 
 	l.Dir = dir
 
 	text := c.ProgramPath
-	if strings.HasSuffix(text, "/") { // a directory
-		text += "{{.Program}}"
+	isDir := strings.HasSuffix(text, "/") || path.Clean(text) == "."
+	if isDir {
+		text = path.Join(text, "{{.Program}}")
 	}
 
 	owners := map[string]string{} // program by path, in lower case
@@ -98,8 +99,8 @@ func expandPath(setting, text string, facts any) (string, error) {
 }
 
 // checkLayouts finds extra files that cannot be packed where the archives would have them,
-// because of a program or of a directory.
-func (p *Plan) checkLayouts() error {
+// because of a program or of a directory. rename returns what to do about the name of one.
+func (p *Plan) checkLayouts(rename func(workspace.ExtraFile) problem.Remedy) error {
 	var errs []error
 	told := map[string]bool{} // the same mistake is in the archives of all targets
 
@@ -107,7 +108,7 @@ func (p *Plan) checkLayouts() error {
 		if o.Kind != output.Archive {
 			continue
 		}
-		for _, err := range p.Layouts[o.Name].check(p.Extra) {
+		for _, err := range p.Layouts[o.Name].check(p.Extra, rename) {
 			if !told[err.Error()] {
 				told[err.Error()] = true
 				errs = append(errs, err)
@@ -120,7 +121,9 @@ func (p *Plan) checkLayouts() error {
 
 // check returns a problem for each extra file whose name, or the name of whose directory, is
 // the one of another file in the archive. It ignores case, as Windows and macOS do.
-func (l Layout) check(extra []workspace.ExtraFile) (problems []error) {
+func (l Layout) check(
+	extra []workspace.ExtraFile, rename func(workspace.ExtraFile) problem.Remedy,
+) (problems []error) {
 	files := map[string]string{}       // what a path is, by path in lower case
 	directories := map[string]string{} // the first extra file in a directory
 	relative := func(name string) string { return strings.TrimPrefix(name, l.Dir+"/") }
@@ -129,21 +132,22 @@ func (l Layout) check(extra []workspace.ExtraFile) (problems []error) {
 		files[strings.ToLower(program)] = "the name of a program"
 	}
 
-	report := func(format string, args ...any) {
+	report := func(remedy problem.Remedy, format string, args ...any) {
 		problems = append(problems, &problem.Problem{
 			Setting: "files",
 			Err:     fmt.Errorf(format, args...),
+			Remedy:  remedy,
 		})
 	}
 
 	for _, f := range extra {
 		key := strings.ToLower(l.extraName(f))
 		if is, taken := files[key]; taken {
-			report("%s has %s", f.Name, is)
+			report(rename(f), "%s has %s", f.Name, is)
 		}
 		files[key] = "the name of the file " + f.Name
 
-		for dir := path.Dir(key); dir != "."; dir = path.Dir(dir) {
+		for _, dir := range parents(key) {
 			if _, known := directories[dir]; !known {
 				directories[dir] = f.Name
 			}
@@ -151,21 +155,31 @@ func (l Layout) check(extra []workspace.ExtraFile) (problems []error) {
 	}
 	for dir, first := range directories {
 		if is, taken := files[dir]; taken {
-			report("the directory of %s has %s", first, is)
+			report(problem.Remedy{}, "the directory of %s has %s", first, is)
 		}
 	}
 
 	// A program may be in a directory that has the name of an extra file.
 	for _, program := range l.Programs {
-		for dir := path.Dir(program); dir != "."; dir = path.Dir(dir) {
+		for _, dir := range parents(program) {
 			if is, taken := files[strings.ToLower(dir)]; taken {
-				report("the directory of the program %s has %s", relative(program), is)
+				report(problem.Remedy{}, "the directory of the program %s has %s", relative(program), is)
 			}
 		}
 	}
 
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return problems
+}
+
+// parents returns the directories in the name of a file.
+func parents(name string) (directories []string) {
+	for i, c := range name {
+		if c == '/' {
+			directories = append(directories, name[:i])
+		}
+	}
+	return directories
 }
 
 // describeLayout returns the names in the first archive, "" if it has no directories but those

@@ -409,6 +409,9 @@ func (p *Plan) findExtra(ctx context.Context, c *config.Config, ws *workspace.Wo
 	if err != nil {
 		return err
 	}
+	if len(p.Layouts) == 0 {
+		return nil // no archive would have the files
+	}
 	p.Extra = extra
 	p.Notes = append(p.Notes, notes...)
 
@@ -423,7 +426,14 @@ func (p *Plan) findExtra(ctx context.Context, c *config.Config, ws *workspace.Wo
 		}
 	}
 
-	return errors.Join(append(errs, p.checkLayouts())...)
+	rename := func(f workspace.ExtraFile) problem.Remedy {
+		name, inModule := ws.InModule(f.Path)
+		if !inModule {
+			return problem.Remedy{} // no word can name it
+		}
+		return workspace.RenameRemedy("files", c.Files, name)
+	}
+	return errors.Join(append(errs, p.checkLayouts(rename))...)
 }
 
 // defaultOf returns the default of a setting.

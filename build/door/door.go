@@ -351,7 +351,7 @@ func (d *Door) Glob(dir, pattern string) (names []string, err error) {
 
 	// A walk does not find a link that leads nowhere or out of the directory. If the pattern
 	// names one, return it, so that Check says what is wrong with it.
-	if !IsPattern(pattern) && !matched && fs.ValidPath(pattern) {
+	if !isPattern(pattern) && !matched && fs.ValidPath(pattern) {
 		full := filepath.Join(d.top, filepath.FromSlash(path.Join(dir, pattern)))
 		_, err := os.Lstat(full)
 		if err == nil {
@@ -363,8 +363,8 @@ func (d *Door) Glob(dir, pattern string) (names []string, err error) {
 	return slices.Compact(names), nil
 }
 
-// IsPattern reports whether a pattern contains a wildcard or an escaped character.
-func IsPattern(pattern string) bool { return strings.ContainsAny(pattern, `*?[{\`) }
+// isPattern reports whether a pattern contains a wildcard or an escaped character.
+func isPattern(pattern string) bool { return strings.ContainsAny(pattern, `*?[{\`) }
 
 // hidden reports whether file, which matches pattern, has an element that begins with a dot
 // and that the pattern does not ask for by an element with a dot.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -197,6 +198,15 @@ func TestDoorGlob(t *testing.T) {
 		{".", "outdir/secret.txt", "outdir/secret.txt"},
 		{".", "/etc/passwd", ""},
 		{".", "missing", ""},
+		{".", "./docs/", "docs"},
+		{".", "**/*.txt", "[odd]/d.txt a.txt dist/c.txt docs/b.txt"},
+		{".", "**/.h*", "docs/.hidden"},
+		{".", "**/config", ""},
+		{".", ".git/*", ".git/config"},
+		{".", "{a.txt,docs/.h*}", "a.txt docs/.hidden"},
+		{".", "{a,b}.*", "a.txt"},
+		{"docs", "**", ". b.txt broken"},
+		{".", "*/**/b.txt", "docs/b.txt"},
 	} {
 		names, err := d.Glob(test.dir, test.pattern)
 		if got := strings.Join(names, " "); err != nil || got != test.want {
@@ -205,6 +215,52 @@ func TestDoorGlob(t *testing.T) {
 	}
 	if _, err := d.Glob(".", "["); err == nil {
 		t.Error("a malformed pattern is none")
+	}
+}
+
+// Patterns and directories follow no link in circles, and end at a number of files.
+func TestDoorWalks(t *testing.T) {
+	top, _ := doorFixture(t)
+	link(t, ".", filepath.Join(top, "docs", "circle"))
+	link(t, "..", filepath.Join(top, "docs", "up"))
+	d := openDoor(t, top, "")
+
+	names, err := d.Tree(".", "docs/")
+	if got := strings.Join(names, " "); err != nil || got != "docs/.hidden docs/b.txt docs/circle docs/up" {
+		t.Errorf("docs: %q, %v", got, err)
+	}
+	names, err = d.Tree("docs", ".")
+	if got := strings.Join(names, " "); err != nil || got != ".hidden b.txt circle up" {
+		t.Errorf("the directory itself: %q, %v", got, err)
+	}
+	names, err = d.Tree(".", "nested")
+	if err != nil || len(names) > 0 {
+		t.Errorf("git's own: %q, %v", names, err)
+	}
+	names, err = d.Glob(".", "**/b.txt")
+	if got := strings.Join(names, " "); err != nil || got != "docs/b.txt" {
+		t.Errorf("through circles: %q, %v", got, err)
+	}
+	for _, name := range []string{"../outside", "missing", "/"} {
+		if names, err := d.Tree(".", name); err == nil {
+			t.Errorf("%s: %q", name, names)
+		}
+	}
+
+	many := filepath.Join(top, "many")
+	if err := os.Mkdir(many, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxMatches + 1 {
+		if err := os.WriteFile(filepath.Join(many, strconv.Itoa(i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.Glob(".", "many/*"); err == nil || !strings.Contains(err.Error(), "more than 10000 files") {
+		t.Errorf("many matches: %v", err)
+	}
+	if _, err := d.Tree(".", "many"); err == nil || !strings.Contains(err.Error(), "more than 10000 files") {
+		t.Errorf("a large directory: %v", err)
 	}
 }
 

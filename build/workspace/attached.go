@@ -25,8 +25,8 @@ type AttachedFile struct {
 func (f AttachedFile) Name() string { return cmp.Or(f.As, path.Base(f.Path)) }
 
 // AttachedFiles returns the files that the words of the setting "attach" stand for, sorted and
-// each once. A word that matches no file is an error, and so is a file that cannot be
-// read, that a door.Door refuses, or of which only the pointer of Git LFS is there.
+// each once. A word that matches no file is an error, and so is a file that cannot be read, that
+// a door.Door refuses, or whose content Git LFS has not fetched.
 func (w *Workspace) AttachedFiles(words []string) (files []AttachedFile, err error) {
 	if len(words) == 0 {
 		return nil, nil
@@ -50,7 +50,7 @@ func (w *Workspace) AttachedFiles(words []string) (files []AttachedFile, err err
 		some, wrong := f.find(word)
 		ps = append(ps, wrong...)
 
-		if word.isRename() && len(some) > 0 {
+		if word.isRename && len(some) > 0 {
 			some, err = nameAsset(word, some)
 			ps.Keep("attach", err)
 		}

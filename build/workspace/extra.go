@@ -63,8 +63,8 @@ func (c *extraCache) put(sum string, data []byte) {
 // The notes name the files that are not part of the commit. Those that nobody named are left
 // out.
 //
-// A file that a door.Door refuses is an error, and so is one of which only the pointer of Git
-// LFS is there.
+// A file that a door.Door refuses is an error, and so is one whose content Git LFS has not
+// fetched.
 func (w *Workspace) ExtraFiles(ctx context.Context, words []string) (
 	files []ExtraFile, notes []problem.Note, err error,
 ) {
@@ -117,10 +117,16 @@ func (w *Workspace) selectExtra(d *door.Door, words []string) (
 	found, ps := f.selectFiles(patterns)
 
 	if len(words) == 0 || len(patterns) < len(words) {
-		usual, usualNotes, wrong := w.usualFiles(d)
+		usual, hasLicence, wrong := w.usualFiles(d)
 		found = append(found, usual...)
-		notes = append(notes, usualNotes...)
 		ps = append(ps, wrong...)
+
+		if !hasLicence && len(patterns) == 0 { // else a pattern may name it
+			notes = append(notes, problem.Note{
+				Text:   "no licence is packed with the programs: the repository has no file such as LICENSE or COPYING",
+				Remedy: problem.Set("files", DefaultFiles+" FILE").For("if the licence is in FILE"),
+			})
+		}
 	}
 
 	found = resolveNames(found)
@@ -128,8 +134,10 @@ func (w *Workspace) selectExtra(d *door.Door, words []string) (
 	return found, notes, ps.Err()
 }
 
-// readExtra reads the content of files. A path may have several names.
-func (w *Workspace) readExtra(ctx context.Context, d *door.Door, found []selected) (files []ExtraFile, err error) {
+// readExtra reads the content of files.
+func (w *Workspace) readExtra(ctx context.Context, d *door.Door, found []selected) (
+	files []ExtraFile, err error,
+) {
 	var paths []string
 	for _, f := range found {
 		paths = append(paths, f.path)

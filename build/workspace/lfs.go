@@ -29,10 +29,11 @@ func isPointer(data []byte) bool {
 	return len(data) < maxPointer && pointer.Match(data)
 }
 
-// RefusePointers returns a problem if one of the files, which are on this machine, is only a
-// pointer of Git LFS. what says what becomes of the files. It does not look at files outside
-// the repository, such as those of modules: a checkout with Git LFS would not change them.
-func (w *Workspace) RefusePointers(ctx context.Context, what string, files []string) error {
+// RefusePointers returns a problem if one of the files, given by paths on this machine, is a
+// pointer of Git LFS. verb says what is done with the files: "embedded". It does not look at files
+// outside the repository, such as those of modules: a checkout with Git LFS would not change
+// them.
+func (w *Workspace) RefusePointers(ctx context.Context, verb string, files []string) error {
 	var pointers []string
 	for _, file := range files {
 		if !door.Within(w.Root, file) {
@@ -59,13 +60,13 @@ func (w *Workspace) RefusePointers(ctx context.Context, what string, files []str
 		}
 	}
 
-	return w.refusePointers(ctx, "", what, pointers)
+	return w.refusePointers(ctx, "", verb, pointers)
 }
 
-// refusePointers returns a problem with pointers of Git LFS, relative to the repository, if
-// git is told to replace them by files. A pointer of which git does not know is a file like
-// any other: tests of programs that read pointers need some.
-func (w *Workspace) refusePointers(ctx context.Context, setting, what string, pointers []string) error {
+// refusePointers returns a problem with those of the pointers, relative to the repository, that
+// git has Git LFS replace by content. Other pointers are files like any other: programs that read
+// pointers need some for their tests.
+func (w *Workspace) refusePointers(ctx context.Context, setting, verb string, pointers []string) error {
 	var missing []string
 	for some := range slices.Chunk(pointers, pathsPerCommand) {
 		args := append([]string{"check-attr", "-z", "filter", "--"}, some...)
@@ -82,11 +83,12 @@ func (w *Workspace) refusePointers(ctx context.Context, setting, what string, po
 		}
 	}
 
-	return missingContent(setting, what, missing)
+	return missingContent(setting, verb, missing)
 }
 
-// missingContent returns the problem with files of which only the pointers are there.
-func missingContent(setting, what string, pointers []string) error {
+// missingContent returns the problem with files whose content Git LFS has not fetched, nil if
+// there are none.
+func missingContent(setting, verb string, pointers []string) error {
 	if len(pointers) == 0 {
 		return nil
 	}
@@ -97,7 +99,7 @@ func missingContent(setting, what string, pointers []string) error {
 	}
 	return &problem.Problem{
 		Setting: setting,
-		Err:     fmt.Errorf("%s: the content is in Git LFS, and only a pointer to it would be %s", files, what),
+		Err:     fmt.Errorf("%s: the content is in Git LFS, and only a pointer to it would be %s", files, verb),
 		Remedy: problem.There(
 			problem.Step("- {uses: actions/checkout@v7, with: {lfs: true}}"),
 			problem.Run("git lfs pull"),

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/org/go-static-release/build/problem"
 )
 
-// Words of the setting "files" that are no patterns. A file of that name is ./none.
+// Words of the setting "files" that are no patterns. The path ./none is a file of that name.
 const (
 	NoFiles      = "none"    // the programs alone
 	DefaultFiles = "default" // what is packed without the setting
@@ -32,37 +33,43 @@ type selected struct {
 type fileWord struct {
 	word   string // as the user wrote it
 	source string
-	name   string // "" if the files keep their names
+	name   string
+
+	isRename bool // the files get the name, or go to the directory of that name
 }
 
 // parseFileWord splits a word at its first "=" that is neither escaped by a backslash nor in
 // brackets.
 func parseFileWord(word string) fileWord {
+	var source strings.Builder
 	inBrackets := false
+
 	for i := 0; i < len(word); i++ {
-		switch word[i] {
-		case '\\':
+		c := word[i]
+		switch {
+		case c == '\\' && i+1 < len(word):
 			i++
-		case '[':
+			if word[i] != '=' { // patterns have other escapes
+				source.WriteByte(c)
+			}
+			c = word[i]
+		case c == '[':
 			inBrackets = true
-		case ']':
+		case c == ']':
 			inBrackets = false
-		case '=':
-			if !inBrackets {
-				return fileWord{
-					word:   word,
-					source: word[:i],
-					name:   word[i+1:],
-				}
+		case c == '=' && !inBrackets:
+			return fileWord{
+				word:     word,
+				source:   source.String(),
+				name:     word[i+1:],
+				isRename: true,
 			}
 		}
+		source.WriteByte(c)
 	}
 
-	return fileWord{word: word, source: word}
+	return fileWord{word: word, source: source.String()}
 }
-
-// isRename reports whether the word gives the files other names.
-func (w fileWord) isRename() bool { return w.word != w.source }
 
 // A finder finds the files that words of one setting stand for.
 type finder struct {
@@ -81,30 +88,32 @@ const mostInDist = 3
 // files in dist, where an earlier run may have left anything: these are only a problem if there
 // are no others.
 func (f finder) find(word fileWord) (files []selected, ps problem.List) {
-	if word.source == "" || word.isRename() && word.name == "" {
+	if word.source == "" || word.isRename && word.name == "" {
 		ps.Add(f.setting, "%q is not of the form SOURCE=NAME", word.word)
 		return nil, ps
 	}
 
-	base, names, err := f.expand(word.source)
+	e, err := f.expand(word.source)
 	if err != nil {
-		ps.Add(f.setting, "reading pattern %q: %w", word.source, err)
+		ps.Keep(f.setting, err)
 		return nil, ps
 	}
 
-	isMany := base != ""
-	isTree := isMany && !door.IsPattern(word.source)
+	isMany := e.base != ""
 	told := map[door.Reason]bool{}
 	var inDist problem.List
 	var directories []string
-	for _, name := range names {
+	for _, name := range e.names {
 		err := f.door.Check(path.Join(f.dir, name))
 		var refusal *door.Refusal
 		switch {
 		case err == nil:
-			files = append(files, f.selected(word, base, name))
-		case isTree && door.Refused(err, door.IsDirectory):
-			ps.Add(f.setting, "%s is a link to a directory, which is not followed", name)
+			files = append(files, f.selected(word, e.base, name))
+		case e.isTree && door.Refused(err, door.IsDirectory):
+			if !told[door.IsDirectory] {
+				told[door.IsDirectory] = true
+				ps.Add(f.setting, "%s is a link to a directory, which is not followed", name)
+			}
 		case isMany && door.Refused(err, door.IsDirectory):
 			directories = append(directories, name)
 		case isMany && door.Refused(err, door.IsInDist):
@@ -131,27 +140,36 @@ func (f finder) find(word fileWord) (files []selected, ps problem.List) {
 	return files, ps
 }
 
-// expand returns the names that a source stands for, relative to the module. base is the
-// directory to which names are relative if they are moved, "" if the source is one file.
-func (f finder) expand(source string) (base string, names []string, err error) {
-	if door.IsPattern(source) {
-		names, err = f.door.Glob(f.dir, source)
-		base, _ = doublestar.SplitPattern(path.Clean(source))
-		return base, names, err
+// An expansion is what a source stands for.
+type expansion struct {
+	names  []string // relative to the module
+	base   string   // names are moved relative to it, "" if the source is one file
+	isTree bool     // the source is a directory
+}
+
+// expand returns what a source stands for. A source without "*" and "{" names one file or
+// directory, although it may have a "?" for a space, at which words end.
+func (f finder) expand(source string) (e expansion, err error) {
+	e.names, err = f.door.Glob(f.dir, source)
+	if err != nil {
+		return expansion{}, fmt.Errorf("reading pattern %q: %w", source, err)
+	}
+	if strings.ContainsAny(source, "*{") || len(e.names) > 1 {
+		e.base, _ = doublestar.SplitPattern(path.Clean(source))
+		return e, nil
+	}
+	if len(e.names) == 0 {
+		return e, nil
 	}
 
-	names, err = f.door.Glob(f.dir, source)
-	if err != nil || len(names) != 1 {
-		return "", names, err
+	err = f.door.Check(path.Join(f.dir, e.names[0]))
+	if door.Refused(err, door.IsDirectory) {
+		e.isTree = true
+		e.base = e.names[0]
+		e.names, err = f.door.Tree(f.dir, e.base)
+		return e, err
 	}
-
-	err = f.door.Check(path.Join(f.dir, names[0]))
-	if !door.Refused(err, door.IsDirectory) {
-		return "", names, nil
-	}
-	base = names[0]
-	names, err = f.door.Tree(f.dir, base)
-	return base, names, err
+	return e, nil // find reports other refusals
 }
 
 // selected returns a file that a word stands for, with its new name.
@@ -159,7 +177,7 @@ func (f finder) selected(word fileWord, base, name string) selected {
 	s := selected{
 		path:    path.Join(f.dir, name),
 		name:    name,
-		renamed: word.isRename(),
+		renamed: word.isRename,
 	}
 
 	isDir := strings.HasSuffix(word.name, "/") || path.Clean(word.name) == "."
@@ -184,32 +202,30 @@ func relativeTo(base, name string) string {
 	return strings.TrimPrefix(name, base+"/")
 }
 
-// resolveNames drops what is selected twice. A file that one word renames does not keep its
-// name because of another word.
-func resolveNames(files []selected) []selected {
-	renamed := map[string]bool{} // by path
+// InModule returns the name of a file of the repository relative to the module. It reports false
+// if the file is not in the module.
+func (w *Workspace) InModule(file string) (name string, ok bool) {
+	dir := w.ModuleDir()
+	return relativeTo(dir, file), dir == "." || strings.HasPrefix(file, dir+"/")
+}
+
+// resolveNames returns each file once, with the name that the last word gave it that renames it.
+func resolveNames(files []selected) (resolved []selected) {
+	indexes := map[string]int{} // by path
 	for _, f := range files {
-		if f.renamed {
-			renamed[f.path] = true
+		i, known := indexes[f.path]
+		switch {
+		case !known:
+			indexes[f.path] = len(resolved)
+			resolved = append(resolved, f)
+		case f.renamed:
+			resolved[i] = f
+		default:
+			resolved[i].byRule = resolved[i].byRule && f.byRule
 		}
 	}
 
-	var kept []selected
-	for _, f := range files {
-		if renamed[f.path] && !f.renamed {
-			continue
-		}
-
-		isSame := func(other selected) bool { return other.path == f.path && other.name == f.name }
-		i := slices.IndexFunc(kept, isSame)
-		if i < 0 {
-			kept = append(kept, f)
-			continue
-		}
-		kept[i].byRule = kept[i].byRule && f.byRule
-	}
-
-	return kept
+	return resolved
 }
 
 // checkNames returns a problem for each two files that would have the same name in an archive.
@@ -224,7 +240,11 @@ func checkNames(files []selected, words []string, moduleDir string) (ps problem.
 			continue
 		}
 
-		ps.AddWith("files", RenameRemedy("files", words, relativeTo(moduleDir, f.path)),
+		named := f // a word can rename the files that a word names
+		if f.byRule {
+			named = other
+		}
+		ps.AddWith("files", RenameRemedy("files", words, relativeTo(moduleDir, named.path)),
 			"%s and %s would both be packed as %s", other.path, f.path, f.name)
 	}
 	return ps
@@ -242,15 +262,15 @@ func RenameRemedy(setting string, words []string, file string) problem.Remedy {
 }
 
 // sourceWord returns a word that stands for one file. Words end at spaces and commas, so "?"
-// stands for those, and a backslash means the character behind it.
+// stands for those, and for the characters that patterns are made of.
 func sourceWord(file string) string {
 	var word strings.Builder
 	for _, c := range file {
 		switch {
-		case strings.ContainsRune(" ,\t\r\n", c):
+		case unicode.IsSpace(c) || strings.ContainsRune(`,*?[]{}\`, c):
 			word.WriteByte('?')
-		case strings.ContainsRune(`*?[]{}\=`, c):
-			word.WriteString(`\` + string(c))
+		case c == '=':
+			word.WriteString(`\=`)
 		default:
 			word.WriteRune(c)
 		}
@@ -263,8 +283,8 @@ func sourceWord(file string) string {
 	return word.String()
 }
 
-// flatName returns a name that says in which directory a file is, of characters that GitHub
-// keeps.
+// flatName returns another name for a file, which says in which directory the file is. Its
+// characters are those that GitHub keeps.
 func flatName(file string) string {
 	name := strings.Map(func(c rune) rune {
 		switch {
@@ -276,7 +296,12 @@ func flatName(file string) string {
 		return '-'
 	}, file)
 
-	return strings.Trim(name, ".-")
+	name = strings.Trim(name, ".-")
+	if name == file {
+		ext := path.Ext(name)
+		name = strings.TrimSuffix(name, ext) + "-2" + ext
+	}
+	return name
 }
 
 // selectFiles returns the files that words stand for.

@@ -344,7 +344,8 @@ var Settings = []Setting{
 		Argument:    "PATH",
 		Help:        "path of a program in an archive, such as bin/{{.Program}}",
 		Doc: "A template with the fields of `archive-name` and with `{{.Program}}`, the name of the program. " +
-			"`.exe` is appended for windows. The path begins in the directory of `wrap`, if there is one.",
+			"A directory (`bin/`) has the programs under their names. `.exe` is appended for windows. The " +
+			"path begins in the directory of `wrap`, if there is one.",
 		onLaptop: chooses,
 		set:      text(func(c *Config) *string { return &c.ProgramPath }),
 	},
@@ -358,15 +359,15 @@ var Settings = []Setting{
 		Help:        "files to pack with the programs",
 		Doc: "Files, directories and patterns (`docs/**/*.md`) relative to the module, for at most 64 MiB " +
 			"of files. A directory stands for everything in it. `SOURCE=NAME` renames a file; with a " +
-			"directory or a pattern before the `=`, NAME is the directory for the files: " +
-			"`man/*.1=share/man/man1`. A file that one word renames does not keep its name because of " +
-			"another word. Words end at spaces and commas; `?` matches those in a name, and `\\=` is a `=`.\n\n" +
+			"directory or a `*` before the `=`, NAME is the directory for the files: " +
+			"`man/*.1=share/man/man1`. If several words name a file, the last one that renames it counts. " +
+			"Words end at spaces and commas; `?` matches those in a name, and `\\=` is a `=`.\n\n" +
 			"Without this setting the usual files are packed, in any case: LICENSE, LICENCE, COPYING, " +
-			"COPYRIGHT, NOTICE, UNLICENSE, PATENTS, AUTHORS and third-party notices, also with a suffix or an " +
-			"extension, the directory LICENSES, README and CHANGELOG. Licences are also taken from the " +
-			"directories around the module, up to the root of the repository. The word `default` stands for " +
-			"these files (`default man/*.1`). `none` packs the programs alone. `archive: binary` attaches " +
-			"them unpacked.",
+			"COPYRIGHT, NOTICE, UNLICENSE, PATENTS, AUTHORS, CREDITS and third-party notices, also with a " +
+			"suffix or an extension, the directory LICENSES, README and CHANGELOG or CHANGES. Licences are " +
+			"also taken from the directories around the module, up to the root of the repository. The word " +
+			"`default` stands for these files (`default man/*.1`). `none` packs the programs alone. " +
+			"`archive: binary` attaches them unpacked.",
 		Values:   []string{workspace.DefaultFiles, workspace.NoFiles},
 		Paths:    FilePaths,
 		onLaptop: chooses,

@@ -177,7 +177,8 @@ func CheckChosenName(name string) error {
 }
 
 // reservedName matches the names of devices on Windows, with any extension.
-var reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?$`)
+var reservedName = regexp.MustCompile(
+	`(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?$`)
 
 func (a Archive) writeTarGzip(w io.Writer) error {
 	return a.writeTar(&gzipper{deflater: deflater{w: w, compressors: a.Compressors}})

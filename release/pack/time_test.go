@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,7 +58,7 @@ func checkZipTime(t *testing.T, data []byte, want string) {
 	if got := zr.File[0].Modified.UTC().Format(time.RFC3339); got != want {
 		t.Errorf("zip: the extended time is %s, want %s", got, want)
 	}
-	if dos := dosTime(zr.File[0]).Format(time.RFC3339); dos != want {
+	if dos := dosTime(data).Format(time.RFC3339); dos != want {
 		t.Errorf("zip: the MS-DOS time is %s, want %s", dos, want)
 	}
 
@@ -75,16 +76,22 @@ func checkZipTime(t *testing.T, data []byte, want string) {
 			t.Errorf("zipinfo does not say %s:\n%s", stamp, listed)
 		}
 	}
-	for _, command := range [][]string{{"unzip", "-q", archive}, {"bsdtar", "-xf", archive}, {"7z", "x", archive}} {
+	for _, command := range [][]string{
+		{"unzip", "-q", archive},
+		{"bsdtar", "-xf", archive},
+		{"7z", "x", archive},
+	} {
 		if _, ok := runTool(t, command[0], command[1:]...); ok {
 			checkUnpackedTime(t, command[0], filepath.Join(filepath.Dir(archive), "tool"), wantTime)
 		}
 	}
 }
 
-// dosTime returns the time of MS-DOS in the header of a file (APPNOTE.TXT 4.4.6).
-func dosTime(f *zip.File) time.Time {
-	date, clock := int(f.ModifiedDate), int(f.ModifiedTime) //nolint:staticcheck // the fields of the format
+// dosTime returns the time of MS-DOS in the header of the first file (APPNOTE.TXT 4.3.7 and 4.4.6).
+func dosTime(data []byte) time.Time {
+	clock := int(binary.LittleEndian.Uint16(data[10:]))
+	date := int(binary.LittleEndian.Uint16(data[12:]))
+
 	return time.Date(
 		1980+date>>9, time.Month(date>>5&15), date&31,
 		clock>>11, clock>>5&63, clock&31*2,
