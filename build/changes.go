@@ -3,7 +3,9 @@ package build
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,8 +185,10 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 	}
 	if len(c.edited) > 0 {
 		all = append(all, problem.There(
-			problem.Advise("a step before this one changed "+c.edited[0]+": commit what it writes, or run it after "+
-				"this one; - run: git diff --exit-code, after each step, finds it"),
+			problem.Lines(
+				problem.Advise("a step before this one changed "+c.edited[0]+": commit what it writes, or run it after this one"),
+				problem.Step("- run: git diff --exit-code").For("fails if those before it changed a file"),
+			),
 			problem.Either(
 				problem.Run("git commit --all"),
 				problem.Run("git stash").For("sets the changes aside; git stash pop brings them back"),
@@ -287,7 +291,7 @@ func (c *changeCauses) ignore() problem.Remedy {
 		words = append(words, shellWord("/"+ignorePattern(name)))
 		pattern := generatedPattern(strings.TrimSuffix(name, "/"), c.ws.ModuleDir())
 		switch {
-		case strings.HasSuffix(name, "/"):
+		case strings.HasSuffix(name, "/") && hasGoFile(filepath.Join(c.ws.Root, filepath.FromSlash(name))):
 			patterns = append(patterns, pattern+"/**")
 		case strings.HasSuffix(name, ".go"):
 			patterns = append(patterns, pattern)
@@ -306,6 +310,18 @@ func (c *changeCauses) ignore() problem.Remedy {
 		ignored,
 		problem.Set("generated", strings.Join(patterns, " ")).For("if the programs are compiled from them"),
 	)
+}
+
+// hasGoFile reports whether there is a Go file in a directory, or in one below it.
+func hasGoFile(dir string) (found bool) {
+	err := filepath.WalkDir(dir, func(file string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(file, ".go") {
+			found = true
+			return fs.SkipAll
+		}
+		return nil // directories that cannot be read hold no sources
+	})
+	return err == nil && found
 }
 
 // ignorePattern returns a name as .gitignore matches it (gitignore(5)).
