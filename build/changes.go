@@ -186,7 +186,8 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 	if len(c.edited) > 0 {
 		all = append(all, problem.There(
 			problem.Lines(
-				problem.Advise("a step before this one changed "+c.edited[0]+": commit what it writes, or run it after this one"),
+				problem.Advise("a step before this one changed "+c.edited[0]+
+					": commit what it writes, or run it after this one"),
 				problem.Step("- run: git diff --exit-code").For("fails if those before it changed a file"),
 			),
 			problem.Either(
@@ -301,7 +302,8 @@ func (c *changeCauses) ignore() problem.Remedy {
 
 	ignored := problem.There(
 		problem.Step("- run: "+yamlCommand(list+" .git/info/exclude")).For("or name them in .gitignore, and commit it"),
-		problem.Run(list+c.rootFile(".gitignore")+" && git add :/.gitignore && git commit --message 'ignore what is generated'"),
+		problem.Run(list+c.rootFile(".gitignore")+" && git add :/.gitignore && "+
+			"git commit --message 'ignore what is generated'"),
 	)
 	if len(patterns) == 0 {
 		return ignored

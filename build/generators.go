@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -62,8 +63,12 @@ func (l *loader) ignoreRule(ctx context.Context, target string) string {
 }
 
 // makeRemedy returns what to do about a file or a directory of the module that is missing, and
-// that a generator probably makes.
+// that is part of a submodule or that a generator probably makes.
 func (l *loader) makeRemedy(ctx context.Context, target string) problem.Remedy {
+	if r, ok := l.ws.SubmoduleRemedy(target); ok {
+		return r
+	}
+
 	name := l.ws.InRoot(target)
 	create := problem.Advise("make " + name + " in a step before this one, if it is generated")
 	if command, dir := l.generator(target); command != "" {
@@ -201,7 +206,7 @@ func (l *loader) generateDirective(target string) (found string) {
 // placeholders returns a note for each pattern of //go:embed in the module that matches nothing
 // but placeholders: the program would ship without its files.
 func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
-	for _, importPath := range slices.Sorted(l.importPaths()) {
+	for _, importPath := range slices.Sorted(maps.Keys(l.graph)) {
 		n := l.graph[importPath]
 		if !n.inModule() {
 			continue
@@ -225,17 +230,6 @@ func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
 		}
 	}
 	return notes
-}
-
-// importPaths yields the import paths of the graph.
-func (l *loader) importPaths() func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for importPath := range l.graph {
-			if !yield(importPath) {
-				return
-			}
-		}
-	}
 }
 
 // onlyPlaceholders returns the first few files that a pattern of the package embeds, none if

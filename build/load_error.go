@@ -299,7 +299,8 @@ func (l *loader) tagsFor(dir, name string, head sourceHead) (tags []string) {
 // knownTag matches build tags that the go command sets by itself.
 // Source: go.dev/cmd/go, "Build constraints"; internal/syslist.
 var knownTag = regexp.MustCompile(`^(cgo|gc|gccgo|unix|purego|go1\.\d+|race|msan|asan|` +
-	`aix|android|darwin|dragonfly|freebsd|hurd|illumos|ios|js|linux|nacl|netbsd|openbsd|plan9|solaris|wasip1|windows|zos|` +
+	`aix|android|darwin|dragonfly|freebsd|hurd|illumos|ios|js|linux|nacl|netbsd|openbsd|plan9|solaris|` +
+	`wasip1|windows|zos|` +
 	`386|amd64|amd64p32|arm|armbe|arm64|arm64be|loong64|mips|mipsle|mips64|mips64le|mips64p32|mips64p32le|` +
 	`ppc|ppc64|ppc64le|riscv|riscv64|s390|s390x|sparc|sparc64|wasm)$`)
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -54,12 +55,15 @@ func (s stub) String() string {
 
 // remedy returns what to do about the package. What replaces the original replaces its forks.
 func (s stub) remedy() problem.Remedy {
-	instead := knownModule(s.kind.example).instead
-	static := problem.Set("cgo", "static")
-	if instead == "" || knownModule(s.pkg).instead != "" {
+	original := knownModule(s.kind.example)
+	if original.instead == "" || knownModule(s.pkg).instead != "" {
 		return remedy(s.pkg, false)
 	}
-	return problem.Either(problem.Advise("replace "+s.pkg+" by "+instead), static)
+
+	return problem.Either(
+		problem.Advise("replace "+s.pkg+" by "+original.instead),
+		problem.Set("cgo", "static"),
+	)
 }
 
 // stubOf returns the kind of stub that a package of a graph is compiled with.
@@ -88,7 +92,7 @@ func (n node) isStub() (bool, error) {
 
 // stubs returns a problem for each package that is compiled with a stub.
 func (l *loader) stubs() (ps problem.List, err error) {
-	for _, importPath := range slices.Sorted(l.importPaths()) {
+	for _, importPath := range slices.Sorted(maps.Keys(l.graph)) {
 		n := l.graph[importPath]
 		kind, ok, err := n.stubOf()
 		if err != nil {

@@ -16,7 +16,15 @@ func TestFindStubs(t *testing.T) {
 	text := stubKinds[0].needle()
 	name := []byte("\x00example.com/fork@v1.2.3/sqlite/static_mock.go\x00")
 
-	for _, at := range []int{0, scanChunk - 200, scanChunk - len(name), scanChunk - 20, scanChunk, scanChunk + 500, 2*scanChunk - 3} {
+	for _, at := range []int{
+		0,
+		scanChunk - 200,
+		scanChunk - len(name),
+		scanChunk - 20,
+		scanChunk,
+		scanChunk + 500,
+		2*scanChunk - 3,
+	} {
 		for _, gap := range []int{0, 1000, scanChunk} {
 			var data []byte
 			data = append(data, make([]byte, at)...)

@@ -349,7 +349,8 @@ var goErrorKinds = []goErrorKind{
 	{
 		regexp.MustCompile(`use of internal package (\S+)/internal(?:/\S*)? not allowed`),
 		func(_ *Workspace, m []string) problem.Remedy {
-			return problem.Advise("import a package that is not below internal/: only packages of " + m[1] + " can import this one")
+			return problem.Advise("import a package that is not below internal/: " +
+				"only packages of " + m[1] + " can import this one")
 		},
 	},
 	{
@@ -427,14 +428,23 @@ func (w *Workspace) missingDir(dir string, otherwise problem.Remedy) problem.Rem
 	if w.Work != "" {
 		from = filepath.Dir(w.Work)
 	}
-	name := w.InRoot(local(from, filepath.FromSlash(dir)))
 
-	for _, submodule := range w.submodulePaths() {
-		if name == submodule || strings.HasPrefix(name, submodule+"/") {
-			return checkOutSubmodules
-		}
+	if r, ok := w.SubmoduleRemedy(local(from, filepath.FromSlash(dir))); ok {
+		return r
 	}
 	return otherwise
+}
+
+// SubmoduleRemedy returns what to do about a missing file or directory, an absolute path, if
+// it belongs to a submodule, which a clone does not check out by itself.
+func (w *Workspace) SubmoduleRemedy(file string) (r problem.Remedy, ok bool) {
+	name := w.InRoot(file)
+	for _, submodule := range w.submodulePaths() {
+		if name == submodule || strings.HasPrefix(name, submodule+"/") {
+			return checkOutSubmodules, true
+		}
+	}
+	return problem.Remedy{}, false
 }
 
 // checkOutSubmodules is the remedy for a submodule that is missing or differs.
