@@ -62,16 +62,24 @@ func (l *loader) ignoreRule(ctx context.Context, target string) string {
 	return file + ":" + line + ": " + pattern
 }
 
+// A generatedKind is a kind of what generators make.
+type generatedKind int
+
+const (
+	goPackage    generatedKind = iota
+	embeddedFile               // or a directory of them
+)
+
 // makeRemedy returns what to do about a file or a directory of the module that is missing, and
 // that is part of a submodule or that a generator probably makes.
-func (l *loader) makeRemedy(ctx context.Context, target string) problem.Remedy {
+func (l *loader) makeRemedy(ctx context.Context, target string, kind generatedKind) problem.Remedy {
 	if r, ok := l.ws.SubmoduleRemedy(target); ok {
 		return r
 	}
 
 	name := l.ws.InRoot(target)
 	create := problem.Advise("make " + name + " in a step before this one, if it is generated")
-	if command, dir := l.generator(target); command != "" {
+	if command, dir := l.generator(target, kind); command != "" {
 		create = l.runIn(dir, command)
 	}
 
@@ -107,7 +115,7 @@ func (l *loader) runIn(dir, command string) problem.Remedy {
 // generator returns the command that probably makes a file or a directory, and the directory to
 // run it in: what a go:generate directive says, the build script of a front-end, or the
 // configuration of a well-known generator. The command is "" if there is none.
-func (l *loader) generator(target string) (command, dir string) {
+func (l *loader) generator(target string, kind generatedKind) (command, dir string) {
 	if dir := l.generateDirective(target); dir != "" {
 		rel, err := filepath.Rel(l.ws.Dir, dir)
 		if err == nil {
@@ -116,8 +124,11 @@ func (l *loader) generator(target string) (command, dir string) {
 	}
 
 	for dir := filepath.Dir(target); door.Within(l.ws.Root, dir); dir = filepath.Dir(dir) {
-		if command := frontEndBuild(dir); command != "" {
-			return command, dir
+		if kind == embeddedFile {
+			if command := frontEndBuild(dir); command != "" {
+				return command, dir
+			}
+			continue
 		}
 		for _, g := range wellKnownGenerators {
 			if isRegular(filepath.Join(dir, g.file)) {
@@ -225,7 +236,7 @@ func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
 			}
 			notes = append(notes, problem.Note{
 				Text:   "package " + importPath + " embeds " + name + ", which " + what,
-				Remedy: l.makeRemedy(ctx, target),
+				Remedy: l.makeRemedy(ctx, target, embeddedFile),
 			})
 		}
 	}

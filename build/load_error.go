@@ -110,27 +110,33 @@ func (l *loader) explain(ctx context.Context, n node) loadFailure {
 		remedy: l.ws.RemedyFor(n.Error.Err),
 	}
 
-	dir, isOwn := l.ownDir(n.ImportPath)
+	own, isOwn := l.ownPackage(n.ImportPath)
 	pattern := embedsNothing.FindStringSubmatch(n.Error.Err)
 	switch {
 	case pattern != nil && n.inModule():
 		target := embedTarget(n.Dir, pattern[1])
 		f.text += l.ignoredBy(ctx, target)
-		f.remedy = l.makeRemedy(ctx, target)
+		f.remedy = l.makeRemedy(ctx, target, embeddedFile)
 
 	case filesExcluded.MatchString(message):
 		var why string
 		why, f.remedy = l.explainExcluded(n)
 		f.text = "build constraints exclude all Go files for " + l.build.Target.String() + ": " + why
 
-	case packageMissing.MatchString(message) && isOwn && !l.isNestedModule(dir):
-		name := l.ws.InRoot(dir)
+	case packageMissing.MatchString(message) && isOwn && own.major != "" && !own.isNestedModule():
+		f.remedy = problem.Either(
+			problem.Run("go mod edit -module "+own.module+"/"+own.major).For("if the imports are right"),
+			problem.Advise("write the imports without /"+own.major),
+		)
+
+	case packageMissing.MatchString(message) && isOwn && !own.isNestedModule():
+		name := l.ws.InRoot(own.dir)
 		state := name + " does not exist"
-		if _, err := os.Stat(dir); err == nil {
+		if _, err := os.Stat(own.dir); err == nil {
 			state = name + " has no Go files"
 		}
-		f.text = "package " + n.ImportPath + " is missing: " + state + l.ignoredBy(ctx, dir)
-		f.remedy = l.makeRemedy(ctx, dir)
+		f.text = "package " + n.ImportPath + " is missing: " + state + l.ignoredBy(ctx, own.dir)
+		f.remedy = l.makeRemedy(ctx, own.dir, goPackage)
 
 	case strings.Contains(message, "import cycle not allowed"):
 		f.text = message + ": " + strings.Join(cycle(n.Error.ImportStack), " -> ")
@@ -187,9 +193,17 @@ func cycle(stack []string) []string {
 	return stack[slices.Index(stack, stack[len(stack)-1]):]
 }
 
-// ownDir returns the directory in which a package of the module, or of another one in its
-// go.work, has to be.
-func (l *loader) ownDir(importPath string) (dir string, ok bool) {
+// An ownPackage is where a package of the module, or of another one in its go.work, has to be.
+type ownPackage struct {
+	module    string // its path
+	moduleDir string
+	dir       string
+	major     string // the major version in the path, such as "v2", that the module's path lacks
+}
+
+// ownPackage locates a package of the module, or of another one in its go.work. ok is false if
+// it belongs to none of them.
+func (l *loader) ownPackage(importPath string) (own ownPackage, ok bool) {
 	modules := map[string]string{l.ws.Module: l.ws.Dir}
 	for _, n := range l.graph {
 		if n.inModule() && n.Module.Dir != "" {
@@ -198,26 +212,31 @@ func (l *loader) ownDir(importPath string) (dir string, ok bool) {
 	}
 
 	// A module may be in the directory of another one: the longest path wins.
-	longest := ""
-	for module := range modules {
+	for module, dir := range modules {
 		isIn := importPath == module || strings.HasPrefix(importPath, module+"/")
-		if isIn && len(module) > len(longest) {
-			longest = module
+		if isIn && len(module) > len(own.module) {
+			own.module = module
+			own.moduleDir = dir
 		}
 	}
-	if longest == "" {
-		return "", false
+	if own.module == "" {
+		return own, false
 	}
-	rel := strings.TrimPrefix(strings.TrimPrefix(importPath, longest), "/")
-	return filepath.Join(modules[longest], filepath.FromSlash(rel)), true
+
+	rel := strings.TrimPrefix(strings.TrimPrefix(importPath, own.module), "/")
+	own.dir = filepath.Join(own.moduleDir, filepath.FromSlash(rel))
+	first, _, _ := strings.Cut(rel, "/")
+	if majorVersion.MatchString(first) {
+		own.major = first
+	}
+	return own, true
 }
 
-// isNestedModule reports whether a directory of the module belongs to another module, because
-// it or a directory above it has a go.mod.
-func (l *loader) isNestedModule(dir string) bool {
-	for ; dir != l.ws.Dir && len(dir) > len(l.ws.Root); dir = filepath.Dir(dir) {
-		_, err := os.Stat(filepath.Join(dir, "go.mod"))
-		if err == nil {
+// isNestedModule reports whether the directory belongs to another module, because it or a
+// directory above it has a go.mod.
+func (own ownPackage) isNestedModule() bool {
+	for dir := own.dir; dir != own.moduleDir && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if isRegular(filepath.Join(dir, "go.mod")) {
 			return true
 		}
 	}

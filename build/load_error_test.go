@@ -155,6 +155,39 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 				problem.Run("git add :/api && git commit"),
 			),
 		},
+		"a major version that the module does not have": {
+			files: map[string]string{
+				"go.mod":  goMod,
+				"main.go": importing("example.com/tool/v2/a"),
+				"a/a.go":  "package a\n",
+			},
+			text: "main.go:3:8: cannot find module providing package example.com/tool/v2/a: " +
+				"import lookup disabled by -mod=readonly",
+			at: problem.Position{File: "main.go", Line: 3, Column: 8},
+			remedy: problem.Either(
+				problem.Run("go mod edit -module example.com/tool/v2").For("if the imports are right"),
+				problem.Advise("write the imports without /v2"),
+			),
+		},
+		"a generated package of another module in go.work": {
+			files: map[string]string{
+				"go.work":       "go 1.24\n\nuse (\n\t.\n\t./lib\n)\n",
+				"go.mod":        goMod,
+				"main.go":       importing("example.com/lib"),
+				"lib/go.mod":    "module example.com/lib\n\ngo 1.24\n",
+				"lib/lib.go":    "package lib\n\nimport _ \"example.com/lib/gen\"\n",
+				"lib/sqlc.yaml": "version: \"2\"\n",
+			},
+			text: "lib/lib.go:3:8: package example.com/lib/gen is missing: lib/gen does not exist",
+			at:   problem.Position{File: "lib/lib.go", Line: 3, Column: 8},
+			remedy: problem.Lines(
+				problem.There(
+					problem.Step("- {run: sqlc generate, working-directory: \"lib\"}"),
+					problem.Run("(cd DIR/lib && sqlc generate)"),
+				),
+				problem.Run("git add :/lib/gen && git commit"),
+			),
+		},
 		"a nested module": {
 			files: map[string]string{
 				"go.mod":     goMod,

@@ -50,13 +50,18 @@ func (w *Workspace) ExplainGo(err error) error {
 	}
 
 	message := failed.Output
-	if strings.HasPrefix(message, "{") {
+	isJSON := strings.HasPrefix(message, "{")
+	if isJSON {
 		message = errorsInJSON(message)
 	}
-	if message == "" {
+
+	switch {
+	case message != "":
+		return w.goError(message, err)
+	case isJSON: // nobody wants to read it
 		return fmt.Errorf("asking go about the module: %w", failed.Err)
 	}
-	return w.goError(message, err)
+	return fmt.Errorf("asking go about the module: %w", err)
 }
 
 // goError returns the problem of a message of the go command. err may be nil.
@@ -334,8 +339,8 @@ var goErrorKinds = []goErrorKind{
 	},
 	{ // the network
 		regexp.MustCompile(`dial tcp|no such host|i/o timeout|connection re(?:fused|set)|TLS handshake|x509: |proxyconnect|` +
-			`context deadline exceeded|unexpected EOF|Client\.Timeout|server misbehaving|Bad Request|5\d\d [A-Z]|` +
-			`Could not resolve host|Network is unreachable|network is unreachable`),
+			`context deadline exceeded|Client\.Timeout|server misbehaving|https?://\S+: (?:.*unexpected EOF|400 |5\d\d )|` +
+			`Could not resolve host|[Nn]etwork is unreachable`),
 		always(problem.There(
 			problem.Advise("run the job again; if that does not help, give the step a proxy for modules "+
 				"that this runner can reach: env: {GOPROXY: ADDRESS}"),

@@ -168,6 +168,16 @@ func TestGoErrors(t *testing.T) {
 			text:    "go: example.org/x@v1.0.0: reading https://proxy.example/x.mod: 502 Bad Gateway",
 			remedy:  network,
 		},
+		"a download that breaks off": {
+			message: "go: example.org/x@v1.0.0: Get \"https://proxy.example/x.zip\": unexpected EOF",
+			text:    "go: example.org/x@v1.0.0: Get \"https://proxy.example/x.zip\": unexpected EOF",
+			remedy:  network,
+		},
+		"a file that ends too early": {
+			message: "main.go:3:1: syntax error: unexpected EOF, expecting }",
+			text:    "main.go:3:1: syntax error: unexpected EOF, expecting }",
+			remedy:  problem.Remedy{},
+		},
 		"a certificate": {
 			message: "go: example.org/x@v1.0.0: Get \"https://p.example/x\": tls: failed to verify certificate: " +
 				"x509: certificate signed by unknown authority",
