@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -27,16 +29,6 @@ func embedTarget(dir, pattern string) string {
 		name = path.Dir(name)
 	}
 	return filepath.Join(dir, filepath.FromSlash(name))
-}
-
-// ignoredBy returns which rule makes git ignore a file or a directory that is missing, in
-// words, "" if none does.
-func (l *loader) ignoredBy(ctx context.Context, target string) string {
-	rule := l.ignoreRule(ctx, target)
-	if rule == "" {
-		return ""
-	}
-	return " (git ignores it: " + rule + ")"
 }
 
 // ignoreRule returns the rule that makes git ignore what a generator would write to target, as
@@ -70,34 +62,89 @@ const (
 	embeddedFile               // or a directory of them
 )
 
-// makeRemedy returns what to do about a file or a directory of the module that is missing, and
-// that is part of a submodule or that a generator probably makes.
-func (l *loader) makeRemedy(ctx context.Context, target string, kind generatedKind) problem.Remedy {
-	if r, ok := l.ws.SubmoduleRemedy(target); ok {
-		return r
+// A missing is a file or a directory of the module that a generator probably makes.
+type missing struct {
+	path string // on disk
+	kind generatedKind
+	rule string // that makes git ignore it, "" if none does
+}
+
+// makeRemedy returns what to do about what is missing: make it, and commit it or say that the
+// commit need not have it.
+func (l *loader) makeRemedy(ctx context.Context, list []missing) problem.Remedy {
+	var lines []problem.Remedy
+	var unknown, patterns, committed []string
+	for _, m := range list {
+		name := l.ws.InRoot(m.path)
+		command, dir := l.generator(m.path, m.kind)
+		if command == "" {
+			unknown = append(unknown, name)
+		} else if create := l.runIn(dir, command); !containsRemedy(lines, create) {
+			lines = append(lines, create)
+		}
+
+		pattern := generatedPattern(name, l.ws.ModuleDir())
+		if path.Ext(pattern) == "" {
+			pattern += "/**"
+		}
+		switch {
+		case m.rule == "":
+			committed = append(committed, shellWord(":/"+name))
+		case !slices.Contains(l.generated, pattern) && !slices.Contains(patterns, pattern):
+			patterns = append(patterns, pattern)
+		}
 	}
 
-	name := l.ws.InRoot(target)
-	create := problem.Advise("make " + name + " in a step before this one, if it is generated")
-	if command, dir := l.generator(target, kind); command != "" {
-		create = l.runIn(dir, command)
+	if len(unknown) > 0 {
+		lines = append(lines, problem.Advise("make "+listNames(unknown)+" in a step before this one, if it is generated"))
+	}
+	if len(patterns) > 0 {
+		lines = append(lines,
+			problem.Set("generated", strings.Join(joinPatterns(patterns), " ")).For("files that the commit need not have"))
+	}
+	if len(committed) > 0 {
+		all := strings.Join(committed[:min(maxNamed, len(committed))], " ")
+		lines = append(lines, problem.Run("git add "+all+" && git commit"))
+	}
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return problem.Lines(lines...)
+}
+
+// containsRemedy reports whether a list has a remedy.
+func containsRemedy(list []problem.Remedy, r problem.Remedy) bool {
+	return slices.ContainsFunc(list, func(other problem.Remedy) bool { return reflect.DeepEqual(other, r) })
+}
+
+// listNames returns the first few names.
+func listNames(names []string) string {
+	const most = 3
+
+	text := strings.Join(names[:min(most, len(names))], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// joinPatterns replaces patterns such as gen/a/** by one for the directory that they share, if
+// there are many and they share one.
+func joinPatterns(patterns []string) []string {
+	if len(patterns) <= maxNamed {
+		return patterns
 	}
 
-	if l.ignoreRule(ctx, target) == "" {
-		return problem.Lines(create, problem.Run("git add "+shellWord(":/"+name)+" && git commit"))
+	shared := path.Dir(strings.TrimSuffix(patterns[0], "/**"))
+	for _, pattern := range patterns {
+		for !strings.HasPrefix(pattern, shared+"/") && shared != "." {
+			shared = path.Dir(shared)
+		}
 	}
-
-	pattern := generatedPattern(name, l.ws.ModuleDir())
-	if path.Ext(pattern) == "" {
-		pattern += "/**"
+	if shared == "." || strings.HasPrefix(shared, "..") {
+		return patterns
 	}
-	if slices.Contains(l.generated, pattern) {
-		return create
-	}
-	return problem.Lines(
-		create,
-		problem.Set("generated", pattern).For("files that the commit need not have"),
-	)
+	return []string{shared + "/**"}
 }
 
 // runIn is the remedy of running a command in a directory of the repository.
@@ -235,8 +282,12 @@ func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
 				what = "is a placeholder"
 			}
 			notes = append(notes, problem.Note{
-				Text:   "package " + importPath + " embeds " + name + ", which " + what,
-				Remedy: l.makeRemedy(ctx, target, embeddedFile),
+				Text: "package " + importPath + " embeds " + name + ", which " + what,
+				Remedy: l.makeRemedy(ctx, []missing{{
+					path: target,
+					kind: embeddedFile,
+					rule: l.ignoreRule(ctx, target),
+				}}),
 			})
 		}
 	}

@@ -51,13 +51,19 @@ type loader struct {
 type loadFailure struct {
 	text   string
 	at     problem.Position // the zero Position if it is not in the module
-	remedy problem.Remedy
+	remedy problem.Remedy   // the zero Remedy if something is missing
+	missing
 }
 
+// maxLoadProblems is how many different mistakes are reported. Each has some lines.
+const maxLoadProblems = 6
+
 // problems returns what is wrong with the packages that the go command cannot load. Packages
-// with the same remedy share a problem.
+// with the same remedy share a problem, and so do all that a generator has to make.
 func (l *loader) problems(ctx context.Context) (ps problem.List) {
 	var found []*LoadError
+	lacks := map[*LoadError][]missing{}
+	more := 0
 	for _, importPath := range slices.Sorted(maps.Keys(l.graph)) {
 		n := l.graph[importPath]
 		if n.Error == nil {
@@ -66,6 +72,10 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 
 		f := l.explain(ctx, n)
 		i := slices.IndexFunc(ps, func(p *problem.Problem) bool { return reflect.DeepEqual(p.Remedy, f.remedy) })
+		if i < 0 && len(ps) == maxLoadProblems {
+			more++
+			continue
+		}
 		if i < 0 {
 			i = len(ps)
 			found = append(found, &LoadError{})
@@ -75,6 +85,18 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 			})
 		}
 		found[i].add(f)
+		if f.path != "" {
+			lacks[found[i]] = append(lacks[found[i]], f.missing)
+		}
+	}
+
+	for i, e := range found {
+		if len(lacks[e]) > 0 {
+			ps[i].Remedy = l.makeRemedy(ctx, lacks[e])
+		}
+	}
+	if more > 0 {
+		ps.Add("", "and %d more packages cannot be loaded", more)
 	}
 	return ps
 }
@@ -114,9 +136,10 @@ func (l *loader) explain(ctx context.Context, n node) loadFailure {
 	pattern := embedsNothing.FindStringSubmatch(n.Error.Err)
 	switch {
 	case pattern != nil && n.inModule():
-		target := embedTarget(n.Dir, pattern[1])
-		f.text += l.ignoredBy(ctx, target)
-		f.remedy = l.makeRemedy(ctx, target, embeddedFile)
+		l.lack(ctx, &f, missing{
+			path: embedTarget(n.Dir, pattern[1]),
+			kind: embeddedFile,
+		})
 
 	case filesExcluded.MatchString(message):
 		var why string
@@ -135,8 +158,11 @@ func (l *loader) explain(ctx context.Context, n node) loadFailure {
 		if _, err := os.Stat(own.dir); err == nil {
 			state = name + " has no Go files"
 		}
-		f.text = "package " + n.ImportPath + " is missing: " + state + l.ignoredBy(ctx, own.dir)
-		f.remedy = l.makeRemedy(ctx, own.dir, goPackage)
+		f.text = "package " + n.ImportPath + " is missing: " + state
+		l.lack(ctx, &f, missing{
+			path: own.dir,
+			kind: goPackage,
+		})
 
 	case strings.Contains(message, "import cycle not allowed"):
 		f.text = message + ": " + strings.Join(cycle(n.Error.ImportStack), " -> ")
@@ -152,6 +178,23 @@ func (l *loader) explain(ctx context.Context, n node) loadFailure {
 		f.text = place + ": " + f.text
 	}
 	return f
+}
+
+// lack completes a failure with what is missing: it is part of a submodule, or a generator
+// has to make it.
+func (l *loader) lack(ctx context.Context, f *loadFailure, m missing) {
+	r, ok := l.ws.SubmoduleRemedy(m.path)
+	if ok {
+		f.remedy = r
+		return
+	}
+
+	m.rule = l.ignoreRule(ctx, m.path)
+	if m.rule != "" {
+		f.text += " (git ignores it: " + m.rule + ")"
+	}
+	f.missing = m
+	f.remedy = problem.Remedy{}
 }
 
 // position returns the place in the module of the mistake: of the go command's own message, or

@@ -317,6 +317,49 @@ func TestLoadErrorsAreFew(t *testing.T) {
 	}
 }
 
+// Many generated packages are one problem, with one remedy.
+func TestGeneratedPackagesShareRemedy(t *testing.T) {
+	var imports []string
+	for i := range 20 {
+		imports = append(imports, fmt.Sprintf("example.com/tool/gen/p%02d/v1", i))
+	}
+	dir := gittest.NewRepository(t, map[string]string{
+		"go.mod":       goMod,
+		".gitignore":   "gen/\n",
+		"main.go":      importing(imports...),
+		"buf.gen.yaml": "version: v2\n",
+	})
+
+	ps := planErrors(t, dir, &Spec{})
+	want := problem.Lines(
+		problem.There(problem.Step("- run: buf generate"), problem.Run("buf generate")),
+		problem.Set("generated", "gen/**").For("files that the commit need not have"),
+	)
+	if len(ps) != 1 || !cmp.Equal(ps[0].Remedy, want) {
+		t.Errorf("%d problems: %+v", len(ps), ps[0])
+	}
+}
+
+// Mistakes of many kinds are not all reported.
+func TestLoadProblemsAreLimited(t *testing.T) {
+	module := goMod
+	var imports []string
+	for i := range 20 {
+		path := fmt.Sprintf("example.org/lib%02d", i)
+		module += "\nrequire " + path + " v0.0.0\n\nreplace " + path + " => ../" + path + "\n"
+		imports = append(imports, path)
+	}
+	dir := gittest.NewRepository(t, map[string]string{
+		"go.mod":  module,
+		"main.go": importing(imports...),
+	})
+
+	ps := planErrors(t, dir, &Spec{})
+	if len(ps) != maxLoadProblems+1 || ps[maxLoadProblems].Error() != "and 14 more packages cannot be loaded" {
+		t.Errorf("%d problems: %v", len(ps), ps)
+	}
+}
+
 // A program that would ship without its front-end gets a note.
 func TestEmbeddedPlaceholders(t *testing.T) {
 	embed := func(pattern string) string {
