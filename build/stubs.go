@@ -26,8 +26,8 @@ type stubKind struct {
 
 // stubKinds are the stubs of well-known packages. Forks have the files of the original.
 //
-// Packages without a stub do not compile, so no program can be made with them. Packages of
-// which only a part is missing without cgo are not listed: most programs do without it.
+// Packages without a stub do not compile, so no program can be made with them. Stubs of a part,
+// such as keys in hardware, are not listed: cosign, step and others are released with them.
 var stubKinds = []stubKind{
 	{ // go-sqlite3, go-sqlcipher and their forks
 		file:    "static_mock.go",
