@@ -295,10 +295,12 @@ func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
 }
 
 // onlyPlaceholders returns the first few files that a pattern of the package embeds, none if
-// one of its files is more than a placeholder.
+// one of its files is more than a placeholder. Placeholders in several directories are a
+// skeleton of directories, such as hugo's of a new site.
 func (n node) onlyPlaceholders(pattern string) (names []string) {
 	const most = 3
 
+	dir := ""
 	pattern = strings.TrimPrefix(pattern, "all:")
 	for _, file := range n.EmbedFiles {
 		if !embeds(pattern, file) {
@@ -308,6 +310,10 @@ func (n node) onlyPlaceholders(pattern string) (names []string) {
 		if !isPlaceholder(filepath.Join(n.Dir, filepath.FromSlash(file)), isNamed) {
 			return nil
 		}
+		if len(names) > 0 && path.Dir(file) != dir {
+			return nil
+		}
+		dir = path.Dir(file)
 		if len(names) < most {
 			names = append(names, path.Base(file))
 		}

@@ -400,6 +400,10 @@ func TestEmbeddedPlaceholders(t *testing.T) {
 			files:   files{"web/a/.keep": ""},
 			note:    "embeds web, which holds only .keep",
 		},
+		"a skeleton of directories": {
+			pattern: "all:web",
+			files:   files{"web/a/.gitkeep": "", "web/b/.gitkeep": ""},
+		},
 		"a front-end": {
 			pattern: "all:web",
 			files:   files{"web/.gitkeep": "", "web/index.html": realPage},
