@@ -72,16 +72,13 @@ func (r *resolver) checkGraph(ctx context.Context) (ps problem.List) {
 		graph:     g,
 	}
 	ps = l.problems(ctx)
-	if len(ps) > 0 {
-		return ps
-	}
-
-	for _, n := range l.placeholders(ctx) {
-		r.plan.Notes = append(r.plan.Notes, n)
+	if len(ps) == 0 {
+		r.plan.Notes = append(r.plan.Notes, l.placeholders(ctx)...)
 	}
 	if b.CC == nil && !r.spec.AllowStubs {
-		ps, err = l.stubs()
+		stubs, err := l.stubs()
 		ps.Keep("", err)
+		ps = append(ps, stubs...)
 	}
 	return ps
 }
