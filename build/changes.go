@@ -78,7 +78,7 @@ func unchangedContent(ctx context.Context, ws *workspace.Workspace, ignoreEnds b
 
 	files := map[string]bool{}
 	for _, record := range strings.Split(out, "\x00") { // "ADDED\tDELETED\tPATH"
-		counts, file, ok := cutLast(record)
+		counts, file, ok := splitNumstat(record)
 		if ok {
 			files[file] = counts == "0\t0"
 		}
@@ -86,8 +86,8 @@ func unchangedContent(ctx context.Context, ws *workspace.Workspace, ignoreEnds b
 	return files, nil
 }
 
-// cutLast splits a record of git diff --numstat.
-func cutLast(record string) (counts, file string, ok bool) {
+// splitNumstat splits a record of git diff --numstat.
+func splitNumstat(record string) (counts, file string, ok bool) {
 	fields := strings.SplitN(record, "\t", 3)
 	if len(fields) != 3 {
 		return "", "", false
@@ -117,7 +117,10 @@ func changesRemedy(ctx context.Context, ws *workspace.Workspace) problem.Remedy 
 		same, listed := sameLines[ch.path]
 		endsOnly := same || !listed
 
+		isRequirement := slices.Contains(requirementFiles, path.Base(ch.path))
 		switch {
+		case ch.status == "??" && isRequirement:
+			c.requirements = append(c.requirements, ch.path)
 		case ch.status == "??":
 			c.untracked = append(c.untracked, ch.path)
 		case ch.status == "UU":
@@ -130,7 +133,7 @@ func changesRemedy(ctx context.Context, ws *workspace.Workspace) problem.Remedy 
 			c.modes = append(c.modes, ch)
 		case ch.oldMode != modeNone && endsOnly:
 			c.lineEnds = append(c.lineEnds, ch.path)
-		case slices.Contains(requirementFiles, path.Base(ch.path)):
+		case isRequirement:
 			c.requirements = append(c.requirements, ch.path)
 		default:
 			c.edited = append(c.edited, ch.path)
@@ -171,7 +174,8 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 		))
 	}
 	if len(c.requirements) > 0 {
-		all = append(all, problem.Run("git commit --message 'go mod tidy' "+pathspecs(c.requirements)).For(
+		files := pathspecs(c.requirements)
+		all = append(all, problem.Run("git add "+files+" && git commit --message 'go mod tidy' "+files).For(
 			"if go mod tidy or go get changed them"))
 	}
 	if len(c.deleted) > 0 {
@@ -206,17 +210,18 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 	return problem.Lines(all...)
 }
 
-// maxNamed is how many files a command names.
-const maxNamed = 5
+// Limits of the files that a command names. Those of maxExact are all named, because a pattern
+// for them would also match files that have to stay as they are.
+const (
+	maxNamed = 5
+	maxExact = 20
+)
 
-// pathspecs returns files of the repository as arguments of git, in any directory of it. Of
-// many files it names a pattern that matches all.
+// pathspecs returns the first files, of the repository, as arguments of git in any directory of
+// it.
 func pathspecs(files []string) string {
-	if len(files) > maxNamed {
-		return ":/"
-	}
 	var words []string
-	for _, file := range files {
+	for _, file := range files[:min(maxExact, len(files))] {
 		words = append(words, shellWord(":/"+file))
 	}
 	return strings.Join(words, " ")
@@ -225,7 +230,7 @@ func pathspecs(files []string) string {
 // renormalize returns what to do about files of which only the ends of the lines differ.
 func (c *changeCauses) renormalize(ctx context.Context) problem.Remedy {
 	args := []string{"ls-files", "--eol", "-z", "--"}
-	for _, file := range c.lineEnds {
+	for _, file := range c.lineEnds[:min(maxExact, len(c.lineEnds))] {
 		args = append(args, ":(top,literal)"+file)
 	}
 	out, err := c.ws.RunGit(ctx, args...)
@@ -236,13 +241,18 @@ func (c *changeCauses) renormalize(ctx context.Context) problem.Remedy {
 	}
 
 	// Something wrote CRLF into files that the commit has with LF.
+	attributes := problem.Run("echo '* text=auto' >>" + c.rootFile(".gitattributes") +
+		" && git add :/.gitattributes && git commit --message 'line endings' && git add --renormalize :/",
+	).For("git then ignores such changes")
+	if len(c.lineEnds) > maxExact {
+		return attributes
+	}
+
+	restore := "git checkout -- " + pathspecs(c.lineEnds)
 	return problem.Either(
-		problem.There(
-			problem.Step("- run: git checkout -- "+pathspecs(c.lineEnds)),
-			problem.Run("git checkout -- "+pathspecs(c.lineEnds)),
-		).For("something else than git changed only the ends of the lines"),
-		problem.Run("echo '* text=auto' >>"+c.rootFile(".gitattributes")+" && git add :/.gitattributes && "+
-			"git commit --message 'line endings' && git add --renormalize :/").For("git then ignores such changes"),
+		problem.There(problem.Step("- run: "+restore), problem.Run(restore)).For(
+			"something else than git changed only the ends of the lines"),
+		attributes,
 	)
 }
 
@@ -256,6 +266,14 @@ func (c *changeCauses) rootFile(name string) string {
 
 // changeModes returns what to do about files of which only the permissions differ.
 func (c *changeCauses) changeModes() problem.Remedy {
+	ignore := problem.There(
+		problem.Step("- run: git config core.fileMode false"),
+		problem.Run("git config core.fileMode false"),
+	).For("git then ignores permissions")
+	if len(c.modes) > maxExact {
+		return ignore
+	}
+
 	var commands []string
 	for _, mode := range []string{modeExecutable, ""} {
 		var files []string
@@ -278,10 +296,7 @@ func (c *changeCauses) changeModes() problem.Remedy {
 	return problem.Either(
 		problem.Run(strings.Join(commands, " && ")+" && git commit --message 'change modes'").For(
 			"only the permissions differ"),
-		problem.There(
-			problem.Step("- run: git config core.fileMode false"),
-			problem.Run("git config core.fileMode false"),
-		).For("git then ignores permissions"),
+		ignore,
 	)
 }
 

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,10 @@ import (
 // the tree is clean, and no file that was made is lost.
 func TestChangesRemedy(t *testing.T) {
 	const forPrograms = "if the programs are compiled from them"
+	manyFiles := map[string]string{}
+	for i := range maxExact + 1 {
+		manyFiles[fmt.Sprintf("many%02d.sh", i)] = "#!/bin/sh\n"
+	}
 	inWorkflow := func(command string) problem.Remedy { return problem.Step("- run: " + command) }
 
 	for name, test := range map[string]struct {
@@ -99,13 +104,30 @@ func TestChangesRemedy(t *testing.T) {
 					"git then ignores permissions"),
 			),
 		},
+		"permissions of many files": {
+			files: manyFiles,
+			change: func(t *testing.T, dir string) {
+				if runtime.GOOS == "windows" {
+					t.Skip("files have no permissions here")
+				}
+				for file := range manyFiles {
+					if err := os.Chmod(filepath.Join(dir, file), 0o755); err != nil {
+						t.Fatal(err)
+					}
+				}
+			},
+			remedy: problem.There(inWorkflow("git config core.fileMode false"), problem.Run("git config core.fileMode false")).For(
+				"git then ignores permissions"),
+		},
 		"go.mod and go.sum": {
 			change: func(t *testing.T, dir string) {
 				gittest.WriteFiles(t, dir, map[string]string{
 					"go.mod": goMod + "\nrequire example.org/x v1.0.0\n",
+					"go.sum": "",
 				})
 			},
-			remedy: problem.Run("git commit --message 'go mod tidy' :/go.mod").For("if go mod tidy or go get changed them"),
+			remedy: problem.Run("git add :/go.mod :/go.sum && git commit --message 'go mod tidy' :/go.mod :/go.sum").For(
+				"if go mod tidy or go get changed them"),
 		},
 		"an edited file": {
 			change: func(t *testing.T, dir string) {

@@ -71,7 +71,7 @@ type missing struct {
 
 // makeRemedy returns what to do about what is missing: make it, and commit it or say that the
 // commit need not have it.
-func (l *loader) makeRemedy(ctx context.Context, list []missing) problem.Remedy {
+func (l *loader) makeRemedy(list []missing) problem.Remedy {
 	var lines []problem.Remedy
 	var unknown, patterns, committed []string
 	for _, m := range list {
@@ -283,7 +283,7 @@ func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
 			}
 			notes = append(notes, problem.Note{
 				Text: "package " + importPath + " embeds " + name + ", which " + what,
-				Remedy: l.makeRemedy(ctx, []missing{{
+				Remedy: l.makeRemedy([]missing{{
 					path: target,
 					kind: embeddedFile,
 					rule: l.ignoreRule(ctx, target),

@@ -92,7 +92,7 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 
 	for i, e := range found {
 		if len(lacks[e]) > 0 {
-			ps[i].Remedy = l.makeRemedy(ctx, lacks[e])
+			ps[i].Remedy = l.makeRemedy(lacks[e])
 		}
 	}
 	if more > 0 {

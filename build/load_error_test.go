@@ -212,8 +212,9 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 		},
 		"embedded files in a submodule": {
 			files: map[string]string{
-				"go.mod":      goMod,
-				"main.go":     "package main\n\nimport \"embed\"\n\n//go:embed third/ui\nvar ui embed.FS\n\nfunc main() { _ = ui }\n",
+				"go.mod": goMod,
+				"main.go": "package main\n\nimport \"embed\"\n\n//go:embed third/ui\n" +
+					"var ui embed.FS\n\nfunc main() { _ = ui }\n",
 				".gitmodules": submodule,
 			},
 			text:   "main.go:5:12: pattern third/ui: no matching files found",

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -84,11 +85,10 @@ var jsonError = regexp.MustCompile(`"Err": ("(?:[^"\\]|\\.)*")`)
 func errorsInJSON(output string) string {
 	var messages []string
 	for _, m := range jsonError.FindAllStringSubmatch(output, -1) {
-		message, err := strconv.Unquote(m[1])
-		if err != nil { // JSON has escapes that Go does not have
-			message = m[1]
+		var message string
+		if json.Unmarshal([]byte(m[1]), &message) == nil {
+			messages = append(messages, message)
 		}
-		messages = append(messages, message)
 	}
 	return strings.Join(messages, "\n")
 }
@@ -122,7 +122,12 @@ func positionIn(message string) problem.Position {
 // PositionIn returns the place in a file of the module that the go command names as
 // FILE:LINE:COLUMN. ok is false for other files, such as those of dependencies.
 func (w *Workspace) PositionIn(place string) (at problem.Position, ok bool) {
-	at = positionIn(w.ShortPosition(place) + ": ")
+	rel, ok := relativeTo(w.Dir, local(w.Dir, filepath.FromSlash(place)))
+	if place == "" || !ok {
+		return problem.Position{}, false
+	}
+
+	at = positionIn(rel + ": ")
 	return at, at.File != ""
 }
 
@@ -131,12 +136,21 @@ func (w *Workspace) PositionIn(place string) (at problem.Position, ok bool) {
 func (w *Workspace) ShortPosition(place string) string {
 	file := local(w.Dir, filepath.FromSlash(place))
 	for _, dir := range []string{w.Dir, w.modCache} {
-		rel, err := filepath.Rel(dir, file)
-		if place != "" && err == nil && filepath.IsLocal(rel) {
-			return filepath.ToSlash(rel)
+		if rel, ok := relativeTo(dir, file); ok && place != "" {
+			return rel
 		}
 	}
 	return place
+}
+
+// relativeTo returns the name of a file relative to a directory, with slashes. ok is false if
+// the file is not in it.
+func relativeTo(dir, file string) (rel string, ok bool) {
+	rel, err := filepath.Rel(dir, file)
+	if dir == "" || err != nil || !filepath.IsLocal(rel) {
+		return "", false
+	}
+	return filepath.ToSlash(rel), true
 }
 
 // Limits of a message of the go command. It writes some lines for each package that it

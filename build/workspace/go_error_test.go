@@ -3,6 +3,7 @@ package workspace
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -322,6 +323,27 @@ func TestPositionIn(t *testing.T) {
 	} {
 		if got := positionIn(message); got != want {
 			t.Errorf("%q: got %+v, expected %+v", message, got, want)
+		}
+	}
+}
+
+// A file of a dependency is named as the module cache does, and is no place in the module.
+func TestPositionOfDependency(t *testing.T) {
+	w := &Workspace{Dir: filepath.FromSlash("/src/tool"), modCache: filepath.FromSlash("/root/go/pkg/mod")}
+	for place, want := range map[string]string{
+		"main.go:3:8":            "main.go:3:8",
+		"/src/tool/cmd/x.go:3:8": "cmd/x.go:3:8",
+		"../../root/go/pkg/mod/example.org/x@v1/x.go:3:8": "example.org/x@v1/x.go:3:8",
+		"/root/go/pkg/mod/example.org/x@v1.0.0/x.go:3:8":  "example.org/x@v1.0.0/x.go:3:8",
+		"../other/x.go:3:8": "../other/x.go:3:8",
+		"":                  "",
+	} {
+		if got := w.ShortPosition(place); got != want {
+			t.Errorf("%q: got %q, expected %q", place, got, want)
+		}
+		_, ok := w.PositionIn(place)
+		if isOwn := want == "main.go:3:8" || want == "cmd/x.go:3:8"; ok != isOwn {
+			t.Errorf("%q: in the module: %v", place, ok)
 		}
 	}
 }
