@@ -116,8 +116,10 @@ func TestChangesRemedy(t *testing.T) {
 					}
 				}
 			},
-			remedy: problem.There(inWorkflow("git config core.fileMode false"), problem.Run("git config core.fileMode false")).For(
-				"git then ignores permissions"),
+			remedy: problem.There(
+				inWorkflow("git config core.fileMode false"),
+				problem.Run("git config core.fileMode false"),
+			).For("git then ignores permissions"),
 		},
 		"go.mod and go.sum": {
 			change: func(t *testing.T, dir string) {
