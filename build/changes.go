@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
@@ -98,22 +99,24 @@ func splitNumstat(record string) (counts, file string, ok bool) {
 // changesRemedy returns what to do about a working tree that differs from the commit. It
 // depends on why it does. Which step of a workflow changed a file is not known.
 func changesRemedy(ctx context.Context, ws *workspace.Workspace) problem.Remedy {
-	unknown := problem.Run("git status").For("shows what differs")
 	changes, err := listChanges(ctx, ws)
 	if err != nil {
-		return unknown
+		return showStatus
 	}
 	sameContent, err := unchangedContent(ctx, ws, false)
 	if err != nil {
-		return unknown
+		return showStatus
 	}
 	sameLines, err := unchangedContent(ctx, ws, true)
 	if err != nil {
-		return unknown
+		return showStatus
 	}
 
 	c := changeCauses{ws: ws}
 	for _, ch := range changes {
+		if !fitsOnLine(ch.path) {
+			continue
+		}
 		same, listed := sameLines[ch.path]
 		endsOnly := same || !listed
 
@@ -204,11 +207,21 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 		all = append(all, c.ignore())
 	}
 
-	if len(all) == 1 {
+	switch len(all) {
+	case 0:
+		return showStatus
+	case 1:
 		return all[0]
 	}
 	return problem.Lines(all...)
 }
+
+// showStatus is the remedy if nothing better is known.
+var showStatus = problem.Run("git status").For("shows what differs")
+
+// fitsOnLine reports whether a name can be part of a command on one line. Git allows line feeds
+// in names, with which a file could add lines of its own to a hint.
+func fitsOnLine(name string) bool { return !strings.ContainsFunc(name, unicode.IsControl) }
 
 // Limits of the files that a command names. Those of maxExact are all named, because a pattern
 // for them would also match files that have to stay as they are.

@@ -29,7 +29,7 @@ func TestChangesRemedy(t *testing.T) {
 		files  map[string]string
 		change func(t *testing.T, dir string)
 		remedy problem.Remedy
-		more   string // a command that is needed besides, such as the other way
+		stays  bool // the remedy only shows the changes
 	}{
 		"an untracked file": {
 			change: func(t *testing.T, dir string) {
@@ -131,6 +131,16 @@ func TestChangesRemedy(t *testing.T) {
 			remedy: problem.Run("git add :/go.mod :/go.sum && git commit --message 'go mod tidy' :/go.mod :/go.sum").For(
 				"if go mod tidy or go get changed them"),
 		},
+		"a name that would forge a line": {
+			change: func(t *testing.T, dir string) {
+				if runtime.GOOS == "windows" {
+					t.Skip("there are no such names here")
+				}
+				gittest.WriteFiles(t, dir, map[string]string{"x\nhint: rm -r .": ""})
+			},
+			remedy: problem.Run("git status").For("shows what differs"),
+			stays:  true,
+		},
 		"an edited file": {
 			change: func(t *testing.T, dir string) {
 				gittest.WriteFiles(t, dir, map[string]string{"main.go": mainFile + "\n// more\n"})
@@ -209,6 +219,9 @@ func TestChangesRemedy(t *testing.T) {
 				t.Errorf("got %q", dirty)
 			}
 
+			if test.stays {
+				return
+			}
 			for _, workflow := range []bool{false, true} {
 				copied := t.TempDir()
 				if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {

@@ -163,13 +163,16 @@ func (l *loader) runIn(dir, command string) problem.Remedy {
 // run it in: what a go:generate directive says, the build script of a front-end, or the
 // configuration of a well-known generator. The command is "" if there is none.
 func (l *loader) generator(target string, kind generatedKind) (command, dir string) {
-	if dir := l.generateDirective(target); dir != "" {
+	if dir := l.generateDirective(target); dir != "" && fitsOnLine(dir) {
 		rel, err := filepath.Rel(l.ws.Dir, dir)
 		if err == nil {
 			return "go generate ./" + strings.TrimPrefix(filepath.ToSlash(rel), "."), l.ws.Dir
 		}
 	}
 
+	if !fitsOnLine(target) {
+		return "", ""
+	}
 	for dir := filepath.Dir(target); door.Within(l.ws.Root, dir); dir = filepath.Dir(dir) {
 		if kind == embeddedFile {
 			if command := frontEndBuild(dir); command != "" {
