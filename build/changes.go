@@ -3,10 +3,13 @@ package build
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
@@ -76,7 +79,7 @@ func unchangedContent(ctx context.Context, ws *workspace.Workspace, ignoreEnds b
 
 	files := map[string]bool{}
 	for _, record := range strings.Split(out, "\x00") { // "ADDED\tDELETED\tPATH"
-		counts, file, ok := cutLast(record)
+		counts, file, ok := splitNumstat(record)
 		if ok {
 			files[file] = counts == "0\t0"
 		}
@@ -84,8 +87,8 @@ func unchangedContent(ctx context.Context, ws *workspace.Workspace, ignoreEnds b
 	return files, nil
 }
 
-// cutLast splits a record of git diff --numstat.
-func cutLast(record string) (counts, file string, ok bool) {
+// splitNumstat splits a record of git diff --numstat.
+func splitNumstat(record string) (counts, file string, ok bool) {
 	fields := strings.SplitN(record, "\t", 3)
 	if len(fields) != 3 {
 		return "", "", false
@@ -96,26 +99,31 @@ func cutLast(record string) (counts, file string, ok bool) {
 // changesRemedy returns what to do about a working tree that differs from the commit. It
 // depends on why it does. Which step of a workflow changed a file is not known.
 func changesRemedy(ctx context.Context, ws *workspace.Workspace) problem.Remedy {
-	unknown := problem.Run("git status").For("shows what differs")
 	changes, err := listChanges(ctx, ws)
 	if err != nil {
-		return unknown
+		return showStatus
 	}
 	sameContent, err := unchangedContent(ctx, ws, false)
 	if err != nil {
-		return unknown
+		return showStatus
 	}
 	sameLines, err := unchangedContent(ctx, ws, true)
 	if err != nil {
-		return unknown
+		return showStatus
 	}
 
 	c := changeCauses{ws: ws}
 	for _, ch := range changes {
+		if !fitsOnLine(ch.path) {
+			continue
+		}
 		same, listed := sameLines[ch.path]
 		endsOnly := same || !listed
 
+		isRequirement := slices.Contains(requirementFiles, path.Base(ch.path))
 		switch {
+		case ch.status == "??" && isRequirement:
+			c.requirements = append(c.requirements, ch.path)
 		case ch.status == "??":
 			c.untracked = append(c.untracked, ch.path)
 		case ch.status == "UU":
@@ -128,7 +136,7 @@ func changesRemedy(ctx context.Context, ws *workspace.Workspace) problem.Remedy 
 			c.modes = append(c.modes, ch)
 		case ch.oldMode != modeNone && endsOnly:
 			c.lineEnds = append(c.lineEnds, ch.path)
-		case slices.Contains(requirementFiles, path.Base(ch.path)):
+		case isRequirement:
 			c.requirements = append(c.requirements, ch.path)
 		default:
 			c.edited = append(c.edited, ch.path)
@@ -169,7 +177,8 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 		))
 	}
 	if len(c.requirements) > 0 {
-		all = append(all, problem.Run("git commit --message 'go mod tidy' "+pathspecs(c.requirements)).For(
+		files := pathspecs(c.requirements)
+		all = append(all, problem.Run("git add "+files+" && git commit --message 'go mod tidy' "+files).For(
 			"if go mod tidy or go get changed them"))
 	}
 	if len(c.deleted) > 0 {
@@ -183,8 +192,11 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 	}
 	if len(c.edited) > 0 {
 		all = append(all, problem.There(
-			problem.Advise("a step before this one changed "+c.edited[0]+": commit what it writes, or run it after "+
-				"this one; - run: git diff --exit-code, after each step, finds it"),
+			problem.Lines(
+				problem.Advise("a step before this one changed "+c.edited[0]+
+					": commit what it writes, or run it after this one"),
+				problem.Step("- run: git diff --exit-code").For("fails if those before it changed a file"),
+			),
 			problem.Either(
 				problem.Run("git commit --all"),
 				problem.Run("git stash").For("sets the changes aside; git stash pop brings them back"),
@@ -195,23 +207,34 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 		all = append(all, c.ignore())
 	}
 
-	if len(all) == 1 {
+	switch len(all) {
+	case 0:
+		return showStatus
+	case 1:
 		return all[0]
 	}
 	return problem.Lines(all...)
 }
 
-// maxNamed is how many files a command names.
-const maxNamed = 5
+// showStatus is the remedy if nothing better is known.
+var showStatus = problem.Run("git status").For("shows what differs")
 
-// pathspecs returns files of the repository as arguments of git, in any directory of it. Of
-// many files it names a pattern that matches all.
+// fitsOnLine reports whether a name can be part of a command on one line. Git allows line feeds
+// in names, with which a file could add lines of its own to a hint.
+func fitsOnLine(name string) bool { return !strings.ContainsFunc(name, unicode.IsControl) }
+
+// Limits of the files that a command names. Those of maxExact are all named, because a pattern
+// for them would also match files that have to stay as they are.
+const (
+	maxNamed = 5
+	maxExact = 20
+)
+
+// pathspecs returns the first files, of the repository, as arguments of git in any directory of
+// it.
 func pathspecs(files []string) string {
-	if len(files) > maxNamed {
-		return ":/"
-	}
 	var words []string
-	for _, file := range files {
+	for _, file := range files[:min(maxExact, len(files))] {
 		words = append(words, shellWord(":/"+file))
 	}
 	return strings.Join(words, " ")
@@ -220,7 +243,7 @@ func pathspecs(files []string) string {
 // renormalize returns what to do about files of which only the ends of the lines differ.
 func (c *changeCauses) renormalize(ctx context.Context) problem.Remedy {
 	args := []string{"ls-files", "--eol", "-z", "--"}
-	for _, file := range c.lineEnds {
+	for _, file := range c.lineEnds[:min(maxExact, len(c.lineEnds))] {
 		args = append(args, ":(top,literal)"+file)
 	}
 	out, err := c.ws.RunGit(ctx, args...)
@@ -231,13 +254,18 @@ func (c *changeCauses) renormalize(ctx context.Context) problem.Remedy {
 	}
 
 	// Something wrote CRLF into files that the commit has with LF.
+	attributes := problem.Run("echo '* text=auto' >>" + c.rootFile(".gitattributes") +
+		" && git add :/.gitattributes && git commit --message 'line endings' && git add --renormalize :/",
+	).For("git then ignores such changes")
+	if len(c.lineEnds) > maxExact {
+		return attributes
+	}
+
+	restore := "git checkout -- " + pathspecs(c.lineEnds)
 	return problem.Either(
-		problem.There(
-			problem.Step("- run: git checkout -- "+pathspecs(c.lineEnds)),
-			problem.Run("git checkout -- "+pathspecs(c.lineEnds)),
-		).For("something else than git changed only the ends of the lines"),
-		problem.Run("echo '* text=auto' >>"+c.rootFile(".gitattributes")+" && git add :/.gitattributes && "+
-			"git commit --message 'line endings' && git add --renormalize :/").For("git then ignores such changes"),
+		problem.There(problem.Step("- run: "+restore), problem.Run(restore)).For(
+			"something else than git changed only the ends of the lines"),
+		attributes,
 	)
 }
 
@@ -251,6 +279,14 @@ func (c *changeCauses) rootFile(name string) string {
 
 // changeModes returns what to do about files of which only the permissions differ.
 func (c *changeCauses) changeModes() problem.Remedy {
+	ignore := problem.There(
+		problem.Step("- run: git config core.fileMode false"),
+		problem.Run("git config core.fileMode false"),
+	).For("git then ignores permissions")
+	if len(c.modes) > maxExact {
+		return ignore
+	}
+
 	var commands []string
 	for _, mode := range []string{modeExecutable, ""} {
 		var files []string
@@ -273,10 +309,7 @@ func (c *changeCauses) changeModes() problem.Remedy {
 	return problem.Either(
 		problem.Run(strings.Join(commands, " && ")+" && git commit --message 'change modes'").For(
 			"only the permissions differ"),
-		problem.There(
-			problem.Step("- run: git config core.fileMode false"),
-			problem.Run("git config core.fileMode false"),
-		).For("git then ignores permissions"),
+		ignore,
 	)
 }
 
@@ -287,7 +320,7 @@ func (c *changeCauses) ignore() problem.Remedy {
 		words = append(words, shellWord("/"+ignorePattern(name)))
 		pattern := generatedPattern(strings.TrimSuffix(name, "/"), c.ws.ModuleDir())
 		switch {
-		case strings.HasSuffix(name, "/"):
+		case strings.HasSuffix(name, "/") && hasGoFile(filepath.Join(c.ws.Root, filepath.FromSlash(name))):
 			patterns = append(patterns, pattern+"/**")
 		case strings.HasSuffix(name, ".go"):
 			patterns = append(patterns, pattern)
@@ -297,7 +330,8 @@ func (c *changeCauses) ignore() problem.Remedy {
 
 	ignored := problem.There(
 		problem.Step("- run: "+yamlCommand(list+" .git/info/exclude")).For("or name them in .gitignore, and commit it"),
-		problem.Run(list+c.rootFile(".gitignore")+" && git add :/.gitignore && git commit --message 'ignore what is generated'"),
+		problem.Run(list+c.rootFile(".gitignore")+" && git add :/.gitignore && "+
+			"git commit --message 'ignore what is generated'"),
 	)
 	if len(patterns) == 0 {
 		return ignored
@@ -306,6 +340,18 @@ func (c *changeCauses) ignore() problem.Remedy {
 		ignored,
 		problem.Set("generated", strings.Join(patterns, " ")).For("if the programs are compiled from them"),
 	)
+}
+
+// hasGoFile reports whether there is a Go file in a directory, or in one below it.
+func hasGoFile(dir string) (found bool) {
+	err := filepath.WalkDir(dir, func(file string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(file, ".go") {
+			found = true
+			return fs.SkipAll
+		}
+		return nil // directories that cannot be read hold no sources
+	})
+	return err == nil && found
 }
 
 // ignorePattern returns a name as .gitignore matches it (gitignore(5)).

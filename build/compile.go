@@ -148,8 +148,8 @@ func explainFailure(ctx context.Context, ws *workspace.Workspace, p *Plan, b Bui
 		if err := loadFailures(ctx, ws, p, b); err != nil {
 			return err
 		}
+		failed.remedy = ws.RemedyFor(failed.command.Output)
 	}
-	failed.remedy = ws.RemedyFor(failed.command.Output)
 	if b.CC != nil {
 		return failure
 	}

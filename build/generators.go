@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,16 +29,6 @@ func embedTarget(dir, pattern string) string {
 		name = path.Dir(name)
 	}
 	return filepath.Join(dir, filepath.FromSlash(name))
-}
-
-// ignoredBy returns which rule makes git ignore a file or a directory that is missing, in
-// words, "" if none does.
-func (l *loader) ignoredBy(ctx context.Context, target string) string {
-	rule := l.ignoreRule(ctx, target)
-	if rule == "" {
-		return ""
-	}
-	return " (git ignores it: " + rule + ")"
 }
 
 // ignoreRule returns the rule that makes git ignore what a generator would write to target, as
@@ -61,30 +54,97 @@ func (l *loader) ignoreRule(ctx context.Context, target string) string {
 	return file + ":" + line + ": " + pattern
 }
 
-// makeRemedy returns what to do about a file or a directory of the module that is missing, and
-// that a generator probably makes.
-func (l *loader) makeRemedy(ctx context.Context, target string) problem.Remedy {
-	name := l.ws.InRoot(target)
-	create := problem.Advise("make " + name + " in a step before this one, if it is generated")
-	if command, dir := l.generator(target); command != "" {
-		create = l.runIn(dir, command)
+// A generatedKind is a kind of what generators make.
+type generatedKind int
+
+const (
+	goPackage    generatedKind = iota
+	embeddedFile               // or a directory of them
+)
+
+// A missing is a file or a directory of the module that a generator probably makes.
+type missing struct {
+	path string // on disk
+	kind generatedKind
+	rule string // that makes git ignore it, "" if none does
+}
+
+// makeRemedy returns what to do about what is missing: make it, and commit it or say that the
+// commit need not have it.
+func (l *loader) makeRemedy(list []missing) problem.Remedy {
+	var lines []problem.Remedy
+	var unknown, patterns, committed []string
+	for _, m := range list {
+		name := l.ws.InRoot(m.path)
+		command, dir := l.generator(m.path, m.kind)
+		if command == "" {
+			unknown = append(unknown, name)
+		} else if create := l.runIn(dir, command); !containsRemedy(lines, create) {
+			lines = append(lines, create)
+		}
+
+		pattern := generatedPattern(name, l.ws.ModuleDir())
+		if path.Ext(pattern) == "" {
+			pattern += "/**"
+		}
+		switch {
+		case m.rule == "":
+			committed = append(committed, shellWord(":/"+name))
+		case !slices.Contains(l.generated, pattern) && !slices.Contains(patterns, pattern):
+			patterns = append(patterns, pattern)
+		}
 	}
 
-	if l.ignoreRule(ctx, target) == "" {
-		return problem.Lines(create, problem.Run("git add "+shellWord(":/"+name)+" && git commit"))
+	if len(unknown) > 0 {
+		lines = append(lines, problem.Advise("make "+listNames(unknown)+" in a step before this one, if it is generated"))
+	}
+	if len(patterns) > 0 {
+		lines = append(lines,
+			problem.Set("generated", strings.Join(joinPatterns(patterns), " ")).For("files that the commit need not have"))
+	}
+	if len(committed) > 0 {
+		all := strings.Join(committed[:min(maxNamed, len(committed))], " ")
+		lines = append(lines, problem.Run("git add "+all+" && git commit"))
+	}
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return problem.Lines(lines...)
+}
+
+// containsRemedy reports whether a list has a remedy.
+func containsRemedy(list []problem.Remedy, r problem.Remedy) bool {
+	return slices.ContainsFunc(list, func(other problem.Remedy) bool { return reflect.DeepEqual(other, r) })
+}
+
+// listNames returns the first few names.
+func listNames(names []string) string {
+	const most = 3
+
+	text := strings.Join(names[:min(most, len(names))], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// joinPatterns replaces patterns such as gen/a/** by one for the directory that they share, if
+// there are many and they share one.
+func joinPatterns(patterns []string) []string {
+	if len(patterns) <= maxNamed {
+		return patterns
 	}
 
-	pattern := generatedPattern(name, l.ws.ModuleDir())
-	if path.Ext(pattern) == "" {
-		pattern += "/**"
+	shared := path.Dir(strings.TrimSuffix(patterns[0], "/**"))
+	for _, pattern := range patterns {
+		for !strings.HasPrefix(pattern, shared+"/") && shared != "." {
+			shared = path.Dir(shared)
+		}
 	}
-	if slices.Contains(l.generated, pattern) {
-		return create
+	if shared == "." || strings.HasPrefix(shared, "..") {
+		return patterns
 	}
-	return problem.Lines(
-		create,
-		problem.Set("generated", pattern).For("files that the commit need not have"),
-	)
+	return []string{shared + "/**"}
 }
 
 // runIn is the remedy of running a command in a directory of the repository.
@@ -102,17 +162,23 @@ func (l *loader) runIn(dir, command string) problem.Remedy {
 // generator returns the command that probably makes a file or a directory, and the directory to
 // run it in: what a go:generate directive says, the build script of a front-end, or the
 // configuration of a well-known generator. The command is "" if there is none.
-func (l *loader) generator(target string) (command, dir string) {
-	if dir := l.generateDirective(target); dir != "" {
+func (l *loader) generator(target string, kind generatedKind) (command, dir string) {
+	if dir := l.generateDirective(target); dir != "" && fitsOnLine(dir) {
 		rel, err := filepath.Rel(l.ws.Dir, dir)
 		if err == nil {
 			return "go generate ./" + strings.TrimPrefix(filepath.ToSlash(rel), "."), l.ws.Dir
 		}
 	}
 
+	if !fitsOnLine(target) {
+		return "", ""
+	}
 	for dir := filepath.Dir(target); door.Within(l.ws.Root, dir); dir = filepath.Dir(dir) {
-		if command := frontEndBuild(dir); command != "" {
-			return command, dir
+		if kind == embeddedFile {
+			if command := frontEndBuild(dir); command != "" {
+				return command, dir
+			}
+			continue
 		}
 		for _, g := range wellKnownGenerators {
 			if isRegular(filepath.Join(dir, g.file)) {
@@ -201,7 +267,7 @@ func (l *loader) generateDirective(target string) (found string) {
 // placeholders returns a note for each pattern of //go:embed in the module that matches nothing
 // but placeholders: the program would ship without its files.
 func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
-	for _, importPath := range slices.Sorted(l.importPaths()) {
+	for _, importPath := range slices.Sorted(maps.Keys(l.graph)) {
 		n := l.graph[importPath]
 		if !n.inModule() {
 			continue
@@ -219,30 +285,25 @@ func (l *loader) placeholders(ctx context.Context) (notes []problem.Note) {
 				what = "is a placeholder"
 			}
 			notes = append(notes, problem.Note{
-				Text:   "package " + importPath + " embeds " + name + ", which " + what,
-				Remedy: l.makeRemedy(ctx, target),
+				Text: "package " + importPath + " embeds " + name + ", which " + what,
+				Remedy: l.makeRemedy([]missing{{
+					path: target,
+					kind: embeddedFile,
+					rule: l.ignoreRule(ctx, target),
+				}}),
 			})
 		}
 	}
 	return notes
 }
 
-// importPaths yields the import paths of the graph.
-func (l *loader) importPaths() func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for importPath := range l.graph {
-			if !yield(importPath) {
-				return
-			}
-		}
-	}
-}
-
 // onlyPlaceholders returns the first few files that a pattern of the package embeds, none if
-// one of its files is more than a placeholder.
+// one of its files is more than a placeholder. Placeholders in several directories are a
+// skeleton of directories, such as hugo's of a new site.
 func (n node) onlyPlaceholders(pattern string) (names []string) {
 	const most = 3
 
+	dir := ""
 	pattern = strings.TrimPrefix(pattern, "all:")
 	for _, file := range n.EmbedFiles {
 		if !embeds(pattern, file) {
@@ -252,6 +313,10 @@ func (n node) onlyPlaceholders(pattern string) (names []string) {
 		if !isPlaceholder(filepath.Join(n.Dir, filepath.FromSlash(file)), isNamed) {
 			return nil
 		}
+		if len(names) > 0 && path.Dir(file) != dir {
+			return nil
+		}
+		dir = path.Dir(file)
 		if len(names) < most {
 			names = append(names, path.Base(file))
 		}

@@ -72,19 +72,21 @@ func (r *resolver) checkGraph(ctx context.Context) (ps problem.List) {
 		graph:     g,
 	}
 	ps = l.problems(ctx)
+	isComplete := len(ps) == 0
 	ps.Keep("", g.refusePointers(ctx, r.ws))
-	if len(ps) > 0 {
-		return ps
-	}
 
-	for _, n := range l.placeholders(ctx) {
-		r.plan.Notes = append(r.plan.Notes, n)
+	if isComplete {
+		r.plan.Notes = append(r.plan.Notes, l.placeholders(ctx)...)
 	}
 	if b.CC == nil && !r.spec.AllowStubs {
-		ps, err = l.stubs()
+		stubs, err := l.stubs()
 		ps.Keep("", err)
+		ps = append(ps, stubs...)
 	}
-	return append(ps, r.checkStamps(ctx, g)...)
+	if isComplete {
+		ps = append(ps, r.checkStamps(ctx, g)...)
+	}
+	return ps
 }
 
 // listGraph lists all packages that programs are made of. A package that the go command

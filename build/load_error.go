@@ -51,13 +51,19 @@ type loader struct {
 type loadFailure struct {
 	text   string
 	at     problem.Position // the zero Position if it is not in the module
-	remedy problem.Remedy
+	remedy problem.Remedy   // the zero Remedy if something is missing
+	missing
 }
 
+// maxLoadProblems is how many different mistakes are reported. Each has some lines.
+const maxLoadProblems = 6
+
 // problems returns what is wrong with the packages that the go command cannot load. Packages
-// with the same remedy share a problem.
+// with the same remedy share a problem, and so do all that a generator has to make.
 func (l *loader) problems(ctx context.Context) (ps problem.List) {
 	var found []*LoadError
+	lacks := map[*LoadError][]missing{}
+	more := 0
 	for _, importPath := range slices.Sorted(maps.Keys(l.graph)) {
 		n := l.graph[importPath]
 		if n.Error == nil {
@@ -66,6 +72,10 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 
 		f := l.explain(ctx, n)
 		i := slices.IndexFunc(ps, func(p *problem.Problem) bool { return reflect.DeepEqual(p.Remedy, f.remedy) })
+		if i < 0 && len(ps) == maxLoadProblems {
+			more++
+			continue
+		}
 		if i < 0 {
 			i = len(ps)
 			found = append(found, &LoadError{})
@@ -75,6 +85,18 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 			})
 		}
 		found[i].add(f)
+		if f.path != "" {
+			lacks[found[i]] = append(lacks[found[i]], f.missing)
+		}
+	}
+
+	for i, e := range found {
+		if len(lacks[e]) > 0 {
+			ps[i].Remedy = l.makeRemedy(lacks[e])
+		}
+	}
+	if more > 0 {
+		ps.Add("", "and %d more packages cannot be loaded", more)
 	}
 	return ps
 }
@@ -110,27 +132,37 @@ func (l *loader) explain(ctx context.Context, n node) loadFailure {
 		remedy: l.ws.RemedyFor(n.Error.Err),
 	}
 
-	dir, isOwn := l.ownDir(n.ImportPath)
+	own, isOwn := l.ownPackage(n.ImportPath)
 	pattern := embedsNothing.FindStringSubmatch(n.Error.Err)
 	switch {
 	case pattern != nil && n.inModule():
-		target := embedTarget(n.Dir, pattern[1])
-		f.text += l.ignoredBy(ctx, target)
-		f.remedy = l.makeRemedy(ctx, target)
+		l.lack(ctx, &f, missing{
+			path: embedTarget(n.Dir, pattern[1]),
+			kind: embeddedFile,
+		})
 
 	case filesExcluded.MatchString(message):
 		var why string
 		why, f.remedy = l.explainExcluded(n)
 		f.text = "build constraints exclude all Go files for " + l.build.Target.String() + ": " + why
 
-	case packageMissing.MatchString(message) && isOwn && !l.isNestedModule(dir):
-		name := l.ws.InRoot(dir)
+	case packageMissing.MatchString(message) && isOwn && own.major != "" && !own.isNestedModule():
+		f.remedy = problem.Either(
+			problem.Run("go mod edit -module "+own.module+"/"+own.major).For("if the imports are right"),
+			problem.Advise("write the imports without /"+own.major),
+		)
+
+	case packageMissing.MatchString(message) && isOwn && !own.isNestedModule():
+		name := l.ws.InRoot(own.dir)
 		state := name + " does not exist"
-		if _, err := os.Stat(dir); err == nil {
+		if _, err := os.Stat(own.dir); err == nil {
 			state = name + " has no Go files"
 		}
-		f.text = "package " + n.ImportPath + " is missing: " + state + l.ignoredBy(ctx, dir)
-		f.remedy = l.makeRemedy(ctx, dir)
+		f.text = "package " + n.ImportPath + " is missing: " + state
+		l.lack(ctx, &f, missing{
+			path: own.dir,
+			kind: goPackage,
+		})
 
 	case strings.Contains(message, "import cycle not allowed"):
 		f.text = message + ": " + strings.Join(cycle(n.Error.ImportStack), " -> ")
@@ -146,6 +178,23 @@ func (l *loader) explain(ctx context.Context, n node) loadFailure {
 		f.text = place + ": " + f.text
 	}
 	return f
+}
+
+// lack completes a failure with what is missing: it is part of a submodule, or a generator
+// has to make it.
+func (l *loader) lack(ctx context.Context, f *loadFailure, m missing) {
+	r, ok := l.ws.SubmoduleRemedy(m.path)
+	if ok {
+		f.remedy = r
+		return
+	}
+
+	m.rule = l.ignoreRule(ctx, m.path)
+	if m.rule != "" {
+		f.text += " (git ignores it: " + m.rule + ")"
+	}
+	f.missing = m
+	f.remedy = problem.Remedy{}
 }
 
 // position returns the place in the module of the mistake: of the go command's own message, or
@@ -187,9 +236,17 @@ func cycle(stack []string) []string {
 	return stack[slices.Index(stack, stack[len(stack)-1]):]
 }
 
-// ownDir returns the directory in which a package of the module, or of another one in its
-// go.work, has to be.
-func (l *loader) ownDir(importPath string) (dir string, ok bool) {
+// An ownPackage is where a package of the module, or of another one in its go.work, has to be.
+type ownPackage struct {
+	module    string // its path
+	moduleDir string
+	dir       string
+	major     string // the major version in the path, such as "v2", that the module's path lacks
+}
+
+// ownPackage locates a package of the module, or of another one in its go.work. ok is false if
+// it belongs to none of them.
+func (l *loader) ownPackage(importPath string) (own ownPackage, ok bool) {
 	modules := map[string]string{l.ws.Module: l.ws.Dir}
 	for _, n := range l.graph {
 		if n.inModule() && n.Module.Dir != "" {
@@ -198,26 +255,31 @@ func (l *loader) ownDir(importPath string) (dir string, ok bool) {
 	}
 
 	// A module may be in the directory of another one: the longest path wins.
-	longest := ""
-	for module := range modules {
+	for module, dir := range modules {
 		isIn := importPath == module || strings.HasPrefix(importPath, module+"/")
-		if isIn && len(module) > len(longest) {
-			longest = module
+		if isIn && len(module) > len(own.module) {
+			own.module = module
+			own.moduleDir = dir
 		}
 	}
-	if longest == "" {
-		return "", false
+	if own.module == "" {
+		return own, false
 	}
-	rel := strings.TrimPrefix(strings.TrimPrefix(importPath, longest), "/")
-	return filepath.Join(modules[longest], filepath.FromSlash(rel)), true
+
+	rel := strings.TrimPrefix(strings.TrimPrefix(importPath, own.module), "/")
+	own.dir = filepath.Join(own.moduleDir, filepath.FromSlash(rel))
+	first, _, _ := strings.Cut(rel, "/")
+	if majorVersion.MatchString(first) {
+		own.major = first
+	}
+	return own, true
 }
 
-// isNestedModule reports whether a directory of the module belongs to another module, because
-// it or a directory above it has a go.mod.
-func (l *loader) isNestedModule(dir string) bool {
-	for ; dir != l.ws.Dir && len(dir) > len(l.ws.Root); dir = filepath.Dir(dir) {
-		_, err := os.Stat(filepath.Join(dir, "go.mod"))
-		if err == nil {
+// isNestedModule reports whether the directory belongs to another module, because it or a
+// directory above it has a go.mod.
+func (own ownPackage) isNestedModule() bool {
+	for dir := own.dir; dir != own.moduleDir && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if isRegular(filepath.Join(dir, "go.mod")) {
 			return true
 		}
 	}
@@ -299,7 +361,8 @@ func (l *loader) tagsFor(dir, name string, head sourceHead) (tags []string) {
 // knownTag matches build tags that the go command sets by itself.
 // Source: go.dev/cmd/go, "Build constraints"; internal/syslist.
 var knownTag = regexp.MustCompile(`^(cgo|gc|gccgo|unix|purego|go1\.\d+|race|msan|asan|` +
-	`aix|android|darwin|dragonfly|freebsd|hurd|illumos|ios|js|linux|nacl|netbsd|openbsd|plan9|solaris|wasip1|windows|zos|` +
+	`aix|android|darwin|dragonfly|freebsd|hurd|illumos|ios|js|linux|nacl|netbsd|openbsd|plan9|solaris|` +
+	`wasip1|windows|zos|` +
 	`386|amd64|amd64p32|arm|armbe|arm64|arm64be|loong64|mips|mipsle|mips64|mips64le|mips64p32|mips64p32le|` +
 	`ppc|ppc64|ppc64le|riscv|riscv64|s390|s390x|sparc|sparc64|wasm)$`)
 

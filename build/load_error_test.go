@@ -41,6 +41,11 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 	makeIt := func(name string) problem.Remedy {
 		return problem.Advise("make " + name + " in a step before this one, if it is generated")
 	}
+	submodule := "[submodule \"third\"]\n\tpath = third\n\turl = https://example.org/third\n"
+	submodules := problem.There(
+		problem.Step("- {uses: actions/checkout@v7, with: {submodules: recursive}}"),
+		problem.Run("git submodule update --init --recursive"),
+	)
 	const forCommit = "files that the commit need not have"
 
 	for name, test := range map[string]struct {
@@ -150,6 +155,39 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 				problem.Run("git add :/api && git commit"),
 			),
 		},
+		"a major version that the module does not have": {
+			files: map[string]string{
+				"go.mod":  goMod,
+				"main.go": importing("example.com/tool/v2/a"),
+				"a/a.go":  "package a\n",
+			},
+			text: "main.go:3:8: cannot find module providing package example.com/tool/v2/a: " +
+				"import lookup disabled by -mod=readonly",
+			at: problem.Position{File: "main.go", Line: 3, Column: 8},
+			remedy: problem.Either(
+				problem.Run("go mod edit -module example.com/tool/v2").For("if the imports are right"),
+				problem.Advise("write the imports without /v2"),
+			),
+		},
+		"a generated package of another module in go.work": {
+			files: map[string]string{
+				"go.work":       "go 1.24\n\nuse (\n\t.\n\t./lib\n)\n",
+				"go.mod":        goMod,
+				"main.go":       importing("example.com/lib"),
+				"lib/go.mod":    "module example.com/lib\n\ngo 1.24\n",
+				"lib/lib.go":    "package lib\n\nimport _ \"example.com/lib/gen\"\n",
+				"lib/sqlc.yaml": "version: \"2\"\n",
+			},
+			text: "lib/lib.go:3:8: package example.com/lib/gen is missing: lib/gen does not exist",
+			at:   problem.Position{File: "lib/lib.go", Line: 3, Column: 8},
+			remedy: problem.Lines(
+				problem.There(
+					problem.Step("- {run: sqlc generate, working-directory: \"lib\"}"),
+					problem.Run("(cd DIR/lib && sqlc generate)"),
+				),
+				problem.Run("git add :/lib/gen && git commit"),
+			),
+		},
 		"a nested module": {
 			files: map[string]string{
 				"go.mod":     goMod,
@@ -161,6 +199,27 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 				"import lookup disabled by -mod=readonly",
 			at:     problem.Position{File: "main.go", Line: 3, Column: 8},
 			remedy: problem.Run("go mod tidy").For("then commit go.mod and go.sum"),
+		},
+		"a module in a submodule": {
+			files: map[string]string{
+				"go.mod":      goMod + "\nrequire example.org/lib v0.0.0\n\nreplace example.org/lib => ./third/lib\n",
+				"main.go":     importing("example.org/lib"),
+				".gitmodules": submodule,
+			},
+			text:   "main.go:3:8: example.org/lib@v0.0.0: replacement directory ./third/lib does not exist",
+			at:     problem.Position{File: "main.go", Line: 3, Column: 8},
+			remedy: submodules,
+		},
+		"embedded files in a submodule": {
+			files: map[string]string{
+				"go.mod": goMod,
+				"main.go": "package main\n\nimport \"embed\"\n\n//go:embed third/ui\n" +
+					"var ui embed.FS\n\nfunc main() { _ = ui }\n",
+				".gitmodules": submodule,
+			},
+			text:   "main.go:5:12: pattern third/ui: no matching files found",
+			at:     problem.Position{File: "main.go", Line: 5, Column: 12},
+			remedy: submodules,
 		},
 		"a front-end that is not built": {
 			files: map[string]string{
@@ -259,28 +318,109 @@ func TestLoadErrorsAreFew(t *testing.T) {
 	}
 }
 
+// Many generated packages are one problem, with one remedy.
+func TestGeneratedPackagesShareRemedy(t *testing.T) {
+	var imports []string
+	for i := range 20 {
+		imports = append(imports, fmt.Sprintf("example.com/tool/gen/p%02d/v1", i))
+	}
+	dir := gittest.NewRepository(t, map[string]string{
+		"go.mod":       goMod,
+		".gitignore":   "gen/\n",
+		"main.go":      importing(imports...),
+		"buf.gen.yaml": "version: v2\n",
+	})
+
+	ps := planErrors(t, dir, &Spec{})
+	want := problem.Lines(
+		problem.There(problem.Step("- run: buf generate"), problem.Run("buf generate")),
+		problem.Set("generated", "gen/**").For("files that the commit need not have"),
+	)
+	if len(ps) != 1 || !cmp.Equal(ps[0].Remedy, want) {
+		t.Errorf("%d problems: %+v", len(ps), ps[0])
+	}
+}
+
+// Mistakes of many kinds are not all reported.
+func TestLoadProblemsAreLimited(t *testing.T) {
+	module := goMod
+	var imports []string
+	for i := range 20 {
+		path := fmt.Sprintf("example.org/lib%02d", i)
+		module += "\nrequire " + path + " v0.0.0\n\nreplace " + path + " => ../" + path + "\n"
+		imports = append(imports, path)
+	}
+	dir := gittest.NewRepository(t, map[string]string{
+		"go.mod":  module,
+		"main.go": importing(imports...),
+	})
+
+	ps := planErrors(t, dir, &Spec{})
+	if len(ps) != maxLoadProblems+1 || ps[maxLoadProblems].Error() != "and 14 more packages cannot be loaded" {
+		t.Errorf("%d problems: %v", len(ps), ps)
+	}
+}
+
 // A program that would ship without its front-end gets a note.
 func TestEmbeddedPlaceholders(t *testing.T) {
 	embed := func(pattern string) string {
-		return "package main\n\nimport \"embed\"\n\n//go:embed " + pattern + "\nvar files embed.FS\n\nfunc main() { _ = files }\n"
+		return "package main\n\nimport \"embed\"\n\n//go:embed " + pattern + "\n" +
+			"var files embed.FS\n\nfunc main() { _ = files }\n"
 	}
 	const page = "<!doctype html>\n<p>The UI is not built. Run make ui.\n"
 	const realPage = "<!doctype html>\n<script src=app.js></script>\n"
 
+	type files = map[string]string
 	for name, test := range map[string]struct {
 		pattern string
-		files   map[string]string
+		files   files
 		note    string // "" if there must be none
 	}{
-		"only .gitkeep":               {"all:web", map[string]string{"web/.gitkeep": ""}, "embeds web, which holds only .gitkeep"},
-		"only a page":                 {"web", map[string]string{"web/index.html": page}, "embeds web, which holds only index.html"},
-		"the page itself":             {"web/index.html", map[string]string{"web/index.html": page}, "embeds web/index.html, which is a placeholder"},
-		"only empty files":            {"web/*", map[string]string{"web/a.js": "", "web/b.js": ""}, "embeds web, which holds only a.js b.js"},
-		"deep":                        {"all:web", map[string]string{"web/a/.keep": ""}, "embeds web, which holds only .keep"},
-		"a front-end":                 {"all:web", map[string]string{"web/.gitkeep": "", "web/index.html": realPage}, ""},
-		"one file with text":          {"all:web", map[string]string{"web/.gitkeep": "", "web/a/b.txt": "x"}, ""},
-		"an empty file that is named": {"version.txt", map[string]string{"version.txt": ""}, ""},
-		"a large page":                {"web", map[string]string{"web/index.html": page + strings.Repeat("x", 4000)}, ""},
+		"only .gitkeep": {
+			pattern: "all:web",
+			files:   files{"web/.gitkeep": ""},
+			note:    "embeds web, which holds only .gitkeep",
+		},
+		"only a page": {
+			pattern: "web",
+			files:   files{"web/index.html": page},
+			note:    "embeds web, which holds only index.html",
+		},
+		"the page itself": {
+			pattern: "web/index.html",
+			files:   files{"web/index.html": page},
+			note:    "embeds web/index.html, which is a placeholder",
+		},
+		"only empty files": {
+			pattern: "web/*",
+			files:   files{"web/a.js": "", "web/b.js": ""},
+			note:    "embeds web, which holds only a.js b.js",
+		},
+		"deep": {
+			pattern: "all:web",
+			files:   files{"web/a/.keep": ""},
+			note:    "embeds web, which holds only .keep",
+		},
+		"a skeleton of directories": {
+			pattern: "all:web",
+			files:   files{"web/a/.gitkeep": "", "web/b/.gitkeep": ""},
+		},
+		"a front-end": {
+			pattern: "all:web",
+			files:   files{"web/.gitkeep": "", "web/index.html": realPage},
+		},
+		"one file with text": {
+			pattern: "all:web",
+			files:   files{"web/.gitkeep": "", "web/a/b.txt": "x"},
+		},
+		"an empty file that is named": {
+			pattern: "version.txt",
+			files:   files{"version.txt": ""},
+		},
+		"a large page": {
+			pattern: "web",
+			files:   files{"web/index.html": page + strings.Repeat("x", 4000)},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.files["go.mod"] = goMod

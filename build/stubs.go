@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -25,8 +26,8 @@ type stubKind struct {
 
 // stubKinds are the stubs of well-known packages. Forks have the files of the original.
 //
-// Packages without a stub do not compile, so no program can be made with them. Packages of
-// which only a part is missing without cgo are not listed: most programs do without it.
+// Packages without a stub do not compile, so no program can be made with them. Stubs of a part,
+// such as keys in hardware, are not listed: cosign, step and others are released with them.
 var stubKinds = []stubKind{
 	{ // go-sqlite3, go-sqlcipher and their forks
 		file:    "static_mock.go",
@@ -54,12 +55,15 @@ func (s stub) String() string {
 
 // remedy returns what to do about the package. What replaces the original replaces its forks.
 func (s stub) remedy() problem.Remedy {
-	instead := knownModule(s.kind.example).instead
-	static := problem.Set("cgo", "static")
-	if instead == "" || knownModule(s.pkg).instead != "" {
+	original := knownModule(s.kind.example)
+	if original.instead == "" || knownModule(s.pkg).instead != "" {
 		return remedy(s.pkg, false)
 	}
-	return problem.Either(problem.Advise("replace "+s.pkg+" by "+instead), static)
+
+	return problem.Either(
+		problem.Advise("replace "+s.pkg+" by "+original.instead),
+		problem.Set("cgo", "static"),
+	)
 }
 
 // stubOf returns the kind of stub that a package of a graph is compiled with.
@@ -88,7 +92,7 @@ func (n node) isStub() (bool, error) {
 
 // stubs returns a problem for each package that is compiled with a stub.
 func (l *loader) stubs() (ps problem.List, err error) {
-	for _, importPath := range slices.Sorted(l.importPaths()) {
+	for _, importPath := range slices.Sorted(maps.Keys(l.graph)) {
 		n := l.graph[importPath]
 		kind, ok, err := n.stubOf()
 		if err != nil {

@@ -644,6 +644,10 @@ func TestAdviceForTheWorkflow(t *testing.T) {
 			remedy:  problem.There(problem.Step("- run: x"), problem.Set("targets", "linux/arm64")),
 			want:    "targets: linux/arm64 # in " + file,
 		},
+		"elsewhere than in a workflow run, with a purpose": {
+			remedy: problem.There(problem.Step("- run: x"), problem.Run("x")).For("makes it"),
+			want:   "x # makes it",
+		},
 		"a command": {
 			setting: "targets",
 			remedy:  problem.Run("go list ./..."),

@@ -104,7 +104,7 @@ func (w *Workspace) attached(d *door.Door, s selected) (_ AttachedFile, err erro
 	}
 
 	file := AttachedFile{
-		Path: relativeTo(w.ModuleDir(), s.path),
+		Path: nameBelow(w.ModuleDir(), s.path),
 		Size: fi.Size(),
 	}
 	if s.renamed {

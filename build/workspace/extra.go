@@ -156,7 +156,7 @@ func (w *Workspace) readExtra(ctx context.Context, d *door.Door, found []selecte
 				Setting: "files",
 				Err: fmt.Errorf("packing %s: the files packed with the programs may have at most %d MiB together",
 					f.path, maxExtra>>20),
-				Remedy: problem.Set("attach", sourceWord(relativeTo(w.ModuleDir(), f.path))),
+				Remedy: problem.Set("attach", sourceWord(nameBelow(w.ModuleDir(), f.path))),
 			}
 		}
 		if err != nil {
@@ -246,7 +246,7 @@ func (w *Workspace) checkCommitted(ctx context.Context, d *door.Door, found []se
 		case f.byRule:
 			notes = append(notes, problem.Note{
 				Text:   f.path + " is not part of the commit and is not packed",
-				Remedy: problem.Set("files", DefaultFiles+" "+sourceWord(relativeTo(w.ModuleDir(), f.path))),
+				Remedy: problem.Set("files", DefaultFiles+" "+sourceWord(nameBelow(w.ModuleDir(), f.path))),
 			})
 			continue
 		default:

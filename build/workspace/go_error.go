@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
@@ -50,13 +52,18 @@ func (w *Workspace) ExplainGo(err error) error {
 	}
 
 	message := failed.Output
-	if strings.HasPrefix(message, "{") {
+	isJSON := strings.HasPrefix(message, "{")
+	if isJSON {
 		message = errorsInJSON(message)
 	}
-	if message == "" {
+
+	switch {
+	case message != "":
+		return w.goError(message, err)
+	case isJSON: // nobody wants to read it
 		return fmt.Errorf("asking go about the module: %w", failed.Err)
 	}
-	return w.goError(message, err)
+	return fmt.Errorf("asking go about the module: %w", err)
 }
 
 // goError returns the problem of a message of the go command. err may be nil.
@@ -79,11 +86,10 @@ var jsonError = regexp.MustCompile(`"Err": ("(?:[^"\\]|\\.)*")`)
 func errorsInJSON(output string) string {
 	var messages []string
 	for _, m := range jsonError.FindAllStringSubmatch(output, -1) {
-		message, err := strconv.Unquote(m[1])
-		if err != nil { // JSON has escapes that Go does not have
-			message = m[1]
+		var message string
+		if json.Unmarshal([]byte(m[1]), &message) == nil {
+			messages = append(messages, message)
 		}
-		messages = append(messages, message)
 	}
 	return strings.Join(messages, "\n")
 }
@@ -117,7 +123,12 @@ func positionIn(message string) problem.Position {
 // PositionIn returns the place in a file of the module that the go command names as
 // FILE:LINE:COLUMN. ok is false for other files, such as those of dependencies.
 func (w *Workspace) PositionIn(place string) (at problem.Position, ok bool) {
-	at = positionIn(w.ShortPosition(place) + ": ")
+	rel, ok := relativeTo(w.Dir, local(w.Dir, filepath.FromSlash(place)))
+	if place == "" || !ok {
+		return problem.Position{}, false
+	}
+
+	at = positionIn(rel + ": ")
 	return at, at.File != ""
 }
 
@@ -126,12 +137,21 @@ func (w *Workspace) PositionIn(place string) (at problem.Position, ok bool) {
 func (w *Workspace) ShortPosition(place string) string {
 	file := local(w.Dir, filepath.FromSlash(place))
 	for _, dir := range []string{w.Dir, w.modCache} {
-		rel, err := filepath.Rel(dir, file)
-		if place != "" && err == nil && filepath.IsLocal(rel) {
-			return filepath.ToSlash(rel)
+		if rel, ok := relativeTo(dir, file); ok && place != "" {
+			return rel
 		}
 	}
 	return place
+}
+
+// relativeTo returns the name of a file relative to a directory, with slashes. ok is false if
+// the file is not in it.
+func relativeTo(dir, file string) (rel string, ok bool) {
+	rel, err := filepath.Rel(dir, file)
+	if dir == "" || err != nil || !filepath.IsLocal(rel) {
+		return "", false
+	}
+	return filepath.ToSlash(rel), true
 }
 
 // Limits of a message of the go command. It writes some lines for each package that it
@@ -229,172 +249,177 @@ const modulePath = `[^\s:@()"]+`
 // goErrorKinds are the reasons that are known, those that are more specific first. Sources:
 // cmd/go, modload (import.go, init.go, load.go, vendor.go), modfetch (fetch.go, sumdb.go),
 // load/pkg.go and gover/toolchain.go; golang.org/x/mod/modfile; net.
-var goErrorKinds = []goErrorKind{
-	{ // a newer toolchain is needed
-		regexp.MustCompile(`requires go >= \S+ \(running go|invalid go version '|unknown block type: (?:tool|ignore)|` +
-			`unknown directive: (?:toolchain|tool|ignore|godebug)`),
-		always(problem.There(setupGo, problem.Run("export GOTOOLCHAIN=auto"))),
-	},
-	{
-		regexp.MustCompile(`cannot load module (\S+) listed in go\.work file`),
-		func(w *Workspace, m []string) problem.Remedy {
-			return w.missingDir(m[1], problem.Run("go work edit -dropuse="+goWorkDir(m[1])))
+//
+// They are compiled when the first one is needed, which is not in most runs.
+var goErrorKinds = sync.OnceValue(func() []goErrorKind {
+	return []goErrorKind{
+		{ // a newer toolchain is needed
+			regexp.MustCompile(`requires go >= \S+ \(running go|invalid go version '|unknown block type: (?:tool|ignore)|` +
+				`unknown directive: (?:toolchain|tool|ignore|godebug)`),
+			always(problem.There(setupGo, problem.Run("export GOTOOLCHAIN=auto"))),
 		},
-	},
-	{
-		regexp.MustCompile(`listed in go\.work file requires go >=|go\.work lists go`),
-		always(problem.Run("go work use").For("then commit go.work")),
-	},
-	{
-		regexp.MustCompile(`module (\./\S*|\.\./\S*): reading \S*go\.mod: open `),
-		func(w *Workspace, m []string) problem.Remedy {
-			return w.missingDir(m[1], problem.Advise(m[1]+" needs a go.mod of its own: go mod init, in that directory"))
+		{
+			regexp.MustCompile(`cannot load module (\S+) listed in go\.work file`),
+			func(w *Workspace, m []string) problem.Remedy {
+				return w.missingDir(m[1], problem.Run("go work edit -dropuse="+goWorkDir(m[1])))
+			},
 		},
-	},
-	{
-		regexp.MustCompile(`(` + modulePath + `)(?:@\S+)?(?: \(replaced by (\S+)\))?: (?:replacement directory (\S+) ` +
-			`does not exist|reading \S*go\.mod: open )`),
-		func(w *Workspace, m []string) problem.Remedy {
-			drop := problem.Run("go mod edit -dropreplace=" + m[1] + " && go get " + m[1] + "@latest")
-			return w.missingDir(m[2]+m[3], drop.For("then commit go.mod and go.sum"))
+		{
+			regexp.MustCompile(`listed in go\.work file requires go >=|go\.work lists go`),
+			always(problem.Run("go work use").For("then commit go.work")),
 		},
-	},
-	{
-		regexp.MustCompile(`inconsistent vendoring|import lookup disabled by -mod=vendor|` +
-			`cannot find package "?\S+ in any of:\s+\S*vendor`),
-		func(w *Workspace, _ []string) problem.Remedy {
-			if w.Work != "" {
-				return problem.Run("go work sync && go work vendor").For("then commit vendor")
-			}
-			return vendor
+		{
+			regexp.MustCompile(`module (\./\S*|\.\./\S*): reading \S*go\.mod: open `),
+			func(w *Workspace, m []string) problem.Remedy {
+				return w.missingDir(m[1], problem.Advise(m[1]+" needs a go.mod of its own: go mod init, in that directory"))
+			},
 		},
-	},
-	{
-		regexp.MustCompile(`is replaced but not required; to add it:\s+(go get \S+)`),
-		func(_ *Workspace, m []string) problem.Remedy {
-			return problem.Run(m[1]).For("then commit go.mod and go.sum")
+		{
+			regexp.MustCompile(`(` + modulePath + `)(?:@\S+)?(?: \(replaced by (\S+)\))?: (?:replacement directory (\S+) ` +
+				`does not exist|reading \S*go\.mod: open )`),
+			func(w *Workspace, m []string) problem.Remedy {
+				drop := problem.Run("go mod edit -dropreplace=" + m[1] + " && go get " + m[1] + "@latest")
+				return w.missingDir(m[2]+m[3], drop.For("then commit go.mod and go.sum"))
+			},
 		},
-	},
-	{
-		regexp.MustCompile(`missing go\.sum entry|updates to go\.mod needed|no required module provides package|` +
-			`import lookup disabled by -mod=readonly|cannot find module providing package|` +
-			`go\.mod file indicates go \S+, but maximum`),
-		func(w *Workspace, _ []string) problem.Remedy {
-			switch {
-			case w.Mod == "vendor":
+		{
+			regexp.MustCompile(`inconsistent vendoring|import lookup disabled by -mod=vendor|` +
+				`cannot find package "?\S+ in any of:\s+\S*vendor`),
+			func(w *Workspace, _ []string) problem.Remedy {
+				if w.Work != "" {
+					return problem.Run("go work sync && go work vendor").For("then commit vendor")
+				}
 				return vendor
-			case w.Work != "":
-				return problem.Run("go mod tidy && go work sync").For("then commit go.mod, go.sum and go.work.sum")
-			}
-			return tidy
+			},
 		},
-	},
-	{
-		regexp.MustCompile(`ambiguous import: found package \S+ in multiple modules:\s+(\S+) `),
-		func(_ *Workspace, m []string) problem.Remedy {
-			return problem.Run("go get " + m[1] + "@latest && go mod tidy").For("then commit go.mod and go.sum")
+		{
+			regexp.MustCompile(`is replaced but not required; to add it:\s+(go get \S+)`),
+			func(_ *Workspace, m []string) problem.Remedy {
+				return problem.Run(m[1]).For("then commit go.mod and go.sum")
+			},
 		},
-	},
-	{ // a private module: neither the checksum database nor the proxy knows it
-		regexp.MustCompile(`verifying (?:module: )?(` + modulePath + `)@\S+: (?:\S+: )?(?:reading|initializing) `),
-		privateModule,
-	},
-	{
-		regexp.MustCompile(`verifying (` + modulePath + `)@([^\s:/]+)\S*: checksum mismatch`),
-		func(_ *Workspace, m []string) problem.Remedy {
-			return problem.Either(
-				problem.Run("go clean -modcache").For("if this cache is damaged"),
-				problem.Run("grep -v '^"+m[1]+" "+m[2]+"' go.sum >go.sum.new; mv go.sum.new go.sum; go mod tidy").For(
-					"if its authors moved the tag and you trust them"),
-			)
+		{
+			regexp.MustCompile(`missing go\.sum entry|updates to go\.mod needed|no required module provides package|` +
+				`import lookup disabled by -mod=readonly|cannot find module providing package|` +
+				`go\.mod file indicates go \S+, but maximum`),
+			func(w *Workspace, _ []string) problem.Remedy {
+				switch {
+				case w.Mod == "vendor":
+					return vendor
+				case w.Work != "":
+					return problem.Run("go mod tidy && go work sync").For("then commit go.mod, go.sum and go.work.sum")
+				}
+				return tidy
+			},
 		},
-	},
-	{
-		regexp.MustCompile(`module lookup disabled by GOPROXY=off`),
-		always(problem.There(
-			problem.Advise("give the step a proxy for modules: env: {GOPROXY: 'https://proxy.golang.org,direct'}"),
-			problem.Run("export GOPROXY=https://proxy.golang.org,direct"),
-		)),
-	},
-	{ // credentials
-		regexp.MustCompile(`(` + modulePath + `)@\S+: (?s:.*)(?:could not read Username|terminal prompts disabled|` +
-			`Permission denied \(publickey|Repository not found|repository '[^']+' not found|Authentication failed|` +
-			`Host key verification failed|40[13] |Unauthorized|Forbidden)`),
-		privateModule,
-	},
-	{
-		regexp.MustCompile(`(` + modulePath + `)@(\S+): (?s:.*)(?:unknown revision|invalid version|no matching versions|` +
-			`404 Not Found|410 Gone)`),
-		func(w *Workspace, m []string) problem.Remedy {
-			return problem.Either(
-				problem.Run("go get "+m[1]+"@latest && go mod tidy").For("if there is no version "+m[2]),
-				privateModule(w, m),
-			)
+		{
+			regexp.MustCompile(`ambiguous import: found package \S+ in multiple modules:\s+(\S+) `),
+			func(_ *Workspace, m []string) problem.Remedy {
+				return problem.Run("go get " + m[1] + "@latest && go mod tidy").For("then commit go.mod and go.sum")
+			},
 		},
-	},
-	{ // the network
-		regexp.MustCompile(`dial tcp|no such host|i/o timeout|connection re(?:fused|set)|TLS handshake|x509: |proxyconnect|` +
-			`context deadline exceeded|unexpected EOF|Client\.Timeout|server misbehaving|Bad Request|5\d\d [A-Z]|` +
-			`Could not resolve host|Network is unreachable|network is unreachable`),
-		always(problem.There(
-			problem.Advise("run the job again; if that does not help, give the step a proxy for modules "+
-				"that this runner can reach: env: {GOPROXY: ADDRESS}"),
-			problem.Run("go mod download").For("until it succeeds; go env GOPROXY HTTPS_PROXY shows the way there"),
-		)),
-	},
-	{
-		regexp.MustCompile(`import cycle not allowed`),
-		always(problem.Advise("move what both packages need into a third package")),
-	},
-	{
-		regexp.MustCompile(`use of internal package (\S+)/internal(?:/\S*)? not allowed`),
-		func(_ *Workspace, m []string) problem.Remedy {
-			return problem.Advise("import a package that is not below internal/: only packages of " + m[1] + " can import this one")
+		{ // a private module: neither the checksum database nor the proxy knows it
+			regexp.MustCompile(`verifying (?:module: )?(` + modulePath + `)@\S+: (?:\S+: )?(?:reading|initializing) `),
+			privateModule,
 		},
-	},
-	{
-		regexp.MustCompile(`is a program, not an importable package`),
-		always(problem.Advise("move what is imported into a package that is not main")),
-	},
-	{
-		regexp.MustCompile(`found packages (\S+) \((\S+)\) and (\S+) \((\S+)\) in `),
-		func(_ *Workspace, m []string) problem.Remedy {
-			return problem.Advise(fmt.Sprintf("a directory holds one package: move %s or %s, or give it the line %q",
-				m[2], m[4], "//go:build ignore"))
+		{
+			regexp.MustCompile(`verifying (` + modulePath + `)@([^\s:/]+)\S*: checksum mismatch`),
+			func(_ *Workspace, m []string) problem.Remedy {
+				return problem.Either(
+					problem.Run("go clean -modcache").For("if this cache is damaged"),
+					problem.Run("grep -v '^"+m[1]+" "+m[2]+"' go.sum >go.sum.new; mv go.sum.new go.sum; go mod tidy").For(
+						"if its authors moved the tag and you trust them"),
+				)
+			},
 		},
-	},
-	{
-		regexp.MustCompile(`package (\S+) is not in (?:std|GOROOT)`),
-		func(w *Workspace, m []string) problem.Remedy {
-			if isDir(filepath.Join(w.Dir, filepath.FromSlash(m[1]))) && w.Dir != "" {
-				return problem.Guess(strconv.Quote(w.Module + "/" + m[1]))
-			}
-			return problem.There(setupGo, problem.Run("export GOTOOLCHAIN=auto")).For(
-				"if a newer Go has the package")
+		{
+			regexp.MustCompile(`module lookup disabled by GOPROXY=off`),
+			always(problem.There(
+				problem.Advise("give the step a proxy for modules: env: {GOPROXY: 'https://proxy.golang.org,direct'}"),
+				problem.Run("export GOPROXY=https://proxy.golang.org,direct"),
+			)),
 		},
-	},
-	{
-		regexp.MustCompile(`"?(\.\.?/\S*?)"? is relative, but relative import paths are not supported|` +
-			`local import "(\S+)" in non-local package`),
-		func(w *Workspace, m []string) problem.Remedy {
-			return problem.Advise("write the whole import path, which begins with " + w.Module + "/")
+		{ // credentials
+			regexp.MustCompile(`(` + modulePath + `)@\S+: (?s:.*)(?:could not read Username|terminal prompts disabled|` +
+				`Permission denied \(publickey|Repository not found|repository '[^']+' not found|Authentication failed|` +
+				`Host key verification failed|40[13] |Unauthorized|Forbidden)`),
+			privateModule,
 		},
-	},
-	{
-		regexp.MustCompile(`errors parsing go\.(mod|work):`),
-		func(_ *Workspace, m []string) problem.Remedy {
-			return problem.Advise(map[string]string{
-				"mod":  "https://go.dev/ref/mod#go-mod-file describes what go.mod may hold",
-				"work": "https://go.dev/ref/mod#workspaces describes what go.work may hold",
-			}[m[1]])
+		{
+			regexp.MustCompile(`(` + modulePath + `)@(\S+): (?s:.*)(?:unknown revision|invalid version|no matching versions|` +
+				`404 Not Found|410 Gone)`),
+			func(w *Workspace, m []string) problem.Remedy {
+				return problem.Either(
+					problem.Run("go get "+m[1]+"@latest && go mod tidy").For("if there is no version "+m[2]),
+					privateModule(w, m),
+				)
+			},
 		},
-	},
-}
+		{ // the network
+			regexp.MustCompile(`dial tcp|no such host|i/o timeout|connection re(?:fused|set)|TLS handshake|` +
+				`x509: |proxyconnect|context deadline exceeded|Client\.Timeout|server misbehaving|` +
+				`https?://\S+: (?:.*unexpected EOF|400 |5\d\d )|Could not resolve host|[Nn]etwork is unreachable`),
+			always(problem.There(
+				problem.Advise("run the job again; if that does not help, give the step a proxy for modules "+
+					"that this runner can reach: env: {GOPROXY: ADDRESS}"),
+				problem.Run("go mod download").For("until it succeeds; go env GOPROXY HTTPS_PROXY shows the way there"),
+			)),
+		},
+		{
+			regexp.MustCompile(`import cycle not allowed`),
+			always(problem.Advise("move what both packages need into a third package")),
+		},
+		{
+			regexp.MustCompile(`use of internal package (\S+)/internal(?:/\S*)? not allowed`),
+			func(_ *Workspace, m []string) problem.Remedy {
+				return problem.Advise("import a package that is not below internal/: " +
+					"only packages of " + m[1] + " can import this one")
+			},
+		},
+		{
+			regexp.MustCompile(`is a program, not an importable package`),
+			always(problem.Advise("move what is imported into a package that is not main")),
+		},
+		{
+			regexp.MustCompile(`found packages (\S+) \((\S+)\) and (\S+) \((\S+)\) in `),
+			func(_ *Workspace, m []string) problem.Remedy {
+				return problem.Advise(fmt.Sprintf("a directory holds one package: move %s or %s, or give it the line %q",
+					m[2], m[4], "//go:build ignore"))
+			},
+		},
+		{
+			regexp.MustCompile(`package (\S+) is not in (?:std|GOROOT)`),
+			func(w *Workspace, m []string) problem.Remedy {
+				if isDir(filepath.Join(w.Dir, filepath.FromSlash(m[1]))) && w.Dir != "" {
+					return problem.Guess(strconv.Quote(w.Module + "/" + m[1]))
+				}
+				return problem.There(setupGo, problem.Run("export GOTOOLCHAIN=auto")).For(
+					"if a newer Go has the package")
+			},
+		},
+		{
+			regexp.MustCompile(`"?(\.\.?/\S*?)"? is relative, but relative import paths are not supported|` +
+				`local import "(\S+)" in non-local package`),
+			func(w *Workspace, m []string) problem.Remedy {
+				return problem.Advise("write the whole import path, which begins with " + w.Module + "/")
+			},
+		},
+		{
+			regexp.MustCompile(`errors parsing go\.(mod|work):`),
+			func(_ *Workspace, m []string) problem.Remedy {
+				return problem.Advise(map[string]string{
+					"mod":  "https://go.dev/ref/mod#go-mod-file describes what go.mod may hold",
+					"work": "https://go.dev/ref/mod#workspaces describes what go.work may hold",
+				}[m[1]])
+			},
+		},
+	}
+})
 
 // RemedyFor returns what to do about a message of the go command, the zero Remedy if that is
 // not known.
 func (w *Workspace) RemedyFor(message string) problem.Remedy {
-	for _, kind := range goErrorKinds {
+	for _, kind := range goErrorKinds() {
 		if m := kind.match.FindStringSubmatch(message); m != nil {
 			return kind.remedy(w, m)
 		}
@@ -427,14 +452,23 @@ func (w *Workspace) missingDir(dir string, otherwise problem.Remedy) problem.Rem
 	if w.Work != "" {
 		from = filepath.Dir(w.Work)
 	}
-	name := w.InRoot(local(from, filepath.FromSlash(dir)))
 
-	for _, submodule := range w.submodulePaths() {
-		if name == submodule || strings.HasPrefix(name, submodule+"/") {
-			return checkOutSubmodules
-		}
+	if r, ok := w.SubmoduleRemedy(local(from, filepath.FromSlash(dir))); ok {
+		return r
 	}
 	return otherwise
+}
+
+// SubmoduleRemedy returns what to do about a missing file or directory, an absolute path, if
+// it belongs to a submodule, which a clone does not check out by itself.
+func (w *Workspace) SubmoduleRemedy(file string) (r problem.Remedy, ok bool) {
+	name := w.InRoot(file)
+	for _, submodule := range w.submodulePaths() {
+		if name == submodule || strings.HasPrefix(name, submodule+"/") {
+			return checkOutSubmodules, true
+		}
+	}
+	return problem.Remedy{}, false
 }
 
 // checkOutSubmodules is the remedy for a submodule that is missing or differs.

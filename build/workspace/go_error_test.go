@@ -3,6 +3,7 @@ package workspace
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -168,6 +169,16 @@ func TestGoErrors(t *testing.T) {
 			text:    "go: example.org/x@v1.0.0: reading https://proxy.example/x.mod: 502 Bad Gateway",
 			remedy:  network,
 		},
+		"a download that breaks off": {
+			message: "go: example.org/x@v1.0.0: Get \"https://proxy.example/x.zip\": unexpected EOF",
+			text:    "go: example.org/x@v1.0.0: Get \"https://proxy.example/x.zip\": unexpected EOF",
+			remedy:  network,
+		},
+		"a file that ends too early": {
+			message: "main.go:3:1: syntax error: unexpected EOF, expecting }",
+			text:    "main.go:3:1: syntax error: unexpected EOF, expecting }",
+			remedy:  problem.Remedy{},
+		},
 		"a certificate": {
 			message: "go: example.org/x@v1.0.0: Get \"https://p.example/x\": tls: failed to verify certificate: " +
 				"x509: certificate signed by unknown authority",
@@ -312,6 +323,27 @@ func TestPositionIn(t *testing.T) {
 	} {
 		if got := positionIn(message); got != want {
 			t.Errorf("%q: got %+v, expected %+v", message, got, want)
+		}
+	}
+}
+
+// A file of a dependency is named as the module cache does, and is no place in the module.
+func TestPositionOfDependency(t *testing.T) {
+	w := &Workspace{Dir: filepath.FromSlash("/src/tool"), modCache: filepath.FromSlash("/root/go/pkg/mod")}
+	for place, want := range map[string]string{
+		"main.go:3:8":            "main.go:3:8",
+		"/src/tool/cmd/x.go:3:8": "cmd/x.go:3:8",
+		"../../root/go/pkg/mod/example.org/x@v1/x.go:3:8": "example.org/x@v1/x.go:3:8",
+		"/root/go/pkg/mod/example.org/x@v1.0.0/x.go:3:8":  "example.org/x@v1.0.0/x.go:3:8",
+		"../other/x.go:3:8": "../other/x.go:3:8",
+		"":                  "",
+	} {
+		if got := w.ShortPosition(place); got != want {
+			t.Errorf("%q: got %q, expected %q", place, got, want)
+		}
+		_, ok := w.PositionIn(place)
+		if isOwn := want == "main.go:3:8" || want == "cmd/x.go:3:8"; ok != isOwn {
+			t.Errorf("%q: in the module: %v", place, ok)
 		}
 	}
 }

@@ -184,7 +184,7 @@ func (f finder) selected(word fileWord, base, name string) selected {
 	switch {
 	case !s.renamed:
 	case base != "":
-		s.name = path.Join(word.name, relativeTo(base, name))
+		s.name = path.Join(word.name, nameBelow(base, name))
 	case isDir:
 		s.name = path.Join(word.name, path.Base(name))
 	default:
@@ -194,8 +194,8 @@ func (f finder) selected(word fileWord, base, name string) selected {
 	return s
 }
 
-// relativeTo returns the path of a name below the directory base.
-func relativeTo(base, name string) string {
+// nameBelow returns the path of a name below the directory base.
+func nameBelow(base, name string) string {
 	if base == "." {
 		return name
 	}
@@ -206,7 +206,7 @@ func relativeTo(base, name string) string {
 // if the file is not in the module.
 func (w *Workspace) InModule(file string) (name string, ok bool) {
 	dir := w.ModuleDir()
-	return relativeTo(dir, file), dir == "." || strings.HasPrefix(file, dir+"/")
+	return nameBelow(dir, file), dir == "." || strings.HasPrefix(file, dir+"/")
 }
 
 // resolveNames returns each file once, with the name that the last word gave it that renames it.
@@ -244,7 +244,7 @@ func checkNames(files []selected, words []string, moduleDir string) (ps problem.
 		if f.byRule {
 			named = other
 		}
-		ps.AddWith("files", RenameRemedy("files", words, relativeTo(moduleDir, named.path)),
+		ps.AddWith("files", RenameRemedy("files", words, nameBelow(moduleDir, named.path)),
 			"%s and %s would both be packed as %s", other.path, f.path, f.name)
 	}
 	return ps

@@ -132,9 +132,13 @@ func (r *Report) Headline() string {
 func (r *Report) programs() (n int, proved string) {
 	smoked := false
 	started := 0
+	warned := 0
 	for _, t := range r.Targets {
 		n += len(t.Binaries)
 		for _, b := range t.Binaries {
+			if b.Proof != nil && len(b.Proof.Warnings) > 0 {
+				warned++
+			}
 			if b.Smoke == nil {
 				continue
 			}
@@ -146,6 +150,9 @@ func (r *Report) programs() (n int, proved string) {
 	}
 
 	proved = "each proved"
+	if warned > 0 {
+		proved = fmt.Sprintf("%d of them WITH WARNINGS", warned)
+	}
 	if bad := len(r.NotStatic()); bad > 0 {
 		proved = fmt.Sprintf("%d of them NOT STATIC", bad)
 	}
