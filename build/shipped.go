@@ -301,8 +301,10 @@ func (l *leftOut) add(c choice) {
 
 // note says in the plan what is not released, and how to release it too.
 func (l *leftOut) note(p *Plan) {
-	for _, mains := range p.Mains() { // a program may be a helper for some targets only
-		delete(l.helpers, mains.ImportPath)
+	for _, m := range p.Mains() { // a program may be a helper for some targets only
+		delete(l.helpers, m.ImportPath)
+		delete(l.twins, m.ImportPath)
+		delete(l.elsewhere, m.ImportPath)
 	}
 
 	for _, group := range []struct {
@@ -319,8 +321,8 @@ func (l *leftOut) note(p *Plan) {
 
 		shipped := p.Mains()
 		var names []string
-		for _, path := range slices.Sorted(maps.Keys(group.programs)) {
-			left := group.programs[path]
+		for _, importPath := range slices.Sorted(maps.Keys(group.programs)) {
+			left := group.programs[importPath]
 			names = append(names, left.pattern())
 			shipped = append(shipped, left.Main)
 		}

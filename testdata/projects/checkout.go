@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// checkout makes a repository of the project, with its tag, and returns its directory.
+func (c *comparison) checkout(ctx context.Context, p project) (string, error) {
+	root := filepath.Join(c.work, p.name)
+	for _, m := range p.modules {
+		dir, err := c.download(ctx, m.version)
+		if err != nil {
+			return "", err
+		}
+		if err := os.CopyFS(filepath.Join(root, filepath.FromSlash(m.dir)), os.DirFS(dir)); err != nil {
+			return "", err
+		}
+	}
+
+	for _, args := range [][]string{
+		{"init", "--quiet"},
+		{"add", "--all", "--force"}, // a project may ignore files that it has
+		{
+			"-c", "user.name=n",
+			"-c", "user.email=n@example.com",
+			"commit", "--quiet", "--message=" + p.tag,
+		},
+		{"tag", p.tag},
+	} {
+		if _, err := output(ctx, root, "git", args...); err != nil {
+			return "", err
+		}
+	}
+	return root, nil
+}
+
+// download fetches a module at a version and returns its directory in the module cache.
+func (c *comparison) download(ctx context.Context, version string) (string, error) {
+	out, err := output(ctx, c.work, "go", "mod", "download", "-json", version)
+	if err != nil {
+		return "", err
+	}
+
+	var module struct{ Dir string }
+	if err := json.Unmarshal([]byte(out), &module); err != nil {
+		return "", fmt.Errorf("reading the output of go mod download: %w", err)
+	}
+	return module.Dir, nil
+}
+
+// A plan is what this program says that it would release.
+type plan struct {
+	Builds []struct {
+		Mains []mainPackage
+		Files []string
+	}
+	Notes []struct{ Text string }
+}
+
+// A mainPackage is a program of a plan.
+type mainPackage struct{ Name, Dir string }
+
+// settings returns the flags of a run: those of the project, and what keeps the surroundings
+// out.
+func (p project) flags(target string) []string {
+	flags := []string{"--no-workflow", "--targets=" + target}
+	if p.directory != "" {
+		flags = append(flags, "--directory="+p.directory)
+	}
+	if p.packages != "" {
+		flags = append(flags, "--packages="+p.packages)
+	}
+	return flags
+}
+
+// plan plans the release of a project in its repository. All archives are compared for
+// linux/amd64.
+func (c *comparison) plan(ctx context.Context, p project, root string) (plan, error) {
+	args := append([]string{"plan", "--json"}, p.flags("linux/amd64")...)
+	out, err := output(ctx, root, c.program, args...)
+	if err != nil {
+		return plan{}, err
+	}
+
+	var parsed plan
+	if err := json.Unmarshal([]byte(out), &parsed); err != nil {
+		return plan{}, fmt.Errorf("reading the plan: %w", err)
+	}
+	return parsed, nil
+}
+
+// askVersion makes a dry run for this machine, which starts the program with the arguments
+// that ask for its version, and returns the first line of its answer.
+func (c *comparison) askVersion(ctx context.Context, p project, root string, found plan) (string, error) {
+	host := runtime.GOOS + "/" + runtime.GOARCH
+	args := append([]string{"release"}, p.flags(host)...)
+	if len(found.Builds[0].Mains) == 1 { // others may want other arguments
+		args = append(args, "--smoke-test="+strings.Join(p.ask, " "))
+	}
+	if _, err := output(ctx, root, c.program, args...); err != nil {
+		return "", err
+	}
+
+	name := found.Builds[0].Mains[0].Name
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	exe := filepath.Join(root, "dist", "bin", runtime.GOOS+"_"+runtime.GOARCH, name)
+	said, err := output(ctx, c.work, exe, p.ask...)
+	if err != nil {
+		return "", err
+	}
+	for _, line := range strings.Split(said, "\n") {
+		if strings.ContainsAny(line, "0123456789") { // after a banner
+			return strings.TrimSpace(line), nil
+		}
+	}
+	return firstLines(said), nil
+}
