@@ -78,7 +78,7 @@ func (r *resolver) chooseShipped(all []program) (c choice, err error) {
 }
 
 // isCandidate reports whether a directory of the module is one in which projects have the
-// programs that they ship. Those deeper in cmd belong to other programs: buf has 5 of them.
+// programs that they ship. Those deeper in cmd belong to other programs: buf has 4 of them.
 func isCandidate(dir string) bool {
 	return dir == "." || dir == "cmd" || path.Dir(dir) == "cmd"
 }
