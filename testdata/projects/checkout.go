@@ -66,7 +66,7 @@ type plan struct {
 // A mainPackage is a program of a plan.
 type mainPackage struct{ Name, Dir string }
 
-// settings returns the flags of a run: those of the project, and what keeps the surroundings
+// flags returns the flags of a run: the settings of the project, and what keeps the surroundings
 // out.
 func (p project) flags(target string) []string {
 	flags := []string{"--no-workflow", "--targets=" + target}
