@@ -34,7 +34,7 @@ type choice struct {
 }
 
 // chooseShipped chooses the programs that a project ships: those in the root of the module and
-// in cmd/NAME, without helpers, else the only one that there is elsewhere.
+// in cmd/NAME, without helpers, else the one that there is elsewhere.
 func (r *resolver) chooseShipped(all []program) (c choice, err error) {
 	var candidates, elsewhere []program
 	for _, p := range all {
@@ -46,8 +46,7 @@ func (r *resolver) chooseShipped(all []program) (c choice, err error) {
 		}
 	}
 	if len(candidates) == 0 {
-		c.shipped, err = r.chooseElsewhere(elsewhere)
-		return c, err
+		return r.chooseElsewhere(without(elsewhere, isCalledHelper))
 	}
 
 	// Nothing is left out if nothing would be left. A project may be a generator, and
@@ -69,13 +68,20 @@ func (r *resolver) chooseShipped(all []program) (c choice, err error) {
 	}
 	c.shipped = without(c.shipped, isTwin)
 
-	for _, p := range elsewhere {
-		if strings.Count(p.Dir, "/") < 2 {
-			c.elsewhere = append(c.elsewhere, p)
-		}
-	}
+	c.elsewhere = worthNote(elsewhere)
 	return c, nil
 }
+
+// worthNote returns the main packages elsewhere that may have been meant: those in a directory
+// of the root and one below, without helpers.
+func worthNote(programs []program) []program {
+	return slices.DeleteFunc(slices.Clone(programs), func(p program) bool {
+		return strings.Count(p.Dir, "/") > 1 || isCalledHelper(p)
+	})
+}
+
+// isCalledHelper reports whether the directory of a main package has the name of a helper.
+func isCalledHelper(p program) bool { return hasHelperName(path.Base(p.Dir)) }
 
 // isCandidate reports whether a directory of the module is one in which projects have the
 // programs that they ship. Those deeper in cmd belong to other programs: buf has 4 of them.
@@ -83,14 +89,23 @@ func isCandidate(dir string) bool {
 	return dir == "." || dir == "cmd" || path.Dir(dir) == "cmd"
 }
 
-// chooseElsewhere chooses among main packages that are neither in the root nor in cmd.
-func (r *resolver) chooseElsewhere(others []program) ([]program, error) {
+// chooseElsewhere chooses among main packages that are neither in the root nor in cmd: the only
+// one, or the one that bears the project's name.
+func (r *resolver) chooseElsewhere(others []program) (choice, error) {
 	if len(others) < 2 {
-		return others, nil
+		return choice{shipped: others}, nil
+	}
+
+	i := slices.IndexFunc(others, r.bearsProjectName)
+	if i >= 0 && !slices.ContainsFunc(others[i+1:], r.bearsProjectName) {
+		return choice{
+			shipped:   others[i : i+1],
+			elsewhere: worthNote(slices.Delete(slices.Clone(others), i, i+1)),
+		}, nil
 	}
 
 	list := patternsOf(others)
-	return nil, &problem.Problem{
+	return choice{}, &problem.Problem{
 		Setting: "packages",
 		Err:     fmt.Errorf("no main package in the root or in cmd/NAME, and several elsewhere: %s", list),
 		Remedy:  problem.Set("packages", list),
@@ -213,7 +228,7 @@ func (r *resolver) helperTest(candidates []program) func(program) bool {
 		switch {
 		case isProduct(p):
 			return false
-		case hasHelperName(path.Base(p.Dir)):
+		case isCalledHelper(p):
 			return true
 		}
 		return productUsesModule && !usesModule(p, r.plan.Module)

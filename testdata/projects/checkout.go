@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"golang.org/x/mod/modfile"
 )
 
 // checkout makes a repository of the project, with its tag, and returns its directory.
@@ -18,7 +22,11 @@ func (c *comparison) checkout(ctx context.Context, p project) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := os.CopyFS(filepath.Join(root, filepath.FromSlash(m.dir)), os.DirFS(dir)); err != nil {
+		moduleDir := filepath.Join(root, filepath.FromSlash(m.dir))
+		if err := os.CopyFS(moduleDir, os.DirFS(dir)); err != nil {
+			return "", err
+		}
+		if err := removeIncomplete(moduleDir); err != nil {
 			return "", err
 		}
 	}
@@ -38,6 +46,34 @@ func (c *comparison) checkout(ctx context.Context, p project) (string, error) {
 		}
 	}
 	return root, nil
+}
+
+// removeIncomplete removes what a module of the proxy has in part only: of vendor the list of
+// modules, and a go.work without the other modules that it names.
+func removeIncomplete(dir string) error {
+	if err := os.RemoveAll(filepath.Join(dir, "vendor")); err != nil {
+		return err
+	}
+
+	work := filepath.Join(dir, "go.work")
+	data, err := os.ReadFile(work)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	file, err := modfile.ParseWork(work, data, nil)
+	if err != nil {
+		return err
+	}
+	for _, use := range file.Use {
+		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(use.Path), "go.mod"))
+		if err != nil {
+			return os.Remove(work)
+		}
+	}
+	return nil
 }
 
 // download fetches a module at a version and returns its directory in the module cache.
@@ -70,13 +106,20 @@ type mainPackage struct{ Name, Dir string }
 // out.
 func (p project) flags(target string) []string {
 	flags := []string{"--no-workflow", "--targets=" + target}
-	if p.directory != "" {
-		flags = append(flags, "--directory="+p.directory)
-	}
-	if p.packages != "" {
-		flags = append(flags, "--packages="+p.packages)
+	for _, setting := range p.settings {
+		flags = append(flags, "--"+setting)
 	}
 	return flags
+}
+
+// dist returns the directory for the files, relative to the repository.
+func (p project) dist() string {
+	for _, setting := range p.settings {
+		if dist, ok := strings.CutPrefix(setting, "dist="); ok {
+			return dist
+		}
+	}
+	return "dist"
 }
 
 // plan plans the release of a project in its repository. All archives are compared for
@@ -111,7 +154,7 @@ func (c *comparison) askVersion(ctx context.Context, p project, root string, fou
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	exe := filepath.Join(root, "dist", "bin", runtime.GOOS+"_"+runtime.GOARCH, name)
+	exe := filepath.Join(root, p.dist(), "bin", runtime.GOOS+"_"+runtime.GOARCH, name)
 	said, err := output(ctx, c.work, exe, p.ask...)
 	if err != nil {
 		return "", err

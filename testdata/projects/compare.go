@@ -147,8 +147,8 @@ func printTable(w io.Writer, results []result, built bool) {
 // cells returns the cells of a project's row.
 func (r result) cells() []string {
 	version := r.project.tag
-	if r.project.packages != "" {
-		version += ", packages: " + r.project.packages
+	for _, setting := range r.project.settings {
+		version += ", " + setting
 	}
 
 	var programs []string

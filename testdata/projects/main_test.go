@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -159,6 +161,49 @@ func TestProjects(t *testing.T) {
 	}
 	if len(projects) < 20 {
 		t.Errorf("%d projects", len(projects))
+	}
+}
+
+// The proxy leaves out most of vendor, and other modules.
+func TestRemoveIncomplete(t *testing.T) {
+	for _, test := range []struct {
+		use   string
+		keeps bool
+	}{
+		{".", true},
+		{"./sub", true},
+		{"./missing", false},
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{
+			"go.mod":             "module example.com/x
+",
+			"sub/go.mod":         "module example.com/x/sub
+",
+			"go.work":            "go 1.24
+
+use " + test.use + "
+",
+			"vendor/modules.txt": "",
+		} {
+			file := filepath.Join(dir, filepath.FromSlash(name))
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+
+		if err := removeIncomplete(dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "vendor")); err == nil {
+			t.Error("vendor is left")
+		}
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); (err == nil) != test.keeps {
+			t.Errorf("use %s: go.work: %v", test.use, err)
+		}
 	}
 }
 

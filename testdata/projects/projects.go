@@ -9,9 +9,7 @@ type project struct {
 	archive  string   // as the project names it
 	ask      []string // arguments that make the first program say its version
 
-	// Settings, for projects whose layout says too little.
-	directory string
-	packages  string
+	settings []string // NAME=VALUE, for projects whose layout says too little
 
 	refusal string // part of the error with which a run without settings ends; "": it plans
 }
@@ -261,7 +259,7 @@ var projects = []project{
 		name:     "dive",
 		modules:  root("github.com/wagoodman/dive@v0.13.1"),
 		tag:      "v0.13.1",
-		programs: []string{"cmd/dive"},
+		programs: []string{"dive=."},
 		archive:  "dive_0.13.1_linux_amd64.tar.gz",
 		ask:      []string{"--version"},
 	},
@@ -275,18 +273,18 @@ var projects = []project{
 	},
 	{
 		name:     "nfpm",
-		modules:  root("github.com/goreleaser/nfpm/v2@v2.48.0"),
-		tag:      "v2.48.0",
+		modules:  root("github.com/goreleaser/nfpm/v2@v2.43.0"),
+		tag:      "v2.43.0",
 		programs: []string{"cmd/nfpm"},
-		archive:  "nfpm_2.48.0_Linux_x86_64.tar.gz",
+		archive:  "nfpm_2.43.0_Linux_x86_64.tar.gz",
 		ask:      []string{"--version"},
 	},
 	{
 		name:     "trivy",
-		modules:  root("github.com/aquasecurity/trivy@v0.74.0"),
-		tag:      "v0.74.0",
+		modules:  root("github.com/aquasecurity/trivy@v0.60.0"),
+		tag:      "v0.60.0",
 		programs: []string{"cmd/trivy"},
-		archive:  "trivy_0.74.0_Linux-64bit.tar.gz",
+		archive:  "trivy_0.60.0_Linux-64bit.tar.gz",
 		ask:      []string{"--version"},
 	},
 	{
@@ -333,10 +331,10 @@ var projects = []project{
 	},
 	{
 		name:     "alertmanager",
-		modules:  root("github.com/prometheus/alertmanager@v0.35.0"),
-		tag:      "v0.35.0",
+		modules:  root("github.com/prometheus/alertmanager@v0.28.1"),
+		tag:      "v0.28.1",
 		programs: []string{"cmd/alertmanager", "cmd/amtool"},
-		archive:  "alertmanager-0.35.0.linux-amd64.tar.gz",
+		archive:  "alertmanager-0.28.1.linux-amd64.tar.gz",
 		ask:      []string{"--version"},
 	},
 	{
@@ -422,14 +420,6 @@ var projects = []project{
 		ask:      []string{"-version"},
 	},
 	{
-		name:     "temporal",
-		modules:  root("github.com/temporalio/cli@v1.9.1"),
-		tag:      "v1.9.1",
-		programs: []string{"cmd/temporal"},
-		archive:  "temporal_cli_1.9.1_linux_amd64.tar.gz",
-		ask:      []string{"--version"},
-	},
-	{
 		name:    "containerd",
 		modules: root("github.com/containerd/containerd/v2@v2.4.2"),
 		tag:     "v2.4.2",
@@ -478,6 +468,7 @@ var projects = []project{
 		programs: []string{"cmd/staticcheck"},
 		archive:  "staticcheck_linux_amd64.tar.gz",
 		ask:      []string{"-version"},
+		settings: []string{"dist=dist-release"}, // it has a directory dist
 	},
 	{
 		name:     "crane",
@@ -497,10 +488,10 @@ var projects = []project{
 	},
 	{
 		name:     "kubo",
-		modules:  root("github.com/ipfs/kubo@v0.43.1"),
-		tag:      "v0.43.1",
+		modules:  root("github.com/ipfs/kubo@v0.33.0"),
+		tag:      "v0.33.0",
 		programs: []string{"cmd/ipfs"},
-		archive:  "kubo_v0.43.1_linux-amd64.tar.gz",
+		archive:  "kubo_v0.33.0_linux-amd64.tar.gz",
 		ask:      []string{"--version"},
 	},
 
@@ -550,7 +541,7 @@ var projects = []project{
 		programs: []string{"pocketbase=examples/base"},
 		archive:  "pocketbase_0.30.0_linux_amd64.zip",
 		ask:      []string{"--version"},
-		packages: "pocketbase=examples/base",
+		settings: []string{"packages=pocketbase=examples/base"},
 	},
 
 	// Several modules in a repository.
@@ -581,14 +572,13 @@ var projects = []project{
 		ask:      []string{"version"},
 	},
 	{
-		name:      "etcd-server",
-		modules:   etcd,
-		tag:       "server/v3.6.8",
-		programs:  []string{"etcd=."},
-		archive:   "etcd-v3.6.8-linux-amd64.tar.gz",
-		ask:       []string{"--version"},
-		directory: "server",
-		packages:  "etcd=.",
+		name:     "etcd-server",
+		modules:  etcd,
+		tag:      "server/v3.6.8",
+		programs: []string{"etcd=."},
+		archive:  "etcd-v3.6.8-linux-amd64.tar.gz",
+		ask:      []string{"--version"},
+		settings: []string{"directory=server", "packages=etcd=."},
 	},
 }
 
