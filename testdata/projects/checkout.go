@@ -79,13 +79,15 @@ func removeIncomplete(dir string) error {
 // download fetches a module at a version and returns its directory in the module cache.
 func (c *comparison) download(ctx context.Context, version string) (string, error) {
 	out, err := output(ctx, c.work, "go", "mod", "download", "-json", version)
-	if err != nil {
+	var module struct{ Dir, Error string }
+	jsonErr := json.Unmarshal([]byte(out), &module)
+	switch {
+	case module.Error != "":
+		return "", fmt.Errorf("fetching %s: %s", version, firstLines(module.Error))
+	case err != nil:
 		return "", err
-	}
-
-	var module struct{ Dir string }
-	if err := json.Unmarshal([]byte(out), &module); err != nil {
-		return "", fmt.Errorf("reading the output of go mod download: %w", err)
+	case jsonErr != nil:
+		return "", fmt.Errorf("reading the output of go mod download: %w", jsonErr)
 	}
 	return module.Dir, nil
 }

@@ -116,10 +116,11 @@ func output(ctx context.Context, dir, name string, args ...string) (string, erro
 
 	var failed *exec.ExitError
 	if errors.As(err, &failed) && len(failed.Stderr) > 0 {
-		return "", fmt.Errorf("%s %s: %w: %s", filepath.Base(name), args[0], err, firstLines(string(failed.Stderr)))
+		return string(out), fmt.Errorf("%s %s: %w: %s",
+			filepath.Base(name), args[0], err, firstLines(string(failed.Stderr)))
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w", filepath.Base(name), args[0], err)
+		return string(out), fmt.Errorf("%s %s: %w", filepath.Base(name), args[0], err)
 	}
 	return strings.TrimSuffix(string(out), "\n"), nil
 }

@@ -176,14 +176,9 @@ func TestRemoveIncomplete(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		for name, text := range map[string]string{
-			"go.mod":             "module example.com/x
-",
-			"sub/go.mod":         "module example.com/x/sub
-",
-			"go.work":            "go 1.24
-
-use " + test.use + "
-",
+			"go.mod":             "module example.com/x\n",
+			"sub/go.mod":         "module example.com/x/sub\n",
+			"go.work":            "go 1.24\n\nuse " + test.use + "\n",
 			"vendor/modules.txt": "",
 		} {
 			file := filepath.Join(dir, filepath.FromSlash(name))

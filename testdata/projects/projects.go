@@ -488,10 +488,10 @@ var projects = []project{
 	},
 	{
 		name:     "kubo",
-		modules:  root("github.com/ipfs/kubo@v0.33.0"),
-		tag:      "v0.33.0",
+		modules:  root("github.com/ipfs/kubo@v0.39.0"),
+		tag:      "v0.39.0",
 		programs: []string{"cmd/ipfs"},
-		archive:  "kubo_v0.33.0_linux-amd64.tar.gz",
+		archive:  "kubo_v0.39.0_linux-amd64.tar.gz",
 		ask:      []string{"--version"},
 	},
 
