@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,9 +34,21 @@ type Binary struct {
 // Exe is the binary's file name: "age.exe".
 func (b Binary) Exe() string { return b.Target.Exe(b.Main.Name) }
 
-// Command returns the go build of b, writing to the directory out. It runs in the directory
-// of the module. One command builds all main packages: go loads the dependency graph once.
-func (p *Plan) Command(b Build, out string) process.Command {
+// Commands returns the go build commands of b, writing to the directory out. They run in the
+// directory of the module. There are several only if programs would be written over one
+// another, because go build names each program after its package.
+func (p *Plan) Commands(b Build, out string) (commands []process.Command) {
+	for i, mains := range b.groups() {
+		part := b
+		part.Mains = mains
+		commands = append(commands, p.command(part, filepath.Join(out, b.groupDir(i))))
+	}
+	return commands
+}
+
+// command returns the go build of b, writing to the directory out. One command builds all main
+// packages: go loads the dependency graph once.
+func (p *Plan) command(b Build, out string) process.Command {
 	args := []string{
 		"go", "build",
 		"-trimpath",      // no path of this machine in the binary
@@ -57,6 +70,36 @@ func (p *Plan) Command(b Build, out string) process.Command {
 	return process.Command{Args: args, Env: b.env()}
 }
 
+// groups returns the main packages in groups that one go build can write to one directory: the
+// names that it gives to the programs differ, also where case does not count.
+func (b Build) groups() (groups [][]Main) {
+	var names []map[string]bool // of each group, in lower case
+	for _, m := range b.Mains {
+		name := strings.ToLower(binaryName(m.ImportPath))
+		i := slices.IndexFunc(names, func(taken map[string]bool) bool { return !taken[name] })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, nil)
+			names = append(names, map[string]bool{})
+		}
+		groups[i] = append(groups[i], m)
+		names[i][name] = true
+	}
+	return groups
+}
+
+// groupDir returns the directory for the programs of a group, relative to that of the target.
+// If programs have other names than go build gives them, it is a directory of its own: the
+// final name of one program may be the first name of another one. No program has a name that
+// begins with a dot.
+func (b Build) groupDir(i int) string {
+	isRenamed := slices.ContainsFunc(b.Mains, func(m Main) bool { return m.Name != binaryName(m.ImportPath) })
+	if !isRenamed && len(b.groups()) == 1 {
+		return ""
+	}
+	return fmt.Sprintf(".go-build-%d", i)
+}
+
 // A Compilation is the result of building one target.
 type Compilation struct {
 	Binaries []Binary
@@ -75,23 +118,29 @@ type Compilation struct {
 func Compile(
 	ctx context.Context, ws *workspace.Workspace, p *Plan, b Build, out string, share limit.Share,
 ) (Compilation, error) {
-	command := p.Command(b, out)
-	command.Env = append(command.Env, compileEnv(ws, p, b, out, share)...)
-
-	_, stderr, used, err := ws.Measure(ctx, command)
-	c := Compilation{Largest: used.Largest, CPU: used.CPU}
+	var c Compilation
+	var stderr []byte
 	dirs := map[string]string{out: "$OUT", ws.Dir: "."}
-	if err != nil {
-		return c, explainFailure(ctx, ws, p, b, newCompileError(err, dirs, p.Module))
+	for _, command := range p.Commands(b, out) {
+		command.Env = append(command.Env, compileEnv(ws, p, b, out, share)...)
+
+		_, text, used, err := ws.Measure(ctx, command)
+		c.Largest = max(c.Largest, used.Largest)
+		c.CPU += used.CPU
+		if err != nil {
+			return c, explainFailure(ctx, ws, p, b, newCompileError(err, dirs, p.Module))
+		}
+		stderr = append(stderr, text...)
 	}
 
 	loads := cc.GlibcLoads(string(stderr))
 	bins := make([]Binary, len(b.Mains))
 	for i, m := range b.Mains {
-		bins[i], err = findOutput(out, m, b.Target)
+		bin, err := findOutput(out, m, b)
 		if err != nil {
 			return c, err
 		}
+		bins[i] = bin
 		bins[i].Loads = loads[m.ImportPath]
 	}
 
@@ -170,24 +219,28 @@ func explainFailure(ctx context.Context, ws *workspace.Workspace, p *Plan, b Bui
 	return failure
 }
 
-// OutputName returns the name that go build gives the program of m. It gives programs for
-// wasm no suffix.
-func OutputName(m Main, t target.Target) string {
-	if t.Arch == "wasm" {
-		return m.Name
+// OutputPath returns where go build writes the program of m, relative to the directory of the
+// target. It gives programs for wasm no suffix.
+func (b Build) OutputPath(m Main) string {
+	name := binaryName(m.ImportPath)
+	if b.Target.Arch != "wasm" {
+		name = b.Target.Exe(name)
 	}
-	return t.Exe(m.Name)
+
+	isMember := func(mains []Main) bool { return slices.Contains(mains, m) }
+	return filepath.Join(b.groupDir(slices.IndexFunc(b.groups(), isMember)), name)
 }
 
 // findOutput finds the program that go build wrote for m, and gives it its name.
-func findOutput(out string, m Main, t target.Target) (Binary, error) {
+func findOutput(out string, m Main, b Build) (Binary, error) {
 	bin := Binary{
 		Main:   m,
-		Target: t,
-		Path:   filepath.Join(out, t.Exe(m.Name)),
+		Target: b.Target,
 	}
-	if name := OutputName(m, t); name != bin.Exe() {
-		err := os.Rename(filepath.Join(out, name), bin.Path)
+	bin.Path = filepath.Join(out, bin.Exe())
+
+	if written := b.OutputPath(m); written != bin.Exe() {
+		err := os.Rename(filepath.Join(out, written), bin.Path)
 		if err != nil {
 			return bin, fmt.Errorf("finding what go build wrote: %w", err)
 		}

@@ -112,7 +112,11 @@ func TestCommand(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cmd := test.plan.Command(test.build, "/out")
+			commands := test.plan.Commands(test.build, "/out")
+			if len(commands) != 1 {
+				t.Fatalf("got %d commands", len(commands))
+			}
+			cmd := commands[0]
 			args := slices.Clone(cmd.Args)
 			for i := range args {
 				args[i] = strings.ReplaceAll(args[i], `\`, "/")

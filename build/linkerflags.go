@@ -113,8 +113,8 @@ func setFlags(words []string) (list []setFlag, err error) {
 	return list, nil
 }
 
-// without returns words without those -X that drop chooses.
-func without(words []string, drop func(setFlag) bool) ([]string, error) {
+// withoutFlags returns words without those -X that drop chooses.
+func withoutFlags(words []string, drop func(setFlag) bool) ([]string, error) {
 	flags, err := setFlags(words)
 	if err != nil {
 		return nil, err

@@ -57,7 +57,7 @@ func TestSetFlags(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 
-	kept, err := without(words, func(x setFlag) bool { return x.pkg == "main" })
+	kept, err := withoutFlags(words, func(x setFlag) bool { return x.pkg == "main" })
 	if err != nil {
 		t.Fatal(err)
 	}

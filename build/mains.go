@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
-
-	"golang.org/x/mod/module"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
@@ -24,6 +21,8 @@ import (
 type program struct {
 	Main
 	sources  []string // Go files, on disk
+	matches  []string // the patterns for the go command that it matches
+	isNamed  bool     // the user has named it
 	needsCgo bool     // every file of it needs cgo, and cgo is off
 }
 
@@ -81,12 +80,17 @@ func (r *resolver) programsFor(ctx context.Context, t target.Target) (programs [
 	if err != nil {
 		return nil, err
 	}
+	programs = slices.Clone(programs) // they may be shared with other targets
 
-	if len(r.spec.Packages) == 0 {
-		programs, err = r.chooseShipped(programs)
+	if len(r.patterns) == 0 {
+		choice, err := r.chooseShipped(programs)
 		if err != nil {
 			return nil, err
 		}
+		r.leftOut.add(choice)
+		programs = choice.shipped
+	} else if err := setNames(programs, r.patterns); err != nil {
+		return nil, err
 	}
 	if len(programs) == 0 {
 		return nil, errNoMain
@@ -105,7 +109,6 @@ func (r *resolver) programsFor(ctx context.Context, t target.Target) (programs [
 		}
 	}
 
-	programs = slices.Clone(programs) // they may be shared with other targets
 	slices.SortFunc(programs, func(a, b program) int { return compareMains(a.Main, b.Main) })
 	return programs, nil
 }
@@ -151,11 +154,17 @@ type listedPackage struct {
 	GoFiles        []string
 	CgoFiles       []string
 	IgnoredGoFiles []string
+	Match          []string // patterns
 	Error          *struct{ Err string }
 	Module         *struct {
 		Path string
 		Main bool
 	}
+}
+
+// isNamed reports whether a pattern without a wildcard matches the package.
+func (p listedPackage) isNamed() bool {
+	return slices.ContainsFunc(p.Match, func(s string) bool { return !strings.Contains(s, "...") })
 }
 
 // list lists the packages that the user's patterns match.
@@ -171,20 +180,16 @@ func (r *resolver) list(ctx context.Context, t target.Target, cgo bool) (found l
 	args := []string{
 		"go", "list", "-find", "-e",
 		"-tags=" + tags,
-		"-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Module",
+		"-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Match,Module",
 		"--",
 	}
-	patterns := r.spec.Packages
-	if len(patterns) == 0 {
-		patterns = []string{"./..."}
-	}
-	args = append(args, patterns...)
+	args = append(args, patternTexts(r.patterns)...)
 
 	out, stderr, err := r.ws.Run(ctx, process.Command{Args: args, Env: env})
 	if err != nil {
 		return found, r.ws.ExplainGo(err)
 	}
-	if len(r.spec.Packages) > 0 {
+	if len(r.patterns) > 0 {
 		r.unmatched.add(stderr)
 	}
 
@@ -198,18 +203,17 @@ func (r *resolver) list(ctx context.Context, t target.Target, cgo bool) (found l
 		if err != nil {
 			return found, fmt.Errorf("reading the output of go list: %w", err)
 		}
-		if err := r.addPackage(&found, pkg, patterns); err != nil {
+		if err := r.addPackage(&found, pkg); err != nil {
 			return found, err
 		}
 	}
 }
 
 // addPackage adds a package to a listing if it is a program.
-func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []string) error {
+func (r *resolver) addPackage(found *listing, pkg listedPackage) error {
 	sources := slices.Concat(pkg.GoFiles, pkg.CgoFiles)
 	isMain := pkg.Name == "main"
 	inModule := pkg.Module != nil && pkg.Module.Main && pkg.ImportPath != "command-line-arguments"
-	hasWildcard := usesWildcards(patterns)
 
 	switch {
 	case pkg.Error == nil && isMain && !inModule:
@@ -228,7 +232,7 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []stri
 
 	case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
 
-	case pkg.Error != nil && hasWildcard && r.survey.isUnreadable(pkg.Error.Err): // noted by setBuilds
+	case pkg.Error != nil && !pkg.isNamed() && r.survey.isUnreadable(pkg.Error.Err): // noted by setBuilds
 
 	case pkg.Error != nil:
 		remedy := r.ws.RemedyFor(pkg.Error.Err)
@@ -241,7 +245,7 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage, patterns []stri
 			Remedy:  remedy,
 		}
 
-	case !isMain && !hasWildcard:
+	case !isMain && pkg.isNamed():
 		found.notMain = &problem.Problem{
 			Setting: "packages",
 			Err:     fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name),
@@ -274,68 +278,6 @@ func (r *resolver) newProgram(pkg listedPackage, sources []string) (p program, e
 	for _, name := range sources {
 		p.sources = append(p.sources, filepath.Join(pkg.Dir, name))
 	}
+	p.matches = pkg.Match
 	return p, nil
-}
-
-// majorVersion is a path element such as v2, which names no program.
-// Source: cmd/go/internal/load isVersionElement.
-var majorVersion = regexp.MustCompile(`^v([2-9]|[1-9][0-9]+)$`)
-
-// binaryName returns the name that go build gives the program of a main package.
-// Source: cmd/go/internal/load DefaultExecName.
-func binaryName(importPath string) string {
-	dir, elem := path.Split(importPath)
-	if dir != "" && majorVersion.MatchString(elem) {
-		return path.Base(path.Clean(dir))
-	}
-	return elem
-}
-
-// moduleName returns the project's name if the user gave none: the last element of the
-// module path without a major version. It is the same in every clone and fork,
-// which the name of a repository or of a directory is not.
-func moduleName(modulePath string) string {
-	prefix, _, ok := module.SplitPathVersion(modulePath)
-	if !ok {
-		prefix = modulePath
-	}
-	return path.Base(prefix)
-}
-
-// notShipped are directories whose main packages a project does not usually ship.
-var notShipped = []string{"internal", "testdata", "example", "examples", "tools"}
-
-// chooseShipped returns the programs that a project ships if the user named none: the main
-// package in the root and those in cmd/, else the only main package there is.
-func (r *resolver) chooseShipped(all []program) ([]program, error) {
-	var shipped, others []program
-	for _, p := range all {
-		elements := strings.Split(p.Dir, "/")
-		isInternal := slices.ContainsFunc(elements, func(e string) bool { return slices.Contains(notShipped, e) })
-
-		switch {
-		case isInternal:
-		case p.Dir == ".", elements[0] == "cmd":
-			shipped = append(shipped, p)
-		default:
-			others = append(others, p)
-		}
-	}
-	if len(shipped) > 0 {
-		return shipped, nil
-	}
-	if len(others) < 2 {
-		return others, nil
-	}
-
-	var names []string
-	for _, p := range others {
-		names = append(names, "."+strings.TrimPrefix(p.ImportPath, r.plan.Module))
-	}
-	list := strings.Join(names, " ")
-	return nil, &problem.Problem{
-		Setting: "packages",
-		Err:     fmt.Errorf("no main package in the root or in cmd/, and several elsewhere: %s", list),
-		Remedy:  problem.Set("packages", list),
-	}
 }

@@ -23,9 +23,11 @@ type resolver struct {
 	spec *Spec
 	plan *Plan
 
+	patterns     []pattern // that the user gave
 	survey       survey
 	declarations declarationCache
 	unmatched    unmatchedPatterns
+	leftOut      leftOut
 	shared       func() ([]program, error) // the main packages of every target; nil if they may differ
 }
 
@@ -44,12 +46,20 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 
 	r.declarations.modulePath = r.ws.Module
 	r.declarations.moduleDir = r.ws.Dir
+
+	var wrong problem.List
+	r.patterns, wrong = parsePatterns(r.ws.Dir, r.spec.Packages)
+	ps = append(ps, wrong...)
+	if len(wrong) > 0 {
+		return ps
+	}
+
 	r.survey, err = surveyModule(r.ws.Dir, r.spec.Tags)
 	if err != nil {
 		ps.Keep("directory", err) // go list would read the same file, and run out of memory
 		return ps
 	}
-	if usesWildcards(r.spec.Packages) {
+	if usesWildcards(patternTexts(r.patterns)) {
 		note, err := r.survey.checkWildcards()
 		if err != nil {
 			ps.Keep("packages", err)
@@ -61,7 +71,7 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 	}
 
 	// With cgo, other files are compiled; a go.work has other modules.
-	alike := r.survey.sameForEveryTarget(r.spec.Packages) && !r.spec.Cgo && r.ws.Work == ""
+	alike := r.survey.sameForEveryTarget(patternTexts(r.patterns)) && !r.spec.Cgo && r.ws.Work == ""
 	if alike && len(targets) > 0 {
 		r.shared = sync.OnceValues(func() ([]program, error) { return r.listPrograms(ctx, targets[0]) })
 	}
@@ -82,7 +92,10 @@ func (r *resolver) setBuilds(ctx context.Context) (ps problem.List) {
 	_ = g.Wait() // the errors are in errs, all of them
 
 	ps = append(ps, cc.CheckChoices(r.spec.CC, targets)...)
-	ps = append(ps, r.addBuilds(builds, errs, named)...)
+	ps = append(ps, r.addBuilds(ctx, builds, errs, named)...)
+
+	nameMains(r.plan.Builds, r.plan.Module, r.patterns)
+	r.leftOut.note(r.plan)
 	return append(ps, checkNames(r.plan.Mains())...)
 }
 
@@ -151,7 +164,9 @@ func (r *resolver) compilerRequest(t target.Target, choice string, packages []no
 }
 
 // addBuilds sorts what was found for each target into builds, skipped targets and problems.
-func (r *resolver) addBuilds(builds []Build, errs []error, named map[target.Target]bool) (ps problem.List) {
+func (r *resolver) addBuilds(
+	ctx context.Context, builds []Build, errs []error, named map[target.Target]bool,
+) (ps problem.List) {
 	var noMain []string
 	var missing []*cc.Missing
 	seen := map[string]bool{} // the same mistake for every target is one mistake
@@ -185,8 +200,7 @@ func (r *resolver) addBuilds(builds []Build, errs []error, named map[target.Targ
 	}
 	switch {
 	case len(r.plan.Builds) == 0 && len(ps) == 0 && len(builds) > 0:
-		ps.AddWith("packages", problem.Run("go list -f '{{.Name}} {{.ImportPath}}' ./..."),
-			"module %s has no main package to release", r.plan.Module)
+		ps = append(ps, r.nothingToRelease(ctx))
 	case len(noMain) > 0 && (len(r.plan.Builds) > 0 || len(unmatched) == 0):
 		ps.Add("targets", "no main package of %s builds for %s", r.plan.Module, strings.Join(noMain, " "))
 	}
@@ -211,23 +225,6 @@ func (r *resolver) checkLinker(ctx context.Context, t target.Target) error {
 		return r.ws.ExplainGo(err)
 	}
 	return nil
-}
-
-// checkNames finds main packages that would be written over one another: `go build -o dir/`
-// exits 0 and leaves one file.
-func checkNames(mains []Main) (ps problem.List) {
-	first := map[string]Main{}
-	for _, m := range mains {
-		// Two names that differ only in case are one file on Windows and macOS.
-		key := strings.ToLower(m.Name)
-		if other, ok := first[key]; ok {
-			ps.Add("packages", "main packages %s and %s would both be written as %s",
-				other.ImportPath, m.ImportPath, m.Name)
-			continue
-		}
-		first[key] = m
-	}
-	return ps
 }
 
 // env returns the environment that selects the target and its C compiler.

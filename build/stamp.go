@@ -233,7 +233,7 @@ func (r *resolver) linkFlagsOf(b Build, d *declarations, defaults string) (strin
 	}
 
 	// A pattern of packages stays with the flags that all programs share.
-	kept, err := without(words, func(x setFlag) bool {
+	kept, err := withoutFlags(words, func(x setFlag) bool {
 		found := d.find(x.name)
 		return x.pkg == "main" && found.kind == declaredVar && found.isString == no
 	})

@@ -73,6 +73,7 @@ var mayImport = map[string][]string{
 	"release/github/githubtest":                {},
 	"release/github/githubtest/cmd/fakegithub": {"release/github/githubtest"},
 	"testdata/benchmarks":                      {},
+	"testdata/projects":                        {},
 }
 
 // Packages that another one must not import, directly or not. They would make a small
@@ -105,8 +106,9 @@ type listedPackage struct {
 
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
-	// The go command skips testdata, so its package is named.
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...", "./testdata/benchmarks")
+	// The go command skips testdata, so its packages are named.
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps",
+		"./...", "./testdata/benchmarks", "./testdata/projects")
 	cmd.Dir = ".."
 	out, err := cmd.Output()
 	if err != nil {
@@ -187,9 +189,10 @@ func goFiles(t *testing.T, f func(name, path string)) {
 }
 
 // skipsDirectory reports whether a directory holds no Go files of the project. The only
-// package in testdata is the benchmarks.
+// packages in testdata are the benchmarks and the projects.
 func skipsDirectory(name string) bool {
-	if name == ".." || name == "testdata" || name == "testdata/benchmarks" {
+	switch name {
+	case "..", "testdata", "testdata/benchmarks", "testdata/projects":
 		return false
 	}
 
@@ -244,6 +247,7 @@ func isPartOfMain(name string) bool {
 		"docs/gen/",
 		"release/github/githubtest/cmd/",
 		"testdata/benchmarks/",
+		"testdata/projects/",
 	}
 	inCommand := func(dir string) bool { return strings.HasPrefix(name, dir) }
 	return name == "main.go" || slices.ContainsFunc(commands, inCommand)

@@ -446,15 +446,18 @@ func defaultOf(name string) string {
 func (p *Plan) JSON(schema int) ([]byte, error) {
 	type plannedBuild struct {
 		build.Build
-		Command process.Command `json:"command"`
-		Files   []string        `json:"files"`
+		Command process.Command   `json:"command"`
+		Further []process.Command `json:"furtherCommands,omitempty"` // programs of the same name as one before
+		Files   []string          `json:"files"`
 	}
 
 	builds := make([]plannedBuild, len(p.Builds))
 	for i, b := range p.Builds {
+		commands := p.Commands(b, "$OUT")
 		builds[i] = plannedBuild{
 			Build:   b,
-			Command: p.Command(b, "$OUT"),
+			Command: commands[0],
+			Further: commands[1:],
 			Files:   namesOf(p.outputsOf(output.Lane, b.Target.String())),
 		}
 	}
@@ -550,9 +553,10 @@ func (p *Plan) Text(workflow bool) string {
 	}
 
 	if len(p.Builds) > 0 {
-		cmd := p.Command(p.Builds[0], "$OUT")
-		printf("command for %s:\n  %s \\\n  %s\n",
-			p.Builds[0].Target, quote.ShellWords(cmd.Env), quote.ShellWords(cmd.Args))
+		printf("command for %s:\n", p.Builds[0].Target)
+		for _, cmd := range p.Commands(p.Builds[0], "$OUT") {
+			printf("  %s \\\n  %s\n", quote.ShellWords(cmd.Env), quote.ShellWords(cmd.Args))
+		}
 	}
 
 	return text.String()

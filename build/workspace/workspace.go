@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"go/version"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -121,6 +120,12 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 		}
 	}
 
+	if opts.Tag == "" && opts.Dir == "" && !w.inModule() {
+		if err := w.chooseTagged(ctx); err != nil {
+			return err
+		}
+	}
+
 	env, err := w.goEnv(ctx)
 	if err != nil {
 		return err
@@ -150,6 +155,19 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 		return err
 	}
 	return w.setDependencies(ctx, env.gowork, opts.Generated)
+}
+
+// inModule reports whether a go.mod is in w.Dir or above it, as far as the file system goes:
+// the module of another repository around this one is refused elsewhere.
+func (w *Workspace) inModule() bool {
+	for dir := w.Dir; ; dir = filepath.Dir(dir) {
+		if isFile(filepath.Join(dir, "go.mod")) {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+	}
 }
 
 // A goEnv is what go env says.
@@ -246,36 +264,6 @@ func (w *Workspace) setDirectory(dir string) problem.Remedy {
 	return problem.There(problem.Set("directory", workflow), problem.Set("directory", elsewhere))
 }
 
-// findModule returns what to do where no module is: name the directory of one of the commit,
-// first one of which a version tag is on HEAD, or else make a module.
-func (w *Workspace) findModule(ctx context.Context) problem.Remedy {
-	out, err := w.repo.git(ctx, "ls-files", "-z", "--", ":(glob)**/go.mod")
-	if err != nil || out == "" {
-		return problem.Run("go mod init example.com/name")
-	}
-
-	const most = 3
-	var tagged, others []problem.Remedy
-	for _, file := range strings.Split(strings.TrimRight(out, "\x00"), "\x00") {
-		dir := path.Dir(file)
-		remedy := w.setDirectory(filepath.Join(w.Root, filepath.FromSlash(dir)))
-		tags, err := w.repo.headTags(ctx, dir)
-		switch {
-		case err == nil && len(tags) > 0:
-			tagged = append(tagged, remedy)
-		case len(others) < most:
-			others = append(others, remedy)
-		}
-	}
-	if len(tagged) > 0 {
-		others = tagged
-	}
-	if len(others) == 1 {
-		return others[0]
-	}
-	return problem.Either(others...)
-}
-
 // noteExperiments notes the variables that a project may need, and without which a build of
 // the same commit gives other programs.
 func (w *Workspace) noteExperiments() {
@@ -296,11 +284,11 @@ func (w *Workspace) noteExperiments() {
 // new enough.
 func (w *Workspace) readModule(ctx context.Context, gomod string) error {
 	if !isFile(gomod) {
-		return &problem.Problem{
-			Setting: "directory",
-			Err:     fmt.Errorf("no go.mod in %s or above it", w.Dir),
-			Remedy:  w.findModule(ctx),
+		modules, err := w.ProgramModules(ctx)
+		if err != nil {
+			return err
 		}
+		return w.noModule(ctx, modules)
 	}
 
 	w.Dir = filepath.Dir(gomod)

@@ -116,6 +116,7 @@ func TestDirectoryOfModule(t *testing.T) {
 		"sub/go.mod":        goMod,
 		"sub/inner/main.go": mainFile,
 		"other/go.mod":      goMod,
+		"other/main.go":     mainFile,
 	})
 	t.Chdir(dir)
 	remedyOf := func(dir string) problem.Remedy {
@@ -128,7 +129,7 @@ func TestDirectoryOfModule(t *testing.T) {
 		t.Errorf("two modules (-want +have):\n%s", diff)
 	}
 	gittest.Run(t, dir, "tag", "sub/v1.0.0")
-	if diff := cmp.Diff(problem.Set("directory", "sub"), remedyOf("")); diff != "" {
+	if diff := cmp.Diff(problem.Set("directory", "sub"), remedyOf(".")); diff != "" {
 		t.Errorf("a tag (-want +have):\n%s", diff)
 	}
 	if diff := cmp.Diff(problem.Set("directory", "sub"), remedyOf("sub/inner")); diff != "" {

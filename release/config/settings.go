@@ -111,11 +111,13 @@ var Settings = []Setting{
 		Group:       BuildGroup,
 		Commands:    releasePlanCacheKey,
 		Kind:        List,
-		DefaultText: "the root and ./cmd/...",
+		DefaultText: "the root and ./cmd/NAME",
 		Argument:    "PATTERNS",
 		Help:        "main packages to release",
-		Doc: "Patterns as `go build` accepts them. By default the main packages in the root of the module " +
-			"and under `cmd`, or the only one that the module has elsewhere.",
+		Doc: "Patterns as `go build` accepts them; `./` may be left out. `NAME=PATTERN` gives a program another " +
+			"name: `etcd=./server`. By default the main packages in the root of the module, in `cmd` and in " +
+			"`cmd/NAME`, or the only one that the module has elsewhere. What looks like a tool of the " +
+			"project's own, such as `cmd/gen-docs`, is left out with a note: see [programs](programs.md).",
 		Paths:    FilePaths,
 		onLaptop: chooses,
 		set:      list(func(c *Config) *[]string { return &c.Packages }),

@@ -198,8 +198,9 @@ func (p *Previous) LendPrograms(b build.Build, out string) (lent bool) {
 
 		sums := map[string]string{"sha256": t.Binaries[i].Proof.SHA256}
 		from := path.Join(BinDir, b.Target.Dir(), exe)
-		to := filepath.Join(out, build.OutputName(m, b.Target))
-		if p.move(from, sums, to, 0o755) {
+		to := filepath.Join(out, b.OutputPath(m))
+		err := os.MkdirAll(filepath.Dir(to), 0o755) // it is made again if the move fails
+		if err == nil && p.move(from, sums, to, 0o755) {
 			lent = true
 		}
 	}

@@ -11,8 +11,8 @@ func ShellWords(args []string) string {
 	quoted := make([]string, len(args))
 	for i, a := range args {
 		quoted[i] = ShellWord(a)
-		if strings.HasPrefix(a, "$OUT") {
-			quoted[i] = `"$OUT"/`
+		if inside, ok := strings.CutPrefix(a, "$OUT"); ok {
+			quoted[i] = `"$OUT"` + ShellWord(inside)
 		}
 	}
 	return strings.Join(quoted, " ")
