@@ -82,3 +82,16 @@ func TestTrimmedPosition(t *testing.T) {
 		t.Errorf("got %+v, expected %+v", at, want)
 	}
 }
+
+// Of a long output only the beginning is shown; the compiler's first mistakes explain the others.
+func TestCompileErrorsAreShort(t *testing.T) {
+	failed := &process.CommandError{
+		Args:   []string{"go", "build"},
+		Output: "# example.com/tool\n" + strings.Repeat("undefined reference to x\n", 5000),
+		Err:    errors.New("exit status 1"),
+	}
+	lines := strings.Split(newCompileError(failed, nil, "example.com/tool").Error(), "\n")
+	if len(lines) != maxCompileLines+1 || lines[maxCompileLines] != "and 4961 more lines" {
+		t.Errorf("%d lines, the last is %q", len(lines), lines[len(lines)-1])
+	}
+}

@@ -209,7 +209,17 @@ func TestMissingRequirement(t *testing.T) {
 	_, err = NewPlan(t.Context(), ws, spec)
 	check("windows_windows.go", err)
 
-	gittest.WriteFiles(t, dir, map[string]string{"main.go": missing + "\nfunc main() {}\n"})
+	// It says the same there as for the first target.
+	gittest.WriteFiles(t, dir, map[string]string{
+		"windows_windows.go": "package main\n\nimport _ \"example.com/tool/gen\"\n",
+	})
+	_, err = NewPlan(t.Context(), ws, spec)
+	const gone = "windows_windows.go:3:8: package example.com/tool/gen is missing: gen does not exist"
+	if err == nil || err.Error() != gone {
+		t.Errorf("got %v, expected %s", err, gone)
+	}
+
+	gittest.WriteFiles(t, dir, map[string]string{"windows_windows.go": missing, "main.go": missing + "\nfunc main() {}\n"})
 	gittest.Run(t, dir, "commit", "--quiet", "--all", "--message=second")
 	_, err = NewPlan(t.Context(), open(t, options(dir)), spec)
 	check("main.go", err)

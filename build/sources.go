@@ -93,6 +93,10 @@ func compareSources(
 	}
 
 	stray, generated, err = ws.CompareSources(ctx, programs, p.GeneratedPatterns)
+	var refused *workspace.GoError
+	if errors.As(err, &refused) {
+		return nil, nil, explainRefused(ctx, ws, p, err)
+	}
 	var known *problem.Problem
 	if errors.As(err, &known) {
 		return nil, nil, known
@@ -101,6 +105,17 @@ func compareSources(
 		return nil, nil, fmt.Errorf("comparing the sources with the commit: %w", err)
 	}
 	return stray, generated, nil
+}
+
+// explainRefused returns why the go command cannot load the packages of the first build for
+// which it cannot, or else err.
+func explainRefused(ctx context.Context, ws *workspace.Workspace, p *Plan, err error) error {
+	for _, b := range p.Builds {
+		if failure := loadFailures(ctx, ws, p, b); failure != nil {
+			return failure
+		}
+	}
+	return err
 }
 
 // RecheckSources fails if the files that the go command reads have changed since the plan

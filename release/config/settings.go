@@ -262,7 +262,8 @@ var Settings = []Setting{
 		Argument: "MODE",
 		Help:     "fail if a binary is not static (require), or report it",
 		Doc: "With `require` the run fails. With `report` the binary is published with a prominent " +
-			"warning.",
+			"warning. The same goes for a package that only returns errors without cgo, such as " +
+			"go-sqlite3.",
 		Values:   staticModes,
 		onLaptop: chooses,
 		set:      oneOf(func(c *Config) *string { return &c.Static }, staticModes),
