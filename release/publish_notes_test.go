@@ -1,6 +1,7 @@
 package release
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func TestNotesOfModule(t *testing.T) {
 	w.run(t.Context(), exitOK,
 		"GITHUB_REF=refs/tags/sub/v1.2.3",
 		"GITHUB_SHA="+head,
-		"INPUT_DIRECTORY="+w.dir,
+		"INPUT_DIRECTORY="+filepath.Join(w.dir, "sub"),
 	)
 	w.git("checkout", "--quiet", "v1.2.3")
 	w.run(t.Context(), exitOK)

@@ -101,6 +101,8 @@ func newWorkshop(t *testing.T, source string, opts githubtest.Options) *workshop
 		"GITHUB_OUTPUT="+filepath.Join(w.t.TempDir(), "output"),
 		"GITHUB_STEP_SUMMARY="+filepath.Join(w.t.TempDir(), "summary"),
 		"GITHUB_EVENT_PATH=",
+		"GOENV=off", // settings of "go env -w" on this machine do not count
+		"GOTOOLCHAIN=local",
 		"GITHUB_TOKEN=",
 		"GH_TOKEN=",
 		"INPUT_TOKEN="+testToken,

@@ -233,6 +233,11 @@ func expansions(value string) (texts []string, ok bool) {
 	names := []string{"other"}
 	for _, a := range action.FindAllString(value, -1) {
 		if m := fieldAction.FindStringSubmatch(a); m != nil {
+			if facts.MethodByName(m[1]).IsValid() { // a part of the version, or of the commit
+				value = strings.ReplaceAll(value, a, fieldMark)
+				continue
+			}
+
 			field := facts.FieldByName(m[1])
 			isFact := field.IsValid() && field.Kind() == reflect.String
 			if isFact {

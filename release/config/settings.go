@@ -345,7 +345,7 @@ var Settings = []Setting{
 		Default:     "{{.Program}}",
 		DefaultText: "PROGRAM",
 		Argument:    "PATH",
-		Help:        "path of a program in an archive, such as bin/{{.Program}}",
+		Help:        "path of a program in an archive, such as bin/",
 		Doc: "A template with the fields of `archive-name` and with `{{.Program}}`, the name of the program. " +
 			"A directory (`bin/`) has the programs under their names. `.exe` is appended for windows. The " +
 			"path begins in the directory of `wrap`, if there is one.",
