@@ -31,22 +31,27 @@ type choice struct {
 	helpers   []program // in the root or in cmd, for the project's own use
 	twins     []program // of the program in the root, by name
 	elsewhere []program // neither in the root nor in cmd
+	auxiliary []program // in directories such as examples and tools
 }
 
 // chooseShipped chooses the programs that a project ships: those in the root of the module and
 // in cmd/NAME, without helpers, else the one that there is elsewhere.
 func (r *resolver) chooseShipped(all []program) (c choice, err error) {
-	var candidates, elsewhere []program
+	var candidates, elsewhere, auxiliary []program
 	for _, p := range all {
 		switch {
 		case isCandidate(p.Dir):
 			candidates = append(candidates, p)
-		case !workspace.IsAuxiliary(p.Dir):
+		case workspace.IsAuxiliary(p.Dir):
+			auxiliary = append(auxiliary, p)
+		default:
 			elsewhere = append(elsewhere, p)
 		}
 	}
 	if len(candidates) == 0 {
-		return r.chooseElsewhere(excluding(elsewhere, isCalledHelper))
+		c, err = r.chooseElsewhere(excluding(elsewhere, isCalledHelper))
+		c.auxiliary = auxiliary
+		return c, err
 	}
 
 	// Nothing is left out if nothing would be left. A project may be a generator, and
@@ -174,7 +179,7 @@ func isEmptySource(file string) bool {
 		case *ast.GenDecl:
 			return d.Tok != token.IMPORT
 		case *ast.FuncDecl:
-			return d.Name.Name != "main" || len(d.Body.List) > 0
+			return d.Name.Name != "main" || d.Body == nil || len(d.Body.List) > 0
 		}
 		return true
 	})
@@ -288,6 +293,7 @@ type leftOut struct {
 	helpers   map[string]program // by import path
 	twins     map[string]program
 	elsewhere map[string]program
+	auxiliary map[string]program
 }
 
 // add adds the choice for a target.
@@ -299,6 +305,7 @@ func (l *leftOut) add(c choice) {
 		l.helpers = map[string]program{}
 		l.twins = map[string]program{}
 		l.elsewhere = map[string]program{}
+		l.auxiliary = map[string]program{}
 	}
 	for _, group := range []struct {
 		all   map[string]program
@@ -307,6 +314,7 @@ func (l *leftOut) add(c choice) {
 		{l.helpers, c.helpers},
 		{l.twins, c.twins},
 		{l.elsewhere, c.elsewhere},
+		{l.auxiliary, c.auxiliary},
 	} {
 		for _, p := range group.these {
 			group.all[p.ImportPath] = p
@@ -362,6 +370,7 @@ func (r *resolver) nothingToRelease(ctx context.Context) *problem.Problem {
 	}
 	modules = slices.DeleteFunc(modules, func(m workspace.ProgramModule) bool { return m.Dir == r.ws.ModuleDir() })
 	if len(modules) == 0 {
+		r.leftOut.suggest(p)
 		return p
 	}
 
@@ -376,6 +385,28 @@ func (r *resolver) nothingToRelease(ctx context.Context) *problem.Problem {
 		p.Remedy = problem.Either(p.Remedy, problem.Set("packages", r.workPatterns(modules)).For("all in one release"))
 	}
 	return p
+}
+
+// suggest names, in the problem that nothing is released, the main packages in directories such
+// as examples. Those in internal and testdata are never meant.
+func (l *leftOut) suggest(p *problem.Problem) {
+	var programs []program
+	for _, importPath := range slices.Sorted(maps.Keys(l.auxiliary)) {
+		aux := l.auxiliary[importPath]
+		isPrivate := slices.ContainsFunc(strings.Split(aux.Dir, "/"), func(elem string) bool {
+			return elem == "internal" || elem == "testdata"
+		})
+		if !isPrivate {
+			programs = append(programs, aux)
+		}
+	}
+	if len(programs) == 0 {
+		return
+	}
+
+	list := patternsOf(programs)
+	p.Err = fmt.Errorf("%w; in directories such as examples and tools are %s", p.Err, list)
+	p.Remedy = problem.Set("packages", list)
 }
 
 // workPatterns returns the setting packages that selects the programs of other modules of the

@@ -167,6 +167,12 @@ func TestChooseShipped(t *testing.T) {
 			want: "./cmd/plugin ./cmd/tool",
 		},
 		{
+			name:   "a main without a body",
+			module: "example.com/tool",
+			files:  map[string]string{"main.go": "package main\n\nfunc main()\n", "cmd/toold/main.go": usesNothing},
+			want:   ". ./cmd/toold",
+		},
+		{
 			name:   "the beginning of a project",
 			module: "example.com/tool",
 			files:  map[string]string{"main.go": emptyMain, "cmd/toold/main.go": emptyMain},

@@ -116,7 +116,7 @@ var Settings = []Setting{
 		Help:        "main packages to release",
 		Doc: "Patterns as `go build` accepts them; `./` may be left out. `NAME=PATTERN` gives a program another " +
 			"name: `etcd=./server`. By default the main packages in the root of the module, in `cmd` and in " +
-			"`cmd/NAME`, or the only one that the module has elsewhere. What looks like a tool of the " +
+			"`cmd/NAME`, or the only one elsewhere that can be meant. What looks like a tool of the " +
 			"project's own, such as `cmd/gen-docs`, is left out with a note: see [programs](programs.md).",
 		Paths:    FilePaths,
 		onLaptop: chooses,

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -152,14 +154,24 @@ func (c *comparison) askVersion(ctx context.Context, p project, root string, fou
 		return "", err
 	}
 
-	name := found.Builds[0].Mains[0].Name
+	mains := found.Builds[0].Mains
+	_, dir := splitProgram(p.programs[0])
+	i := slices.IndexFunc(mains, func(m mainPackage) bool { return m.Dir == dir })
+	if i < 0 {
+		return "", fmt.Errorf("the program of %s was not made", dir)
+	}
+	name := mains[i].Name
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
+
 	exe := filepath.Join(root, p.dist(), "bin", runtime.GOOS+"_"+runtime.GOARCH, name)
-	said, err := output(ctx, c.work, exe, p.ask...)
+	cmd := exec.CommandContext(ctx, exe, p.ask...)
+	cmd.Dir = c.work
+	out, err := cmd.CombinedOutput() // some answer on standard error
+	said := strings.TrimSpace(string(out))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(p.ask, " "), err, firstLines(said))
 	}
 	for _, line := range strings.Split(said, "\n") {
 		if strings.ContainsAny(line, "0123456789") { // after a banner
