@@ -183,7 +183,7 @@ func (r *resolver) list(ctx context.Context, t target.Target, cgo bool) (found l
 		"-json=ImportPath,Name,Dir,GoFiles,CgoFiles,Error,IgnoredGoFiles,Match,Module",
 		"--",
 	}
-	args = append(args, patternTexts(r.patterns)...)
+	args = append(args, r.listed()...)
 
 	out, stderr, err := r.ws.Run(ctx, process.Command{Args: args, Env: env})
 	if err != nil {
@@ -209,6 +209,24 @@ func (r *resolver) list(ctx context.Context, t target.Target, cgo bool) (found l
 	}
 }
 
+// listed returns the patterns of the packages to list: the user's, else the directories that may
+// have a main package.
+func (r *resolver) listed() (patterns []string) {
+	dirs := r.survey.mainDirs()
+	byWildcard := r.survey.hasIgnored || r.ws.Work != "" || len(dirs) == 0
+	if len(r.patterns) > 0 || byWildcard {
+		return patternTexts(r.patterns)
+	}
+
+	for _, dir := range dirs {
+		patterns = append(patterns, "./"+dir)
+	}
+	return patterns
+}
+
+// isNamed reports whether the user named a package without a wildcard.
+func (r *resolver) isNamed(pkg listedPackage) bool { return len(r.patterns) > 0 && pkg.isNamed() }
+
 // addPackage adds a package to a listing if it is a program.
 func (r *resolver) addPackage(found *listing, pkg listedPackage) error {
 	sources := slices.Concat(pkg.GoFiles, pkg.CgoFiles)
@@ -232,7 +250,7 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage) error {
 
 	case len(pkg.IgnoredGoFiles) > 0: // excluded for this target
 
-	case pkg.Error != nil && !pkg.isNamed() && r.survey.isUnreadable(pkg.Error.Err): // noted by setBuilds
+	case pkg.Error != nil && !r.isNamed(pkg) && r.survey.isUnreadable(pkg.Error.Err): // noted by setBuilds
 
 	case pkg.Error != nil:
 		remedy := r.ws.RemedyFor(pkg.Error.Err)
@@ -245,7 +263,7 @@ func (r *resolver) addPackage(found *listing, pkg listedPackage) error {
 			Remedy:  remedy,
 		}
 
-	case !isMain && pkg.isNamed():
+	case !isMain && r.isNamed(pkg):
 		found.notMain = &problem.Problem{
 			Setting: "packages",
 			Err:     fmt.Errorf("%s is package %s, not a main package", pkg.ImportPath, pkg.Name),
