@@ -124,7 +124,7 @@ func printTable(w io.Writer, results []result, built bool) {
 			cells = append(cells, r.said)
 		}
 		for i := range cells {
-			cells[i] = strings.NewReplacer("|", `\|`, "\n", " ").Replace(cells[i])
+			cells[i] = strings.NewReplacer("|", `\|`, "<", "&lt;", "\n", " ").Replace(cells[i])
 		}
 		fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
 

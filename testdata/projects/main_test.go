@@ -121,13 +121,13 @@ func TestCounts(t *testing.T) {
 		compare(project{name: "one", tag: "v1", programs: []string{"c", "d"}}, found, nil),
 		compare(project{name: "two", tag: "v1", programs: []string{"a", "b"}}, found, nil),
 	}
-	results[0].said = "v1 |\nof today"
+	results[0].said = "v1 |\n<of today>"
 
 	var table strings.Builder
 	printTable(&table, results, true)
 	const want = `| project | programs | lost | too many | left out, with a note | archive | theirs | the program says |
 |---|---|---|---|---|---|---|---|
-| one v1 | a, b | c, d | a, b | ./cmd/gen ./cmd/x | t.tar.gz |  | v1 \| of today |
+| one v1 | a, b | c, d | a, b | ./cmd/gen ./cmd/x | t.tar.gz |  | v1 \| &lt;of today> |
 | two v1 | a, b |  |  | ./cmd/gen ./cmd/x | t.tar.gz |  |  |
 
 2 projects: 2 programs lost, 1 projects with programs too many, 0 with a program of another name, 0 refused with advice, 0 failed
