@@ -3,6 +3,7 @@ package build
 import (
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -244,4 +245,53 @@ func FuzzImportsC(f *testing.F) {
 			t.Error("imports C, and the scanner does not see it")
 		}
 	})
+}
+
+// Without patterns the go command is asked only about directories that may have a main
+// package. The programs are those that the pattern ./... would find.
+func TestListedDirectories(t *testing.T) {
+	broken := "package broken\n\nimport _ \"example.com/missing\"\n\nfunc {\n"
+	files := map[string]string{
+		"go.mod":               "module example.com/tool\n\ngo 1.25\n\nignore ./cmd/ignored\n",
+		"main.go":              mainFile,
+		"cmd/a/main.go":        mainFile,
+		"cmd/ignored/main.go":  mainFile,
+		"cmd/nested/go.mod":    "module example.com/tool/cmd/nested\n\ngo 1.24\n",
+		"cmd/nested/main.go":   mainFile,
+		"cmd/windows/main.go":  "//go:build windows\n\n" + mainFile,
+		"lib/lib.go":           "package lib\n",
+		"lib/gen.go":           "//go:build ignore\n\n" + mainFile,
+		"mixed/mixed.go":       "package mixed\n",
+		"mixed/gen.go":         "//go:build tools\n\n" + mainFile,
+		"testdata/x/main.go":   mainFile,
+		"_hidden/main.go":      mainFile,
+		"cmd/nothing/README":   "",
+		"cmd/nested/x/main.go": mainFile,
+	}
+
+	for name, want := range map[string]string{
+		"with an ignore directive":    ". cmd/a",
+		"without an ignore directive": ". cmd/a cmd/ignored",
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := maps.Clone(files)
+			if !strings.HasPrefix(name, "with ") {
+				files["go.mod"] = "module example.com/tool\n\ngo 1.24\n"
+				files["broken/x.go"] = broken // which nobody ships
+			}
+			ws := open(t, options(gittest.NewRepository(t, files)))
+
+			p, err := NewPlan(t.Context(), ws, &Spec{Targets: []string{"linux/amd64"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var dirs []string
+			for _, m := range p.Mains() {
+				dirs = append(dirs, m.Dir)
+			}
+			if got := strings.Join(dirs, " "); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
 }
