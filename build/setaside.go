@@ -28,8 +28,12 @@ func (p *Plan) noteSetAside(variables []workspace.Variable) {
 		settings = append(settings, remedies...)
 	}
 
+	var remedy problem.Remedy
+	if len(settings) > 0 {
+		remedy = problem.Lines(settings...)
+	}
 	if len(shown) > 0 {
-		p.note(problem.Lines(settings...), "only settings decide what is built, and not %s", strings.Join(shown, ", "))
+		p.note(remedy, "only settings decide what is built, and not %s", strings.Join(shown, ", "))
 	}
 }
 
