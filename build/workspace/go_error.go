@@ -254,7 +254,7 @@ const modulePath = `[^\s:@()"]+`
 var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 	return []goErrorKind{
 		{ // a newer toolchain is needed
-			regexp.MustCompile(`requires go >= \S+ \(running go|invalid go version '|unknown block type: (?:tool|ignore)|` +
+			regexp.MustCompile(`requires go >= \S+ \(running go|invalid go version '\d[\d.]*(?:rc\d+)?'|unknown block type: (?:tool|ignore)|` +
 				`unknown directive: (?:toolchain|tool|ignore|godebug)`),
 			always(problem.There(setupGo, problem.Run("export GOTOOLCHAIN=auto"))),
 		},

@@ -32,6 +32,11 @@ func TestGoErrors(t *testing.T) {
 				"(imported by example.com/tool)",
 			remedy: tidy,
 		},
+		"a version of Go that there cannot be": {
+			message: "go: errors parsing go.mod:\ngo.mod:3: invalid go version '1.abc': must match format 1.23.0\n",
+			text:    "go: errors parsing go.mod:\ngo.mod:3: invalid go version '1.abc': must match format 1.23.0",
+			remedy:  "https://go.dev/ref/mod#go-mod-file",
+		},
 		"missing go.mod hash": {
 			message: "go: nx.invalid/lib@v0.0.0: missing go.sum entry for go.mod file; to add it:\n" +
 				"\tgo mod download nx.invalid/lib\n",
