@@ -67,12 +67,17 @@ func newCompileError(err error, dirs map[string]string, module string) error {
 		return err
 	}
 
-	failed.Output = untrim(shorten(failed.Output, dirs), module)
+	output := untrim(shorten(failed.Output, dirs), module)
+	failed.Output = strings.TrimRight(toolUsage.ReplaceAllString(output, ""), "\n")
 	return &CompileError{
 		Messages: parseMessages(failed.Output),
 		command:  failed,
 	}
 }
+
+// toolUsage matches the list of all flags that the compiler, the assembler or the linker writes
+// below what is wrong with one of them.
+var toolUsage = regexp.MustCompile(`(?m)^usage: (?:compile|asm|link) .*\n(?:[ \t]+.*\n?)*`)
 
 // untrim makes names of files relative to the module. The back end of the compiler knows a
 // file only by the name that -trimpath gives it, which begins with the path of the module.

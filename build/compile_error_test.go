@@ -95,3 +95,21 @@ func TestCompileErrorsAreShort(t *testing.T) {
 		t.Errorf("%d lines, the last is %q", len(lines), lines[len(lines)-1])
 	}
 }
+
+// Of a wrong flag, the error says what is wrong, and not which flags there are.
+func TestCompileErrorUsage(t *testing.T) {
+	failed := &process.CommandError{
+		Args: []string{"go", "build"},
+		Output: "# example.com/tool/a\nflag provided but not defined: -zz\nusage: compile [options] file.go...\n" +
+			"  -%\tdebug non-static initializers\n    \tset relative path\n" +
+			"# example.com/tool\nflag provided but not defined: -x\nusage: link [options] main.o\n  -B note\n",
+		Err: errors.New("exit status 1"),
+	}
+	err := newCompileError(failed, nil, "example.com/tool")
+
+	want := "# example.com/tool/a\nflag provided but not defined: -zz\n" +
+		"# example.com/tool\nflag provided but not defined: -x"
+	if got := err.Error(); got != want {
+		t.Errorf("got %q, expected %q", got, want)
+	}
+}

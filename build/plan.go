@@ -167,8 +167,18 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	if len(ps) == 0 {
 		ps = append(ps, r.checkGraph(ctx)...)
 	}
+	known := len(p.Notes)
 	if len(ps) == 0 {
 		ps.Keep("", checkSources(ctx, ws, p, spec.Publish))
+	}
+	if p.Source.Dirty && !spec.Publish {
+		// One remedy is enough: that for the sources may settle both.
+		var remedy problem.Remedy
+		if len(p.Notes) == known {
+			remedy = changesRemedy(ctx, ws)
+		}
+		p.note(remedy, "the working tree has uncommitted changes, with which nothing is published; "+
+			"the binaries will be marked as modified:\n  %s", workspace.DescribeChanges(changes))
 	}
 
 	if ctx.Err() != nil {

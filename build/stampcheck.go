@@ -86,6 +86,7 @@ func (c *stampCheck) checkFlags(ctx context.Context) (ps problem.List) {
 		return nil
 	}
 
+	ps = c.checkExpanded()
 	found := map[string]bool{} // by variable, whether some build has it
 	useless := map[string]uselessFlag{}
 	for i, b := range c.plan.Builds {
@@ -124,8 +125,53 @@ func (c *stampCheck) checkFlags(ctx context.Context) (ps problem.List) {
 	for variable := range found {
 		delete(useless, variable)
 	}
-	return c.report(useless)
+	return append(ps, c.report(useless)...)
 }
+
+// shellReference matches what a shell would replace in a word, such as ${VERSION}, and %VERSION%
+// of Windows.
+var shellReference = regexp.MustCompile("\\$(\\w+|\\{[^}]*\\}|\\([^)]*\\))|%\\w+%|`[^`]*`")
+
+// checkExpanded finds every -X of the user that gives a version, a commit or a date a text which
+// only a shell would expand: a program would say "${VERSION}". Other variables may hold such a
+// text on purpose, as a path to be expanded by the program.
+func (c *stampCheck) checkExpanded() (ps problem.List) {
+	corrected := c.spec.LDFlags
+	seen := map[string]bool{}
+	for _, b := range c.plan.Builds {
+		_, words, err := splitFlags(b.LDFlags)
+		if err != nil {
+			return nil // checkFlags reports it
+		}
+		flags, err := setFlags(words)
+		if err != nil {
+			return nil
+		}
+
+		for _, x := range flags {
+			role := roleOf(x.name)
+			if role < 0 || !shellReference.MatchString(x.value) || seen[x.variable()] {
+				continue
+			}
+			seen[x.variable()] = true
+			ps.Add("ldflags", "-X %s sets the text %q: no shell expands it", x.variable(), x.value)
+
+			instead := roles[role].value
+			if role == versionRole && namesTag.MatchString(x.value) {
+				instead = "{{.Tag}}"
+			}
+			corrected = strings.ReplaceAll(corrected, x.variable()+"="+x.value, x.variable()+"="+instead)
+		}
+	}
+
+	if corrected != c.spec.LDFlags {
+		ps[len(ps)-1].Remedy = problem.Set("ldflags", corrected)
+	}
+	return ps
+}
+
+// namesTag matches references to a tag rather than to a version without "v".
+var namesTag = regexp.MustCompile(`(?i)tag|ref_name|git describe`)
 
 // mayBeElsewhere reports whether the packages of another target than the first one may have the
 // variable of x: in a file, a package or a program that is only for that target. It saves the

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/org/go-static-release/build/door"
@@ -212,23 +213,57 @@ func isSelector(n ast.Node, name string) bool {
 }
 
 // isAssigned reports whether the package, or one that imports it, gives the variable a value
-// when the program runs, or takes its address, as the package flag needs it.
+// when the program runs, or takes its address, as the package flag needs it. What is assigned
+// in place of an empty value, such as "(development)", is another initial value.
 func (c *stampCheck) isAssigned(n node, d *declarations, name string) bool {
-	anything := func(ast.Expr) bool { return true }
-	if assigns(d.files, func(e ast.Expr) bool { return isIdent(e, name) }, anything) {
+	isReal := func(value ast.Expr) bool {
+		text, ok := stringLiteral(value)
+		return !ok || !placeholder.MatchString(text)
+	}
+	if assigns(d.files, func(e ast.Expr) bool { return isIdent(e, name) }, isReal) {
 		return true
 	}
 
-	isSelected := func(e ast.Expr) bool { return isSelector(e, name) }
 	for _, importer := range c.graphs[0] {
 		if !importer.inModule() || !slices.Contains(importer.Imports, n.ImportPath) {
 			continue
 		}
-		if assigns(c.declarations.read(importer.sources()).files, isSelected, anything) {
-			return true
+		for _, f := range c.declarations.read(importer.sources()).files {
+			isSelected := func(e ast.Expr) bool {
+				s, ok := e.(*ast.SelectorExpr)
+				return ok && s.Sel.Name == name && isPackage(f, s.X, n)
+			}
+			if assigns([]*ast.File{f}, isSelected, isReal) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// isPackage reports whether an expression in a file is the name by which it imports a package.
+func isPackage(f *ast.File, e ast.Expr, n node) bool {
+	id, ok := e.(*ast.Ident)
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(f.Imports, func(spec *ast.ImportSpec) bool {
+		importPath, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || importPath != n.ImportPath {
+			return false
+		}
+		return spec.Name == nil && id.Name == n.Name || spec.Name != nil && id.Name == spec.Name.Name
+	})
+}
+
+// stringLiteral returns the value of an expression that is a string literal.
+func stringLiteral(e ast.Expr) (string, bool) {
+	literal, ok := e.(*ast.BasicLit)
+	if !ok || literal.Kind != token.STRING {
+		return "", false
+	}
+	text, err := strconv.Unquote(literal.Value)
+	return text, err == nil
 }
 
 // takesAddress reports whether files take the address of a variable.

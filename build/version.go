@@ -148,6 +148,9 @@ func (r *resolver) whyStamped(ctx context.Context, modulePath string) (why strin
 			problem.Run("git tag "+src.Tag),
 		), nil
 
+	case workspace.TagElsewhere:
+		return fmt.Sprintf("tag %s is on another commit", src.Tag), workspace.CheckOut(src.Tag), nil
+
 	case workspace.TagOfOtherMajor:
 		path := pathFor(modulePath, version)
 		why := fmt.Sprintf("the path of module %s does not allow major version %s",

@@ -63,9 +63,6 @@ func (r *run) announce() {
 	for _, n := range plan.Notes {
 		r.note(hint.Note(n, r.workflow))
 	}
-	if plan.Source.Dirty {
-		r.note("the working tree has uncommitted changes; the binaries will be marked as modified")
-	}
 }
 
 // sumUp emits what happened, after the run has ended.

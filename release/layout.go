@@ -67,6 +67,9 @@ func (p *Plan) layOut(c *config.Config, b build.Build, archive string) (Layout, 
 
 		key := strings.ToLower(place)
 		other, taken := owners[key]
+		if taken && strings.EqualFold(other, m.Name) {
+			continue // the setting packages has to name one of them in another way, which is reported
+		}
 		if taken {
 			return Layout{}, &problem.Problem{
 				Setting: "program-path",

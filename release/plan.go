@@ -82,7 +82,9 @@ func newPlan(
 		p.expandTexts(c),
 		p.findExtra(ctx, c, ws),
 		p.checkSmokeTest(c),
-		dist.Check(c.Dist),
+	}
+	if distErr == nil && !concerns(err, "dist") { // one reason is enough
+		errs = append(errs, dist.Check(c.Dist))
 	}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
 		errs = append(errs, &problem.Problem{
@@ -92,6 +94,13 @@ func newPlan(
 	}
 
 	return p, ws, errors.Join(errs...)
+}
+
+// concerns reports whether one of the problems in err is about a setting.
+func concerns(err error, setting string) bool {
+	var ps problem.List
+	return errors.As(err, &ps) &&
+		slices.ContainsFunc(ps, func(p *problem.Problem) bool { return p.Setting == setting })
 }
 
 // checkSmokeTest finds names in the setting smoke-test that no program has.
@@ -164,6 +173,9 @@ func expand(setting, text string, facts any) (string, error) {
 // changelog may be about templates.
 func (p *Plan) expandTexts(c *config.Config) error {
 	name, nameErr := expand("release-name", c.ReleaseName, p.facts(c))
+	if nameErr != nil && problem.RemedyOf(nameErr).Kind == "" {
+		nameErr = problem.With(template.LiteralBraces, nameErr)
+	}
 	p.ReleaseName = strings.TrimSpace(name)
 
 	p.ReleaseNotes = c.Notes
@@ -177,11 +189,15 @@ func (p *Plan) expandTexts(c *config.Config) error {
 		return nameErr
 	}
 
+	remedy := problem.RemedyOf(err)
+	if remedy.Kind == "" {
+		remedy = template.LiteralBraces
+	}
 	asFile := problem.Set("notes-file", "NOTES.md").For("the text of a file is used as it is")
 	return errors.Join(nameErr, &problem.Problem{
 		Setting: "notes",
 		Err:     err,
-		Remedy:  problem.Either(problem.RemedyOf(err), asFile),
+		Remedy:  problem.Either(remedy, asFile),
 	})
 }
 

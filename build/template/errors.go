@@ -10,8 +10,9 @@ import (
 	"github.com/org/go-static-release/build/problem"
 )
 
-// literalBraces is the remedy for a text that holds {{ and is not meant as a template.
-var literalBraces = problem.Advise(`write {{"{{"}} for a {{ that is part of the text`)
+// LiteralBraces is the remedy for a text that holds {{ and is not meant as a template, as it may
+// be in prose.
+var LiteralBraces = problem.Advise(`write {{"{{"}} for a {{ that is part of the text`)
 
 // Errors of text/template that get other words.
 var (
@@ -23,7 +24,7 @@ var (
 // parseError returns the error for a text that is not a template.
 func parseError(text string, err error) error {
 	message := messageOf(text, err)
-	remedy := literalBraces
+	var remedy problem.Remedy
 
 	m := unknownFunction.FindStringSubmatch(withoutLine(message))
 	if m != nil {
@@ -50,7 +51,6 @@ func expandError(text string, err error, data any) error {
 		message = strings.TrimSuffix(message, plain)
 		message += fmt.Sprintf("can't evaluate field %s; the fields are %s",
 			m[1], strings.Join(Fields(data), ", "))
-		remedy = literalBraces
 
 		near := nearestField(m[1], data)
 		if near != "" {

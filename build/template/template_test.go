@@ -66,27 +66,26 @@ func TestMistakes(t *testing.T) {
 		"and of Go's own and, eq, ge, gt, le, len, lt, ne, not, or, print, printf, slice, urlquery"
 	const variables = ", only GITHUB_ACTOR, GITHUB_REF_NAME, GITHUB_REPOSITORY, GITHUB_REPOSITORY_OWNER, " +
 		"GITHUB_RUN_ATTEMPT, GITHUB_RUN_ID, GITHUB_RUN_NUMBER, GITHUB_SERVER_URL"
-	braces := literalBraces.Text
 
 	for _, test := range []struct{ text, err, remedy string }{
 		{"{{.Nam}}", `expanding template "{{.Nam}}": can't evaluate field Nam` + fields, ".Name"},
 		{"{{.version}}", "can't evaluate field version" + fields, ".Version"},
 		{"{{.Verison}}", "can't evaluate field Verison" + fields, ".Version"},
-		{"{{.ShortSha}}", "can't evaluate field ShortSha" + fields, braces},
+		{"{{.ShortSha}}", "can't evaluate field ShortSha" + fields, ""},
 		{"{{.ProjectName}}", "can't evaluate field ProjectName" + fields, ".Name"},
 		{"{{.Version.Major}}", "can't evaluate field Major" + fields, ".Major"},
-		{"{{.Values.image}}", "can't evaluate field Values" + fields, braces},
+		{"{{.Values.image}}", "can't evaluate field Values" + fields, ""},
 		{"one\n{{.Nam}}\n", `template "one\n{{.Nam}}\n": line 2: can't evaluate field Nam; the fields are`, ".Name"},
 
-		{"{{.Name", `reading template "{{.Name": unclosed action`, braces},
-		{"one\ntwo {{ three four }}\n", `: line 2: function "three" not defined` + functions, braces},
-		{"{{env 1}}", `reading template "{{env 1}}": function "env" not defined` + functions, braces},
+		{"{{.Name", `reading template "{{.Name": unclosed action`, ""},
+		{"one\ntwo {{ three four }}\n", `: line 2: function "three" not defined` + functions, ""},
+		{"{{env 1}}", `reading template "{{env 1}}": function "env" not defined` + functions, ""},
 		{"{{toupper .Name}}", `function "toupper" not defined` + functions, "upper"},
 		{"{{trimPrefix .Tag}}", `function "trimPrefix" not defined` + functions, "trimprefix"},
 		{`{{trimprefix .Tag}}`, "wrong number of args for trimprefix: want 2 got 1", ""},
 		{`{{upper .Major}}`, "expected string; got uint64", ""},
 		{`{{slice .Commit 0 50}}`, "error calling slice: index out of range: 50", ""},
-		{strings.Repeat("x", 300) + "{{", strings.Repeat("x", 200) + `"...: unclosed action`, braces},
+		{strings.Repeat("x", 300) + "{{", strings.Repeat("x", 200) + `"...: unclosed action`, ""},
 
 		{"{{.Env.GITHUB_ACTOR}}", "the environment variable GITHUB_ACTOR is not set", "export GITHUB_ACTOR=..."},
 		{

@@ -254,9 +254,14 @@ const modulePath = `[^\s:@()"]+`
 var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 	return []goErrorKind{
 		{ // a newer toolchain is needed
-			regexp.MustCompile(`requires go >= \S+ \(running go|invalid go version '|unknown block type: (?:tool|ignore)|` +
+			regexp.MustCompile(`requires go >= \S+ \(running go|invalid go version '\d[\d.]*(?:rc\d+)?'|unknown block type: (?:tool|ignore)|` +
 				`unknown directive: (?:toolchain|tool|ignore|godebug)`),
 			always(problem.There(setupGo, problem.Run("export GOTOOLCHAIN=auto"))),
+		},
+		{ // a toolchain that was never released, or is not any more
+			regexp.MustCompile(`golang\.org/toolchain@v(?s:.*)(?:40[34] |410 |Not Found|not available)`),
+			always(problem.Advise("https://go.dev/dl lists the versions of Go that there are: " +
+				"go.mod or GOTOOLCHAIN asks for another one")),
 		},
 		{
 			regexp.MustCompile(`cannot load module (\S+) listed in go\.work file`),

@@ -32,6 +32,18 @@ func TestGoErrors(t *testing.T) {
 				"(imported by example.com/tool)",
 			remedy: tidy,
 		},
+		"a version of Go that there cannot be": {
+			message: "go: errors parsing go.mod:\ngo.mod:3: invalid go version '1.abc': must match format 1.23.0\n",
+			text:    "go: errors parsing go.mod:\ngo.mod:3: invalid go version '1.abc': must match format 1.23.0",
+			remedy:  "https://go.dev/ref/mod#go-mod-file",
+		},
+		"a toolchain that does not exist": {
+			message: "go: download go1.99.0: golang.org/toolchain@v0.0.1-go1.99.0.linux-amd64: reading " +
+				"https://proxy.golang.org/golang.org/toolchain/@v/v0.0.1-go1.99.0.linux-amd64.zip: 404 Not Found\n",
+			text: "go: download go1.99.0: golang.org/toolchain@v0.0.1-go1.99.0.linux-amd64: reading " +
+				"https://proxy.golang.org/golang.org/toolchain/@v/v0.0.1-go1.99.0.linux-amd64.zip: 404 Not Found",
+			remedy: "https://go.dev/dl lists the versions",
+		},
 		"missing go.mod hash": {
 			message: "go: nx.invalid/lib@v0.0.0: missing go.sum entry for go.mod file; to add it:\n" +
 				"\tgo mod download nx.invalid/lib\n",

@@ -419,7 +419,8 @@ type StampReason int
 // Reasons why the go command does not stamp the version of a tag.
 const (
 	TagLower        StampReason = iota // another tag on the commit is higher
-	TagMissing                         // it is not on the commit
+	TagMissing                         // the clone does not have it
+	TagElsewhere                       // it is on another commit
 	TagUnknownToGo                     // it is no tag of the module, or is written in another way
 	TagOfOtherMajor                    // the path of the module is for another major version
 	TagHidden                          // git hides it from the go command
@@ -444,6 +445,10 @@ func (w *Workspace) WhyNotStamped(ctx context.Context, tag string) (StampReason,
 		return 0, err
 	}
 	if !slices.Contains(onHead, tag) {
+		_, err := w.repo.git(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+tag)
+		if err == nil {
+			return TagElsewhere, nil
+		}
 		return TagMissing, nil
 	}
 

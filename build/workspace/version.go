@@ -142,7 +142,7 @@ func guessPrefix(tag string) string {
 
 // fixTag returns what to do about a tag that is no version.
 func fixTag(prefix, tag string) problem.Remedy {
-	renamed := problem.Run("git tag " + tagWith(prefix, "1.2.3"))
+	renamed := renameTag(prefix, tag)
 	_, version, err := ParseTag(tag)
 	guess := guessPrefix(tag)
 
@@ -156,6 +156,25 @@ func fixTag(prefix, tag string) problem.Remedy {
 		return problem.Either(problem.Set("tag-prefix", guess), renamed)
 	}
 	return renamed
+}
+
+// renameTag returns what to do about a tag that is no complete version: complete it. A tag such
+// as v1 is most likely one that moves, and for which no workflow should run.
+func renameTag(prefix, tag string) problem.Remedy {
+	short := "v" + strings.TrimPrefix(strings.TrimPrefix(tag, prefix), "v")
+	if !semver.IsValid(short) {
+		return problem.Run("git tag " + tagWith(prefix, "1.2.3"))
+	}
+
+	complete := strings.TrimPrefix(semver.Canonical(short), "v")
+	run := problem.Run("git tag " + tagWith(prefix, complete))
+	return problem.There(
+		problem.Either(
+			problem.Advise("tags: ['"+tagWith(prefix, "*.*.*")+"']").For("of on: push, if "+tag+" is a tag that moves"),
+			run,
+		),
+		run,
+	)
 }
 
 // tagWith returns the tag of a version, without v, with a prefix, which may end in the v.
@@ -336,8 +355,13 @@ func (w *Workspace) checkTag(ctx context.Context, tag, known string) error {
 	return &problem.Problem{
 		Setting: "tag",
 		Err:     fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", tag, commit, w.Commit),
-		Remedy:  problem.There(checkOutTag(tag), problem.Run("git checkout "+tag)),
+		Remedy:  CheckOut(tag),
 	}
+}
+
+// CheckOut is the remedy for a tag that names another commit than the one that is checked out.
+func CheckOut(tag string) problem.Remedy {
+	return problem.There(checkOutTag(tag), problem.Run("git checkout "+tag))
 }
 
 // checkOutTag is the remedy for a workflow that has checked out something else than the tag.

@@ -197,7 +197,7 @@ var Settings = []Setting{
 			"`{{.Go}}`, and `{{.OS}}` and `{{.Arch}}` of the target. `{{.Defaults}}` stands for the default: " +
 			"`-s -w`, and `-X` for the variables of package main that are named like a version, a commit " +
 			"or a date, such as `version`, `GitCommit` and `buildDate`. An `-X` that sets nothing is an " +
-			"error. docs/ldflags.md has all names, and examples.",
+			"error, and so is a version such as `${VERSION}`: no shell expands it. docs/ldflags.md has all names, and examples.",
 		onLaptop: harmlessTemplate(linkerFlags),
 		set:      text(func(c *Config) *string { return &c.LDFlags }),
 	},
