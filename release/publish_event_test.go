@@ -243,6 +243,40 @@ func TestPublicReleaseRefused(t *testing.T) {
 	}
 }
 
+// A release that somebody has withdrawn before the run began stays as it is.
+func TestReleaseEventWithoutRelease(t *testing.T) {
+	for name, withdraw := range map[string]func(w *workshop, release string){
+		"deleted": func(w *workshop, release string) {
+			w.request(http.MethodDelete, release, "")
+		},
+		"a draft again": func(w *workshop, release string) {
+			w.request(http.MethodPatch, release, `{"draft": true, "tag_name": "v1.2.3"}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkshop(t, helloSource, githubtest.Options{})
+			before := w.releaseByHand()
+			withdraw(w, fmt.Sprintf("/repos/octo/hello/releases/%d", before.ID))
+			kept := len(w.gh.Releases())
+
+			w.run(t.Context(), exitInvalid, w.releaseEvent("published")...)
+			w.said(
+				"error: looking for the release of v1.2.3: it was public and is not; "+
+					"somebody has deleted it or made it a draft\n",
+				"hint: publish the release on GitHub, which runs the workflow for it\n",
+			)
+			all := w.gh.Releases()
+			if len(all) != kept || kept > 0 && !all[0].Draft {
+				t.Errorf("%+v", all)
+			}
+			if _, err := os.Stat(w.dist); !os.IsNotExist(err) {
+				t.Errorf("dist/: %v", err)
+			}
+		})
+	}
+}
+
 // Two runs add files to one release: a workflow with `on: release` runs for created and for
 // published.
 func TestTwoReleaseEvents(t *testing.T) {

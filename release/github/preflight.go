@@ -43,7 +43,8 @@ func (r *Release) checkRepository(ctx context.Context) error {
 //
 // If there is no tag, GitHub creates it when the release becomes public, at the commit that
 // the draft names. That is allowed if the tag did not exist when the run began, but not if
-// somebody has deleted it since.
+// somebody has deleted it since. A workflow that runs for a tag may begin, or be run again, long
+// after that.
 func (r *Release) checkTag(ctx context.Context) error {
 	tag := r.want.Tag
 	push := problem.Run("git push origin " + quote.ShellWord(tag))
