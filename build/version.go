@@ -144,8 +144,8 @@ func (r *resolver) whyStamped(ctx context.Context, modulePath string) (why strin
 	switch reason {
 	case workspace.TagMissing:
 		return fmt.Sprintf("tag %s is not on the commit of this checkout", src.Tag), problem.There(
-			problem.Step(fmt.Sprintf("- run: git fetch --force --depth=1 origin tag '%s'", src.Tag)),
-			problem.Run("git tag "+src.Tag),
+			problem.Step("- run: git fetch --force --depth=1 origin tag "+problem.ShellWord(src.Tag)),
+			problem.Run("git tag "+problem.ShellWord(src.Tag)),
 		), nil
 
 	case workspace.TagOfOtherMajor:
@@ -160,7 +160,7 @@ func (r *resolver) whyStamped(ctx context.Context, modulePath string) (why strin
 		if src.TagPrefix != "" { // a project with such tags may have several products
 			return why, problem.Remedy{}, nil
 		}
-		return why, problem.Run("git tag " + goTag), nil
+		return why, problem.Run("git tag " + problem.ShellWord(goTag)), nil
 
 	case workspace.TagOfNested:
 		return r.plan.Go + " looks only at the tags of the root, also for nested modules", problem.There(

@@ -142,14 +142,14 @@ func guessPrefix(tag string) string {
 
 // fixTag returns what to do about a tag that is no version.
 func fixTag(prefix, tag string) problem.Remedy {
-	renamed := problem.Run("git tag " + tagWith(prefix, "1.2.3"))
+	renamed := problem.Run("git tag " + problem.ShellWord(tagWith(prefix, "1.2.3")))
 	_, version, err := ParseTag(tag)
 	guess := guessPrefix(tag)
 
 	switch {
 	case prefix != "" && err == nil:
 		return problem.Either(
-			problem.Run("git tag "+tagWith(prefix, version)),
+			problem.Run("git tag "+problem.ShellWord(tagWith(prefix, version))),
 			problem.Advise("remove the setting tag-prefix"),
 		)
 	case guess != "" && guess != prefix:
@@ -296,8 +296,7 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 // addTag returns what to do about a commit without a version tag. onHead are the tags that
 // it has.
 func addTag(prefix string, onHead []string) problem.Remedy {
-	tag := tagWith(prefix, "1.2.3")
-	remedy := problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag))
+	remedy := createTag(tagWith(prefix, "1.2.3"))
 
 	for _, tag := range onHead {
 		guess := guessPrefix(tag)
@@ -336,20 +335,21 @@ func (w *Workspace) checkTag(ctx context.Context, tag, known string) error {
 	return &problem.Problem{
 		Setting: "tag",
 		Err:     fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", tag, commit, w.Commit),
-		Remedy:  problem.There(checkOutTag(tag), problem.Run("git checkout "+tag)),
+		Remedy:  problem.There(checkOutTag(tag), problem.Run("git checkout "+problem.ShellWord(tag))),
 	}
 }
 
 // checkOutTag is the remedy for a workflow that has checked out something else than the tag.
 // actions/checkout fetches a tag only if it is the ref.
 func checkOutTag(tag string) problem.Remedy {
-	with := fmt.Sprintf("with: { ref: '%s' }", tag)
+	with := fmt.Sprintf("with: { ref: '%s' }", strings.ReplaceAll(tag, "'", "''"))
 	return problem.Advise(with).For("of actions/checkout; ref: ${{ inputs.tag }} serves every tag")
 }
 
-// createTag is the remedy for a tag that does not exist.
+// createTag is the remedy for a tag that does not exist: to make it.
 func createTag(tag string) problem.Remedy {
-	return problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag))
+	word := problem.ShellWord(tag)
+	return problem.Run(fmt.Sprintf("git tag %s && git push origin %s", word, word))
 }
 
 // DescribeChanges returns the first few lines of git status.
