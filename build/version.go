@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -192,6 +193,8 @@ func pathFor(modulePath, version string) string {
 
 // flagsTellVersion reports whether the linker flags of a program of b set a variable to a text
 // that contains the version of the release.
+//
+// The version does not continue another number: 1.2.3 is not in 11.2.3 or 1.2.30.
 func (p *Plan) flagsTellVersion(b Build) bool {
 	version, _ := strings.CutSuffix(p.Source.Version, "dirty")
 	version = strings.TrimRight(version, "+.")
@@ -206,6 +209,36 @@ func (p *Plan) flagsTellVersion(b Build) bool {
 			return false
 		}
 
-		return slices.ContainsFunc(flags, func(f setFlag) bool { return strings.Contains(f.value, version) })
+		values := map[string]string{}
+		for _, f := range flags {
+			values[f.variable()] = f.value // the last value of a variable wins
+		}
+		for _, value := range values {
+			if containsVersion(value, version) {
+				return true
+			}
+		}
+		return false
 	})
+}
+
+// What makes a version part of a longer one.
+var (
+	numberBefore = regexp.MustCompile(`[0-9]\.?$`)
+	numberAfter  = regexp.MustCompile(`^\.?[0-9]`)
+)
+
+// containsVersion reports whether a text contains a version that is not part of a longer one.
+func containsVersion(text, version string) bool {
+	for {
+		before, after, found := strings.Cut(text, version)
+		if !found {
+			return false
+		}
+
+		if !numberBefore.MatchString(before) && !numberAfter.MatchString(after) {
+			return true
+		}
+		text = text[len(before)+1:]
+	}
 }
