@@ -8,11 +8,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/target"
 	"github.com/org/go-static-release/build/workspace"
 )
 
@@ -73,7 +75,7 @@ func (r *resolver) setStamps(ctx context.Context) error {
 // release, unless the linker flags set a variable to the right version, and a note otherwise.
 func (r *resolver) checkModuleVersions(ctx context.Context) error {
 	p := r.plan
-	flagsTell := !slices.ContainsFunc(p.Builds, func(b Build) bool { return !p.flagsTellVersion(b) })
+	flagsTell := r.everyTargetTells()
 
 	for _, stamp := range p.Stamps {
 		if stamp.Version == workspace.Devel {
@@ -96,14 +98,19 @@ func (r *resolver) checkModuleVersions(ctx context.Context) error {
 		text := fmt.Sprintf("go stamps %s in the programs instead of v%s: %s",
 			stamp.Version, p.Source.Version, why)
 
-		if flagsTell {
-			p.note(remedy, "%s; the linker flags stamp %s", text, p.Source.Version)
-			continue
-		}
-
 		remedies := problem.Either(remedy, r.declareVersion())
 		if remedy.Kind == "" {
 			remedies = r.declareVersion()
+		}
+		silent := r.silentOf(stamp.Module)
+		switch {
+		case flagsTell && len(silent) == 0:
+			p.note(remedy, "%s; the linker flags stamp %s", text, p.Source.Version)
+			continue
+		case flagsTell:
+			p.note(remedies, "%s; the linker flags stamp %s, but not in %s",
+				text, p.Source.Version, strings.Join(silent, ", "))
+			continue
 		}
 		if r.spec.Publish {
 			return &problem.Problem{
@@ -191,35 +198,102 @@ func pathFor(modulePath, version string) string {
 	return path.Join(prefix, major)
 }
 
-// flagsTellVersion reports whether the linker flags of a program of b set a variable to a text
-// that contains the version of the release.
+// versionFlags returns the -X among linker flags that set a variable to a text that contains the
+// version of the release.
 //
 // The version does not continue another number: 1.2.3 is not in 11.2.3 or 1.2.30.
-func (p *Plan) flagsTellVersion(b Build) bool {
+func (p *Plan) versionFlags(linkFlags string) (found []setFlag) {
 	version, _ := strings.CutSuffix(p.Source.Version, "dirty")
 	version = strings.TrimRight(version, "+.")
 
-	return slices.ContainsFunc(b.Mains, func(m Main) bool {
-		_, words, err := splitFlags(b.LinkFlags(m))
-		if err != nil {
-			return false // it is reported where the flags are checked
-		}
-		flags, err := setFlags(words)
-		if err != nil {
-			return false
-		}
+	_, words, err := splitFlags(linkFlags)
+	if err != nil {
+		return nil // it is reported where the flags are checked
+	}
+	flags, err := setFlags(words)
+	if err != nil {
+		return nil
+	}
 
-		values := map[string]string{}
-		for _, f := range flags {
-			values[f.variable()] = f.value // the last value of a variable wins
+	last := map[string]setFlag{} // of each variable, which the linker takes
+	for _, f := range flags {
+		last[f.variable()] = f
+	}
+	for _, f := range last {
+		if containsVersion(f.value, version) {
+			found = append(found, f)
 		}
-		for _, value := range values {
-			if containsVersion(value, version) {
-				return true
+	}
+	return found
+}
+
+// silentPrograms are the programs in which the linker flags of a target set no variable to the
+// version.
+type silentPrograms struct {
+	mu  sync.Mutex
+	all map[silentProgram]bool
+}
+
+type silentProgram struct {
+	target     target.Target
+	importPath string
+}
+
+func (s *silentPrograms) add(b *Build, m Main) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.all == nil {
+		s.all = map[silentProgram]bool{}
+	}
+	s.all[silentProgram{b.Target, m.ImportPath}] = true
+}
+
+// has reports whether a program of a build is silent.
+func (s *silentPrograms) has(b *Build, m Main) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[silentProgram{b.Target, m.ImportPath}]
+}
+
+// addSilent adds a program to the silent ones if its linker flags do not tell the version. The
+// linker ignores a variable of package main that the program does not have, and one with a value
+// that is computed when the program starts has that value.
+func (r *resolver) addSilent(b *Build, m Main, d *declarations) {
+	tells := slices.ContainsFunc(r.plan.versionFlags(b.LinkFlags(m)), func(f setFlag) bool {
+		found := d.find(f.name)
+		mayBeSet := found.kind == declaredVar && found.isString != no && found.initial != computedInitial
+		return f.pkg != "main" || d.incomplete || mayBeSet
+	})
+	if !tells {
+		r.silent.add(b, m)
+	}
+}
+
+// silentOf returns the names of the silent programs of a module.
+func (r *resolver) silentOf(modulePath string) (names []string) {
+	for i := range r.plan.Builds {
+		b := &r.plan.Builds[i]
+		for _, m := range b.Mains {
+			isNew := m.Module == modulePath && !slices.Contains(names, m.Name)
+			if isNew && r.silent.has(b, m) {
+				names = append(names, m.Name)
 			}
 		}
-		return false
-	})
+	}
+	return names
+}
+
+// everyTargetTells reports whether each target has a program that is not silent.
+func (r *resolver) everyTargetTells() bool {
+	for i := range r.plan.Builds {
+		b := &r.plan.Builds[i]
+		tells := func(m Main) bool { return !r.silent.has(b, m) }
+		if !slices.ContainsFunc(b.Mains, tells) {
+			return false
+		}
+	}
+	return true
 }
 
 // What makes a version part of a longer one.
