@@ -96,7 +96,7 @@ func (r *Release) checkFiles(context.Context) error {
 	}
 
 	if r.want.Overwrite && !r.current().GetImmutable() {
-		r.allowedExtras = r.extraFiles(r.want.Files) // they were public before
+		r.keepExtraFiles(r.extraFiles(r.want.Files)) // they were public before
 		return nil
 	}
 
@@ -188,23 +188,29 @@ func (r *Release) CheckConflicts(ctx context.Context, want []Asset) error {
 // checkDraftFiles is checkFiles for a draft.
 func (r *Release) checkDraftFiles() error {
 	extras := r.extraFiles(r.want.Files)
-	names := strings.Join(extras, ", ")
 
 	if len(extras) > 0 && !r.want.Overwrite {
 		return &Refusal{problem.With(
 			problem.Run(r.deleteAssetsCommand(extras)),
-			fmt.Errorf("draft %s has files that do not belong to this release: %s", r.want.Tag, names),
+			fmt.Errorf("draft %s has files that do not belong to this release: %s",
+				r.want.Tag, strings.Join(extras, ", ")),
 		)}
 	}
-	if len(extras) > 0 {
-		// The release may have been public with these files before a run made it a draft again.
-		r.allowedExtras = extras
-		r.notice("the draft keeps files that do not belong to this release, "+
-			"because overwrite is true: %s", names)
-	}
 
+	// The release may have been public with these files before a run made it a draft again.
+	r.keepExtraFiles(extras)
 	r.checkRateLimit()
 	return nil
+}
+
+// keepExtraFiles leaves files in the release that no list of checksums has. They may be those of
+// an earlier run with other settings.
+func (r *Release) keepExtraFiles(names []string) {
+	r.allowedExtras = names
+	if len(names) > 0 {
+		r.notice("%s keeps files that do not belong to this release, because overwrite is true: %s",
+			r.want.Tag, strings.Join(names, ", "))
+	}
 }
 
 // deleteAssetsCommand returns the command that deletes files of the release.
