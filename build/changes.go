@@ -235,7 +235,7 @@ const (
 func pathspecs(files []string) string {
 	var words []string
 	for _, file := range files[:min(maxExact, len(files))] {
-		words = append(words, shellWord(":/"+file))
+		words = append(words, problem.ShellWord(":/"+file))
 	}
 	return strings.Join(words, " ")
 }
@@ -317,7 +317,7 @@ func (c *changeCauses) changeModes() problem.Remedy {
 func (c *changeCauses) ignore() problem.Remedy {
 	var words, patterns []string
 	for _, name := range c.untracked[:min(maxNamed, len(c.untracked))] {
-		words = append(words, shellWord("/"+ignorePattern(name)))
+		words = append(words, problem.ShellWord("/"+ignorePattern(name)))
 		pattern := generatedPattern(strings.TrimSuffix(name, "/"), c.ws.ModuleDir())
 		switch {
 		case strings.HasSuffix(name, "/") && hasGoFile(filepath.Join(c.ws.Root, filepath.FromSlash(name))):

@@ -89,7 +89,7 @@ func (l *loader) makeRemedy(list []missing) problem.Remedy {
 		}
 		switch {
 		case m.rule == "":
-			committed = append(committed, shellWord(":/"+name))
+			committed = append(committed, problem.ShellWord(":/"+name))
 		case !slices.Contains(l.generated, pattern) && !slices.Contains(patterns, pattern):
 			patterns = append(patterns, pattern)
 		}
@@ -155,7 +155,7 @@ func (l *loader) runIn(dir, command string) problem.Remedy {
 	}
 	return problem.There(
 		problem.Step("- {run: "+command+", working-directory: "+strconv.Quote(name)+"}"),
-		problem.Run("(cd "+shellWord(dir)+" && "+command+")"),
+		problem.Run("(cd "+problem.ShellWord(dir)+" && "+command+")"),
 	)
 }
 

@@ -28,6 +28,7 @@ type resolver struct {
 	declarations declarationCache
 	unmatched    unmatchedPatterns
 	leftOut      leftOut
+	silent       silentPrograms
 	shared       func() ([]program, error) // the main packages of every target; nil if they may differ
 }
 

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -230,7 +229,7 @@ func strayRemedy(stray []workspace.StraySource, moduleDir string) problem.Remedy
 			names = []string{dir + "/*"}
 		}
 		for _, name := range names {
-			add = append(add, shellWord(top+name))
+			add = append(add, problem.ShellWord(top+name))
 			generated = append(generated, generatedPattern(name, moduleDir))
 		}
 	}
@@ -254,17 +253,6 @@ func generatedPattern(name, moduleDir string) string {
 		}
 		return r
 	}, filepath.ToSlash(rel))
-}
-
-// plainWord matches words that mean themselves in a shell.
-var plainWord = regexp.MustCompile(`^[\w./:@%+=-]+$`)
-
-// shellWord returns a word as a POSIX shell reads it.
-func shellWord(word string) string {
-	if plainWord.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // describeStray names the first few files that are not part of the commit.

@@ -209,13 +209,13 @@ func (r *resolver) setLinkFlags(b *Build, programs []program) error {
 		if err != nil {
 			return &problem.Problem{Setting: "ldflags", Err: err}
 		}
-		if flags == b.LDFlags {
-			continue
+		if flags != b.LDFlags {
+			if b.OwnLDFlags == nil {
+				b.OwnLDFlags = map[string]string{}
+			}
+			b.OwnLDFlags[programs[i].ImportPath] = flags
 		}
-		if b.OwnLDFlags == nil {
-			b.OwnLDFlags = map[string]string{}
-		}
-		b.OwnLDFlags[programs[i].ImportPath] = flags
+		r.addSilent(b, programs[i].Main, d)
 	}
 	return nil
 }

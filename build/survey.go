@@ -211,7 +211,7 @@ func (s survey) checkWildcards() (problem.Note, error) {
 			Err: fmt.Errorf("%s is a named pipe, and the go command would wait for something "+
 				"to be written into it", s.pipe),
 			Remedy: problem.Either(
-				problem.Run("rm "+shellWord(s.pipe)),
+				problem.Run("rm "+problem.ShellWord(s.pipe)),
 				problem.Set("packages", "./cmd/NAME").For("names the programs without wildcards"),
 			),
 		}

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
 	"github.com/org/go-static-release/build/problem"
+	"github.com/org/go-static-release/build/target"
 	"github.com/org/go-static-release/build/workspace"
 )
 
@@ -72,7 +75,7 @@ func (r *resolver) setStamps(ctx context.Context) error {
 // release, unless the linker flags set a variable to the right version, and a note otherwise.
 func (r *resolver) checkModuleVersions(ctx context.Context) error {
 	p := r.plan
-	flagsTell := !slices.ContainsFunc(p.Builds, func(b Build) bool { return !p.flagsTellVersion(b) })
+	flagsTell := r.everyTargetTells()
 
 	for _, stamp := range p.Stamps {
 		if stamp.Version == workspace.Devel {
@@ -95,14 +98,19 @@ func (r *resolver) checkModuleVersions(ctx context.Context) error {
 		text := fmt.Sprintf("go stamps %s in the programs instead of v%s: %s",
 			stamp.Version, p.Source.Version, why)
 
-		if flagsTell {
-			p.note(remedy, "%s; the linker flags stamp %s", text, p.Source.Version)
-			continue
-		}
-
 		remedies := problem.Either(remedy, r.declareVersion())
 		if remedy.Kind == "" {
 			remedies = r.declareVersion()
+		}
+		silent := r.silentOf(stamp.Module)
+		switch {
+		case flagsTell && len(silent) == 0:
+			p.note(remedy, "%s; the linker flags stamp %s", text, p.Source.Version)
+			continue
+		case flagsTell:
+			p.note(remedies, "%s; the linker flags stamp %s, but not in %s",
+				text, p.Source.Version, strings.Join(silent, ", "))
+			continue
 		}
 		if r.spec.Publish {
 			return &problem.Problem{
@@ -144,8 +152,8 @@ func (r *resolver) whyStamped(ctx context.Context, modulePath string) (why strin
 	switch reason {
 	case workspace.TagMissing:
 		return fmt.Sprintf("tag %s is not on the commit of this checkout", src.Tag), problem.There(
-			problem.Step(fmt.Sprintf("- run: git fetch --force --depth=1 origin tag '%s'", src.Tag)),
-			problem.Run("git tag "+src.Tag),
+			problem.Step("- run: git fetch --force --depth=1 origin tag "+problem.ShellWord(src.Tag)),
+			problem.Run("git tag "+problem.ShellWord(src.Tag)),
 		), nil
 
 	case workspace.TagElsewhere:
@@ -163,7 +171,7 @@ func (r *resolver) whyStamped(ctx context.Context, modulePath string) (why strin
 		if src.TagPrefix != "" { // a project with such tags may have several products
 			return why, problem.Remedy{}, nil
 		}
-		return why, problem.Run("git tag " + goTag), nil
+		return why, problem.Run("git tag " + problem.ShellWord(goTag)), nil
 
 	case workspace.TagOfNested:
 		return r.plan.Go + " looks only at the tags of the root, also for nested modules", problem.There(
@@ -193,22 +201,121 @@ func pathFor(modulePath, version string) string {
 	return path.Join(prefix, major)
 }
 
-// flagsTellVersion reports whether the linker flags of a program of b set a variable to a text
-// that contains the version of the release.
-func (p *Plan) flagsTellVersion(b Build) bool {
+// versionFlags returns the -X among linker flags that set a variable to a text that contains the
+// version of the release.
+//
+// The version does not continue another number: 1.2.3 is not in 11.2.3 or 1.2.30.
+func (p *Plan) versionFlags(linkFlags string) (found []setFlag) {
 	version, _ := strings.CutSuffix(p.Source.Version, "dirty")
 	version = strings.TrimRight(version, "+.")
 
-	return slices.ContainsFunc(b.Mains, func(m Main) bool {
-		_, words, err := splitFlags(b.LinkFlags(m))
-		if err != nil {
-			return false // it is reported where the flags are checked
+	_, words, err := splitFlags(linkFlags)
+	if err != nil {
+		return nil // it is reported where the flags are checked
+	}
+	flags, err := setFlags(words)
+	if err != nil {
+		return nil
+	}
+
+	last := map[string]setFlag{} // of each variable, which the linker takes
+	for _, f := range flags {
+		last[f.variable()] = f
+	}
+	for _, f := range last {
+		if containsVersion(f.value, version) {
+			found = append(found, f)
 		}
-		flags, err := setFlags(words)
-		if err != nil {
+	}
+	return found
+}
+
+// silentPrograms are the programs in which the linker flags of a target set no variable to the
+// version.
+type silentPrograms struct {
+	mu  sync.Mutex
+	all map[silentProgram]bool
+}
+
+type silentProgram struct {
+	target     target.Target
+	importPath string
+}
+
+func (s *silentPrograms) add(b *Build, m Main) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.all == nil {
+		s.all = map[silentProgram]bool{}
+	}
+	s.all[silentProgram{b.Target, m.ImportPath}] = true
+}
+
+// has reports whether a program of a build is silent.
+func (s *silentPrograms) has(b *Build, m Main) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[silentProgram{b.Target, m.ImportPath}]
+}
+
+// addSilent adds a program to the silent ones if its linker flags do not tell the version. The
+// linker ignores a variable of package main that the program does not have, and one with a value
+// that is computed when the program starts has that value.
+func (r *resolver) addSilent(b *Build, m Main, d *declarations) {
+	tells := slices.ContainsFunc(r.plan.versionFlags(b.LinkFlags(m)), func(f setFlag) bool {
+		found := d.find(f.name)
+		mayBeSet := found.kind == declaredVar && found.isString != no && found.initial != computedInitial
+		return f.pkg != "main" || d.incomplete || mayBeSet
+	})
+	if !tells {
+		r.silent.add(b, m)
+	}
+}
+
+// silentOf returns the names of the silent programs of a module.
+func (r *resolver) silentOf(modulePath string) (names []string) {
+	for i := range r.plan.Builds {
+		b := &r.plan.Builds[i]
+		for _, m := range b.Mains {
+			isNew := m.Module == modulePath && !slices.Contains(names, m.Name)
+			if isNew && r.silent.has(b, m) {
+				names = append(names, m.Name)
+			}
+		}
+	}
+	return names
+}
+
+// everyTargetTells reports whether each target has a program that is not silent.
+func (r *resolver) everyTargetTells() bool {
+	for i := range r.plan.Builds {
+		b := &r.plan.Builds[i]
+		tells := func(m Main) bool { return !r.silent.has(b, m) }
+		if !slices.ContainsFunc(b.Mains, tells) {
+			return false
+		}
+	}
+	return true
+}
+
+// What makes a version part of a longer one.
+var (
+	numberBefore = regexp.MustCompile(`[0-9]\.?$`)
+	numberAfter  = regexp.MustCompile(`^\.?[0-9]`)
+)
+
+// containsVersion reports whether a text contains a version that is not part of a longer one.
+func containsVersion(text, version string) bool {
+	for {
+		before, after, found := strings.Cut(text, version)
+		if !found {
 			return false
 		}
 
-		return slices.ContainsFunc(flags, func(f setFlag) bool { return strings.Contains(f.value, version) })
-	})
+		if !numberBefore.MatchString(before) && !numberAfter.MatchString(after) {
+			return true
+		}
+		text = text[len(before)+1:]
+	}
 }

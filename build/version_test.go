@@ -121,6 +121,15 @@ func TestReleaseOfAnotherVersion(t *testing.T) {
 			toolchain: "go1.24.13",
 			refused:   "go1.24.13 looks only at the tags of the root, also for nested modules",
 		},
+		"one of two programs tells its version": {
+			files: map[string]string{
+				"go.mod":        goMod,
+				"cmd/a/main.go": "package main\n\nvar version string\n\nfunc main() { println(version) }\n",
+				"cmd/b/main.go": "package main\n\nfunc main() { println() }\n",
+			},
+			tags:  "v2.0.0",
+			noted: "does not allow major version v2; the linker flags stamp 2.0.0, but not in b",
+		},
 		"a toolchain that stamps nothing": {
 			files:     map[string]string{"go.mod": "module example.com/tool\n", "main.go": mainFile},
 			tags:      "v1.2.3",
@@ -191,30 +200,34 @@ func checkNote(t *testing.T, p *Plan, text string) {
 	}
 }
 
-func TestFlagsTellVersion(t *testing.T) {
+func TestVersionFlags(t *testing.T) {
 	for flags, want := range map[string]bool{
-		"-X main.version=1.2.3":                  true,
-		"-X main.version=v1.2.3":                 true,
-		"-s -w -X=main.version=1.2.3":            true,
-		"--X main.version=1.2.3":                 true,
-		"-X 'main.version=v1.2.3 of today'":      true,
-		`-s "-X=main.version=1.2.3, today"`:      true,
-		"-X main.commit=a -X main.version=1.2.3": true,
-		"-X main.commit=0123abc":                 false,
-		"-X main.1.2.3=dev":                      false,
-		"-s -w":                                  false,
-		"":                                       false,
-		"-X":                                     false,
-		"-extldflags=-1.2.3":                     false,
-		"-extldflags '-X main.version=1.2.3'":    false,
+		"-X main.version=1.2.3":                   true,
+		"-X main.version=v1.2.3":                  true,
+		"-s -w -X=main.version=1.2.3":             true,
+		"--X main.version=1.2.3":                  true,
+		"-X 'main.version=v1.2.3 of today'":       true,
+		`-s "-X=main.version=1.2.3, today"`:       true,
+		"-X main.commit=a -X main.version=1.2.3":  true,
+		"-X main.version=tool-1.2.3-0123abc":      true,
+		"-X main.version=11.2.3,1.2.3":            true,
+		"-X main.min=dev -X main.min=v1.2.3":      true,
+		"-X main.version=v1.2.3 -X main.version=": false,
+		"-X main.min=11.2.3":                      false,
+		"-X main.min=1.2.30":                      false,
+		"-X main.file=0.1.2.3":                    false,
+		"-X main.file=1.2.3.4":                    false,
+		"-X main.commit=0123abc":                  false,
+		"-X main.1.2.3=dev":                       false,
+		"-s -w":                                   false,
+		"":                                        false,
+		"-X":                                      false,
+		"-extldflags=-1.2.3":                      false,
+		"-extldflags '-X main.version=1.2.3'":     false,
 	} {
 		for _, version := range []string{"1.2.3", "1.2.3+dirty"} {
 			p := &Plan{Source: &workspace.Source{Version: version}}
-			b := Build{
-				Mains:   []Main{{ImportPath: "example.com/tool"}},
-				LDFlags: flags,
-			}
-			if got := p.flagsTellVersion(b); got != want {
+			if got := len(p.versionFlags(flags)) > 0; got != want {
 				t.Errorf("%s: got %v, expected %v", flags, got, want)
 			}
 		}

@@ -49,12 +49,14 @@ func (p *program) release(ctx context.Context, c *config.Config, _ []string) err
 		return err
 	}
 
+	runsForTag := p.runner.Active() && p.event.Ref == config.TagRef+plan.Source.Tag
 	sessions, err := newSessions(c, plan, surroundings{
 		apiURL:     p.event.APIURL,
 		serverURL:  p.event.ServerURL,
 		repository: p.event.Repository,
 		userAgent:  userAgent(),
-		isRelease:  actions.TriggerOf(p.event).IsRelease() && p.event.Ref == config.TagRef+plan.Source.Tag,
+		tagPushed:  runsForTag,
+		isRelease:  runsForTag && actions.TriggerOf(p.event).IsRelease(),
 		say:        p.waiting,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ type surroundings struct {
 	serverURL  string // GITHUB_SERVER_URL
 	repository string // GITHUB_REPOSITORY
 	userAgent  string
+	tagPushed  bool              // this is a workflow that runs for the tag
 	isRelease  bool              // this runs because somebody has made the release public
 	say        func(line string) // called when a destination waits for something
 }
@@ -70,6 +71,7 @@ func githubRelease(c *config.Config, p *Plan, s surroundings) (*publish.Session,
 		Notes:      p.ReleaseNotes,
 		Footer:     p.footer(c, web),
 		Prerelease: p.prerelease(c),
+		TagPushed:  s.tagPushed,
 		Overwrite:  c.Overwrite,
 		AddFiles:   s.isRelease,
 		Files:      namesOf(p.Outputs),

@@ -102,7 +102,7 @@ func TestReleaseEvent(t *testing.T) {
 			w.run(t.Context(), exitOK, env...)
 			w.said(
 				"release: refs/tags/v1.2.3 in a workflow with a token\n",
-				"the release is public already: 3 of its 3 files are added, and nothing else is changed",
+				"the release was public already: 3 of its 3 files were added, and nothing else was changed",
 				"published hello 1.2.3: 3 files, 2 programs for 2 targets, each proved",
 			)
 			w.neverSaid("lacks")
@@ -133,6 +133,7 @@ func TestReleaseEventWithOtherFile(t *testing.T) {
 		"hint: overwrite: true # makes the release a draft until all its files are replaced",
 		"the release is public and lacks 2 of its 3 files; the next run that succeeds adds them",
 	)
+	w.neverSaid("added, and nothing else")
 	rel := w.gh.Releases()[0]
 	if rel.Draft || !slices.EqualFunc(rel.Assets, before.Assets, sameAsset) {
 		t.Errorf("it was changed: %+v", rel)
@@ -235,6 +236,40 @@ func TestPublicReleaseRefused(t *testing.T) {
 			w.said(test.says...)
 			if rel := w.gh.Releases()[0]; rel.Draft || len(rel.Assets) > 0 {
 				t.Errorf("it was changed: %+v", rel)
+			}
+			if _, err := os.Stat(w.dist); !os.IsNotExist(err) {
+				t.Errorf("dist/: %v", err)
+			}
+		})
+	}
+}
+
+// A release that somebody has withdrawn before the run began stays as it is.
+func TestReleaseEventWithoutRelease(t *testing.T) {
+	for name, withdraw := range map[string]func(w *workshop, release string){
+		"deleted": func(w *workshop, release string) {
+			w.request(http.MethodDelete, release, "")
+		},
+		"a draft again": func(w *workshop, release string) {
+			w.request(http.MethodPatch, release, `{"draft": true, "tag_name": "v1.2.3"}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkshop(t, helloSource, githubtest.Options{})
+			before := w.releaseByHand()
+			withdraw(w, fmt.Sprintf("/repos/octo/hello/releases/%d", before.ID))
+			kept := len(w.gh.Releases())
+
+			w.run(t.Context(), exitInvalid, w.releaseEvent("published")...)
+			w.said(
+				"error: looking for the release of v1.2.3: it was public and is not; "+
+					"somebody has deleted it or made it a draft\n",
+				"hint: publish the release on GitHub, which runs the workflow for it\n",
+			)
+			all := w.gh.Releases()
+			if len(all) != kept || kept > 0 && !all[0].Draft {
+				t.Errorf("%+v", all)
 			}
 			if _, err := os.Stat(w.dist); !os.IsNotExist(err) {
 				t.Errorf("dist/: %v", err)

@@ -301,6 +301,30 @@ func TestTagDeletedDuringRun(t *testing.T) {
 	}
 }
 
+// Nor does it create the tag that the workflow runs for, if somebody has deleted that before the
+// run began.
+func TestTagDeletedBeforeRun(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t, helloSource, githubtest.Options{})
+	w.gh.MoveTag("v1.2.3", "")
+
+	w.run(t.Context(), exitInvalid)
+	w.said(
+		"error: looking for tag v1.2.3: it is not on GitHub; somebody has deleted it\n",
+		"hint: git push origin v1.2.3\n",
+	)
+	if at := w.gh.Tag("v1.2.3"); at != "" || len(w.gh.Releases()) > 0 {
+		t.Errorf("the tag is at %q; %+v", at, w.gh.Releases())
+	}
+
+	// A step of a workflow that runs for a branch may have made the tag of the release.
+	w.run(t.Context(), exitOK, "GITHUB_REF=refs/heads/main", "INPUT_TAG=v1.2.3")
+	w.published()
+	if at := w.gh.Tag("v1.2.3"); at != w.commit {
+		t.Errorf("the tag is at %q", at)
+	}
+}
+
 // The digests that GitHub reports may be in capitals.
 func TestCapitalDigests(t *testing.T) {
 	t.Parallel()

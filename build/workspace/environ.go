@@ -280,11 +280,15 @@ func holds(value, secret string) bool {
 		return true
 	}
 
-	return slices.ContainsFunc(strings.Fields(value), func(word string) bool {
-		decoded, err := base64.StdEncoding.DecodeString(word)
+	return slices.ContainsFunc(base64Word.FindAllString(value, -1), func(word string) bool {
+		decoded, err := base64.RawStdEncoding.DecodeString(word)
 		return err == nil && strings.Contains(string(decoded), secret)
 	})
 }
+
+// base64Word matches base64 without the padding. Whatever else stands around it is no part of it:
+// the configuration in GIT_CONFIG_PARAMETERS is in quotes.
+var base64Word = regexp.MustCompile(`[A-Za-z0-9+/]+`)
 
 // processFlag matches the only flag of GOFLAGS that changes nothing of what is built.
 var processFlag = regexp.MustCompile(`^--?p=([1-9][0-9]{0,5})$`)

@@ -55,9 +55,12 @@ func TestHoldSecret(t *testing.T) {
 		"GIT_CONFIG_KEY_0=http.extraheader",
 		"GIT_CONFIG_VALUE_0=AUTHORIZATION: basic " + encoded,
 		"HTTPS_PROXY=http://x:" + token + "@proxy.example.com",
+		"GIT_CONFIG_PARAMETERS='http.extraheader'='AUTHORIZATION: basic " + encoded + "'",
 		"MY_OWN=" + token,
+		"MINE={\"auth\":\"" + encoded + "\"}",
 	}, []string{token})
-	if names := strings.Join(got.holdSecret, " "); names != "GIT_CONFIG_VALUE_0 GOPROXY HTTPS_PROXY" {
+	const named = "GIT_CONFIG_PARAMETERS GIT_CONFIG_VALUE_0 GOPROXY HTTPS_PROXY"
+	if names := strings.Join(got.holdSecret, " "); names != named {
 		t.Errorf("named: %s", names)
 	}
 	for _, kv := range got.env {

@@ -472,7 +472,7 @@ func checkPartialClone(local []gitSetting) error {
 				"for git to fetch missing objects with", s.key),
 			Remedy: problem.There(
 				problem.Step("- {uses: actions/checkout@v7, with: {persist-credentials: false}}"),
-				problem.Run("git config --unset-all "+s.key),
+				problem.Run("git config --unset-all "+problem.ShellWord(s.key)),
 			),
 		}
 	}
@@ -586,7 +586,7 @@ func explainGit(dir string, err error) error {
 	case strings.Contains(text, "dubious ownership"):
 		return &problem.Problem{
 			Err:    fmt.Errorf("git does not trust %s: it belongs to another user", dir),
-			Remedy: problem.Run("git config --global --add safe.directory " + dir),
+			Remedy: problem.Run("git config --global --add safe.directory " + problem.ShellWord(dir)),
 		}
 	case strings.Contains(text, "ambiguous argument 'HEAD'"),
 		strings.Contains(text, "unknown revision"),

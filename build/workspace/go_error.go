@@ -266,7 +266,7 @@ var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 		{
 			regexp.MustCompile(`cannot load module (\S+) listed in go\.work file`),
 			func(w *Workspace, m []string) problem.Remedy {
-				return w.missingDir(m[1], problem.Run("go work edit -dropuse="+goWorkDir(m[1])))
+				return w.missingDir(m[1], problem.Run("go work edit -dropuse="+problem.ShellWord(goWorkDir(m[1]))))
 			},
 		},
 		{

@@ -241,7 +241,7 @@ func (x *index) compareLink(ctx context.Context, path, rest string, entry indexE
 		return &StraySource{
 			Path:   name,
 			Why:    UncommittedLink,
-			Remedy: problem.Run("git add --force " + path),
+			Remedy: problem.Run("git add --force " + problem.ShellWord(path)),
 		}, nil
 	}
 
@@ -294,7 +294,7 @@ func ignoredSource(name string) *StraySource {
 	return &StraySource{
 		Path:   name,
 		Why:    HiddenChange,
-		Remedy: problem.Run("git update-index --no-assume-unchanged --no-skip-worktree -- " + name),
+		Remedy: problem.Run("git update-index --no-assume-unchanged --no-skip-worktree -- " + problem.ShellWord(name)),
 	}
 }
 
@@ -321,7 +321,7 @@ func (x *index) compareSubmodule(ctx context.Context, path, rest string, entry i
 	stray := &StraySource{
 		Path:   path + "/" + rest,
 		Why:    sub.why,
-		Remedy: problem.Run("git submodule update --init --force " + path),
+		Remedy: problem.Run("git submodule update --init --force " + problem.ShellWord(path)),
 	}
 	if sub.why != "" {
 		return stray, nil

@@ -149,7 +149,7 @@ func fixTag(prefix, tag string) problem.Remedy {
 	switch {
 	case prefix != "" && err == nil:
 		return problem.Either(
-			problem.Run("git tag "+tagWith(prefix, version)),
+			problem.Run("git tag "+problem.ShellWord(tagWith(prefix, version))),
 			problem.Advise("remove the setting tag-prefix"),
 		)
 	case guess != "" && guess != prefix:
@@ -163,11 +163,11 @@ func fixTag(prefix, tag string) problem.Remedy {
 func renameTag(prefix, tag string) problem.Remedy {
 	short := "v" + strings.TrimPrefix(strings.TrimPrefix(tag, prefix), "v")
 	if !semver.IsValid(short) {
-		return problem.Run("git tag " + tagWith(prefix, "1.2.3"))
+		return problem.Run("git tag " + problem.ShellWord(tagWith(prefix, "1.2.3")))
 	}
 
 	complete := strings.TrimPrefix(semver.Canonical(short), "v")
-	run := problem.Run("git tag " + tagWith(prefix, complete))
+	run := problem.Run("git tag " + problem.ShellWord(tagWith(prefix, complete)))
 	return problem.There(
 		problem.Either(
 			problem.Advise("tags: ['"+tagWith(prefix, "*.*.*")+"']").For("of on: push, if "+tag+" is a tag that moves"),
@@ -315,8 +315,7 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 // addTag returns what to do about a commit without a version tag. onHead are the tags that
 // it has.
 func addTag(prefix string, onHead []string) problem.Remedy {
-	tag := tagWith(prefix, "1.2.3")
-	remedy := problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag))
+	remedy := createTag(tagWith(prefix, "1.2.3"))
 
 	for _, tag := range onHead {
 		guess := guessPrefix(tag)
@@ -361,19 +360,20 @@ func (w *Workspace) checkTag(ctx context.Context, tag, known string) error {
 
 // CheckOut is the remedy for a tag that names another commit than the one that is checked out.
 func CheckOut(tag string) problem.Remedy {
-	return problem.There(checkOutTag(tag), problem.Run("git checkout "+tag))
+	return problem.There(checkOutTag(tag), problem.Run("git checkout "+problem.ShellWord(tag)))
 }
 
 // checkOutTag is the remedy for a workflow that has checked out something else than the tag.
 // actions/checkout fetches a tag only if it is the ref.
 func checkOutTag(tag string) problem.Remedy {
-	with := fmt.Sprintf("with: { ref: '%s' }", tag)
+	with := fmt.Sprintf("with: { ref: '%s' }", strings.ReplaceAll(tag, "'", "''"))
 	return problem.Advise(with).For("of actions/checkout; ref: ${{ inputs.tag }} serves every tag")
 }
 
-// createTag is the remedy for a tag that does not exist.
+// createTag is the remedy for a tag that does not exist: to make it.
 func createTag(tag string) problem.Remedy {
-	return problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag))
+	word := problem.ShellWord(tag)
+	return problem.Run(fmt.Sprintf("git tag %s && git push origin %s", word, word))
 }
 
 // DescribeChanges returns the first few lines of git status.

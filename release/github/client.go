@@ -75,6 +75,10 @@ func NewClient(o Options) (*Client, error) {
 		o.Transport.HTTP2 = new(http2Pings)
 	}
 
+	if o.Transport.OnProxyConnectResponse == nil {
+		o.Transport.OnProxyConnectResponse = checkProxyAnswer
+	}
+
 	c := &Client{
 		apiURL: apiURL,
 		owner:  owner,

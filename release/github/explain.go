@@ -185,6 +185,7 @@ const untrusted = "if the server is your own, this machine must trust its certif
 // known.
 func connectionRemedy(err error) problem.Remedy {
 	var dns *net.DNSError
+	var proxy *proxyError
 
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound && !strings.EqualFold(dns.Name, requestedHost(err)):
@@ -195,6 +196,10 @@ func connectionRemedy(err error) problem.Remedy {
 		return problem.Advise("check the network of this machine: it cannot look up the address of " + dns.Name)
 	case isRefused(err):
 		return problem.Advise("check GITHUB_API_URL, and HTTPS_PROXY if it is set: nothing listens there")
+	case errors.As(err, &proxy) && proxy.status == http.StatusProxyAuthRequired:
+		return problem.Advise("check the user and the password in HTTPS_PROXY")
+	case errors.As(err, &proxy):
+		return problem.Advise("check GITHUB_API_URL, and that the proxy in HTTPS_PROXY may reach " + requestedHost(err))
 	case isCertificate(err):
 		return problem.There(
 			problem.Advise("env: {SSL_CERT_FILE: /path/to/ca.pem}").For("of the step; "+untrusted),

@@ -163,7 +163,11 @@ func TestOverwriteKilled(t *testing.T) {
 	// This run is killed after its first file.
 	w := wanted
 	w.Overwrite = true
-	s.attach(s.open(w), files[:1])
+	rel = s.open(w)
+	if !strings.Contains(notices(rel), "v1.0.0 keeps files that do not belong to this release") {
+		t.Errorf("notices before the draft: %q", rel.Notices)
+	}
+	s.attach(rel, files[:1])
 	draft := s.gh.Releases()[0]
 	if !draft.Draft || draft.Tag != "v1.0.0" {
 		t.Fatalf("not a draft of v1.0.0: %+v", draft)

@@ -43,7 +43,8 @@ func (r *Release) checkRepository(ctx context.Context) error {
 //
 // If there is no tag, GitHub creates it when the release becomes public, at the commit that
 // the draft names. That is allowed if the tag did not exist when the run began, but not if
-// somebody has deleted it since.
+// somebody has deleted it since. A workflow that runs for a tag may begin, or be run again, long
+// after that.
 func (r *Release) checkTag(ctx context.Context) error {
 	tag := r.want.Tag
 	push := problem.Run("git push origin " + quote.ShellWord(tag))
@@ -95,7 +96,7 @@ func (r *Release) checkFiles(context.Context) error {
 	}
 
 	if r.want.Overwrite && !r.current().GetImmutable() {
-		r.allowedExtras = r.extraFiles(r.want.Files) // they were public before
+		r.keepExtraFiles(r.extraFiles(r.want.Files)) // they were public before
 		return nil
 	}
 
@@ -187,23 +188,29 @@ func (r *Release) CheckConflicts(ctx context.Context, want []Asset) error {
 // checkDraftFiles is checkFiles for a draft.
 func (r *Release) checkDraftFiles() error {
 	extras := r.extraFiles(r.want.Files)
-	names := strings.Join(extras, ", ")
 
 	if len(extras) > 0 && !r.want.Overwrite {
 		return &Refusal{problem.With(
 			problem.Run(r.deleteAssetsCommand(extras)),
-			fmt.Errorf("draft %s has files that do not belong to this release: %s", r.want.Tag, names),
+			fmt.Errorf("draft %s has files that do not belong to this release: %s",
+				r.want.Tag, strings.Join(extras, ", ")),
 		)}
 	}
-	if len(extras) > 0 {
-		// The release may have been public with these files before a run made it a draft again.
-		r.allowedExtras = extras
-		r.notice("the draft keeps files that do not belong to this release, "+
-			"because overwrite is true: %s", names)
-	}
 
+	// The release may have been public with these files before a run made it a draft again.
+	r.keepExtraFiles(extras)
 	r.checkRateLimit()
 	return nil
+}
+
+// keepExtraFiles leaves files in the release that no list of checksums has. They may be those of
+// an earlier run with other settings.
+func (r *Release) keepExtraFiles(names []string) {
+	r.allowedExtras = names
+	if len(names) > 0 {
+		r.notice("%s keeps files that do not belong to this release, because overwrite is true: %s",
+			r.want.Tag, strings.Join(names, ", "))
+	}
 }
 
 // deleteAssetsCommand returns the command that deletes files of the release.

@@ -1,7 +1,9 @@
 package github
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -45,6 +47,35 @@ func (c *Client) hasReached(err error) bool {
 
 	_, reached := c.hosts.Load(strings.ToLower(host))
 	return reached
+}
+
+// A proxyError says that a proxy does not connect to a host: the host may not exist, or the
+// proxy may not allow it.
+type proxyError struct {
+	proxy  string // its host and port
+	status int
+}
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy %s answers %d %s", e.proxy, e.status, http.StatusText(e.status))
+}
+
+// checkProxyAnswer is what a transport calls with the answer of a proxy. Without it, the error
+// would not tell an answer of a proxy from a broken connection.
+func checkProxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{
+		proxy:  proxy.Host,
+		status: answer.StatusCode,
+	}
+}
+
+// isRefusedByProxy reports whether a proxy does not connect to a host.
+func isRefusedByProxy(err error) bool {
+	var refused *proxyError
+	return errors.As(err, &refused)
 }
 
 // requestedHost returns the host that a failed request was for, "" if it is not known.

@@ -69,6 +69,13 @@ func questionEnd(message []byte) int {
 func TestUnreachable(t *testing.T) {
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
+	refusing := func(status int) string {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(srv.Close)
+		return strings.Replace(srv.URL, "://", "://user:s3cret@", 1)
+	}
 
 	for name, test := range map[string]struct {
 		url      string
@@ -89,6 +96,18 @@ func TestUnreachable(t *testing.T) {
 			answer:   nameError,
 			attempts: 3,
 			hint:     "check HTTPS_PROXY: there is no host proxy.test",
+		},
+		"proxy does not find the host": {
+			url:      "https://github.test",
+			proxy:    refusing(http.StatusServiceUnavailable),
+			attempts: 4,
+			hint:     "check GITHUB_API_URL, and that the proxy in HTTPS_PROXY may reach github.test",
+		},
+		"proxy wants a password": {
+			url:      "https://github.test",
+			proxy:    refusing(http.StatusProxyAuthRequired),
+			attempts: 4,
+			hint:     "check the user and the password in HTTPS_PROXY",
 		},
 		"name server fails": {
 			url:      "https://github.test",
@@ -120,7 +139,7 @@ func TestUnreachable(t *testing.T) {
 			}
 
 			_, err := newClient(t, o).Open(t.Context(), wanted)
-			if err == nil || hintOf(err) != test.hint {
+			if err == nil || hintOf(err) != test.hint || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("%v\nhint: %s", err, hintOf(err))
 			}
 			if got := dials.Load(); got != test.attempts {

@@ -154,6 +154,13 @@ var failureKinds = []failureKind{
 		beforeAnswer: true,
 	},
 	{
+		name:         "refused by the proxy",
+		matches:      isRefusedByProxy,
+		wait:         backoff,
+		maxFailures:  lookupAttempts,
+		beforeAnswer: true,
+	},
+	{
 		// Reset, timed out, HTTP/2 GOAWAY and REFUSED_STREAM: with a fresh body all of them may
 		// be retried (RFC 9113, 8.7).
 		name:    "connection error",
@@ -186,7 +193,7 @@ const maxAttempts = 8
 const fewAttempts = 3
 
 // lookupAttempts is the number of attempts if the name servers do not answer, or say that they
-// cannot. The waits between them take about ten seconds.
+// cannot, and if a proxy says so. The waits between them take about ten seconds.
 const lookupAttempts = 4
 
 // retry calls f until it succeeds, fails for good, has failed maxAttempts times, or the run

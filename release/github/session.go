@@ -21,7 +21,7 @@ type session struct {
 
 	rel      *Release // nil until Open has found or created one
 	deferred bool     // the release was public when Open found it
-	adding   bool     // it lacked files, which are added
+	adding   int      // how many files it lacked, which are added
 	undone   bool     // Undo has deleted the draft
 	notices  []string // in addition to those of rel
 }
@@ -70,10 +70,7 @@ func (s *session) open(ctx context.Context) (err error) {
 		s.notices = append(s.notices,
 			"the release was public already: files that differ are replaced (overwrite)")
 	case s.deferred && s.rel.mayAddFiles() && len(s.rel.missing()) > 0:
-		s.adding = true
-		s.notices = append(s.notices, fmt.Sprintf(
-			"the release is public already: %d of its %d files are added, and nothing else is changed",
-			len(s.rel.missing()), len(s.want.Files)))
+		s.adding = len(s.rel.missing())
 	case s.deferred:
 		s.notices = append(s.notices,
 			"the release is public already: its files are compared, and nothing is changed")
@@ -215,11 +212,21 @@ func (s *session) status() publish.Status {
 	if status.State == publish.Public {
 		status.URLs = s.rel.Downloads()
 	}
-	if missing := len(s.rel.missing()); s.adding && missing > 0 && status.State == publish.Public {
-		status.Notices = append(status.Notices, fmt.Sprintf(
-			"the release is public and lacks %d of its %d files; the next run that succeeds adds them",
-			missing, len(s.want.Files)))
+	if s.adding > 0 && status.State == publish.Public {
+		status.Notices = append(status.Notices, s.addedNotice())
 	}
 
 	return status
+}
+
+// addedNotice says which of its files a public release had, and has.
+func (s *session) addedNotice() string {
+	missing := len(s.rel.missing())
+	total := len(s.want.Files)
+	if missing > 0 {
+		return fmt.Sprintf("the release is public and lacks %d of its %d files; the next run that succeeds adds them",
+			missing, total)
+	}
+	return fmt.Sprintf("the release was public already: %d of its %d files were added, and nothing else was changed",
+		s.adding, total)
 }

@@ -73,9 +73,9 @@ func linesWithoutPurpose(r problem.Remedy, workflow bool) []line {
 
 	case problem.EitherKind:
 		var all []line
-		for i, way := range r.Of {
+		for _, way := range r.Of {
 			lines := linesOf(way, workflow)
-			if i > 0 && len(lines) > 0 {
+			if len(all) > 0 && len(lines) > 0 {
 				lines[0].isAlternative = true
 			}
 			all = append(all, lines...)

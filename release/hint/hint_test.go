@@ -67,6 +67,15 @@ func TestWords(t *testing.T) {
 			workflow:  "tags: netgo\nor: replace it\nor: cgo: static",
 			elsewhere: "--tags netgo\nor: replace it\nor: --cgo static",
 		},
+		"either, without the first": {
+			remedy: problem.Either(
+				problem.Remedy{},
+				problem.There(problem.Remedy{}, problem.Run("a")),
+				problem.Set("cgo", "static"),
+			),
+			workflow:  "cgo: static",
+			elsewhere: "a\nor: --cgo static",
+		},
 		"both": {
 			remedy:    problem.Both(problem.Set("cgo", "static"), problem.Set("tags", "musl")),
 			workflow:  "cgo: static\ntags: musl",
