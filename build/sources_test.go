@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -155,7 +156,7 @@ func TestReplacedByTheModuleCache(t *testing.T) {
 	})
 	dir := gittest.NewRepository(t, map[string]string{
 		"go.mod": goMod + "\nrequire example.com/other v0.0.0\n\n" +
-			"replace example.com/other => " + filepath.ToSlash(other) + "\n",
+			"replace example.com/other => " + strconv.Quote(filepath.ToSlash(other)) + "\n",
 		"main.go": "package main\n\nimport _ \"example.com/other\"\n\nfunc main() {}\n",
 	})
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/gotooltest"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -82,11 +83,18 @@ func cmdCommit(ts *testscript.TestScript, neg bool, tags []string) {
 }
 
 // cmdStatus implements the command "status N args...". It runs the program, which must exit
-// with status N.
+// with status N. It must not leave temporary files behind, nor anything else where nothing was
+// started.
 func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: status N [args...]")
 	}
+
+	directories := []string{ts.Getenv("TMPDIR")}
+	if args[0] == "2" {
+		directories = append(directories, ts.MkAbs("."))
+	}
+	before := filesIn(ts, directories)
 
 	got := "exit status 0"
 	if err := ts.Exec("go-static-release", args[1:]...); err != nil {
@@ -95,6 +103,22 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if got != "exit status "+args[0] {
 		ts.Fatalf("got %s, expected %s", got, args[0])
 	}
+
+	if diff := cmp.Diff(before, filesIn(ts, directories)); diff != "" {
+		ts.Fatalf("what it left behind or removed (-before +after):\n%s", diff)
+	}
+}
+
+// filesIn returns the names of the files in some directories.
+func filesIn(ts *testscript.TestScript, directories []string) (names []string) {
+	for _, dir := range directories {
+		entries, err := os.ReadDir(dir)
+		ts.Check(err)
+		for _, e := range entries {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	return names
 }
 
 // cmdSame implements the command "same A B". It fails unless the two directories hold the same

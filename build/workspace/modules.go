@@ -143,7 +143,7 @@ func (w *Workspace) chooseTagged(ctx context.Context) error {
 
 	switch len(tagged) {
 	case 0:
-		return w.noModule(ctx, modules)
+		return nil // readModule says which modules there are
 	case 1:
 		w.Dir = filepath.Join(w.Root, filepath.FromSlash(tagged[0].Dir))
 		w.note("the module in %s is released, because the tag %s is on the commit", tagged[0].Dir, tagged[0].Tags[0])
@@ -164,13 +164,21 @@ func (w *Workspace) chooseTagged(ctx context.Context) error {
 	}
 }
 
-// noModule returns the problem that there is no go.mod in the current directory or above it.
-// modules are those of the repository that have programs.
-func (w *Workspace) noModule(ctx context.Context, modules []ProgramModule) error {
+// noModule returns the problem that the go command finds no go.mod of the repository in the
+// current directory or above it: none at all, or only outside.
+func (w *Workspace) noModule(ctx context.Context, outside string) error {
+	modules, err := w.ProgramModules(ctx)
+	if err != nil {
+		return err
+	}
+
 	p := &problem.Problem{
 		Setting: "directory",
 		Err:     fmt.Errorf("no go.mod in %s or above it", w.Dir),
 		Remedy:  w.ChooseOne(modules),
+	}
+	if outside != "" {
+		p.Err = fmt.Errorf("%s is outside the repository %s", outside, w.Root)
 	}
 
 	out, err := w.repo.git(ctx, "ls-files", "-z", "--", ":(glob)**/go.mod")

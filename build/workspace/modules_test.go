@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -139,6 +140,39 @@ func TestNoModule(t *testing.T) {
 				t.Errorf("(-want +have):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A go.mod around the repository, such as one in the home directory, is not part of it.
+func TestModuleAround(t *testing.T) {
+	around := t.TempDir()
+	gittest.WriteFiles(t, around, map[string]string{"go.mod": goMod})
+	dir := filepath.Join(around, "repository")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	gittest.WriteFiles(t, dir, map[string]string{"a/go.mod": goMod, "a/main.go": mainFile})
+	gittest.Run(t, dir, "init", "--quiet")
+	gittest.Run(t, dir, "add", ".")
+	gittest.Run(t, dir, "commit", "--quiet", "--message=first")
+	t.Chdir(dir)
+
+	_, err := Open(t.Context(), Options{Environ: gittest.Environ()})
+	if err == nil || !strings.Contains(err.Error(), " is outside the repository ") ||
+		!strings.HasSuffix(err.Error(), "; modules with programs: a") {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff(problem.Set("directory", "a"), problem.RemedyOf(err)); diff != "" {
+		t.Errorf("(-want +have):\n%s", diff)
+	}
+
+	gittest.Run(t, dir, "tag", "a/v1.0.0")
+	w, err := Open(t.Context(), Options{Environ: gittest.Environ()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(w.Root, "a"); w.Dir != want {
+		t.Errorf("module in %s, expected %s", w.Dir, want)
 	}
 }
 

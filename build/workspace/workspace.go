@@ -157,17 +157,14 @@ func (w *Workspace) locate(ctx context.Context, opts Options) (err error) {
 	return w.setDependencies(ctx, env.gowork, opts.Generated)
 }
 
-// inModule reports whether a go.mod is in w.Dir or above it, as far as the file system goes:
-// the module of another repository around this one is refused elsewhere.
+// inModule reports whether a go.mod of the repository is in w.Dir or above it.
 func (w *Workspace) inModule() bool {
-	for dir := w.Dir; ; dir = filepath.Dir(dir) {
+	for dir := w.Dir; door.Within(w.Root, dir); dir = filepath.Dir(dir) {
 		if isFile(filepath.Join(dir, "go.mod")) {
 			return true
 		}
-		if dir == filepath.Dir(dir) {
-			return false
-		}
 	}
+	return false
 }
 
 // A goEnv is what go env says.
@@ -284,20 +281,14 @@ func (w *Workspace) noteExperiments() {
 // new enough.
 func (w *Workspace) readModule(ctx context.Context, gomod string) error {
 	if !isFile(gomod) {
-		modules, err := w.ProgramModules(ctx)
-		if err != nil {
-			return err
-		}
-		return w.noModule(ctx, modules)
+		return w.noModule(ctx, "")
 	}
 
-	w.Dir = filepath.Dir(gomod)
-	if !door.Within(w.Root, w.Dir) {
-		return &problem.Problem{
-			Setting: "directory",
-			Err:     fmt.Errorf("%s is outside the repository %s", gomod, w.Root),
-		}
+	dir := filepath.Dir(gomod)
+	if !door.Within(w.Root, dir) {
+		return w.noModule(ctx, gomod)
 	}
+	w.Dir = dir
 
 	data, err := w.ReadText(gomod)
 	if err != nil {

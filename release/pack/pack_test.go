@@ -187,6 +187,7 @@ func TestRealTools(t *testing.T) {
 			}
 			cmd := exec.Command(command[0], append(command[1:], a.Path)...)
 			cmd.Dir = dir
+			cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8") // unzip changes names for other locales
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
