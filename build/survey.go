@@ -169,11 +169,8 @@ func (s survey) checkWildcards() (problem.Note, error) {
 	}
 
 	const most = 5
-	text := strings.Join(s.unreadable[:min(most, len(s.unreadable))], ", ")
-	if more := len(s.unreadable) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return problem.Note{Text: "no program is looked for in what cannot be read: " + text}, nil
+	list := problem.FirstNames(s.unreadable, most)
+	return problem.Note{Text: "no program is looked for in what cannot be read: " + list}, nil
 }
 
 // isHidden reports whether the go command sees no file or directory of that name.
