@@ -131,7 +131,12 @@ func (d *declarations) add(file *ast.File, decl ast.Decl) {
 	switch decl := decl.(type) {
 	case *ast.FuncDecl:
 		if decl.Recv == nil {
-			d.byName[decl.Name.Name] = &declared{kind: declaredOther, id: decl.Name, fn: decl, file: file}
+			d.byName[decl.Name.Name] = &declared{
+				kind: declaredOther,
+				id:   decl.Name,
+				fn:   decl,
+				file: file,
+			}
 		}
 
 	case *ast.GenDecl:
@@ -139,7 +144,12 @@ func (d *declarations) add(file *ast.File, decl ast.Decl) {
 		for _, spec := range decl.Specs {
 			switch spec := spec.(type) {
 			case *ast.TypeSpec:
-				d.byName[spec.Name.Name] = &declared{kind: declaredOther, id: spec.Name, typ: aliased(spec), file: file}
+				d.byName[spec.Name.Name] = &declared{
+					kind: declaredOther,
+					id:   spec.Name,
+					typ:  aliased(spec),
+					file: file,
+				}
 			case *ast.ValueSpec:
 				if decl.Tok == token.VAR {
 					d.addValues(file, declaredVar, spec, spec)
@@ -216,16 +226,21 @@ func (d *declarations) names() (names []string) {
 
 // isLocal reports whether some function declares a variable of that name.
 func (d *declarations) isLocal(name string) bool {
+	hasExpr := func(list []ast.Expr) bool {
+		return slices.ContainsFunc(list, func(e ast.Expr) bool { return isIdent(e, name) })
+	}
+	hasIdent := func(list []*ast.Ident) bool {
+		return slices.ContainsFunc(list, func(id *ast.Ident) bool { return id.Name == name })
+	}
+
 	local := false
 	for _, f := range d.files {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.AssignStmt:
-				local = local || n.Tok == token.DEFINE && slices.ContainsFunc(n.Lhs, func(e ast.Expr) bool {
-					return isIdent(e, name)
-				})
+				local = local || n.Tok == token.DEFINE && hasExpr(n.Lhs)
 			case *ast.ValueSpec:
-				local = local || slices.ContainsFunc(n.Names, func(id *ast.Ident) bool { return id.Name == name })
+				local = local || hasIdent(n.Names)
 			}
 			return !local
 		})
@@ -307,7 +322,11 @@ func (d *declarations) evaluate(file *ast.File, e ast.Expr, steps *int) expressi
 		if err != nil {
 			return other // the compiler reports it
 		}
-		return expression{isString: yes, initial: constantInitial, value: value[:min(len(value), maxValue)]}
+		return expression{
+			isString: yes,
+			initial:  constantInitial,
+			value:    value[:min(len(value), maxValue)],
+		}
 
 	case *ast.ParenExpr:
 		return d.evaluate(file, e.X, steps)
@@ -384,7 +403,11 @@ func importedAs(file *ast.File, name string) string {
 		if err != nil {
 			continue // the compiler reports it
 		}
-		if spec.Name != nil && spec.Name.Name == name || spec.Name == nil && binaryName(importPath) == name {
+		known := binaryName(importPath)
+		if spec.Name != nil {
+			known = spec.Name.Name
+		}
+		if known == name {
 			return importPath
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -96,11 +95,13 @@ func (l *loader) makeRemedy(list []missing) problem.Remedy {
 	}
 
 	if len(unknown) > 0 {
-		lines = append(lines, problem.Advise("make "+listNames(unknown)+" in a step before this one, if it is generated"))
+		const most = 3
+		lines = append(lines, problem.Advise(
+			"make "+problem.FirstNames(unknown, most)+" in a step before this one, if it is generated"))
 	}
 	if len(patterns) > 0 {
-		lines = append(lines,
-			problem.Set("generated", strings.Join(joinPatterns(patterns), " ")).For("files that the commit need not have"))
+		list := strings.Join(joinPatterns(patterns), " ")
+		lines = append(lines, problem.Set("generated", list).For("files that the commit need not have"))
 	}
 	if len(committed) > 0 {
 		all := strings.Join(committed[:min(maxNamed, len(committed))], " ")
@@ -114,18 +115,9 @@ func (l *loader) makeRemedy(list []missing) problem.Remedy {
 
 // containsRemedy reports whether a list has a remedy.
 func containsRemedy(list []problem.Remedy, r problem.Remedy) bool {
-	return slices.ContainsFunc(list, func(other problem.Remedy) bool { return reflect.DeepEqual(other, r) })
-}
-
-// listNames returns the first few names.
-func listNames(names []string) string {
-	const most = 3
-
-	text := strings.Join(names[:min(most, len(names))], ", ")
-	if more := len(names) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return slices.ContainsFunc(list, func(other problem.Remedy) bool {
+		return reflect.DeepEqual(other, r)
+	})
 }
 
 // joinPatterns replaces patterns such as gen/a/** by one for the directory that they share, if

@@ -53,8 +53,8 @@ func joinFlags(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
 		quoted[i] = word
-		needsQuotes := word == "" || strings.ContainsAny(word, flagSpace) || word[0] == '"' || word[0] == '\''
-		if needsQuotes {
+		beginsQuoted := strings.HasPrefix(word, `"`) || strings.HasPrefix(word, "'")
+		if word == "" || beginsQuoted || strings.ContainsAny(word, flagSpace) {
 			quote := "'"
 			if strings.Contains(word, quote) {
 				quote = `"`
@@ -90,7 +90,8 @@ func setFlags(words []string) (list []setFlag, err error) {
 			i++
 			x.words = 2
 			if i == len(words) {
-				return nil, fmt.Errorf("nothing follows %s: it sets a variable, as in -X main.version=1.0.0", flag)
+				return nil, fmt.Errorf("nothing follows %s: "+
+					"it sets a variable, as in -X main.version=1.0.0", flag)
 			}
 			definition = words[i]
 		}
@@ -98,7 +99,8 @@ func setFlags(words []string) (list []setFlag, err error) {
 		variable, value, ok := strings.Cut(definition, "=")
 		dot := strings.LastIndexByte(variable, '.')
 		if !ok || dot < 0 {
-			return nil, fmt.Errorf("-X %s sets no variable: it must be of the form PACKAGE.NAME=VALUE", definition)
+			return nil, fmt.Errorf("-X %s sets no variable: "+
+				"it must be of the form PACKAGE.NAME=VALUE", definition)
 		}
 		x.pkg = variable[:dot]
 		x.name = variable[dot+1:]

@@ -71,7 +71,9 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 		}
 
 		f := l.explain(ctx, n)
-		i := slices.IndexFunc(ps, func(p *problem.Problem) bool { return reflect.DeepEqual(p.Remedy, f.remedy) })
+		i := slices.IndexFunc(ps, func(p *problem.Problem) bool {
+			return reflect.DeepEqual(p.Remedy, f.remedy)
+		})
 		if i < 0 && len(ps) == maxLoadProblems {
 			more++
 			continue

@@ -29,7 +29,8 @@ func (p *Plan) noteSetAside(variables []workspace.Variable) {
 	}
 
 	if len(shown) > 0 {
-		p.note(problem.Lines(settings...), "only settings decide what is built, and not %s", strings.Join(shown, ", "))
+		p.note(problem.Lines(settings...),
+			"only settings decide what is built, and not %s", strings.Join(shown, ", "))
 	}
 }
 

@@ -296,8 +296,7 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 // addTag returns what to do about a commit without a version tag. onHead are the tags that
 // it has.
 func addTag(prefix string, onHead []string) problem.Remedy {
-	tag := tagWith(prefix, "1.2.3")
-	remedy := problem.Run(fmt.Sprintf("git tag %s && git push origin %s", tag, tag))
+	remedy := createTag(tagWith(prefix, "1.2.3"))
 
 	for _, tag := range onHead {
 		guess := guessPrefix(tag)
