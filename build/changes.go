@@ -330,9 +330,9 @@ func (c *changeCauses) ignore() problem.Remedy {
 	}
 	list := "printf '%s\\n' " + strings.Join(words, " ") + " >>"
 
-	exclude := problem.Step("- run: " + yamlCommand(list+" .git/info/exclude"))
+	exclude := yamlCommand(list + " .git/info/exclude")
 	ignored := problem.There(
-		exclude.For("or name them in .gitignore, and commit it"),
+		problem.Step("- run: "+exclude).For("or name them in .gitignore, and commit it"),
 		problem.Run(list+c.rootFile(".gitignore")+" && git add :/.gitignore && "+
 			"git commit --message 'ignore what is generated'"),
 	)

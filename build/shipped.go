@@ -382,8 +382,8 @@ func (r *resolver) nothingToRelease(ctx context.Context) *problem.Problem {
 	p.Err = fmt.Errorf("%w; %s", p.Err, workspace.DescribeModules(modules))
 	p.Remedy = r.ws.ChooseOne(modules)
 	if r.ws.Work != "" {
-		all := problem.Set("packages", r.workPatterns(modules))
-		p.Remedy = problem.Either(p.Remedy, all.For("all in one release"))
+		all := r.workPatterns(modules)
+		p.Remedy = problem.Either(p.Remedy, problem.Set("packages", all).For("all in one release"))
 	}
 	return p
 }

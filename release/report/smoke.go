@@ -73,7 +73,7 @@ func (r *Report) missingVersions() (list []problem.Note) {
 			continue
 		}
 
-		setVariable := problem.Set("ldflags", "-s -w -X main.version={{.Version}}")
+		setVariable := problem.Set("ldflags", "{{.Defaults}} -X main.version={{.Version}}")
 		list = append(list, problem.Note{
 			Text:   fmt.Sprintf("%s does not print the version %s; it %s", a.Command(), r.Source.Version, a.Words()),
 			Remedy: setVariable.For("names the variable that holds the version"),
