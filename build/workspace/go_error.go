@@ -439,8 +439,8 @@ func privateModule(_ *Workspace, m []string) problem.Remedy {
 
 	return problem.There(
 		problem.Lines(
-			problem.Step("- run: git config --global url.https://x-access-token:${{ secrets.MODULES_TOKEN }}@"+
-				host+"/.insteadOf https://"+host+"/").For("MODULES_TOKEN may read "+private),
+			problem.Step(`- run: git config --global url."https://x:${{ secrets.MODULES_TOKEN }}@`+host+`/".insteadOf `+
+				`https://`+host+`/`).For("MODULES_TOKEN may read "+private),
 			problem.Advise("env: {GOPRIVATE: "+private+"}").For("of this step"),
 		),
 		problem.Run("go env -w GOPRIVATE="+private).For("if it is private; git then asks "+host+" for it"),
