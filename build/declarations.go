@@ -77,7 +77,7 @@ type declarations struct {
 	fset       *token.FileSet
 	incomplete bool // some file could not be read
 
-	stamps func() []stamp // what to set by default
+	defaults func() []assignment // what to set by default
 
 	// others finds other packages, nil for those that need not be read.
 	others func(importPath string) *declarations
@@ -102,7 +102,7 @@ func readDeclarations(files []string, others func(importPath string) *declaratio
 		fset:   token.NewFileSet(),
 		others: others,
 	}
-	d.stamps = sync.OnceValue(d.findStamps)
+	d.defaults = sync.OnceValue(d.findDefaults)
 	for _, path := range files {
 		f, err := parseSource(d.fset, path, parser.SkipObjectResolution)
 		if err != nil {

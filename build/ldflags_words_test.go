@@ -43,7 +43,10 @@ func TestSplitFlags(t *testing.T) {
 }
 
 func TestSetFlags(t *testing.T) {
-	words := []string{"-s", "-X", "main.v=a=b", "-X=example.com/x.v2/y.Name=", "--X", "gopkg.in/y.v3.V=1", "-w", "--X=main.b=c d"}
+	words := []string{
+		"-s", "-X", "main.v=a=b", "-X=example.com/x.v2/y.Name=", "--X", "gopkg.in/y.v3.V=1",
+		"-w", "--X=main.b=c d",
+	}
 	flags, err := setFlags(words)
 	if err != nil {
 		t.Fatal(err)

@@ -67,11 +67,11 @@ func (r *resolver) setStamps(ctx context.Context) error {
 	return nil
 }
 
-// checkModuleVersions compares the stamps with the version of the release. If they differ, a
+// checkStamps compares the stamps with the version of the release. If they differ, a
 // program that prints its build info says another version than its release. That is a problem
 // for a release, unless the linker flags set a variable to the right version, and a note
 // otherwise.
-func (r *resolver) checkModuleVersions(ctx context.Context) error {
+func (r *resolver) checkStamps(ctx context.Context) error {
 	p := r.plan
 	flagsTell := !slices.ContainsFunc(p.Builds, func(b Build) bool { return !p.flagsTellVersion(b) })
 
