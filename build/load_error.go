@@ -18,17 +18,17 @@ import (
 	"github.com/org/go-static-release/build/workspace"
 )
 
-// A LoadError is the error of packages that the go command cannot load, all for one reason.
-type LoadError struct {
-	Lines    []string // what is wrong with each of them
+// A loadError is the error of packages that the go command cannot load, all for one reason.
+type loadError struct {
+	lines    []string // what is wrong with each of them
 	position problem.Position
 }
 
 // maxLoadErrors is how many of the packages with one mistake are named.
 const maxLoadErrors = 8
 
-func (e *LoadError) Error() string {
-	lines := e.Lines
+func (e *loadError) Error() string {
+	lines := e.lines
 	if more := len(lines) - maxLoadErrors; more > 0 {
 		lines = append(slices.Clone(lines[:maxLoadErrors]), fmt.Sprintf("and %d more", more))
 	}
@@ -36,7 +36,7 @@ func (e *LoadError) Error() string {
 }
 
 // Position returns the place of the first package that has one.
-func (e *LoadError) Position() problem.Position { return e.position }
+func (e *loadError) Position() problem.Position { return e.position }
 
 // A loader finds out why the go command cannot load the packages of one build, and what they
 // lack although it can.
@@ -61,8 +61,8 @@ const maxLoadProblems = 6
 // problems returns what is wrong with the packages that the go command cannot load. Packages
 // with the same remedy share a problem, and so do all that a generator has to make.
 func (l *loader) problems(ctx context.Context) (ps problem.List) {
-	var found []*LoadError
-	lacks := map[*LoadError][]missing{}
+	var found []*loadError
+	lacks := map[*loadError][]missing{}
 	more := 0
 	for _, importPath := range slices.Sorted(maps.Keys(l.graph)) {
 		n := l.graph[importPath]
@@ -80,7 +80,7 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 		}
 		if i < 0 {
 			i = len(ps)
-			found = append(found, &LoadError{})
+			found = append(found, &loadError{})
 			ps = append(ps, &problem.Problem{
 				Err:    found[i],
 				Remedy: f.remedy,
@@ -104,12 +104,12 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 }
 
 // add adds what is wrong with a package, unless it is known already.
-func (e *LoadError) add(f loadFailure) {
-	if slices.Contains(e.Lines, f.text) {
+func (e *loadError) add(f loadFailure) {
+	if slices.Contains(e.lines, f.text) {
 		return
 	}
 
-	e.Lines = append(e.Lines, f.text)
+	e.lines = append(e.lines, f.text)
 	if e.position.File == "" {
 		e.position = f.at
 	}

@@ -21,9 +21,10 @@
 //	stubs.go                  packages that compile without cgo, and only return errors
 //	sources.go, changes.go    whether what is compiled is the commit
 //	setaside.go               the variables of the environment that do not count
-//	compile*.go, paths.go     running go build, and what it says
-//	prove.go                  the proof
+//	compile*.go               running go build, and what it says
+//	prove.go, paths.go        the proof, which no name of a directory of this machine passes
 //	causes.go, remedy.go      why a binary is not static, and what to do about it
+//	cachekey.go               the name of the build cache for a request
 //
 // A Plan is data. It can be written as JSON by one job and carried out by another one, in
 // another checkout of the same commit: see Plan.CheckWorkspace.
