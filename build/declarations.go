@@ -72,7 +72,7 @@ func (d declaration) tolerates() bool {
 
 // declarations are the names that a package declares on package level.
 type declarations struct {
-	byName     map[string]*declared
+	byName     map[string]*syntax
 	files      []*ast.File
 	fset       *token.FileSet
 	incomplete bool // some file could not be read
@@ -83,8 +83,8 @@ type declarations struct {
 	others func(importPath string) *declarations
 }
 
-// A declared is a name with its syntax.
-type declared struct {
+// A syntax is how a name is declared in a file.
+type syntax struct {
 	kind  declarationKind
 	id    *ast.Ident
 	typ   ast.Expr // nil if it is not written
@@ -98,7 +98,7 @@ type declared struct {
 // the compiler to report.
 func readDeclarations(files []string, others func(importPath string) *declarations) *declarations {
 	d := &declarations{
-		byName: map[string]*declared{},
+		byName: map[string]*syntax{},
 		fset:   token.NewFileSet(),
 		others: others,
 	}
@@ -131,7 +131,7 @@ func (d *declarations) add(file *ast.File, decl ast.Decl) {
 	switch decl := decl.(type) {
 	case *ast.FuncDecl:
 		if decl.Recv == nil {
-			d.byName[decl.Name.Name] = &declared{
+			d.byName[decl.Name.Name] = &syntax{
 				kind: declaredOther,
 				id:   decl.Name,
 				fn:   decl,
@@ -144,7 +144,7 @@ func (d *declarations) add(file *ast.File, decl ast.Decl) {
 		for _, spec := range decl.Specs {
 			switch spec := spec.(type) {
 			case *ast.TypeSpec:
-				d.byName[spec.Name.Name] = &declared{
+				d.byName[spec.Name.Name] = &syntax{
 					kind: declaredOther,
 					id:   spec.Name,
 					typ:  aliased(spec),
@@ -167,7 +167,7 @@ func (d *declarations) add(file *ast.File, decl ast.Decl) {
 // addValues adds the names of spec, which have the types and values of from.
 func (d *declarations) addValues(file *ast.File, kind declarationKind, spec, from *ast.ValueSpec) {
 	for i, id := range spec.Names {
-		v := &declared{
+		v := &syntax{
 			kind:  kind,
 			id:    id,
 			file:  file,
@@ -265,7 +265,7 @@ type expression struct {
 const maxSteps = 1000
 
 // variable returns what is known about the type and the initial value of a variable.
-func (d *declarations) variable(v *declared, steps *int) (e expression) {
+func (d *declarations) variable(v *syntax, steps *int) (e expression) {
 	switch {
 	case v.tuple:
 		e = expression{initial: computedInitial}
@@ -513,14 +513,17 @@ func (c *declarationCache) inModule(importPath string) *declarations {
 	return readDeclarations(goFiles(filepath.Join(c.moduleDir, filepath.FromSlash(rel))), nil)
 }
 
-// goFiles returns all Go files of a directory except tests, none if it does not exist.
+// goFiles returns the Go files of a directory for all targets together, except tests. It returns
+// none if the directory does not exist.
 func goFiles(dir string) (files []string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil // the go command reports what it needs
 	}
 	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+		name := e.Name()
+		isSource := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+		if isSource && !isHidden(name) {
 			files = append(files, filepath.Join(dir, name))
 		}
 	}

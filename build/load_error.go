@@ -291,25 +291,15 @@ func (own ownPackage) isNestedModule() bool {
 // explainExcluded says why build constraints exclude all files of a package, and what to do
 // about it: set the build tag, or switch cgo on, with which one of them is compiled.
 func (l *loader) explainExcluded(n node) (why string, r problem.Remedy) {
-	why = "package " + n.ImportPath + " is not for it"
-	entries, err := os.ReadDir(n.Dir)
-	if err != nil { // it was there for the go command
-		return why, problem.Remedy{}
-	}
-
 	needsC := false
 	var tags []string
-	for _, e := range entries {
-		isGo := strings.HasSuffix(e.Name(), ".go") && !strings.HasSuffix(e.Name(), "_test.go")
-		if !isGo || isHidden(e.Name()) {
-			continue
-		}
-		head, err := readHead(filepath.Join(n.Dir, e.Name()))
+	for _, file := range goFiles(n.Dir) {
+		head, err := readHead(file)
 		if err != nil {
 			continue
 		}
 		needsC = needsC || head.importsC
-		tags = append(tags, l.tagsFor(n.Dir, e.Name(), head)...)
+		tags = append(tags, l.tagsFor(file, head)...)
 	}
 
 	switch {
@@ -319,18 +309,14 @@ func (l *loader) explainExcluded(n node) (why string, r problem.Remedy) {
 	case needsC && l.build.CC == nil:
 		return n.ImportPath + " uses cgo, and cgo is off", remedy(n.ImportPath, false)
 	}
+	why = "package " + n.ImportPath + " is not for it"
 	return why, problem.Advise("import it only in files for the systems that it is for, " +
 		"with a line such as //go:build linux, or leave the target out")
 }
 
-// splitTags returns the build tags in a list that is separated by commas.
-func splitTags(list string) []string {
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
-}
-
 // tagsFor returns the build tags each of which would be enough to compile a file. Tags that
 // name a system, an architecture or a release of Go cannot be set.
-func (l *loader) tagsFor(dir, name string, head sourceHead) (tags []string) {
+func (l *loader) tagsFor(file string, head sourceHead) (tags []string) {
 	ctx := gobuild.Default
 	ctx.GOOS = l.build.Target.OS
 	ctx.GOARCH = l.build.Target.Arch
@@ -351,7 +337,7 @@ func (l *loader) tagsFor(dir, name string, head sourceHead) (tags []string) {
 		})
 		for _, tag := range candidates {
 			ctx.BuildTags = append(splitTags(l.build.Tags), tag)
-			matches, err := ctx.MatchFile(dir, name)
+			matches, err := ctx.MatchFile(filepath.Split(file))
 			if err == nil && matches && tag != "ignore" {
 				tags = append(tags, tag)
 			}

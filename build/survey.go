@@ -197,11 +197,16 @@ type sourceHead struct {
 // The usual "ignore" leaves it out for all of them, unless the user sets that tag.
 // Source: go.dev/cmd/go, "Build constraints".
 func (h sourceHead) constrained(name, tags string) bool {
-	userIgnores := slices.Contains(strings.Split(tags, ","), "ignore")
+	userIgnores := slices.Contains(splitTags(tags), "ignore")
 	if slices.Contains(h.constraints, "//go:build ignore") && !userIgnores {
 		return false
 	}
 	return len(h.constraints) > 0 || !matchesEveryPlatform(name)
+}
+
+// splitTags returns the build tags in a list that is separated by commas.
+func splitTags(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
 // matchesEveryPlatform reports whether the name of a file restricts it to no platform. Such
