@@ -181,8 +181,8 @@ func defaultFlags(list []assignment) string {
 	return strings.Join(flags, " ")
 }
 
-// linkFacts are the fields that the template ldflags may use.
-type linkFacts struct {
+// LinkFacts are the fields that the template of the linker flags may use.
+type LinkFacts struct {
 	template.Facts
 	OS, Arch string // GOOS and GOARCH of the target
 	Defaults string // the default flags
@@ -230,7 +230,7 @@ func (r *resolver) linkFlagsOf(b Build, d *declarations, defaults string) (strin
 	if err != nil {
 		return "", err
 	}
-	_, words, err := splitFlags(flags)
+	_, words, err := SplitFlags(flags)
 	if err != nil {
 		return "", err
 	}
@@ -252,7 +252,7 @@ func (r *resolver) linkFlagsOf(b Build, d *declarations, defaults string) (strin
 func (r *resolver) linkFlags(b Build, defaults string) (string, error) {
 	common := r.plan.Facts()
 	common.Env = r.spec.Env
-	facts := linkFacts{
+	facts := LinkFacts{
 		Facts: common,
 		OS:    b.Target.OS,
 		Arch:  b.Target.Arch,
@@ -279,7 +279,7 @@ func (r *resolver) linkFlags(b Build, defaults string) (string, error) {
 	if b.CC == nil {
 		return flags, nil
 	}
-	_, words, err := splitFlags(flags)
+	_, words, err := SplitFlags(flags)
 	if err != nil {
 		return "", err
 	}
@@ -306,7 +306,7 @@ func staticLinkFlags(t target.Target, words []string) (added []string) {
 
 // inOneWord fails if a field that a template mentions could become several flags: a name or a
 // tag may hold white space or quotes. Only the default flags are several on purpose.
-func inOneWord(f linkFacts, text string) error {
+func inOneWord(f LinkFacts, text string) error {
 	check := func(field, value string) error {
 		if strings.Contains(text, "."+field) && strings.ContainsAny(value, flagSpace+`'"`) {
 			return fmt.Errorf("expanding template %q: {{.%s}} is %q, which contains white space or quotes",

@@ -80,7 +80,7 @@ func (c *flagCheck) findUselessFlags(ctx context.Context) (ps problem.List) {
 	found := map[string]bool{} // by variable, whether some build has it
 	useless := map[string]uselessFlag{}
 	for i, b := range c.plan.Builds {
-		_, words, err := splitFlags(b.LDFlags)
+		_, words, err := SplitFlags(b.LDFlags)
 		var flags []setFlag
 		if err == nil {
 			flags, err = setFlags(words)

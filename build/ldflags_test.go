@@ -276,7 +276,7 @@ func TestUselessFlagPosition(t *testing.T) {
 
 // A field in the linker flags never becomes a flag of its own.
 func TestFieldsInFlags(t *testing.T) {
-	facts := linkFacts{
+	facts := LinkFacts{
 		Facts: template.Facts{
 			Name:    "tool",
 			Tag:     "it's -extld=evil/v1.0.0",

@@ -85,7 +85,7 @@ func (c *flagCheck) coverage() coverage {
 		d := c.declarations.read(c.graphs[0][m.ImportPath].sources())
 		hasVersion := false
 
-		_, words, err := splitFlags(b.LinkFlags(m))
+		_, words, err := SplitFlags(b.LinkFlags(m))
 		if err != nil {
 			continue // findUselessFlags reports it
 		}

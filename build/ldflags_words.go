@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// splitFlags splits the value of -ldflags as the go command does: into a pattern of packages,
-// if there is one in front ("all=-s"), and words, in quotes or not.
+// SplitFlags splits the value of -ldflags or -gcflags as the go command does: into a pattern of
+// packages, if there is one in front ("all=-s"), and words, in quotes or not.
 // Sources: cmd/go/internal/load PerPackageFlag.Set and cmd/internal/quoted Split.
-func splitFlags(text string) (pattern string, words []string, err error) {
-	text = strings.Trim(text, flagSpace)
+func SplitFlags(text string) (pattern string, words []string, err error) {
+	text = strings.TrimSpace(text)
 	if text != "" && !strings.HasPrefix(text, "-") {
 		var ok bool
 		pattern, text, ok = strings.Cut(text, "=")
 		if !ok {
-			return "", nil, fmt.Errorf("%q is no flag: flags begin with a dash", text)
+			return "", nil, fmt.Errorf("%q is no flag: flags begin with a dash", pattern)
 		}
 	}
 
@@ -47,7 +47,7 @@ func splitFlags(text string) (pattern string, words []string, err error) {
 // flagSpace is the white space between flags.
 const flagSpace = " \t\r\n"
 
-// joinFlags is the reverse of splitFlags without a pattern. Words that come from splitFlags
+// joinFlags is the reverse of SplitFlags without a pattern. Words that come from SplitFlags
 // never need both kinds of quotes.
 func joinFlags(words []string) string {
 	quoted := make([]string, len(words))

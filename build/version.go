@@ -200,7 +200,7 @@ func (p *Plan) flagsTellVersion(b Build) bool {
 	version = strings.TrimRight(version, "+.")
 
 	return slices.ContainsFunc(b.Mains, func(m Main) bool {
-		_, words, err := splitFlags(b.LinkFlags(m))
+		_, words, err := SplitFlags(b.LinkFlags(m))
 		if err != nil {
 			return false // it is reported where the flags are checked
 		}
