@@ -65,9 +65,9 @@ func (a Answer) sameAs(b Answer) bool {
 		slices.Equal(a.Args, b.Args)
 }
 
-// missingVersions lists the programs that were asked for their version and did not say the one
+// withoutVersion lists the programs that were asked for their version and did not say the one
 // of the release.
-func (r *Report) missingVersions() (list []problem.Note) {
+func (r *Report) withoutVersion() (list []problem.Note) {
 	for _, a := range r.Answers() {
 		if a.Version != smoke.Missing {
 			continue
@@ -90,5 +90,5 @@ func (r *Report) MissingVersions() []problem.Note {
 	if r.Source.Tag != "" {
 		return nil
 	}
-	return r.missingVersions()
+	return r.withoutVersion()
 }
