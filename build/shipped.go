@@ -187,8 +187,9 @@ func isEmptySource(file string) bool {
 	})
 }
 
-// helperNames are names of programs that projects have for themselves. They are matched as
-// whole names: a product may be called docs-server, or age-keygen.
+// helperNames are names of programs that projects have for themselves, wherever they are; for
+// directories see workspace.IsAuxiliary. They are matched as whole names: a product may be called
+// docs-server, or age-keygen.
 var helperNames = []string{
 	"bench", "benchmark", "build", "changelog", "ci", "codegen", "conformance", "demo", "devtools", "doc", "docgen",
 	"docs", "docsgen", "e2e", "example", "examples", "fuzz", "gen", "gencerts", "gendoc", "gendocs", "generate",

@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 	"release/hint":    {"build/problem", "release/quote"},
 	"release/inspect": {"build/crash", "build/problem", "build/static", "release/quote"},
 	"release/output":  {},
-	"release/pack":    {"build/crash"},
+	"release/pack":    {"build/crash", "build/door"},
 	"release/publish": {"release/output"},
 	"release/quote":   {},
 	"release/report": {
