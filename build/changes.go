@@ -65,9 +65,11 @@ func listChanges(ctx context.Context, ws *workspace.Workspace) (changes []change
 	return changes, nil
 }
 
-// unchangedContent returns the changed files of which no line differs, if ends of lines do not
-// count with ignoreEnds.
-func unchangedContent(ctx context.Context, ws *workspace.Workspace, ignoreEnds bool) (map[string]bool, error) {
+// compareLines lists the files whose content differs from the commit, and says for each whether
+// all its lines are the same. With ignoreEnds the ends of lines do not count.
+func compareLines(
+	ctx context.Context, ws *workspace.Workspace, ignoreEnds bool,
+) (same map[string]bool, err error) {
 	args := []string{"diff", "--no-ext-diff", "--no-textconv", "--no-renames", "--numstat", "-z"}
 	if ignoreEnds {
 		args = append(args, "--ignore-cr-at-eol")
@@ -77,14 +79,14 @@ func unchangedContent(ctx context.Context, ws *workspace.Workspace, ignoreEnds b
 		return nil, fmt.Errorf("asking git for differences: %w", err)
 	}
 
-	files := map[string]bool{}
+	same = map[string]bool{}
 	for _, record := range strings.Split(out, "\x00") { // "ADDED\tDELETED\tPATH"
 		counts, file, ok := splitNumstat(record)
 		if ok {
-			files[file] = counts == "0\t0"
+			same[file] = counts == "0\t0"
 		}
 	}
-	return files, nil
+	return same, nil
 }
 
 // splitNumstat splits a record of git diff --numstat.
@@ -103,11 +105,11 @@ func changesRemedy(ctx context.Context, ws *workspace.Workspace) problem.Remedy 
 	if err != nil {
 		return showStatus
 	}
-	sameContent, err := unchangedContent(ctx, ws, false)
+	sameContent, err := compareLines(ctx, ws, false)
 	if err != nil {
 		return showStatus
 	}
-	sameLines, err := unchangedContent(ctx, ws, true)
+	sameLines, err := compareLines(ctx, ws, true)
 	if err != nil {
 		return showStatus
 	}
@@ -178,8 +180,8 @@ func (c *changeCauses) remedy(ctx context.Context) problem.Remedy {
 	}
 	if len(c.requirements) > 0 {
 		files := pathspecs(c.requirements)
-		all = append(all, problem.Run("git add "+files+" && git commit --message 'go mod tidy' "+files).For(
-			"if go mod tidy or go get changed them"))
+		commit := "git add " + files + " && git commit --message 'go mod tidy' " + files
+		all = append(all, problem.Run(commit).For("if go mod tidy or go get changed them"))
 	}
 	if len(c.deleted) > 0 {
 		all = append(all, problem.There(
@@ -328,8 +330,9 @@ func (c *changeCauses) ignore() problem.Remedy {
 	}
 	list := "printf '%s\\n' " + strings.Join(words, " ") + " >>"
 
+	exclude := yamlCommand(list + " .git/info/exclude")
 	ignored := problem.There(
-		problem.Step("- run: "+yamlCommand(list+" .git/info/exclude")).For("or name them in .gitignore, and commit it"),
+		problem.Step("- run: "+exclude).For("or name them in .gitignore, and commit it"),
 		problem.Run(list+c.rootFile(".gitignore")+" && git add :/.gitignore && "+
 			"git commit --message 'ignore what is generated'"),
 	)

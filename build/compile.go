@@ -88,7 +88,7 @@ func (b Build) groups() (groups [][]Main) {
 	return groups
 }
 
-// groupDir returns the directory for the programs of a group, relative to that of the target.
+// groupDir returns the directory for the programs of a group, relative to the one of the target.
 // If programs have other names than go build gives them, it is a directory of its own: the
 // final name of one program may be the first name of another one. No program has a name that
 // begins with a dot.

@@ -72,19 +72,19 @@ func (d declaration) tolerates() bool {
 
 // declarations are the names that a package declares on package level.
 type declarations struct {
-	byName     map[string]*declared
+	byName     map[string]*syntax
 	files      []*ast.File
 	fset       *token.FileSet
 	incomplete bool // some file could not be read
 
-	stamps func() []stamp // what to set by default
+	defaults func() []assignment // what to set by default
 
 	// others finds other packages, nil for those that need not be read.
 	others func(importPath string) *declarations
 }
 
-// A declared is a name with its syntax.
-type declared struct {
+// A syntax is how a name is declared in a file.
+type syntax struct {
 	kind  declarationKind
 	id    *ast.Ident
 	typ   ast.Expr // nil if it is not written
@@ -98,11 +98,11 @@ type declared struct {
 // the compiler to report.
 func readDeclarations(files []string, others func(importPath string) *declarations) *declarations {
 	d := &declarations{
-		byName: map[string]*declared{},
+		byName: map[string]*syntax{},
 		fset:   token.NewFileSet(),
 		others: others,
 	}
-	d.stamps = sync.OnceValue(d.findStamps)
+	d.defaults = sync.OnceValue(d.findDefaults)
 	for _, path := range files {
 		f, err := parseSource(d.fset, path, parser.SkipObjectResolution)
 		if err != nil {
@@ -131,7 +131,12 @@ func (d *declarations) add(file *ast.File, decl ast.Decl) {
 	switch decl := decl.(type) {
 	case *ast.FuncDecl:
 		if decl.Recv == nil {
-			d.byName[decl.Name.Name] = &declared{kind: declaredOther, id: decl.Name, fn: decl, file: file}
+			d.byName[decl.Name.Name] = &syntax{
+				kind: declaredOther,
+				id:   decl.Name,
+				fn:   decl,
+				file: file,
+			}
 		}
 
 	case *ast.GenDecl:
@@ -139,7 +144,12 @@ func (d *declarations) add(file *ast.File, decl ast.Decl) {
 		for _, spec := range decl.Specs {
 			switch spec := spec.(type) {
 			case *ast.TypeSpec:
-				d.byName[spec.Name.Name] = &declared{kind: declaredOther, id: spec.Name, typ: aliased(spec), file: file}
+				d.byName[spec.Name.Name] = &syntax{
+					kind: declaredOther,
+					id:   spec.Name,
+					typ:  aliased(spec),
+					file: file,
+				}
 			case *ast.ValueSpec:
 				if decl.Tok == token.VAR {
 					d.addValues(file, declaredVar, spec, spec)
@@ -157,7 +167,7 @@ func (d *declarations) add(file *ast.File, decl ast.Decl) {
 // addValues adds the names of spec, which have the types and values of from.
 func (d *declarations) addValues(file *ast.File, kind declarationKind, spec, from *ast.ValueSpec) {
 	for i, id := range spec.Names {
-		v := &declared{
+		v := &syntax{
 			kind:  kind,
 			id:    id,
 			file:  file,
@@ -216,16 +226,21 @@ func (d *declarations) names() (names []string) {
 
 // isLocal reports whether some function declares a variable of that name.
 func (d *declarations) isLocal(name string) bool {
+	hasExpr := func(list []ast.Expr) bool {
+		return slices.ContainsFunc(list, func(e ast.Expr) bool { return isIdent(e, name) })
+	}
+	hasIdent := func(list []*ast.Ident) bool {
+		return slices.ContainsFunc(list, func(id *ast.Ident) bool { return id.Name == name })
+	}
+
 	local := false
 	for _, f := range d.files {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.AssignStmt:
-				local = local || n.Tok == token.DEFINE && slices.ContainsFunc(n.Lhs, func(e ast.Expr) bool {
-					return isIdent(e, name)
-				})
+				local = local || n.Tok == token.DEFINE && hasExpr(n.Lhs)
 			case *ast.ValueSpec:
-				local = local || slices.ContainsFunc(n.Names, func(id *ast.Ident) bool { return id.Name == name })
+				local = local || hasIdent(n.Names)
 			}
 			return !local
 		})
@@ -250,7 +265,7 @@ type expression struct {
 const maxSteps = 1000
 
 // variable returns what is known about the type and the initial value of a variable.
-func (d *declarations) variable(v *declared, steps *int) (e expression) {
+func (d *declarations) variable(v *syntax, steps *int) (e expression) {
 	switch {
 	case v.tuple:
 		e = expression{initial: computedInitial}
@@ -307,7 +322,11 @@ func (d *declarations) evaluate(file *ast.File, e ast.Expr, steps *int) expressi
 		if err != nil {
 			return other // the compiler reports it
 		}
-		return expression{isString: yes, initial: constantInitial, value: value[:min(len(value), maxValue)]}
+		return expression{
+			isString: yes,
+			initial:  constantInitial,
+			value:    value[:min(len(value), maxValue)],
+		}
 
 	case *ast.ParenExpr:
 		return d.evaluate(file, e.X, steps)
@@ -384,7 +403,11 @@ func importedAs(file *ast.File, name string) string {
 		if err != nil {
 			continue // the compiler reports it
 		}
-		if spec.Name != nil && spec.Name.Name == name || spec.Name == nil && binaryName(importPath) == name {
+		known := binaryName(importPath)
+		if spec.Name != nil {
+			known = spec.Name.Name
+		}
+		if known == name {
 			return importPath
 		}
 	}
@@ -490,14 +513,17 @@ func (c *declarationCache) inModule(importPath string) *declarations {
 	return readDeclarations(goFiles(filepath.Join(c.moduleDir, filepath.FromSlash(rel))), nil)
 }
 
-// goFiles returns all Go files of a directory except tests, none if it does not exist.
+// goFiles returns the Go files of a directory for all targets together, except tests. It returns
+// none if the directory does not exist.
 func goFiles(dir string) (files []string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil // the go command reports what it needs
 	}
 	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+		name := e.Name()
+		isSource := strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+		if isSource && !isHidden(name) {
 			files = append(files, filepath.Join(dir, name))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 
 	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/process"
@@ -84,7 +86,7 @@ func (r *resolver) checkGraph(ctx context.Context) (ps problem.List) {
 		ps = append(ps, stubs...)
 	}
 	if isComplete {
-		ps = append(ps, r.checkStamps(ctx, g)...)
+		ps = append(ps, r.checkLinkFlags(ctx, g)...)
 	}
 	return ps
 }
@@ -116,4 +118,13 @@ func listGraph(
 		}
 		g[n.ImportPath] = n
 	}
+}
+
+// sources returns the Go files of the package, on disk.
+func (n node) sources() []string {
+	var files []string
+	for _, name := range slices.Concat(n.GoFiles, n.CgoFiles) {
+		files = append(files, filepath.Join(n.Dir, name))
+	}
+	return files
 }

@@ -18,17 +18,17 @@ import (
 	"github.com/org/go-static-release/build/workspace"
 )
 
-// A LoadError is the error of packages that the go command cannot load, all for one reason.
-type LoadError struct {
-	Lines    []string // what is wrong with each of them
+// A loadError is the error of packages that the go command cannot load, all for one reason.
+type loadError struct {
+	lines    []string // what is wrong with each of them
 	position problem.Position
 }
 
 // maxLoadErrors is how many of the packages with one mistake are named.
 const maxLoadErrors = 8
 
-func (e *LoadError) Error() string {
-	lines := e.Lines
+func (e *loadError) Error() string {
+	lines := e.lines
 	if more := len(lines) - maxLoadErrors; more > 0 {
 		lines = append(slices.Clone(lines[:maxLoadErrors]), fmt.Sprintf("and %d more", more))
 	}
@@ -36,7 +36,7 @@ func (e *LoadError) Error() string {
 }
 
 // Position returns the place of the first package that has one.
-func (e *LoadError) Position() problem.Position { return e.position }
+func (e *loadError) Position() problem.Position { return e.position }
 
 // A loader finds out why the go command cannot load the packages of one build, and what they
 // lack although it can.
@@ -61,8 +61,8 @@ const maxLoadProblems = 6
 // problems returns what is wrong with the packages that the go command cannot load. Packages
 // with the same remedy share a problem, and so do all that a generator has to make.
 func (l *loader) problems(ctx context.Context) (ps problem.List) {
-	var found []*LoadError
-	lacks := map[*LoadError][]missing{}
+	var found []*loadError
+	lacks := map[*loadError][]missing{}
 	more := 0
 	for _, importPath := range slices.Sorted(maps.Keys(l.graph)) {
 		n := l.graph[importPath]
@@ -71,14 +71,16 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 		}
 
 		f := l.explain(ctx, n)
-		i := slices.IndexFunc(ps, func(p *problem.Problem) bool { return reflect.DeepEqual(p.Remedy, f.remedy) })
+		i := slices.IndexFunc(ps, func(p *problem.Problem) bool {
+			return reflect.DeepEqual(p.Remedy, f.remedy)
+		})
 		if i < 0 && len(ps) == maxLoadProblems {
 			more++
 			continue
 		}
 		if i < 0 {
 			i = len(ps)
-			found = append(found, &LoadError{})
+			found = append(found, &loadError{})
 			ps = append(ps, &problem.Problem{
 				Err:    found[i],
 				Remedy: f.remedy,
@@ -102,12 +104,12 @@ func (l *loader) problems(ctx context.Context) (ps problem.List) {
 }
 
 // add adds what is wrong with a package, unless it is known already.
-func (e *LoadError) add(f loadFailure) {
-	if slices.Contains(e.Lines, f.text) {
+func (e *loadError) add(f loadFailure) {
+	if slices.Contains(e.lines, f.text) {
 		return
 	}
 
-	e.Lines = append(e.Lines, f.text)
+	e.lines = append(e.lines, f.text)
 	if e.position.File == "" {
 		e.position = f.at
 	}
@@ -289,25 +291,15 @@ func (own ownPackage) isNestedModule() bool {
 // explainExcluded says why build constraints exclude all files of a package, and what to do
 // about it: set the build tag, or switch cgo on, with which one of them is compiled.
 func (l *loader) explainExcluded(n node) (why string, r problem.Remedy) {
-	why = "package " + n.ImportPath + " is not for it"
-	entries, err := os.ReadDir(n.Dir)
-	if err != nil { // it was there for the go command
-		return why, problem.Remedy{}
-	}
-
 	needsC := false
 	var tags []string
-	for _, e := range entries {
-		isGo := strings.HasSuffix(e.Name(), ".go") && !strings.HasSuffix(e.Name(), "_test.go")
-		if !isGo || isHidden(e.Name()) {
-			continue
-		}
-		head, err := readHead(filepath.Join(n.Dir, e.Name()))
+	for _, file := range goFiles(n.Dir) {
+		head, err := readHead(file)
 		if err != nil {
 			continue
 		}
 		needsC = needsC || head.importsC
-		tags = append(tags, l.tagsFor(n.Dir, e.Name(), head)...)
+		tags = append(tags, l.tagsFor(file, head)...)
 	}
 
 	switch {
@@ -317,18 +309,14 @@ func (l *loader) explainExcluded(n node) (why string, r problem.Remedy) {
 	case needsC && l.build.CC == nil:
 		return n.ImportPath + " uses cgo, and cgo is off", remedy(n.ImportPath, false)
 	}
+	why = "package " + n.ImportPath + " is not for it"
 	return why, problem.Advise("import it only in files for the systems that it is for, " +
 		"with a line such as //go:build linux, or leave the target out")
 }
 
-// splitTags returns the build tags in a list that is separated by commas.
-func splitTags(list string) []string {
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
-}
-
 // tagsFor returns the build tags each of which would be enough to compile a file. Tags that
 // name a system, an architecture or a release of Go cannot be set.
-func (l *loader) tagsFor(dir, name string, head sourceHead) (tags []string) {
+func (l *loader) tagsFor(file string, head sourceHead) (tags []string) {
 	ctx := gobuild.Default
 	ctx.GOOS = l.build.Target.OS
 	ctx.GOARCH = l.build.Target.Arch
@@ -349,7 +337,7 @@ func (l *loader) tagsFor(dir, name string, head sourceHead) (tags []string) {
 		})
 		for _, tag := range candidates {
 			ctx.BuildTags = append(splitTags(l.build.Tags), tag)
-			matches, err := ctx.MatchFile(dir, name)
+			matches, err := ctx.MatchFile(filepath.Split(file))
 			if err == nil && matches && tag != "ignore" {
 				tags = append(tags, tag)
 			}

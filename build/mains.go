@@ -22,7 +22,7 @@ type program struct {
 	Main
 	sources  []string // Go files, on disk
 	matches  []string // the patterns for the go command that it matches
-	isNamed  bool     // the user has named it
+	isChosen bool     // the name is one that the user gave
 	needsCgo bool     // every file of it needs cgo, and cgo is off
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/problem"
 )
 
@@ -103,10 +104,6 @@ func nameMains(builds []Build, modulePath string, patterns []pattern) {
 	}
 }
 
-// reservedNames are names that Windows does not give to files, with any extension.
-// Source: learn.microsoft.com/windows/win32/fileio/naming-a-file.
-var reservedNames = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$`)
-
 // checkProgramName fails if a program cannot have that name on every system.
 func checkProgramName(name string) error {
 	switch {
@@ -121,7 +118,7 @@ func checkProgramName(name string) error {
 	case strings.HasSuffix(strings.ToLower(name), ".exe"), strings.HasSuffix(strings.ToLower(name), ".wasm"):
 		return fmt.Errorf("%q is no name of a program: targets that need the suffix %s add it",
 			name, path.Ext(name))
-	case reservedNames.MatchString(name):
+	case door.IsReserved(name):
 		return fmt.Errorf("%q is no name of a program: Windows reserves it", name)
 	}
 

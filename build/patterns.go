@@ -123,7 +123,7 @@ func setNames(programs []program, patterns []pattern) error {
 		}
 
 		named := matching[0]
-		if named.isNamed && named.Name != p.name {
+		if named.isChosen && named.Name != p.name {
 			return &problem.Problem{
 				Setting: "packages",
 				Err:     fmt.Errorf("%s has two names, %s and %s", named.ImportPath, named.Name, p.name),
@@ -131,7 +131,7 @@ func setNames(programs []program, patterns []pattern) error {
 			}
 		}
 		named.Name = p.name
-		named.isNamed = true
+		named.isChosen = true
 	}
 	return nil
 }

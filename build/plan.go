@@ -6,6 +6,26 @@
 // target for all its main packages; Verify reads each binary back and compares
 // it with the plan.
 //
+// The files by what they decide or find:
+//
+//	plan.go, resolve.go       the plan, and its builds for each target
+//	survey.go, mains.go       the main packages that there are
+//	shipped.go, patterns.go   those that are released: without and with the setting packages
+//	names.go                  the names of programs
+//	ldflags*.go               the linker flags, and whether each -X of the user sets something
+//	declarations.go           the variables of a package that -X can set
+//	version.go                the version that the go command stamps
+//	graph.go, load_error.go   packages that cannot be loaded, and why
+//	generators.go, lfs.go     files that they lack: not generated, or not fetched by Git LFS
+//	placeholders.go           embedded files that only stand for others
+//	stubs.go                  packages that compile without cgo, and only return errors
+//	sources.go, changes.go    whether what is compiled is the commit
+//	setaside.go               the variables of the environment that do not count
+//	compile*.go               running go build, and what it says
+//	prove.go, paths.go        the proof, which no name of a directory of this machine passes
+//	causes.go, remedy.go      why a binary is not static, and what to do about it
+//	cachekey.go               the name of the build cache for a request
+//
 // A Plan is data. It can be written as JSON by one job and carried out by another one, in
 // another checkout of the same commit: see Plan.CheckWorkspace.
 //
@@ -162,7 +182,7 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 	r := &resolver{ws: ws, spec: spec, plan: p}
 	ps = append(ps, r.setBuilds(ctx)...)
 	if ps.Keep("tag", r.setStamps(ctx)) && len(wrong) == 0 {
-		ps.Keep("tag", r.checkModuleVersions(ctx))
+		ps.Keep("tag", r.checkStamps(ctx))
 	}
 	if len(ps) == 0 {
 		ps = append(ps, r.checkGraph(ctx)...)

@@ -126,7 +126,7 @@ func setAsideFlags(flags string) (shown string, settings []problem.Remedy) {
 
 		setting := flagSettings[name]
 		if setting == "ldflags" {
-			value = "-s -w FLAGS" // it may set a variable to a secret
+			value = "{{.Defaults}} FLAGS" // it may set a variable to a secret
 		}
 		if setting != "" && value != "" {
 			settings = append(settings, problem.Set(setting, value))

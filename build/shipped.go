@@ -127,7 +127,9 @@ func excluding(programs []program, exclude func(program) bool) []program {
 }
 
 func containsProgram(programs []program, p program) bool {
-	return slices.ContainsFunc(programs, func(other program) bool { return other.ImportPath == p.ImportPath })
+	return slices.ContainsFunc(programs, func(other program) bool {
+		return other.ImportPath == p.ImportPath
+	})
 }
 
 // patternsOf returns the setting packages that selects main packages.
@@ -185,8 +187,9 @@ func isEmptySource(file string) bool {
 	})
 }
 
-// helperNames are names of programs that projects have for themselves. They are matched as
-// whole names: a product may be called docs-server, or age-keygen.
+// helperNames are names of programs that projects have for themselves, wherever they are; for
+// directories see workspace.IsAuxiliary. They are matched as whole names: a product may be called
+// docs-server, or age-keygen.
 var helperNames = []string{
 	"bench", "benchmark", "build", "changelog", "ci", "codegen", "conformance", "demo", "devtools", "doc", "docgen",
 	"docs", "docsgen", "e2e", "example", "examples", "fuzz", "gen", "gencerts", "gendoc", "gendocs", "generate",
@@ -368,21 +371,20 @@ func (r *resolver) nothingToRelease(ctx context.Context) *problem.Problem {
 	if err != nil {
 		return p // git has failed, which is reported elsewhere
 	}
-	modules = slices.DeleteFunc(modules, func(m workspace.ProgramModule) bool { return m.Dir == r.ws.ModuleDir() })
+	modules = slices.DeleteFunc(modules, func(m workspace.ProgramModule) bool {
+		return m.Dir == r.ws.ModuleDir()
+	})
 	if len(modules) == 0 {
 		r.leftOut.suggest(p)
 		return p
 	}
 
-	var dirs []string
-	for _, m := range modules {
-		dirs = append(dirs, m.Dir)
-	}
 	p.Setting = "directory"
-	p.Err = fmt.Errorf("%w; these modules have: %s", p.Err, strings.Join(dirs, ", "))
+	p.Err = fmt.Errorf("%w; %s", p.Err, workspace.DescribeModules(modules))
 	p.Remedy = r.ws.ChooseOne(modules)
 	if r.ws.Work != "" {
-		p.Remedy = problem.Either(p.Remedy, problem.Set("packages", r.workPatterns(modules)).For("all in one release"))
+		all := r.workPatterns(modules)
+		p.Remedy = problem.Either(p.Remedy, problem.Set("packages", all).For("all in one release"))
 	}
 	return p
 }

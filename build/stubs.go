@@ -105,7 +105,7 @@ func (l *loader) stubs() (ps problem.List, err error) {
 		s := stub{pkg: importPath, kind: kind}
 		way := l.way(importPath)
 		report := problem.Set("static", "report").For("publishes it anyway, with a warning")
-		failure := &LoadError{Lines: []string{s.String() + ": " + strings.Join(way, " -> ")}}
+		failure := &loadError{lines: []string{s.String() + ": " + strings.Join(way, " -> ")}}
 		failure.position.File, failure.position.Line = importPosition(l.ws.Dir, l.graph, way)
 		ps = append(ps, &problem.Problem{
 			Err:    failure,

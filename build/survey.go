@@ -221,11 +221,8 @@ func (s survey) checkWildcards() (problem.Note, error) {
 	}
 
 	const most = 5
-	text := strings.Join(s.unreadable[:min(most, len(s.unreadable))], ", ")
-	if more := len(s.unreadable) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return problem.Note{Text: "no program is looked for in what cannot be read: " + text}, nil
+	list := problem.FirstNames(s.unreadable, most)
+	return problem.Note{Text: "no program is looked for in what cannot be read: " + list}, nil
 }
 
 // isHidden reports whether the go command sees no file or directory of that name.
@@ -260,8 +257,13 @@ func (h sourceHead) constrained(name, tags string) bool {
 
 // ignored reports whether the go command leaves the file out for all targets.
 func (h sourceHead) ignored(tags string) bool {
-	userIgnores := slices.Contains(strings.Split(tags, ","), "ignore")
+	userIgnores := slices.Contains(splitTags(tags), "ignore")
 	return slices.Contains(h.constraints, "//go:build ignore") && !userIgnores
+}
+
+// splitTags returns the build tags in a list that is separated by commas.
+func splitTags(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
 // matchesEveryPlatform reports whether the name of a file restricts it to no platform. Such

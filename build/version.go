@@ -70,10 +70,11 @@ func (r *resolver) setStamps(ctx context.Context) error {
 	return nil
 }
 
-// checkModuleVersions compares the stamps with the version of the release. If they differ, a program
-// that prints its build info says another version than its release. That is a problem for a
-// release, unless the linker flags set a variable to the right version, and a note otherwise.
-func (r *resolver) checkModuleVersions(ctx context.Context) error {
+// checkStamps compares the stamps with the version of the release. If they differ, a
+// program that prints its build info says another version than its release. That is a problem
+// for a release, unless the linker flags set a variable to the right version, and a note
+// otherwise.
+func (r *resolver) checkStamps(ctx context.Context) error {
 	p := r.plan
 	flagsTell := r.everyTargetTells()
 
@@ -105,10 +106,10 @@ func (r *resolver) checkModuleVersions(ctx context.Context) error {
 		silent := r.silentOf(stamp.Module)
 		switch {
 		case flagsTell && len(silent) == 0:
-			p.note(remedy, "%s; the linker flags stamp %s", text, p.Source.Version)
+			p.note(remedy, "%s; the linker flags set %s", text, p.Source.Version)
 			continue
 		case flagsTell:
-			p.note(remedies, "%s; the linker flags stamp %s, but not in %s",
+			p.note(remedies, "%s; the linker flags set %s, but not in %s",
 				text, p.Source.Version, strings.Join(silent, ", "))
 			continue
 		}
@@ -127,7 +128,7 @@ func (r *resolver) checkModuleVersions(ctx context.Context) error {
 // declareVersion is the remedy of stamping the version by the linker.
 func (r *resolver) declareVersion() problem.Remedy {
 	if r.spec.LDFlags == "" {
-		return problem.Advise("declare `var version string` in package main, which is stamped by default")
+		return problem.Advise("declare `var version string` in package main, which is set by default")
 	}
 	return problem.Set("ldflags", r.spec.LDFlags+" -X main.version={{.Version}}").
 		For("sets `var version string` in package main")
@@ -135,7 +136,9 @@ func (r *resolver) declareVersion() problem.Remedy {
 
 // whyStamped returns why the go command does not stamp the version of the tag in programs of
 // a module, and what to do about it.
-func (r *resolver) whyStamped(ctx context.Context, modulePath string) (why string, remedy problem.Remedy, err error) {
+func (r *resolver) whyStamped(
+	ctx context.Context, modulePath string,
+) (why string, remedy problem.Remedy, err error) {
 	src := r.plan.Source
 	if modulePath != r.plan.Module {
 		why := fmt.Sprintf("they belong to module %s, which has tags of its own", modulePath)
@@ -209,7 +212,7 @@ func (p *Plan) versionFlags(linkFlags string) (found []setFlag) {
 	version, _ := strings.CutSuffix(p.Source.Version, "dirty")
 	version = strings.TrimRight(version, "+.")
 
-	_, words, err := splitFlags(linkFlags)
+	_, words, err := SplitFlags(linkFlags)
 	if err != nil {
 		return nil // it is reported where the flags are checked
 	}

@@ -74,7 +74,7 @@ func TestCheckWorkspaceWithTwoTags(t *testing.T) {
 }
 
 // If go stamps another version than the released one, publishing is refused, unless the linker
-// flags stamp the right one.
+// flags set the right one.
 func TestReleaseOfAnotherVersion(t *testing.T) {
 	const stamped = "package main\n\nvar version string\n\nfunc main() { println(version) }\n"
 	nested := map[string]string{
@@ -100,7 +100,7 @@ func TestReleaseOfAnotherVersion(t *testing.T) {
 		"the tag is missing, but the flags tell": {
 			files: map[string]string{"go.mod": goMod, "main.go": stamped},
 			spec:  Spec{Tag: "v1.2.3", TagCommit: "HEAD"},
-			noted: "tag v1.2.3 is not on the commit of this checkout; the linker flags stamp 1.2.3",
+			noted: "tag v1.2.3 is not on the commit of this checkout; the linker flags set 1.2.3",
 		},
 		"another module's tag": {
 			files:   nested,
@@ -128,7 +128,7 @@ func TestReleaseOfAnotherVersion(t *testing.T) {
 				"cmd/b/main.go": "package main\n\nfunc main() { println() }\n",
 			},
 			tags:  "v2.0.0",
-			noted: "does not allow major version v2; the linker flags stamp 2.0.0, but not in b",
+			noted: "does not allow major version v2; the linker flags set 2.0.0, but not in b",
 		},
 		"a toolchain that stamps nothing": {
 			files:     map[string]string{"go.mod": "module example.com/tool\n", "main.go": mainFile},

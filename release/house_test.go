@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -60,7 +61,7 @@ var mayImport = map[string][]string{
 	"release/hint":    {"build/problem", "release/quote"},
 	"release/inspect": {"build/crash", "build/problem", "build/static", "release/quote"},
 	"release/output":  {},
-	"release/pack":    {"build/crash"},
+	"release/pack":    {"build/crash", "build/door"},
 	"release/publish": {"release/output"},
 	"release/quote":   {},
 	"release/report": {
@@ -363,6 +364,32 @@ func TestErrorsAreWellSaid(t *testing.T) {
 			}
 			return true
 		})
+	})
+}
+
+// The comment of package build, the largest one, lists its files. It names each of them, and no
+// others.
+func TestBuildListsItsFiles(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../build/plan.go", nil, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := regexp.MustCompile(`[a-z_*]+\.go\b`).FindAllString(file.Doc.Text(), -1)
+
+	for _, pattern := range listed {
+		if found, err := filepath.Glob("../build/" + pattern); err != nil || len(found) == 0 {
+			t.Errorf("%s is listed, and there is no such file: %v", pattern, err)
+		}
+	}
+
+	sources(t, func(name string, _ *token.FileSet, _ *ast.File) {
+		isListed := func(pattern string) bool {
+			match, err := path.Match(pattern, path.Base(name))
+			return err == nil && match
+		}
+		if path.Dir(name) == "build" && !slices.ContainsFunc(listed, isListed) {
+			t.Errorf("%s is not in the list of files in the comment of package build", name)
+		}
 	})
 }
 

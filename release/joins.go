@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/crash"
 	"github.com/org/go-static-release/build/limit"
+	"github.com/org/go-static-release/build/problem"
 	"github.com/org/go-static-release/build/workspace"
 	"github.com/org/go-static-release/release/config"
 	"github.com/org/go-static-release/release/dist"
@@ -81,15 +81,12 @@ func generatedNotice(generated []workspace.Generated) []string {
 
 	const maxNames = 5
 	var names []string
-	for _, g := range generated[:min(maxNames, len(generated))] {
+	for _, g := range generated {
 		names = append(names, g.Path)
-	}
-	if more := len(generated) - maxNames; more > 0 {
-		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 
 	notice := fmt.Sprintf("compiled with %s that the commit does not have (setting generated): %s",
-		report.Count(len(generated), "file"), strings.Join(names, ", "))
+		report.Count(len(generated), "file"), problem.FirstNames(names, maxNames))
 	return []string{notice}
 }
 

@@ -32,8 +32,9 @@ func planLists(p *Plan, c *config.Config) (outputs []output.Output, err error) {
 		if taken {
 			return nil, &problem.Problem{
 				Setting: setting,
-				Err:     fmt.Errorf("the lists of %s and %s digests would both have the name %q", other, algorithm, name),
-				Remedy:  problem.Set(setting, withAlgorithm(c.ChecksumsName)),
+				Err: fmt.Errorf("the lists of %s and %s digests would both have the name %q",
+					other, algorithm, name),
+				Remedy: problem.Set(setting, withAlgorithm(c.ChecksumsName)),
 			}
 		}
 		algorithms[name] = algorithm

@@ -1,4 +1,5 @@
-// Package door opens files whose names come from settings or from the repository. It is a leaf.
+// Package door opens files whose names come from settings or from the repository, and knows the
+// names that Windows reserves. It is a leaf.
 package door
 
 import (

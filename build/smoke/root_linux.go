@@ -2,7 +2,9 @@ package smoke
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,4 +60,24 @@ func mapID(inside, outside int) []syscall.SysProcIDMap {
 		HostID:      outside,
 		Size:        1,
 	}}
+}
+
+// linkOrCopy puts a file into the root, by a link where that is possible.
+func linkOrCopy(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }

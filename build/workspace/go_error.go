@@ -24,12 +24,12 @@ type GoError struct {
 	err      error // of the go command, nil if it wrote about packages and went on
 }
 
-func (r *GoError) Error() string { return r.text }
+func (e *GoError) Error() string { return e.text }
 
-func (r *GoError) Unwrap() error { return r.err }
+func (e *GoError) Unwrap() error { return e.err }
 
 // Position returns the place that the first line names, the zero Position if it names none.
-func (r *GoError) Position() problem.Position { return r.position }
+func (e *GoError) Position() problem.Position { return e.position }
 
 // ExplainGo returns an error of the go command with the known remedy, as a problem.Problem if
 // there is one.
@@ -254,8 +254,8 @@ const modulePath = `[^\s:@()"]+`
 var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 	return []goErrorKind{
 		{ // a newer toolchain is needed
-			regexp.MustCompile(`requires go >= \S+ \(running go|invalid go version '\d[\d.]*(?:rc\d+)?'|unknown block type: (?:tool|ignore)|` +
-				`unknown directive: (?:toolchain|tool|ignore|godebug)`),
+			regexp.MustCompile(`requires go >= \S+ \(running go|invalid go version '\d[\d.]*(?:rc\d+)?'|` +
+				`unknown block type: (?:tool|ignore)|unknown directive: (?:toolchain|tool|ignore|godebug)`),
 			always(problem.There(setupGo, problem.Run("export GOTOOLCHAIN=auto"))),
 		},
 		{ // a toolchain that was never released, or is not any more
@@ -276,12 +276,13 @@ var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 		{
 			regexp.MustCompile(`module (\./\S*|\.\./\S*): reading \S*go\.mod: open `),
 			func(w *Workspace, m []string) problem.Remedy {
-				return w.missingDir(m[1], problem.Advise(m[1]+" needs a go.mod of its own: go mod init, in that directory"))
+				return w.missingDir(m[1], problem.Advise(
+					m[1]+" needs a go.mod of its own: go mod init, in that directory"))
 			},
 		},
 		{
-			regexp.MustCompile(`(` + modulePath + `)(?:@\S+)?(?: \(replaced by (\S+)\))?: (?:replacement directory (\S+) ` +
-				`does not exist|reading \S*go\.mod: open )`),
+			regexp.MustCompile(`(` + modulePath + `)(?:@\S+)?(?: \(replaced by (\S+)\))?: ` +
+				`(?:replacement directory (\S+) does not exist|reading \S*go\.mod: open )`),
 			func(w *Workspace, m []string) problem.Remedy {
 				drop := problem.Run("go mod edit -dropreplace=" + m[1] + " && go get " + m[1] + "@latest")
 				return w.missingDir(m[2]+m[3], drop.For("then commit go.mod and go.sum"))
@@ -332,7 +333,8 @@ var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 			func(_ *Workspace, m []string) problem.Remedy {
 				return problem.Either(
 					problem.Run("go clean -modcache").For("if this cache is damaged"),
-					problem.Run("grep -v '^"+m[1]+" "+m[2]+"' go.sum >go.sum.new; mv go.sum.new go.sum; go mod tidy").For(
+					problem.Run("grep -v '^"+m[1]+" "+m[2]+"' go.sum >go.sum.new; "+
+						"mv go.sum.new go.sum; go mod tidy").For(
 						"if its authors moved the tag and you trust them"),
 				)
 			},
@@ -345,14 +347,15 @@ var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 			)),
 		},
 		{ // credentials
-			regexp.MustCompile(`(` + modulePath + `)@\S+: (?s:.*)(?:could not read Username|terminal prompts disabled|` +
-				`Permission denied \(publickey|Repository not found|repository '[^']+' not found|Authentication failed|` +
-				`Host key verification failed|40[13] |Unauthorized|Forbidden)`),
+			regexp.MustCompile(`(` + modulePath + `)@\S+: (?s:.*)(?:could not read Username|` +
+				`terminal prompts disabled|Permission denied \(publickey|Repository not found|` +
+				`repository '[^']+' not found|Authentication failed|Host key verification failed|` +
+				`40[13] |Unauthorized|Forbidden)`),
 			privateModule,
 		},
 		{
-			regexp.MustCompile(`(` + modulePath + `)@(\S+): (?s:.*)(?:unknown revision|invalid version|no matching versions|` +
-				`404 Not Found|410 Gone)`),
+			regexp.MustCompile(`(` + modulePath + `)@(\S+): (?s:.*)(?:unknown revision|invalid version|` +
+				`no matching versions|404 Not Found|410 Gone)`),
 			func(w *Workspace, m []string) problem.Remedy {
 				return problem.Either(
 					problem.Run("go get "+m[1]+"@latest && go mod tidy").For("if there is no version "+m[2]),
@@ -388,8 +391,8 @@ var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 		{
 			regexp.MustCompile(`found packages (\S+) \((\S+)\) and (\S+) \((\S+)\) in `),
 			func(_ *Workspace, m []string) problem.Remedy {
-				return problem.Advise(fmt.Sprintf("a directory holds one package: move %s or %s, or give it the line %q",
-					m[2], m[4], "//go:build ignore"))
+				return problem.Advise(fmt.Sprintf("a directory holds one package: "+
+					"move %s or %s, or give it the line %q", m[2], m[4], "//go:build ignore"))
 			},
 		},
 		{
@@ -403,9 +406,9 @@ var goErrorKinds = sync.OnceValue(func() []goErrorKind {
 			},
 		},
 		{
-			regexp.MustCompile(`"?(\.\.?/\S*?)"? is relative, but relative import paths are not supported|` +
-				`local import "(\S+)" in non-local package`),
-			func(w *Workspace, m []string) problem.Remedy {
+			regexp.MustCompile(`is relative, but relative import paths are not supported|` +
+				`local import "\S+" in non-local package`),
+			func(w *Workspace, _ []string) problem.Remedy {
 				return problem.Advise("write the whole import path, which begins with " + w.Module + "/")
 			},
 		},
@@ -441,8 +444,8 @@ func privateModule(_ *Workspace, m []string) problem.Remedy {
 
 	return problem.There(
 		problem.Lines(
-			problem.Step("- run: git config --global url.https://x-access-token:${{ secrets.MODULES_TOKEN }}@"+
-				host+"/.insteadOf https://"+host+"/").For("MODULES_TOKEN may read "+private),
+			problem.Step(`- run: git config --global url."https://x:${{ secrets.MODULES_TOKEN }}@`+host+`/".insteadOf `+
+				`https://`+host+`/`).For("MODULES_TOKEN may read "+private),
 			problem.Advise("env: {GOPRIVATE: "+private+"}").For("of this step"),
 		),
 		problem.Run("go env -w GOPRIVATE="+private).For("if it is private; git then asks "+host+" for it"),

@@ -93,13 +93,10 @@ func missingContent(setting, verb string, pointers []string) error {
 		return nil
 	}
 
-	files := pointers[0]
-	if more := len(pointers) - 1; more > 0 {
-		files = fmt.Sprintf("%s and %d more", files, more)
-	}
 	return &problem.Problem{
 		Setting: setting,
-		Err:     fmt.Errorf("%s: the content is in Git LFS, and only a pointer to it would be %s", files, verb),
+		Err: fmt.Errorf("%s: the content is in Git LFS, and only a pointer to it would be %s",
+			problem.FirstNames(pointers, 1), verb),
 		Remedy: problem.There(
 			problem.Step("- {uses: actions/checkout@v7, with: {lfs: true}}"),
 			problem.Run("git lfs pull"),

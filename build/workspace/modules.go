@@ -184,7 +184,7 @@ func (w *Workspace) noModule(ctx context.Context, outside string) error {
 	out, err := w.repo.git(ctx, "ls-files", "-z", "--", ":(glob)**/go.mod")
 	switch {
 	case len(modules) > 0:
-		p.Err = fmt.Errorf("%w; modules with programs: %s", p.Err, describeModules(modules))
+		p.Err = fmt.Errorf("%w; %s", p.Err, DescribeModules(modules))
 	case err == nil && out == "":
 		p.Remedy = problem.Run("go mod init example.com/name")
 	case err == nil:
@@ -196,17 +196,13 @@ func (w *Workspace) noModule(ctx context.Context, outside string) error {
 // maxModules is how many modules a message names.
 const maxModules = 5
 
-// describeModules names the directories of modules.
-func describeModules(modules []ProgramModule) string {
+// DescribeModules names the directories of modules in a message.
+func DescribeModules(modules []ProgramModule) string {
 	var dirs []string
-	for _, m := range modules[:min(maxModules, len(modules))] {
+	for _, m := range modules {
 		dirs = append(dirs, m.Dir)
 	}
-	text := strings.Join(dirs, ", ")
-	if more := len(modules) - maxModules; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return "modules with programs: " + problem.FirstNames(dirs, maxModules)
 }
 
 // ChooseOne returns the remedy of releasing one of several modules, none if there are none. If

@@ -1,6 +1,7 @@
 // Package workspace opens a checkout of a Go module on this machine, and runs go and git in
-// it. It knows what belongs to the machine: directories, the environment of child
-// processes, and which files are those of the commit.
+// it. It knows what belongs to the machine: directories, and the environment of child
+// processes. And it knows what belongs to the commit: its files, its tag, and the version that
+// the go command stamps.
 package workspace
 
 import (

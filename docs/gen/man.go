@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -79,8 +80,13 @@ var markdown = strings.NewReplacer(
 	`[`, `\[`, `]`, `\]`, `<`, `\<`, `>`, `\>`, `#`, `\#`, `|`, `\|`,
 )
 
-// manualText escapes a text for Markdown, except for its code spans, which become bold.
+// link matches a link to another page of the documentation, which a manual page cannot have.
+var link = regexp.MustCompile(`\[([^]`+"`"+`]+)\]\([^)]+\)`)
+
+// manualText escapes a text for Markdown, except for its code spans, which become bold, and its
+// links, of which the text remains.
 func manualText(text string) string {
+	text = link.ReplaceAllString(text, "$1")
 	parts := strings.Split(text, "`")
 	for i := range parts {
 		parts[i] = markdown.Replace(parts[i])

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/org/go-static-release/build"
 	"github.com/org/go-static-release/build/door"
 	"github.com/org/go-static-release/build/template"
 	"github.com/org/go-static-release/release/quote"
@@ -132,8 +133,8 @@ var (
 // harmless.
 func harmlessFlags(known map[string]toolFlag) laptopRule {
 	return func(_, value string) string {
-		words, ok := flagWords(value)
-		if !ok {
+		_, words, err := build.SplitFlags(value)
+		if err != nil {
 			return "it cannot be split into flags"
 		}
 		return checkFlags(words, known)
@@ -205,21 +206,10 @@ var (
 	platformAction = regexp.MustCompile(
 		`^\{\{-? *((else +)?if +(eq|ne) +\.(OS|Arch)( +"[a-z0-9]*")+|else|end) *-?\}\}$`)
 	platformName = regexp.MustCompile(`"[a-z0-9]*"`)
-
-	// flagWord matches a word of -ldflags and -gcflags, in quotes or not (`go help build`,
-	// "Elements in a list"). A quote inside a word is an ordinary character.
-	flagWord = regexp.MustCompile(`^[ \t\r\n]*("[^"]*"|'[^']*'|[^ \t\r\n"'][^ \t\r\n]*)`)
 )
 
 // fieldMark stands for the value of a template field.
 const fieldMark = "@"
-
-// flagFields are the fields of the template ldflags.
-type flagFields struct {
-	template.Facts
-	OS, Arch string
-	Defaults string
-}
 
 // maxPlatformNames limits how many platforms the conditions of a template may name.
 const maxPlatformNames = 8
@@ -227,7 +217,7 @@ const maxPlatformNames = 8
 // expansions returns every text that the template value may expand to, with fieldMark for its
 // fields. ok is false if it has actions of which that is not known.
 func expansions(value string) (texts []string, ok bool) {
-	fields := flagFields{Defaults: "-s -w"} // others may follow, each with its value
+	fields := build.LinkFacts{Defaults: "-s -w"} // others may follow, each with its value
 	facts := reflect.ValueOf(&fields.Facts).Elem()
 
 	names := []string{"other"}
@@ -269,34 +259,6 @@ func expansions(value string) (texts []string, ok bool) {
 		}
 	}
 	return texts, true
-}
-
-// flagWords splits the value of -ldflags or -gcflags into words, as the go command does. A
-// package pattern in front, as in all=-N -l, is left out.
-func flagWords(value string) (words []string, ok bool) {
-	value = strings.TrimSpace(value)
-	if value != "" && !strings.HasPrefix(value, "-") {
-		_, value, ok = strings.Cut(value, "=")
-		if !ok {
-			return nil, false
-		}
-	}
-
-	for strings.TrimLeft(value, " \t\r\n") != "" {
-		m := flagWord.FindStringSubmatch(value)
-		if m == nil {
-			return nil, false
-		}
-		value = value[len(m[0]):]
-
-		word := m[1]
-		if word[0] == '"' || word[0] == '\'' {
-			word = word[1 : len(word)-1]
-		}
-		words = append(words, word)
-	}
-
-	return words, true
 }
 
 // ignoredNote returns the note that a setting of the workflow is ignored, why, and what to

@@ -125,6 +125,7 @@ func TestHarmlessFlags(t *testing.T) {
 		"-s\t-extld=/evil":                               false,
 		"all=-extld=/evil":                               false,
 		"'-extld=/evil'":                                 false, // the go command refuses it, too
+		"\u00a0-extld=-s":                                false, // white space begins no pattern
 		"-s '-extld=/evil'":                              false,
 		"-s \"-extld=/evil\"":                            false,
 		"-X 'main.a=b' -extld=/evil":                     false,

@@ -117,7 +117,7 @@ var Settings = []Setting{
 		Doc: "Patterns as `go build` accepts them; `./` may be left out. `NAME=PATTERN` gives a program another " +
 			"name: `etcd=./server`. By default the main packages in the root of the module, in `cmd` and in " +
 			"`cmd/NAME`, or the only one elsewhere that can be meant. What looks like a tool of the " +
-			"project's own, such as `cmd/gen-docs`, is left out with a note: see [programs](programs.md).",
+			"project's own, such as `cmd/gen-docs`, is left out with a note: see [docs/programs.md](programs.md).",
 		Paths:    FilePaths,
 		onLaptop: chooses,
 		set:      list(func(c *Config) *[]string { return &c.Packages }),
@@ -171,7 +171,8 @@ var Settings = []Setting{
 		Help:        "what tags begin with, such as name-",
 		Doc: "For tags such as `name-v1.2.3` or `release-1.2.3`. Tags `v1.2.3`, `1.2.3` and `dir/v1.2.3` need " +
 			"none. Go does not take a tag with a prefix for a version, so a program has to get its version " +
-			"from the linker: declare `var version string` in package main.",
+			"from the linker: declare `var version string` in package main. See " +
+			"[docs/version.md](version.md#tags-with-a-prefix).",
 		onLaptop: chooses,
 		set:      setTagPrefix,
 	},
@@ -193,11 +194,11 @@ var Settings = []Setting{
 		DefaultText: "-s -w and the version",
 		Argument:    "FLAGS",
 		Help:        "linker flags, a template",
-		Doc: "A template with the fields `{{.Version}}`, `{{.Tag}}`, `{{.Commit}}`, `{{.Date}}`, `{{.Name}}`, " +
-			"`{{.Go}}`, and `{{.OS}}` and `{{.Arch}}` of the target. `{{.Defaults}}` stands for the default: " +
-			"`-s -w`, and `-X` for the variables of package main that are named like a version, a commit " +
-			"or a date, such as `version`, `GitCommit` and `buildDate`. An `-X` that sets nothing is an " +
-			"error, and so is a version such as `${VERSION}`: no shell expands it. docs/ldflags.md has all names, and examples.",
+		Doc: "A [template](templates.md), in which `{{.Defaults}}` stands for the default: `-s -w`, and " +
+			"`-X` for the variables of package main that are named like a version, a commit or a date, " +
+			"such as `version`, `GitCommit` and `buildDate`. An `-X` that sets nothing is an error, and so is " +
+			"a version such as `${VERSION}`: no shell expands it. [docs/ldflags.md](ldflags.md) has all " +
+			"names, and examples.",
 		onLaptop: harmlessTemplate(linkerFlags),
 		set:      text(func(c *Config) *string { return &c.LDFlags }),
 	},
@@ -319,10 +320,9 @@ var Settings = []Setting{
 		DefaultText: "NAME_VERSION_OS_ARCH",
 		Argument:    "NAME",
 		Help:        "name of an archive without its extension",
-		Doc: "A template, for example `{{.Name}}_{{title .OS}}_{{.Arch}}`: see docs/templates.md for " +
-			"the fields and functions.",
-		onLaptop: chooses,
-		set:      text(func(c *Config) *string { return &c.ArchiveName }),
+		Doc:         "A [template](templates.md), for example `{{.Name}}_{{title .OS}}_{{.Arch}}`.",
+		onLaptop:    chooses,
+		set:         text(func(c *Config) *string { return &c.ArchiveName }),
 	},
 	{
 		Name:     "wrap",
@@ -332,8 +332,7 @@ var Settings = []Setting{
 		Argument: "DIR",
 		Help:     "put everything in an archive into one directory",
 		Doc: "With `true` the directory has the name of the archive without its extension. Any other value " +
-			"is a template for its name, with the fields of `archive-name` and with `{{.Archive}}`, which " +
-			"is that name: `{{.Name}}-{{.Version}}`.",
+			"is a [template](templates.md) for its name, such as `{{.Name}}-{{.Version}}`.",
 		Values:   []string{"true", "false"},
 		onLaptop: chooses,
 		set:      setWrap,
@@ -346,9 +345,8 @@ var Settings = []Setting{
 		DefaultText: "PROGRAM",
 		Argument:    "PATH",
 		Help:        "path of a program in an archive, such as bin/",
-		Doc: "A template with the fields of `archive-name` and with `{{.Program}}`, the name of the program. " +
-			"A directory (`bin/`) has the programs under their names. `.exe` is appended for windows. The " +
-			"path begins in the directory of `wrap`, if there is one.",
+		Doc: "A [template](templates.md). A directory (`bin/`) has the programs under their names. `.exe` is " +
+			"appended for windows. The path begins in the directory of `wrap`, if there is one.",
 		onLaptop: chooses,
 		set:      text(func(c *Config) *string { return &c.ProgramPath }),
 	},
@@ -413,10 +411,9 @@ var Settings = []Setting{
 		Argument:    "NAME",
 		Help:        "name of the checksum list",
 		Doc: "Installers and package managers expect what a project has always had: " +
-			"`{{.Name}}_{{.Version}}_checksums.txt`, or `SHA256SUMS`. A template with `{{.Algorithm}}` " +
-			"besides the other fields, which a name needs if there are several lists: see docs/templates.md. " +
-			"`verify` finds the lists of a release by their names, so the name must have a word such as " +
-			"checksums, SHA256SUMS or sha256.",
+			"`{{.Name}}_{{.Version}}_checksums.txt`, or `SHA256SUMS`. A [template](templates.md), which " +
+			"needs `{{.Algorithm}}` if there are several lists. `verify` finds the lists of a release by " +
+			"their names, so the name must have a word such as checksums, SHA256SUMS or sha256.",
 		onLaptop: chooses,
 		set:      text(func(c *Config) *string { return &c.ChecksumsName }),
 	},
@@ -442,7 +439,7 @@ var Settings = []Setting{
 		DefaultText: "the tag",
 		Argument:    "TEXT",
 		Help:        "title of the release",
-		Doc:         "A template, for example `{{.Name}} {{.Version}}`: see docs/templates.md.",
+		Doc:         "A [template](templates.md), for example `{{.Name}} {{.Version}}`.",
 		onLaptop:    chooses,
 		set:         text(func(c *Config) *string { return &c.ReleaseName }),
 	},
@@ -453,9 +450,9 @@ var Settings = []Setting{
 		DefaultText: "generated by GitHub",
 		Argument:    "TEXT",
 		Help:        "text of the release",
-		Doc: "A template: see docs/templates.md. If it is empty or expands to nothing, GitHub lists the changes " +
-			"since the previous version of the same module. Prereleases do not count as such, except for " +
-			"another prerelease of the same version. Long notes belong in a file: see `notes-file`.",
+		Doc: "A [template](templates.md). If it is empty or expands to nothing, GitHub lists the changes " +
+			"[since the previous version](workflows.md#generated-notes) of the same module. Long notes " +
+			"belong in a file: see `notes-file`.",
 		onLaptop: chooses,
 		set:      text(func(c *Config) *string { return &c.Notes }),
 	},

@@ -17,13 +17,14 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/org/go-static-release/build/door"
 )
 
 // Binary is the format of a program that is not packed.
@@ -169,16 +170,12 @@ func CheckChosenName(name string) error {
 		case strings.ContainsAny(element, `<>"|?*`) || strings.ContainsFunc(element, isControl),
 			strings.HasSuffix(element, " "),
 			strings.HasSuffix(element, ".") && element != ".",
-			reservedName.MatchString(element):
+			door.IsReserved(element):
 			return fmt.Errorf("packing %q: Windows has no files with the name %q", name, element)
 		}
 	}
 	return nil
 }
-
-// reservedName matches the names of devices on Windows, with any extension.
-var reservedName = regexp.MustCompile(
-	`(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?$`)
 
 func (a Archive) writeTarGzip(w io.Writer) error {
 	return a.writeTar(&gzipper{deflater: deflater{w: w, compressors: a.Compressors}})

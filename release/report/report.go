@@ -244,7 +244,7 @@ func (r *Report) Warnings() (list []problem.Note) {
 	}
 
 	if r.Source.Tag != "" {
-		list = append(list, r.missingVersions()...)
+		list = append(list, r.withoutVersion()...)
 	}
 	return list
 }

@@ -65,15 +65,15 @@ func (a Answer) sameAs(b Answer) bool {
 		slices.Equal(a.Args, b.Args)
 }
 
-// missingVersions lists the programs that were asked for their version and did not say the one
+// withoutVersion lists the programs that were asked for their version and did not say the one
 // of the release.
-func (r *Report) missingVersions() (list []problem.Note) {
+func (r *Report) withoutVersion() (list []problem.Note) {
 	for _, a := range r.Answers() {
 		if a.Version != smoke.Missing {
 			continue
 		}
 
-		setVariable := problem.Set("ldflags", "-s -w -X main.version={{.Version}}")
+		setVariable := problem.Set("ldflags", "{{.Defaults}} -X main.version={{.Version}}")
 		list = append(list, problem.Note{
 			Text:   fmt.Sprintf("%s does not print the version %s; it %s", a.Command(), r.Source.Version, a.Words()),
 			Remedy: setVariable.For("names the variable that holds the version"),
@@ -90,5 +90,5 @@ func (r *Report) MissingVersions() []problem.Note {
 	if r.Source.Tag != "" {
 		return nil
 	}
-	return r.missingVersions()
+	return r.withoutVersion()
 }

@@ -561,7 +561,7 @@ var projects = []project{
 		name:    "etcd",
 		modules: etcd,
 		tag:     "v3.6.8",
-		refusal: "these modules have: etcdctl, etcdutl, server",
+		refusal: "modules with programs: etcdctl, etcdutl, server",
 	},
 	{
 		name:     "etcdctl",

@@ -70,10 +70,10 @@ func plainName(name string) string { return strings.ToLower(strings.ReplaceAll(n
 // versionWithV matches an initial value such as v0.0.0-dev.
 var versionWithV = regexp.MustCompile(`^v[0-9]`)
 
-// stampTemplate returns the template of the value for a variable with a role. The version has
+// defaultValue returns the template of the value for a variable with a role. The version has
 // a "v" in front if its initial value has one, or if the package takes it from the build info,
 // which has one, when nothing was set.
-func (d *declarations) stampTemplate(role int, name string) string {
+func (d *declarations) defaultValue(role int, name string) string {
 	if role == versionRole && (versionWithV.MatchString(d.find(name).value) || d.takesModuleVersion(name)) {
 		return "v" + roles[role].value
 	}
@@ -109,55 +109,58 @@ func (d *declarations) takesModuleVersion(name string) bool {
 func returnsVersion(fn *ast.FuncDecl) (found bool) {
 	ast.Inspect(fn, func(n ast.Node) bool {
 		if ret, ok := n.(*ast.ReturnStmt); ok {
-			found = found || slices.ContainsFunc(ret.Results, func(e ast.Expr) bool { return isSelector(e, "Version") })
+			found = found || slices.ContainsFunc(ret.Results, func(e ast.Expr) bool {
+				return isSelector(e, "Version")
+			})
 		}
 		return !found
 	})
 	return found
 }
 
-// A stamp is a variable with the value that it is set to.
-type stamp struct {
+// An assignment is a variable with the value that -X gives it.
+type assignment struct {
 	name  string
 	role  int
 	value string // a template
 }
 
-// findStamps returns the variables with a role that -X can set in a package, by role and name.
+// findDefaults returns the variables with a role that -X can set in a package, by role and name.
 // A variable whose address is taken is most likely a flag of the program.
-func (d *declarations) findStamps() (list []stamp) {
+func (d *declarations) findDefaults() (list []assignment) {
 	for _, name := range d.names() {
 		role := roleOf(name)
 		if role >= 0 && !takesAddress(d.files, name) {
-			list = append(list, stamp{name, role, d.stampTemplate(role, name)})
+			list = append(list, assignment{name, role, d.defaultValue(role, name)})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b stamp) int { return a.role - b.role })
+	slices.SortStableFunc(list, func(a, b assignment) int { return a.role - b.role })
 	return list
 }
 
-// commonStamps returns the stamps of all programs. Where two programs want the same variable
-// set differently, the first one has it.
-func commonStamps(programs []*declarations) (common []stamp) {
+// commonDefaults returns what is set by default in all programs. Where two programs want the same
+// variable set differently, the first one has it.
+func commonDefaults(programs []*declarations) (common []assignment) {
 	for _, d := range programs {
-		for _, s := range d.stamps() {
-			known := slices.ContainsFunc(common, func(c stamp) bool { return c.name == s.name })
+		for _, own := range d.defaults() {
+			known := slices.ContainsFunc(common, func(c assignment) bool { return c.name == own.name })
 			if !known {
-				common = append(common, s)
+				common = append(common, own)
 			}
 		}
 	}
-	slices.SortStableFunc(common, func(a, b stamp) int { return a.role - b.role })
+	slices.SortStableFunc(common, func(a, b assignment) int { return a.role - b.role })
 	return common
 }
 
-// fits reports whether a program may be linked with the stamps of all: of the variables by
-// their names, it has none of another type, and none that is not a stamp or another one there.
-func fits(d *declarations, common []stamp) bool {
-	own := d.stamps()
+// fits reports whether a program may be linked with what is set by default in all of them. Each
+// variable must get the same value in it by default, or be none there: the linker fails for a
+// variable of another type, and a program may want another value, or its own.
+func fits(d *declarations, common []assignment) bool {
+	defaults := d.defaults()
 	for _, c := range common {
-		i := slices.IndexFunc(own, func(s stamp) bool { return s.name == c.name })
-		if i >= 0 && own[i].value != c.value {
+		i := slices.IndexFunc(defaults, func(a assignment) bool { return a.name == c.name })
+		if i >= 0 && defaults[i].value != c.value {
 			return false
 		}
 		found := d.find(c.name)
@@ -168,18 +171,18 @@ func fits(d *declarations, common []stamp) bool {
 	return true
 }
 
-// defaultFlags returns the flags of the linker that strip the symbol table and set stamps in
+// defaultFlags returns the flags of the linker that strip the symbol table and set variables of
 // package main, as a template.
-func defaultFlags(stamps []stamp) string {
+func defaultFlags(list []assignment) string {
 	flags := []string{"-s", "-w"}
-	for _, s := range stamps {
-		flags = append(flags, "-X", "main."+s.name+"="+s.value)
+	for _, a := range list {
+		flags = append(flags, "-X", "main."+a.name+"="+a.value)
 	}
 	return strings.Join(flags, " ")
 }
 
-// linkFacts are the fields that the template ldflags may use.
-type linkFacts struct {
+// LinkFacts are the fields that the template of the linker flags may use.
+type LinkFacts struct {
 	template.Facts
 	OS, Arch string // GOOS and GOARCH of the target
 	Defaults string // the default flags
@@ -193,7 +196,7 @@ func (r *resolver) setLinkFlags(b *Build, programs []program) error {
 		declared[i] = r.declarations.read(p.sources)
 	}
 
-	common := commonStamps(declared)
+	common := commonDefaults(declared)
 	flags, err := r.linkFlags(*b, defaultFlags(common))
 	if err != nil {
 		return &problem.Problem{Setting: "ldflags", Err: err}
@@ -203,7 +206,7 @@ func (r *resolver) setLinkFlags(b *Build, programs []program) error {
 	for i, d := range declared {
 		own := common
 		if !fits(d, common) {
-			own = d.stamps()
+			own = d.defaults()
 		}
 		flags, err := r.linkFlagsOf(*b, d, defaultFlags(own))
 		if err != nil {
@@ -227,7 +230,7 @@ func (r *resolver) linkFlagsOf(b Build, d *declarations, defaults string) (strin
 	if err != nil {
 		return "", err
 	}
-	_, words, err := splitFlags(flags)
+	_, words, err := SplitFlags(flags)
 	if err != nil {
 		return "", err
 	}
@@ -249,7 +252,7 @@ func (r *resolver) linkFlagsOf(b Build, d *declarations, defaults string) (strin
 func (r *resolver) linkFlags(b Build, defaults string) (string, error) {
 	common := r.plan.Facts()
 	common.Env = r.spec.Env
-	facts := linkFacts{
+	facts := LinkFacts{
 		Facts: common,
 		OS:    b.Target.OS,
 		Arch:  b.Target.Arch,
@@ -276,7 +279,7 @@ func (r *resolver) linkFlags(b Build, defaults string) (string, error) {
 	if b.CC == nil {
 		return flags, nil
 	}
-	_, words, err := splitFlags(flags)
+	_, words, err := SplitFlags(flags)
 	if err != nil {
 		return "", err
 	}
@@ -303,7 +306,7 @@ func staticLinkFlags(t target.Target, words []string) (added []string) {
 
 // inOneWord fails if a field that a template mentions could become several flags: a name or a
 // tag may hold white space or quotes. Only the default flags are several on purpose.
-func inOneWord(f linkFacts, text string) error {
+func inOneWord(f LinkFacts, text string) error {
 	check := func(field, value string) error {
 		if strings.Contains(text, "."+field) && strings.ContainsAny(value, flagSpace+`'"`) {
 			return fmt.Errorf("expanding template %q: {{.%s}} is %q, which contains white space or quotes",

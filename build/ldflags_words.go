@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// splitFlags splits the value of -ldflags as the go command does: into a pattern of packages,
-// if there is one in front ("all=-s"), and words, in quotes or not.
+// SplitFlags splits the value of -ldflags or -gcflags as the go command does: into a pattern of
+// packages, if there is one in front ("all=-s"), and words, in quotes or not.
 // Sources: cmd/go/internal/load PerPackageFlag.Set and cmd/internal/quoted Split.
-func splitFlags(text string) (pattern string, words []string, err error) {
-	text = strings.Trim(text, flagSpace)
+func SplitFlags(text string) (pattern string, words []string, err error) {
+	text = strings.TrimSpace(text)
 	if text != "" && !strings.HasPrefix(text, "-") {
 		var ok bool
 		pattern, text, ok = strings.Cut(text, "=")
 		if !ok {
-			return "", nil, fmt.Errorf("%q is no flag: flags begin with a dash", text)
+			return "", nil, fmt.Errorf("%q is no flag: flags begin with a dash", pattern)
 		}
 	}
 
@@ -47,14 +47,14 @@ func splitFlags(text string) (pattern string, words []string, err error) {
 // flagSpace is the white space between flags.
 const flagSpace = " \t\r\n"
 
-// joinFlags is the reverse of splitFlags without a pattern. Words that come from splitFlags
+// joinFlags is the reverse of SplitFlags without a pattern. Words that come from SplitFlags
 // never need both kinds of quotes.
 func joinFlags(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
 		quoted[i] = word
-		needsQuotes := word == "" || strings.ContainsAny(word, flagSpace) || word[0] == '"' || word[0] == '\''
-		if needsQuotes {
+		beginsQuoted := strings.HasPrefix(word, `"`) || strings.HasPrefix(word, "'")
+		if word == "" || beginsQuoted || strings.ContainsAny(word, flagSpace) {
 			quote := "'"
 			if strings.Contains(word, quote) {
 				quote = `"`
@@ -90,7 +90,8 @@ func setFlags(words []string) (list []setFlag, err error) {
 			i++
 			x.words = 2
 			if i == len(words) {
-				return nil, fmt.Errorf("nothing follows %s: it sets a variable, as in -X main.version=1.0.0", flag)
+				return nil, fmt.Errorf("nothing follows %s: "+
+					"it sets a variable, as in -X main.version=1.0.0", flag)
 			}
 			definition = words[i]
 		}
@@ -98,7 +99,8 @@ func setFlags(words []string) (list []setFlag, err error) {
 		variable, value, ok := strings.Cut(definition, "=")
 		dot := strings.LastIndexByte(variable, '.')
 		if !ok || dot < 0 {
-			return nil, fmt.Errorf("-X %s sets no variable: it must be of the form PACKAGE.NAME=VALUE", definition)
+			return nil, fmt.Errorf("-X %s sets no variable: "+
+				"it must be of the form PACKAGE.NAME=VALUE", definition)
 		}
 		x.pkg = variable[:dot]
 		x.name = variable[dot+1:]

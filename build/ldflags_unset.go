@@ -18,17 +18,17 @@ import (
 
 // An unset is a variable that looks as if a release should set it, and that nothing sets.
 type unset struct {
-	path  string // of its package
-	stamp stamp
-	value string // its initial value
+	path    string // of its package
+	wanted  assignment
+	initial string // its initial value
 }
 
 // noteUnset notes the variables for a version outside package main that nothing sets. They are
 // not set by default: some projects want a "v" in them, and some compute them.
-func (c *stampCheck) noteUnset() {
+func (c *flagCheck) noteUnset() {
 	g := c.graphs[0]
-	stamped := c.stampedPrograms()
-	if stamped == someElsewhere {
+	covered := c.coverage()
+	if covered == someElsewhere {
 		return
 	}
 
@@ -40,7 +40,7 @@ func (c *stampCheck) noteUnset() {
 		}
 		// Programs that say their version already need no other variable for it, unless a
 		// package exists for nothing else.
-		if stamped == everyMain && !isVersionPackage(n.Name) {
+		if covered == everyMain && !isVersionPackage(n.Name) {
 			continue
 		}
 		all = append(all, c.unsetIn(n)...)
@@ -55,9 +55,9 @@ func (c *stampCheck) noteUnset() {
 		flags = "{{.Defaults}}"
 	}
 	for _, u := range all {
-		flags += " -X " + u.path + "." + u.stamp.name + "=" + u.stamp.value
-		if u.stamp.role == versionRole {
-			versions = append(versions, fmt.Sprintf("%s.%s (%q)", u.path, u.stamp.name, u.value))
+		flags += " -X " + u.path + "." + u.wanted.name + "=" + u.wanted.value
+		if u.wanted.role == versionRole {
+			versions = append(versions, fmt.Sprintf("%s.%s (%q)", u.path, u.wanted.name, u.initial))
 		}
 	}
 	c.plan.note(problem.Set("ldflags", flags),
@@ -69,26 +69,26 @@ func isVersionPackage(name string) bool {
 	return slices.Contains([]string{"version", "versioninfo", "buildinfo", "build"}, name)
 }
 
-// A stamped says which programs of the first target have a version that -X sets.
-type stamped int
+// A coverage says which programs of the first target have a version that -X sets.
+type coverage int
 
 const (
-	notEvery stamped = iota
+	notEvery coverage = iota
 	everyMain
 	someElsewhere // the user sets a version outside package main
 )
 
-// stampedPrograms says which programs have a version that -X sets.
-func (c *stampCheck) stampedPrograms() stamped {
+// coverage says which programs have a version that -X sets.
+func (c *flagCheck) coverage() coverage {
 	b := c.plan.Builds[0]
 	result := everyMain
 	for _, m := range b.Mains {
 		d := c.declarations.read(c.graphs[0][m.ImportPath].sources())
 		hasVersion := false
 
-		_, words, err := splitFlags(b.LinkFlags(m))
+		_, words, err := SplitFlags(b.LinkFlags(m))
 		if err != nil {
-			continue // checkFlags reports it
+			continue // findUselessFlags reports it
 		}
 		flags, err := setFlags(words)
 		if err != nil {
@@ -111,7 +111,7 @@ func (c *stampCheck) stampedPrograms() stamped {
 // unsetIn returns the variables of a package that look as if a release should set them: that
 // for the version first, with those for the commit and the date beside it. It returns none if
 // there is no such version.
-func (c *stampCheck) unsetIn(n node) (list []unset) {
+func (c *flagCheck) unsetIn(n node) (list []unset) {
 	files := n.sources()
 	if !mentionVersion(files) {
 		return nil
@@ -122,13 +122,13 @@ func (c *stampCheck) unsetIn(n node) (list []unset) {
 	}
 
 	hasVersion := false
-	for _, s := range d.stamps() {
-		value := d.find(s.name).value
-		if !placeholder.MatchString(value) || c.isAssigned(n, d, s.name) {
+	for _, wanted := range d.defaults() {
+		initial := d.find(wanted.name).value
+		if !placeholderVersion.MatchString(initial) || c.isAssigned(n, d, wanted.name) {
 			continue
 		}
-		hasVersion = hasVersion || s.role == versionRole
-		list = append(list, unset{n.ImportPath, s, value})
+		hasVersion = hasVersion || wanted.role == versionRole
+		list = append(list, unset{n.ImportPath, wanted, initial})
 	}
 	if !hasVersion {
 		return nil
@@ -215,10 +215,10 @@ func isSelector(n ast.Node, name string) bool {
 // isAssigned reports whether the package, or one that imports it, gives the variable a value
 // when the program runs, or takes its address, as the package flag needs it. What is assigned
 // in place of an empty value, such as "(development)", is another initial value.
-func (c *stampCheck) isAssigned(n node, d *declarations, name string) bool {
+func (c *flagCheck) isAssigned(n node, d *declarations, name string) bool {
 	isReal := func(value ast.Expr) bool {
 		text, ok := stringLiteral(value)
-		return !ok || !placeholder.MatchString(text)
+		return !ok || !placeholderVersion.MatchString(text)
 	}
 	if assigns(d.files, func(e ast.Expr) bool { return isIdent(e, name) }, isReal) {
 		return true
@@ -299,6 +299,7 @@ func assigns(files []*ast.File, isVariable, isValue func(ast.Expr) bool) (found 
 	return found
 }
 
-// placeholder matches initial values that are no version: those without a digit, and those of
+// placeholderVersion matches initial values that are no version: those without a digit, and those of
 // what is not released yet, such as 1.5.0-dev.
-var placeholder = regexp.MustCompile(`^[^0-9]*$|^v?0\.0\.0([-+.].*)?$|[-+.](?i:dev|devel|snapshot|next|dirty)$`)
+var placeholderVersion = regexp.MustCompile(`^[^0-9]*$|^v?0\.0\.0([-+.].*)?$|` +
+	`[-+.](?i:dev|devel|snapshot|next|dirty)$`)

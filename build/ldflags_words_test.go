@@ -21,14 +21,15 @@ func TestSplitFlags(t *testing.T) {
 		"all=-s -w":                   {"-s", "-w"},
 		"example.com/a=-X main.v=1":   {"-X", "main.v=1"},
 		" ./cmd/...='-X=main.v=1' -w": {"-X=main.v=1", "-w"},
+		"\u00a0-w=-s":                 {"-w=-s"}, // other white space counts only at the ends
 	} {
-		_, words, err := splitFlags(text)
+		_, words, err := SplitFlags(text)
 		if err != nil || !slices.Equal(words, want) {
 			t.Errorf("%q: got %q, %v, want %q", text, words, err, want)
 		}
 
 		joined := joinFlags(words)
-		_, again, err := splitFlags(joined)
+		_, again, err := SplitFlags(joined)
 		startsWithFlag := len(words) == 0 || strings.HasPrefix(words[0], "-")
 		if err != nil || startsWithFlag && !slices.Equal(again, words) {
 			t.Errorf("%q: joined to %q, which is split into %q, %v", text, joined, again, err)
@@ -36,14 +37,22 @@ func TestSplitFlags(t *testing.T) {
 	}
 
 	for _, text := range []string{"s", "-X 'main.v=1", `-X "`} {
-		if _, words, err := splitFlags(text); err == nil {
+		if _, words, err := SplitFlags(text); err == nil {
 			t.Errorf("%q: got %q, want an error", text, words)
 		}
+	}
+
+	_, _, err := SplitFlags("s")
+	if err == nil || !strings.HasPrefix(err.Error(), `"s" is no flag`) {
+		t.Errorf("got %v", err)
 	}
 }
 
 func TestSetFlags(t *testing.T) {
-	words := []string{"-s", "-X", "main.v=a=b", "-X=example.com/x.v2/y.Name=", "--X", "gopkg.in/y.v3.V=1", "-w", "--X=main.b=c d"}
+	words := []string{
+		"-s", "-X", "main.v=a=b", "-X=example.com/x.v2/y.Name=", "--X", "gopkg.in/y.v3.V=1",
+		"-w", "--X=main.b=c d",
+	}
 	flags, err := setFlags(words)
 	if err != nil {
 		t.Fatal(err)

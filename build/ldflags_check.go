@@ -13,30 +13,30 @@ import (
 	"github.com/org/go-static-release/build/problem"
 )
 
-// checkStamps finds every -X of the user that sets nothing, which the linker ignores without
+// checkLinkFlags finds every -X of the user that sets nothing, which the linker ignores without
 // a word, and notes variables that look like the version of a program and that nothing sets.
 // g are the packages of the first target, all of which the go command can load: what is missing
 // might be what was meant.
-func (r *resolver) checkStamps(ctx context.Context, g graph) (ps problem.List) {
-	c := &stampCheck{
+func (r *resolver) checkLinkFlags(ctx context.Context, g graph) (ps problem.List) {
+	c := &flagCheck{
 		resolver: r,
 		graphs:   map[int]graph{0: g},
 	}
-	ps = c.checkFlags(ctx)
+	ps = c.findUselessFlags(ctx)
 	if len(ps) == 0 {
 		c.noteUnset()
 	}
 	return ps
 }
 
-// A stampCheck compares the linker flags of a plan with the packages that are linked.
-type stampCheck struct {
+// A flagCheck compares the linker flags of a plan with the packages that are linked.
+type flagCheck struct {
 	*resolver
 	graphs map[int]graph // by index of the build
 }
 
 // graph returns the packages of a build. For most plans only the first build is listed.
-func (c *stampCheck) graph(ctx context.Context, i int) (graph, error) {
+func (c *flagCheck) graph(ctx context.Context, i int) (graph, error) {
 	g, ok := c.graphs[i]
 	if ok {
 		return g, nil
@@ -49,15 +49,6 @@ func (c *stampCheck) graph(ctx context.Context, i int) (graph, error) {
 	}
 	c.graphs[i] = g
 	return g, nil
-}
-
-// sources returns the Go files of the package, on disk.
-func (n node) sources() []string {
-	var files []string
-	for _, name := range slices.Concat(n.GoFiles, n.CgoFiles) {
-		files = append(files, filepath.Join(n.Dir, name))
-	}
-	return files
 }
 
 // A uselessFlag is a -X that sets nothing.
@@ -80,8 +71,8 @@ func (e *flagError) Error() string { return e.text }
 // Position returns the place of the declaration.
 func (e *flagError) Position() problem.Position { return e.position }
 
-// checkFlags finds every -X of the user that sets nothing in any program of any target.
-func (c *stampCheck) checkFlags(ctx context.Context) (ps problem.List) {
+// findUselessFlags finds every -X of the user that sets nothing in any program of any target.
+func (c *flagCheck) findUselessFlags(ctx context.Context) (ps problem.List) {
 	if c.spec.LDFlags == "" {
 		return nil
 	}
@@ -90,7 +81,7 @@ func (c *stampCheck) checkFlags(ctx context.Context) (ps problem.List) {
 	found := map[string]bool{} // by variable, whether some build has it
 	useless := map[string]uselessFlag{}
 	for i, b := range c.plan.Builds {
-		_, words, err := splitFlags(b.LDFlags)
+		_, words, err := SplitFlags(b.LDFlags)
 		var flags []setFlag
 		if err == nil {
 			flags, err = setFlags(words)
@@ -135,11 +126,11 @@ var shellReference = regexp.MustCompile("\\$(\\w+|\\{[^}]*\\}|\\([^)]*\\))|%\\w+
 // checkExpanded finds every -X of the user that gives a version, a commit or a date a text which
 // only a shell would expand: a program would say "${VERSION}". Other variables may hold such a
 // text on purpose, as a path to be expanded by the program.
-func (c *stampCheck) checkExpanded() (ps problem.List) {
+func (c *flagCheck) checkExpanded() (ps problem.List) {
 	corrected := c.spec.LDFlags
 	seen := map[string]bool{}
 	for _, b := range c.plan.Builds {
-		_, words, err := splitFlags(b.LDFlags)
+		_, words, err := SplitFlags(b.LDFlags)
 		if err != nil {
 			return nil // checkFlags reports it
 		}
@@ -176,7 +167,7 @@ var namesTag = regexp.MustCompile(`(?i)tag|ref_name|git describe`)
 // mayBeElsewhere reports whether the packages of another target than the first one may have the
 // variable of x: in a file, a package or a program that is only for that target. It saves the
 // time of listing them after most mistakes.
-func (c *stampCheck) mayBeElsewhere(x setFlag, b Build) bool {
+func (c *flagCheck) mayBeElsewhere(x setFlag, b Build) bool {
 	var dirs []string
 	first, ok := c.graphs[0][x.pkg]
 	switch {
@@ -198,7 +189,7 @@ func (c *stampCheck) mayBeElsewhere(x setFlag, b Build) bool {
 
 // why says why the flag x sets nothing in a build. The reason is "" if it sets something, or
 // if that cannot be told.
-func (c *stampCheck) why(x setFlag, b Build, g graph) uselessFlag {
+func (c *flagCheck) why(x setFlag, b Build, g graph) uselessFlag {
 	useless := uselessFlag{flag: x}
 
 	packages := []string{x.pkg}
@@ -267,7 +258,7 @@ func (d *declarations) whyNot(name string) string {
 }
 
 // report returns a problem for each useless flag, with one remedy for all of them.
-func (c *stampCheck) report(useless map[string]uselessFlag) (ps problem.List) {
+func (c *flagCheck) report(useless map[string]uselessFlag) (ps problem.List) {
 	corrected := c.spec.LDFlags
 	var guesses []problem.Remedy
 	for _, variable := range slices.Sorted(maps.Keys(useless)) {
@@ -309,7 +300,7 @@ func (c *stampCheck) report(useless map[string]uselessFlag) (ps problem.List) {
 
 // positionOf returns the place of the declaration that is why a flag sets nothing, if it is
 // in the module.
-func (c *stampCheck) positionOf(u uselessFlag) problem.Position {
+func (c *flagCheck) positionOf(u uselessFlag) problem.Position {
 	rel, err := filepath.Rel(c.ws.Dir, u.file)
 	if u.file == "" || err != nil || !filepath.IsLocal(rel) {
 		return problem.Position{}
@@ -327,7 +318,7 @@ func replaceVariable(text, variable, instead string) string {
 }
 
 // suggest returns the variable that was probably meant by a useless flag, "" if none is near.
-func (c *stampCheck) suggest(u uselessFlag, g graph) string {
+func (c *flagCheck) suggest(u uselessFlag, g graph) string {
 	x := u.flag
 	b := c.plan.Builds[u.build]
 
@@ -384,7 +375,7 @@ func withPackage(path, name string) string {
 }
 
 // nearestName returns the variable of a package that was probably meant by name.
-func (c *stampCheck) nearestName(n node, name string) string {
+func (c *flagCheck) nearestName(n node, name string) string {
 	names := c.declarations.read(n.sources()).names()
 	if slices.Contains(names, name) {
 		return name

@@ -165,7 +165,8 @@ func TestDeclarationsEnd(t *testing.T) {
 	for i := range 100 {
 		source += fmt.Sprintf("const c%d = c%d + c%d\n", i+1, i, i)
 	}
-	source += "var version = c100\nvar a = b\nvar b = a\nconst c = d + d\nconst d = c + c\ntype e = f\ntype f = e\nvar g e\n"
+	source += "var version = c100\nvar a = b\nvar b = a\nconst c = d + d\nconst d = c + c\n" +
+		"type e = f\ntype f = e\nvar g e\n"
 
 	dir := t.TempDir()
 	gittest.WriteFiles(t, dir, map[string]string{"main.go": source})
@@ -208,9 +209,9 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// A program shares the stamps of the others unless one of them would fail, or do harm, in it.
+// A program is linked with what is set in the others unless one of them would fail, or do harm, in it.
 func TestFits(t *testing.T) {
-	common := []stamp{
+	common := []assignment{
 		{name: "version", role: versionRole, value: "{{.Version}}"},
 		{name: "date", role: 2, value: "{{.Date}}"},
 	}
@@ -275,7 +276,7 @@ func TestUselessFlagPosition(t *testing.T) {
 
 // A field in the linker flags never becomes a flag of its own.
 func TestFieldsInFlags(t *testing.T) {
-	facts := linkFacts{
+	facts := LinkFacts{
 		Facts: template.Facts{
 			Name:    "tool",
 			Tag:     "it's -extld=evil/v1.0.0",
