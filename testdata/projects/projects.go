@@ -351,6 +351,7 @@ var projects = []project{
 		tag:      "v0.93.0",
 		programs: []string{"cmd/ghz", "cmd/ghz-web"},
 		archive:  "ghz-linux-x86_64.tar.gz",
+		settings: []string{"static=report"}, // without cgo its go-sqlite3 only returns errors
 		ask:      []string{"--version"},
 	},
 	{
@@ -409,6 +410,7 @@ var projects = []project{
 		tag:      "v3.4.10",
 		programs: []string{"cmd/nuclei"},
 		archive:  "nuclei_3.4.10_linux_amd64.zip",
+		settings: []string{"static=report"}, // without cgo its go-sqlite3 only returns errors
 		ask:      []string{"-version"},
 	},
 	{
