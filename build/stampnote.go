@@ -23,8 +23,8 @@ type unset struct {
 	value string // its initial value
 }
 
-// noteUnset notes the variables for a version outside package main that nothing sets. They are
-// not set by default: some projects want a "v" in them, and some compute them.
+// noteUnset notes the variables for a version that nothing sets, most of them outside package
+// main. They are not set by default: some projects want a "v" in them, and some compute them.
 func (c *stampCheck) noteUnset() {
 	g := c.graphs[0]
 	stamped := c.stampedPrograms()
@@ -45,6 +45,9 @@ func (c *stampCheck) noteUnset() {
 		}
 		all = append(all, c.unsetIn(n)...)
 	}
+	if stamped == notEvery {
+		all = append(all, c.unsetInMain()...)
+	}
 	if len(all) == 0 {
 		return
 	}
@@ -62,6 +65,43 @@ func (c *stampCheck) noteUnset() {
 	}
 	c.plan.note(problem.Set("ldflags", flags),
 		"nothing sets %s, so the programs may not say their version", strings.Join(versions, ", "))
+}
+
+// unsetInMain returns the variables of package main that look like the version of the program, by
+// a name that is too uncertain for it to be set by default, such as toolVersion of tool.
+func (c *stampCheck) unsetInMain() (list []unset) {
+	for _, m := range c.plan.Builds[0].Mains {
+		n := c.graphs[0][m.ImportPath]
+		d := c.declarations.read(n.sources())
+		if d.readsBuildInfo() {
+			continue // which has the version
+		}
+
+		_, words, err := splitFlags(c.plan.Builds[0].LinkFlags(m))
+		if err != nil {
+			continue // checkFlags reports it
+		}
+		flags, err := setFlags(words)
+		if err != nil {
+			continue
+		}
+
+		names := []string{"git", "cli", "program", "release", m.Name, c.plan.Name}
+		for _, name := range d.names() {
+			value := d.find(name).value
+			isVersion := slices.ContainsFunc(names, func(prefix string) bool {
+				prefix = strings.ReplaceAll(prefix, "-", "")
+				return plainName(name) == plainName(prefix)+"version"
+			})
+			isSet := slices.ContainsFunc(flags, func(x setFlag) bool { return x.pkg == "main" && x.name == name })
+			known := slices.ContainsFunc(list, func(u unset) bool { return u.stamp.name == name })
+			if !isVersion || isSet || known || !placeholder.MatchString(value) || c.isAssigned(n, d, name) {
+				continue
+			}
+			list = append(list, unset{"main", stamp{name, versionRole, d.stampTemplate(versionRole, name)}, value})
+		}
+	}
+	return list
 }
 
 // isVersionPackage reports whether a package by that name is there for the version.
