@@ -77,15 +77,6 @@ func (c *stampCheck) unsetInMain() (list []unset) {
 			continue // which has the version
 		}
 
-		_, words, err := splitFlags(c.plan.Builds[0].LinkFlags(m))
-		if err != nil {
-			continue // checkFlags reports it
-		}
-		flags, err := setFlags(words)
-		if err != nil {
-			continue
-		}
-
 		names := []string{"git", "cli", "program", "release", m.Name, c.plan.Name}
 		for _, name := range d.names() {
 			value := d.find(name).value
@@ -93,9 +84,8 @@ func (c *stampCheck) unsetInMain() (list []unset) {
 				prefix = strings.ReplaceAll(prefix, "-", "")
 				return plainName(name) == plainName(prefix)+"version"
 			})
-			isSet := slices.ContainsFunc(flags, func(x setFlag) bool { return x.pkg == "main" && x.name == name })
 			known := slices.ContainsFunc(list, func(u unset) bool { return u.stamp.name == name })
-			if !isVersion || isSet || known || !placeholder.MatchString(value) || c.isAssigned(n, d, name) {
+			if !isVersion || known || !placeholder.MatchString(value) || c.isSetByFlags(n, name) || c.isAssigned(n, d, name) {
 				continue
 			}
 			list = append(list, unset{"main", stamp{name, versionRole, d.stampTemplate(versionRole, name)}, value})
