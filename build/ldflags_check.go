@@ -25,6 +25,7 @@ func (r *resolver) checkLinkFlags(ctx context.Context, g graph) (ps problem.List
 	ps = c.findUselessFlags(ctx)
 	if len(ps) == 0 {
 		c.noteUnset()
+		c.noteStale()
 	}
 	return ps
 }

@@ -23,8 +23,8 @@ type unset struct {
 	initial string // its initial value
 }
 
-// noteUnset notes the variables for a version outside package main that nothing sets. They are
-// not set by default: some projects want a "v" in them, and some compute them.
+// noteUnset notes the variables for a version that nothing sets, most of them outside package
+// main. They are not set by default: some projects want a "v" in them, and some compute them.
 func (c *flagCheck) noteUnset() {
 	g := c.graphs[0]
 	covered := c.coverage()
@@ -45,6 +45,9 @@ func (c *flagCheck) noteUnset() {
 		}
 		all = append(all, c.unsetIn(n)...)
 	}
+	if covered == notEvery {
+		all = append(all, c.unsetInMain()...)
+	}
 	if len(all) == 0 {
 		return
 	}
@@ -62,6 +65,42 @@ func (c *flagCheck) noteUnset() {
 	}
 	c.plan.note(problem.Set("ldflags", flags),
 		"nothing sets %s, so the programs may not say their version", strings.Join(versions, ", "))
+}
+
+// unsetInMain returns the variables of package main that look like the version of the program, by
+// a name that is too uncertain for it to be set by default, such as toolVersion of tool.
+func (c *flagCheck) unsetInMain() (list []unset) {
+	for _, m := range c.plan.Builds[0].Mains {
+		n := c.graphs[0][m.ImportPath]
+		d := c.declarations.read(n.sources())
+		if d.readsBuildInfo() {
+			continue // which has the version
+		}
+
+		names := []string{"git", "cli", "program", "release", m.Name, c.plan.Name}
+		for _, name := range d.names() {
+			value := d.find(name).value
+			isVersion := slices.ContainsFunc(names, func(prefix string) bool {
+				prefix = strings.ReplaceAll(prefix, "-", "")
+				return plainName(name) == plainName(prefix)+"version"
+			})
+			known := slices.ContainsFunc(list, func(u unset) bool { return u.wanted.name == name })
+			isEmpty := placeholderVersion.MatchString(value)
+			if !isVersion || known || !isEmpty || c.isSetByFlags(n, name) || c.isAssigned(n, d, name) {
+				continue
+			}
+			list = append(list, unset{
+				path: "main",
+				wanted: assignment{
+					name:  name,
+					role:  versionRole,
+					value: d.defaultValue(versionRole, name),
+				},
+				initial: value,
+			})
+		}
+	}
+	return list
 }
 
 // isVersionPackage reports whether a package by that name is there for the version.
