@@ -152,13 +152,15 @@ func setCommand(c *Config, v string) error {
 }
 
 func setTag(c *Config, v string) error {
+	if invalidInTag.MatchString(v) {
+		return fmt.Errorf("%q cannot be the name of a tag", v)
+	}
 	c.Tag = strings.TrimPrefix(v, TagRef)
 	return nil
 }
 
-// invalidInTag matches what git refuses in the name of a tag, except for a few sequences
-// (git-check-ref-format(1)).
-var invalidInTag = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]`)
+// invalidInTag matches what git refuses anywhere in the name of a tag (git-check-ref-format(1)).
+var invalidInTag = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{`)
 
 func setTagPrefix(c *Config, v string) error {
 	if invalidInTag.MatchString(v) {
