@@ -68,9 +68,9 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// SIGQUIT prints the stacks of all goroutines and cancels the run, which removes the draft.
-// The exit status is not 2 either.
-func TestQuitSignal(t *testing.T) {
+// buildProgram compiles the program, without the race detector, and returns its path.
+func buildProgram(t *testing.T) string {
+	t.Helper()
 	program := filepath.Join(t.TempDir(), "go-static-release")
 	build := exec.Command("go", "build", "-o", program, ".")
 	build.Dir = ".."
@@ -78,6 +78,13 @@ func TestQuitSignal(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return program
+}
+
+// SIGQUIT prints the stacks of all goroutines and cancels the run, which removes the draft.
+// The exit status is not 2 either.
+func TestQuitSignal(t *testing.T) {
+	program := buildProgram(t)
 
 	w := newWorkshop(t, helloSource, githubtest.Options{})
 	started := filepath.Join(t.TempDir(), "started")
