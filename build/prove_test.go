@@ -91,6 +91,24 @@ func TestBuildInfoIsCompared(t *testing.T) {
 	}
 }
 
+// Only the flag -s leaves out the symbol table, and no text that a variable is set to.
+func TestLeavesOutSymbols(t *testing.T) {
+	for flags, want := range map[string]bool{
+		"-s -w":                      true,
+		"-w '-s'":                    true,
+		"all=-w --s=true":            true,
+		"":                           false,
+		"-w":                         false,
+		"-s=false":                   false,
+		"-X 'main.help=try -s here'": false,
+		"-X main.flag=-s":            false,
+	} {
+		if got := leavesOutSymbols(flags); got != want {
+			t.Errorf("%s: got %t", flags, got)
+		}
+	}
+}
+
 // A file that is no binary, or a truncated one, is an error and never proved.
 func TestVerifyFailsClosed(t *testing.T) {
 	self, err := os.ReadFile(os.Args[0])

@@ -56,7 +56,8 @@ func patterns(field func(*Config) *[]string) func(*Config, string) error {
 // patternWords is words for patterns: a comma in braces, as in *.{md,txt}, does not end a word.
 func patternWords(s string) (all []string) {
 	for _, text := range strings.Fields(s) {
-		depth, start := 0, 0
+		depth := 0
+		start := 0
 		for i, c := range []byte(text + ",") {
 			switch {
 			case c == '{':
