@@ -56,7 +56,7 @@ func TestDistInRepository(t *testing.T) {
 		})
 		makePipe(t, filepath.Join(l.outside, "pipe"))
 		l.run(exitInvalid, append(planOne, "--files", "go.mod")...)
-		l.said("error: dist has files that this program did not make")
+		l.said("error: dist/.gitignore is part of the commit, and the directory for the files is emptied")
 
 		l = newLaptop(t, map[string]string{"dist/.gitignore": dist.Mark})
 		makePipe(t, filepath.Join(l.outside, "pipe"))
