@@ -26,6 +26,8 @@ type survey struct {
 	constrained bool // some file of a package main is, or may be, for some platforms only
 	linksToDir  bool // some symbolic link leads to a directory
 
+	constrainedFile string // the first file for which constrained is set, relative to the module
+
 	// What the go command cannot read either, relative to the module, with slashes.
 	unreadable []string
 	dir        string // of the module, on disk
@@ -117,9 +119,12 @@ func (s *survey) addFile(dir, path, tags string) error {
 	s.importsC = s.importsC || head.importsC
 	isMain := head.pkg == "main" || head.pkg == ""
 	if isMain && !strings.HasSuffix(name, "_test.go") {
-		s.constrained = s.constrained || head.constrained(name, tags)
+		if !s.constrained && head.constrained(name, tags) {
+			s.constrained = true
+			s.constrainedFile, err = relativeSlash(dir, path)
+		}
 	}
-	return nil
+	return err
 }
 
 // addUnreadable adds a file or a directory of the module in dir that cannot be read. It may
