@@ -96,15 +96,17 @@ func (r *resolver) programsFor(ctx context.Context, t target.Target) (programs [
 		return nil, errNoMain
 	}
 
+	pure := slices.DeleteFunc(slices.Clone(programs), func(p program) bool { return p.needsCgo })
 	for _, p := range programs {
 		if p.needsCgo {
+			remedy := problem.Set("cgo", "static")
+			if len(pure) > 0 {
+				remedy = problem.Either(remedy, problem.Set("packages", patternsOf(pure)).For("leaves it out"))
+			}
 			return nil, &problem.Problem{
 				Setting: "packages",
 				Err:     fmt.Errorf("%s needs cgo in every file, and cgo is off", p.ImportPath),
-				Remedy: problem.Either(
-					problem.Set("cgo", "static"),
-					problem.Set("packages", "./cmd/NAME").For("names the others"),
-				),
+				Remedy:  remedy,
 			}
 		}
 	}

@@ -201,11 +201,23 @@ func (r *resolver) addBuilds(
 	}
 	switch {
 	case len(r.plan.Builds) == 0 && len(ps) == 0 && len(builds) > 0:
-		ps = append(ps, r.nothingToRelease(ctx))
+		ps = append(ps, r.nothingToRelease(ctx, builds[0]))
 	case len(noMain) > 0 && (len(r.plan.Builds) > 0 || len(unmatched) == 0):
-		ps.Add("targets", "no main package of %s builds for %s", r.plan.Module, strings.Join(noMain, " "))
+		var remedy problem.Remedy
+		if len(r.plan.Builds) > 0 {
+			remedy = problem.Set("targets", strings.Join(targetNames(r.plan.Builds), " "))
+		}
+		ps.AddWith("targets", remedy, "no main package of %s builds for %s", r.plan.Module, strings.Join(noMain, " "))
 	}
 	return ps
+}
+
+// targetNames returns the targets of builds.
+func targetNames(builds []Build) (names []string) {
+	for _, b := range builds {
+		names = append(names, b.Target.String())
+	}
+	return names
 }
 
 // errNeedsCgo is the error of a target for which Go cannot link by itself.

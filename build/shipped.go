@@ -359,8 +359,9 @@ func (l *leftOut) note(p *Plan) {
 }
 
 // nothingToRelease returns the problem that the module has no main package, with what may have
-// been meant: another module of the repository, or a program that is not released by default.
-func (r *resolver) nothingToRelease(ctx context.Context) *problem.Problem {
+// been meant: another module of the repository, a program that is not released by default, or one
+// that build constraints exclude. b is a build that has no main package.
+func (r *resolver) nothingToRelease(ctx context.Context, b Build) *problem.Problem {
 	p := &problem.Problem{
 		Setting: "packages",
 		Err:     fmt.Errorf("module %s has no main package to release", r.plan.Module),
@@ -376,6 +377,7 @@ func (r *resolver) nothingToRelease(ctx context.Context) *problem.Problem {
 	})
 	if len(modules) == 0 {
 		r.leftOut.suggest(p)
+		r.explainConstrained(p, b)
 		return p
 	}
 
@@ -387,6 +389,26 @@ func (r *resolver) nothingToRelease(ctx context.Context) *problem.Problem {
 		p.Remedy = problem.Either(p.Remedy, problem.Set("packages", all).For("all in one release"))
 	}
 	return p
+}
+
+// explainConstrained names, in the problem that nothing is released, a file that build constraints
+// exclude.
+func (r *resolver) explainConstrained(p *problem.Problem, b Build) {
+	name := r.survey.constrainedFile
+	if name == "" || p.Remedy.Kind != problem.RunKind {
+		return // something else is known
+	}
+	file := filepath.Join(r.survey.dir, filepath.FromSlash(name))
+	head, err := readHead(file)
+	if err != nil {
+		return // it has changed since
+	}
+
+	p.Err = fmt.Errorf("%w: build constraints exclude %s", p.Err, name)
+	l := &loader{build: b}
+	if tags := l.tagsFor(filepath.Dir(file), filepath.Base(file), head); len(tags) > 0 {
+		p.Remedy = problem.Set("tags", strings.Join(append(splitTags(b.Tags), tags[0]), ","))
+	}
 }
 
 // suggest names, in the problem that nothing is released, the main packages in directories such

@@ -34,6 +34,8 @@ type survey struct {
 	// hasIgnored reports that go.mod names directories that wildcards do not match.
 	hasIgnored bool
 
+	constrainedFile string // the first file for which constrained is set, relative to the module
+
 	// What the go command cannot read either, relative to the module, with slashes.
 	unreadable []string
 	dir        string // of the module, on disk
@@ -94,33 +96,33 @@ func surveyModule(dir, tags string) (s survey, err error) {
 var ignoreDirective = regexp.MustCompile(`(?m)^[ \t]*ignore\b`)
 
 // addFile adds one file of the module in dir to the survey.
-func (s *survey) addFile(dir, path, tags string) error {
-	name := filepath.Base(path)
+func (s *survey) addFile(dir, file, tags string) error {
+	name := filepath.Base(file)
 	isGo := strings.HasSuffix(name, ".go") && !isHidden(name)
 
-	fi, err := os.Lstat(path)
+	fi, err := os.Lstat(file)
 	if err == nil && fi.Mode()&os.ModeSymlink != 0 {
-		fi, err = os.Stat(path)
+		fi, err = os.Stat(file)
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return s.addUnreadable(dir, path)
+		return s.addUnreadable(dir, file)
 	case err != nil: // a link that leads nowhere
 		return nil
 	case fi.IsDir():
 		s.linksToDir = true
 		return nil
-	case name == "go.mod" && filepath.Dir(path) != dir:
-		nested, err := relativeSlash(dir, filepath.Dir(path))
+	case name == "go.mod" && filepath.Dir(file) != dir:
+		nested, err := relativeSlash(dir, filepath.Dir(file))
 		s.nested[nested] = true
 		return err
 	case isGo && fi.Mode().Type() == fs.ModeNamedPipe:
-		s.pipe, err = relativeSlash(dir, path)
+		s.pipe, err = relativeSlash(dir, file)
 		return err
 	case !isGo || !fi.Mode().IsRegular():
 		return nil
 	case fi.Size() > workspace.MaxSource:
-		rel, err := relativeSlash(dir, path)
+		rel, err := relativeSlash(dir, file)
 		if err != nil {
 			return err
 		}
@@ -128,9 +130,9 @@ func (s *survey) addFile(dir, path, tags string) error {
 			rel, fi.Size(), int64(workspace.MaxSource))
 	}
 
-	head, err := readHead(path)
+	head, err := readHead(file)
 	if errors.Is(err, fs.ErrPermission) {
-		return s.addUnreadable(dir, path)
+		return s.addUnreadable(dir, file)
 	}
 	if err != nil {
 		return err
@@ -142,13 +144,18 @@ func (s *survey) addFile(dir, path, tags string) error {
 		return nil
 	}
 
-	s.constrained = s.constrained || head.constrained(name, tags)
-	if head.ignored(tags) {
-		return nil
+	rel, err := relativeSlash(dir, file)
+	if err != nil {
+		return err
 	}
-	rel, err := relativeSlash(dir, filepath.Dir(path))
-	s.mains[rel] = true
-	return err
+	if !s.constrained && head.constrained(name, tags) {
+		s.constrained = true
+		s.constrainedFile = rel
+	}
+	if !head.ignored(tags) {
+		s.mains[path.Dir(rel)] = true
+	}
+	return nil
 }
 
 // mainDirs returns the directories of the module, sorted, that may have a main package. The

@@ -140,9 +140,11 @@ func (a attempt) result(how string, output *printed, err error) (*Result, error)
 		Said: output.firstLine(),
 	}
 	if a.program.Version != "" && asksForVersion(a.args) {
-		result.Version = Missing
-		if containsVersion(output.all(), a.program.Version) {
+		switch {
+		case containsVersion(output.all(), a.program.Version):
 			result.Version = Stated
+		case err == nil: // else why it failed is of more interest
+			result.Version = Missing
 		}
 	}
 	return result, err
