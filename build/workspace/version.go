@@ -154,9 +154,20 @@ func fixTag(prefix, tag string) problem.Remedy {
 		)
 	case guess != "" && guess != prefix:
 		return problem.Either(problem.Set("tag-prefix", guess), renamed)
+	case movingTag.MatchString(tag):
+		return problem.There(
+			problem.Either(
+				problem.Advise("on: { push: { tags: ['v*.*.*'] } }").For("does not run for tags such as "+tag),
+				renamed,
+			),
+			renamed,
+		)
 	}
 	return renamed
 }
+
+// movingTag matches tags that name the latest release of a version, as those of actions do.
+var movingTag = regexp.MustCompile(`^v?[0-9]+(\.[0-9]+)?$`)
 
 // tagWith returns the tag of a version, without v, with a prefix, which may end in the v.
 func tagWith(prefix, version string) string {
