@@ -150,6 +150,10 @@ func (r *resolver) whyStamped(ctx context.Context, modulePath string) (why strin
 	goTag := r.ws.TagFor(version)
 
 	switch reason {
+	case workspace.TagElsewhere: // a dry run, because publishing would have been refused for it
+		return fmt.Sprintf("tag %s is on another commit than the one of this checkout", src.Tag),
+			workspace.CheckOutTag(src.Tag), nil
+
 	case workspace.TagMissing:
 		return fmt.Sprintf("tag %s is not on the commit of this checkout", src.Tag), problem.There(
 			problem.Step("- run: git fetch --force --depth=1 origin tag "+problem.ShellWord(src.Tag)),

@@ -419,7 +419,8 @@ type StampReason int
 // Reasons why the go command does not stamp the version of a tag.
 const (
 	TagLower        StampReason = iota // another tag on the commit is higher
-	TagMissing                         // it is not on the commit
+	TagMissing                         // the clone does not have it
+	TagElsewhere                       // it is on another commit
 	TagUnknownToGo                     // it is no tag of the module, or is written in another way
 	TagOfOtherMajor                    // the path of the module is for another major version
 	TagHidden                          // git hides it from the go command
@@ -444,6 +445,13 @@ func (w *Workspace) WhyNotStamped(ctx context.Context, tag string) (StampReason,
 		return 0, err
 	}
 	if !slices.Contains(onHead, tag) {
+		found, err := w.repo.git(ctx, "for-each-ref", "--format=%(refname)", "refs/tags/"+tag)
+		if err != nil {
+			return 0, fmt.Errorf("looking for tag %s: %w", tag, err)
+		}
+		if found == "refs/tags/"+tag {
+			return TagElsewhere, nil
+		}
 		return TagMissing, nil
 	}
 

@@ -346,8 +346,13 @@ func (w *Workspace) checkTag(ctx context.Context, tag, known string) error {
 	return &problem.Problem{
 		Setting: "tag",
 		Err:     fmt.Errorf("tag %s names commit %.12s, but %.12s is checked out", tag, commit, w.Commit),
-		Remedy:  problem.There(checkOutTag(tag), problem.Run("git checkout "+problem.ShellWord(tag))),
+		Remedy:  CheckOutTag(tag),
 	}
+}
+
+// CheckOutTag is the remedy for a checkout of another commit than that of the tag.
+func CheckOutTag(tag string) problem.Remedy {
+	return problem.There(checkOutTag(tag), problem.Run("git checkout "+problem.ShellWord(tag)))
 }
 
 // checkOutTag is the remedy for a workflow that has checked out something else than the tag.
