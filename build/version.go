@@ -153,14 +153,15 @@ func (r *resolver) whyStamped(
 	goTag := r.ws.TagFor(version)
 
 	switch reason {
+	case workspace.TagElsewhere: // a dry run, because publishing would have been refused for it
+		return fmt.Sprintf("tag %s is on another commit than the one of this checkout", src.Tag),
+			workspace.CheckOut(src.Tag), nil
+
 	case workspace.TagMissing:
 		return fmt.Sprintf("tag %s is not on the commit of this checkout", src.Tag), problem.There(
 			problem.Step("- run: git fetch --force --depth=1 origin tag "+problem.ShellWord(src.Tag)),
 			problem.Run("git tag "+problem.ShellWord(src.Tag)),
 		), nil
-
-	case workspace.TagElsewhere:
-		return fmt.Sprintf("tag %s is on another commit", src.Tag), workspace.CheckOut(src.Tag), nil
 
 	case workspace.TagOfOtherMajor:
 		path := pathFor(modulePath, version)

@@ -268,11 +268,30 @@ func TestReleaseEventWithoutRelease(t *testing.T) {
 				"hint: publish the release on GitHub, which runs the workflow for it\n",
 			)
 			all := w.gh.Releases()
-			if len(all) != kept || kept > 0 && !all[0].Draft {
+			if len(all) != kept || kept > 0 && (!all[0].Draft || len(all[0].Assets) > 0) {
 				t.Errorf("%+v", all)
 			}
+
 			if _, err := os.Stat(w.dist); !os.IsNotExist(err) {
 				t.Errorf("dist/: %v", err)
+			}
+
+			overwrite := append(w.releaseEvent("published"), "INPUT_OVERWRITE=true")
+			if kept == 0 {
+				w.run(t.Context(), exitInvalid, overwrite...)
+				if all := w.gh.Releases(); len(all) > 0 {
+					t.Errorf("%+v", all)
+				}
+				return
+			}
+
+			// A draft may be that of a run that was cut off.
+			w.said("or: overwrite: true # completes the draft of a run with overwrite that was cut off\n")
+			w.run(t.Context(), exitOK, overwrite...)
+			rel := w.gh.Releases()[0]
+			w.complete(rel)
+			if rel.Draft || rel.Body != before.Body {
+				t.Errorf("%+v", rel)
 			}
 		})
 	}

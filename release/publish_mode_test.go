@@ -131,6 +131,17 @@ func TestChosenTag(t *testing.T) {
 			status: exitInvalid,
 			says:   []string{"error: input tag: tag v1.2.3 names commit ", "is checked out\n", checkOut},
 		},
+		"a moving tag was pushed": {
+			event:   "push",
+			env:     []string{"GITHUB_REF=refs/tags/v1"},
+			prepare: func(w *workshop) { w.git("tag", "v1") },
+			status:  exitInvalid,
+			says: []string{
+				"error: GITHUB_REF: tag \"v1\" is not a semantic version such as v1.2.3\n",
+				"hint: on: { push: { tags: ['v*.*.*'] } } # does not run for tags such as v1\n",
+				"or: git tag v1.2.3\n",
+			},
+		},
 		"the input is empty": {
 			event: "workflow_dispatch",
 			env:   []string{branch, "INPUT_TAG="},

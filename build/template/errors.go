@@ -79,12 +79,18 @@ func variableRemedy(name string) problem.Remedy {
 	if near != "" {
 		return problem.Guess(".Env." + near)
 	}
+	if secretName.MatchString(name) {
+		return problem.Remedy{} // what templates make is public
+	}
 
 	return problem.There(
 		problem.Advise("write ${{ env."+name+" }} instead, which GitHub replaces by the value"),
 		problem.Advise("write the value itself, as in: \"$"+name+"\""),
 	)
 }
+
+// secretName matches the names of variables that are likely to hold a secret.
+var secretName = regexp.MustCompile(`TOKEN|SECRET|PASS|KEY|CREDENTIAL`)
 
 // otherNames are names that other tools have for fields and functions of ours.
 var otherNames = map[string]string{

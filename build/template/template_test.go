@@ -96,7 +96,12 @@ func TestMistakes(t *testing.T) {
 		{
 			"{{.Env.GITHUB_TOKEN}}",
 			"templates cannot use the environment variable GITHUB_TOKEN" + variables,
-			"write ${{ env.GITHUB_TOKEN }} instead, which GitHub replaces by the value",
+			"",
+		},
+		{
+			"{{.Env.CHANNEL}}",
+			"templates cannot use the environment variable CHANNEL" + variables,
+			"write ${{ env.CHANNEL }} instead, which GitHub replaces by the value",
 		},
 		{`{{index .Env "GITHUB_ACTOR"}}`, "error calling index: write .Env.NAME", ""},
 	} {

@@ -445,8 +445,11 @@ func (w *Workspace) WhyNotStamped(ctx context.Context, tag string) (StampReason,
 		return 0, err
 	}
 	if !slices.Contains(onHead, tag) {
-		_, err := w.repo.git(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+tag)
-		if err == nil {
+		found, err := w.repo.git(ctx, "for-each-ref", "--format=%(refname)", "refs/tags/"+tag)
+		if err != nil {
+			return 0, fmt.Errorf("looking for tag %s: %w", tag, err)
+		}
+		if found == "refs/tags/"+tag {
 			return TagElsewhere, nil
 		}
 		return TagMissing, nil

@@ -427,6 +427,7 @@ func TestWhyNotStamped(t *testing.T) {
 		"two tags":           {"v1.46.2", TagLower},
 		"a tag":              {"v9.0.0", TagOfOtherMajor},
 		"no tag":             {"v1.0.0", TagMissing},
+		"after a tag":        {"v1.2.3", TagElsewhere},
 		"without v":          {"1.2.3", TagUnknownToGo},
 		"build metadata":     {"v1.2.3+linux", TagUnknownToGo},
 		"v2 without /v2":     {"v2.0.0", TagOfOtherMajor},

@@ -199,8 +199,8 @@ func (c *Client) Open(ctx context.Context, w Wanted) (*Release, error) {
 	steps := []func(context.Context) error{
 		r.checkRepository,
 		r.findPublished,
-		r.checkWithdrawn,
 		r.findDraft,
+		r.checkWithdrawn,
 		r.checkTag,
 		r.create,
 		r.listAssets,
@@ -242,25 +242,35 @@ func (r *Release) findPublished(ctx context.Context) (err error) {
 
 // checkWithdrawn returns a Refusal if files are to be added to a public release and there is none:
 // somebody has deleted it or made it a draft. This run must not publish it again. With the setting
-// overwrite, an earlier run may have made it a draft until it has all files.
+// overwrite, a draft may be that of an earlier run, which would have published it in the end.
 func (r *Release) checkWithdrawn(ctx context.Context) error {
-	if r.rel != nil || !r.want.AddFiles || r.want.Overwrite {
+	isDraft := r.rel != nil && r.rel.Draft
+	isPublic := r.rel != nil && !isDraft
+	if !r.want.AddFiles || isPublic || isDraft && r.want.Overwrite {
 		return nil
 	}
 
 	// GitHub may not find a release for a moment.
-	err := r.c.retry(ctx, "looking for the release of "+r.want.Tag, func() (err error) {
-		r.rel, err = r.c.publicRelease(ctx, r.want.Tag)
+	err := r.c.retry(ctx, "looking for the release of "+r.want.Tag, func() error {
+		rel, err := r.c.publicRelease(ctx, r.want.Tag)
 		if status(err) == http.StatusNotFound {
 			return wrongAnswerf("it was public and is not; somebody has deleted it or made it a draft")
 		}
+		if err == nil {
+			r.rel = rel
+		}
 		return err
 	})
-	if isWrongAnswer(err) {
-		remedy := problem.Advise("publish the release on GitHub, which runs the workflow for it")
-		return &Refusal{problem.With(remedy, err)}
+	if !isWrongAnswer(err) {
+		return err
 	}
-	return err
+
+	remedy := problem.Advise("publish the release on GitHub, which runs the workflow for it")
+	if isDraft {
+		complete := problem.Set("overwrite", "true").For("completes the draft of a run with overwrite that was cut off")
+		remedy = problem.Either(remedy, complete)
+	}
+	return &Refusal{problem.With(remedy, err)}
 }
 
 // publicRelease returns the public release of the tag, or nil if there is none.
