@@ -90,6 +90,25 @@ func writeFile(t *testing.T, path, content string) {
 	}
 }
 
+// newGoPath returns an empty directory for GOPATH. The go command makes the directories of modules
+// read-only, and only root could remove them at the end of the test.
+func newGoPath(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return err
+			}
+			return os.Chmod(path, 0o755)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 func stat(t *testing.T, path string) os.FileInfo {
 	t.Helper()
 	fi, err := os.Lstat(path)

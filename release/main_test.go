@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 
 	// gotooltest sets GOPATH to a directory of the script, which would be in the checkout here.
 	setup := p.Setup
-	gopath := t.TempDir()
+	gopath := newGoPath(t)
 	p.Setup = func(e *testscript.Env) error {
 		err := setup(e)
 		e.Setenv("GOPATH", gopath)

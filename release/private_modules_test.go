@@ -72,9 +72,9 @@ func newModuleHost(t *testing.T, handler http.Handler) *moduleHost {
 		"https_proxy=",
 		"GOCACHE="+strings.TrimSpace(string(goCache)),
 		"GOENV=off",
-		"GOFLAGS=-modcacherw", // else the directory of the test cannot be removed
+		"GOFLAGS=",
 		"GOTOOLCHAIN=local",
-		"GOPATH="+t.TempDir(),
+		"GOPATH="+newGoPath(t),
 		"GITHUB_TOKEN="+testToken,
 		"GH_TOKEN="+testToken,
 	)
@@ -91,7 +91,7 @@ func (h *moduleHost) require(module string) {
 	})
 	cmd := exec.Command("go", "mod", "tidy")
 	cmd.Dir = h.project
-	cmd.Env = append(h.env, "GOPATH="+h.t.TempDir())
+	cmd.Env = append(h.env, "GOPATH="+newGoPath(h.t))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		h.t.Fatalf("go mod tidy: %v\n%s", err, out)
 	}
@@ -105,14 +105,6 @@ func (h *moduleHost) release() (status int, out string) {
 	h.t.Helper()
 	h.t.Chdir(h.project)
 	var b bytes.Buffer
-	// The go command makes a cache that can only be read, whatever GOFLAGS says.
-	h.t.Cleanup(func() {
-		cmd := exec.Command("go", "clean", "-modcache")
-		cmd.Env = h.env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			h.t.Errorf("go clean: %v\n%s", err, out)
-		}
-	})
 	args := []string{"--targets", "linux/amd64", "--dist", filepath.Join(h.t.TempDir(), "dist")}
 	status = Main(h.t.Context(), args, h.env, &b, &b)
 	return status, b.String()
@@ -191,7 +183,7 @@ func TestPrivateProxyInVariable(t *testing.T) {
 	h.require(module)
 	h.checkRelease()
 
-	h.env = append(h.env, "GITHUB_TOKEN="+modulesPassword, "GOPATH="+t.TempDir(), "HTTP_PROXY=http://127.0.0.1:1")
+	h.env = append(h.env, "GITHUB_TOKEN="+modulesPassword, "GOPATH="+newGoPath(t), "HTTP_PROXY=http://127.0.0.1:1")
 	h.env = append(h.env, "GONOPROXY=", "GOFLAGS=", "HTTPS_PROXY=http://127.0.0.1:1") // no way to the public proxy
 	status, out := h.release()
 	const note = "no child process gets these variables, because they hold the token of the release: GOPROXY"
