@@ -299,7 +299,7 @@ func (l *loader) explainExcluded(n node) (why string, r problem.Remedy) {
 			continue
 		}
 		needsC = needsC || head.importsC
-		tags = append(tags, l.tagsFor(file, head)...)
+		tags = append(tags, l.tagsFor(n.Dir, filepath.Base(file), head)...)
 	}
 
 	switch {
@@ -316,7 +316,7 @@ func (l *loader) explainExcluded(n node) (why string, r problem.Remedy) {
 
 // tagsFor returns the build tags each of which would be enough to compile a file. Tags that
 // name a system, an architecture or a release of Go cannot be set.
-func (l *loader) tagsFor(file string, head sourceHead) (tags []string) {
+func (l *loader) tagsFor(dir, name string, head sourceHead) (tags []string) {
 	ctx := gobuild.Default
 	ctx.GOOS = l.build.Target.OS
 	ctx.GOARCH = l.build.Target.Arch
@@ -337,7 +337,7 @@ func (l *loader) tagsFor(file string, head sourceHead) (tags []string) {
 		})
 		for _, tag := range candidates {
 			ctx.BuildTags = append(splitTags(l.build.Tags), tag)
-			matches, err := ctx.MatchFile(filepath.Split(file))
+			matches, err := ctx.MatchFile(dir, name)
 			if err == nil && matches && tag != "ignore" {
 				tags = append(tags, tag)
 			}

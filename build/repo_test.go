@@ -11,12 +11,12 @@ const goMod = "module example.com/tool\n\ngo 1.24\n"
 
 const mainFile = "package main\n\nfunc main() {}\n"
 
-// options returns the options of a workspace in dir. Settings of "go env -w" on this machine do
-// not count.
+// options returns the options of a workspace in dir. GOFLAGS and settings of "go env -w" on this
+// machine do not count.
 func options(dir string) workspace.Options {
 	return workspace.Options{
 		Dir:     dir,
-		Environ: append(gittest.Environ(), "GOENV=off"),
+		Environ: append(gittest.Environ(), "GOENV=off", "GOFLAGS="),
 		Jobs:    2,
 	}
 }

@@ -315,14 +315,15 @@ func (w *Workspace) Source(ctx context.Context, opts SourceOptions) (*Source, pr
 // addTag returns what to do about a commit without a version tag. onHead are the tags that
 // it has.
 func addTag(prefix string, onHead []string) problem.Remedy {
-	create := createTag(tagWith(prefix, "1.2.3"))
+	remedy := createTag(tagWith(prefix, "1.2.3"))
+
 	for _, tag := range onHead {
 		guess := guessPrefix(tag)
 		if guess != "" && guess != prefix {
-			return problem.Either(problem.Set("tag-prefix", guess).For("takes the tag "+tag), create)
+			return problem.Either(problem.Set("tag-prefix", guess).For("takes the tag "+tag), remedy)
 		}
 	}
-	return create
+	return remedy
 }
 
 // checkTag fails unless the tag names HEAD. known is the commit that the event says the

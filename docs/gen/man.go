@@ -81,7 +81,7 @@ var markdown = strings.NewReplacer(
 )
 
 // link matches a link to another page of the documentation, which a manual page cannot have.
-var link = regexp.MustCompile(`\[([^]`+"`"+`]+)\]\([^)]+\)`)
+var link = regexp.MustCompile(`\[([^]` + "`" + `]+)\]\([^)]+\)`)
 
 // manualText escapes a text for Markdown, except for its code spans, which become bold, and its
 // links, of which the text remains.
