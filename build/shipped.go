@@ -406,7 +406,7 @@ func (r *resolver) explainConstrained(p *problem.Problem, b Build) {
 
 	p.Err = fmt.Errorf("%w: build constraints exclude %s", p.Err, name)
 	l := &loader{build: b}
-	if tags := l.tagsFor(file, head); len(tags) > 0 {
+	if tags := l.tagsFor(filepath.Dir(file), filepath.Base(file), head); len(tags) > 0 {
 		p.Remedy = problem.Set("tags", strings.Join(append(splitTags(b.Tags), tags[0]), ","))
 	}
 }
