@@ -63,8 +63,12 @@ func (c *flagCheck) noteUnset() {
 			versions = append(versions, fmt.Sprintf("%s.%s (%q)", u.path, u.wanted.name, u.initial))
 		}
 	}
-	c.plan.note(problem.Set("ldflags", flags),
-		"nothing sets %s, so the programs may not say their version", strings.Join(versions, ", "))
+	remedy := problem.Set("ldflags", flags)
+	if !strings.Contains(flags, "=v{{.Version}}") {
+		remedy = remedy.For("or v{{.Version}}, if the program expects it with a v")
+	}
+	c.plan.note(remedy, "nothing sets %s, so the programs may not say their version",
+		strings.Join(versions, ", "))
 }
 
 // unsetInMain returns the variables of package main that look like the version of the program, by
@@ -85,8 +89,10 @@ func (c *flagCheck) unsetInMain() (list []unset) {
 				return plainName(name) == plainName(prefix)+"version"
 			})
 			known := slices.ContainsFunc(list, func(u unset) bool { return u.wanted.name == name })
-			isEmpty := placeholderVersion.MatchString(value)
-			if !isVersion || known || !isEmpty || c.isSetByFlags(n, name) || c.isAssigned(n, d, name) {
+			if !isVersion || known || !placeholderVersion.MatchString(value) {
+				continue
+			}
+			if c.isSetByFlags(n, name) || c.isAssigned(n, d, name) {
 				continue
 			}
 			list = append(list, unset{

@@ -192,7 +192,7 @@ func NewPlan(ctx context.Context, ws *workspace.Workspace, spec *Spec) (*Plan, e
 		ps.Keep("", checkSources(ctx, ws, p, spec.Publish))
 	}
 	if p.Source.Dirty && !spec.Publish {
-		// One remedy is enough: that for the sources may settle both.
+		// What is to do about the sources may settle both.
 		var remedy problem.Remedy
 		if len(p.Notes) == known {
 			remedy = changesRemedy(ctx, ws)

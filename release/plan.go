@@ -83,8 +83,9 @@ func newPlan(
 		p.findExtra(ctx, c, ws),
 		p.checkSmokeTest(c),
 	}
+	unusable := dist.Check(c.Dist)
 	if distErr == nil && !concerns(err, "dist") { // one reason is enough
-		errs = append(errs, dist.Check(c.Dist))
+		errs = append(errs, unusable)
 	}
 	if c.MakeLatest != nil && *c.MakeLatest && p.prerelease(c) {
 		errs = append(errs, &problem.Problem{

@@ -57,6 +57,9 @@ func TestDistInRepository(t *testing.T) {
 		makePipe(t, filepath.Join(l.outside, "pipe"))
 		l.run(exitInvalid, append(planOne, "--files", "go.mod")...)
 		l.said("error: dist/.gitignore is part of the commit, and the directory for the files is emptied")
+		if err := dist.Check(filepath.Join(l.dir, "dist")); err == nil {
+			t.Errorf("dist/.gitignore %s is taken for the mark of this program", target)
+		}
 
 		l = newLaptop(t, map[string]string{"dist/.gitignore": dist.Mark})
 		makePipe(t, filepath.Join(l.outside, "pipe"))
