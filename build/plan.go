@@ -306,6 +306,12 @@ func (p *Plan) Mains() []Main {
 
 func compareMains(a, b Main) int { return strings.Compare(a.ImportPath, b.ImportPath) }
 
+// warn records that what is released may not be what the user thinks.
+func (p *Plan) warn(remedy problem.Remedy, format string, args ...any) {
+	p.note(remedy, format, args...)
+	p.Notes[len(p.Notes)-1].IsWarning = true
+}
+
 // note records something that the user should know.
 func (p *Plan) note(remedy problem.Remedy, format string, args ...any) {
 	p.Notes = append(p.Notes, problem.Note{

@@ -72,20 +72,21 @@ func (r *resolver) setStamps(ctx context.Context) error {
 
 // checkStamps compares the stamps with the version of the release. If they differ, a
 // program that prints its build info says another version than its release. That is a problem
-// for a release, unless the linker flags set a variable to the right version, and a note
-// otherwise.
+// for a release, unless the linker flags set a variable to the right version. A program that
+// says no version at all is a warning.
 func (r *resolver) checkStamps(ctx context.Context) error {
 	p := r.plan
 	flagsTell := r.everyTargetTells()
 
 	for _, stamp := range p.Stamps {
 		if stamp.Version == workspace.Devel {
-			remedy := r.declareVersion()
-			if flagsTell {
-				remedy = problem.Remedy{}
-			}
-			p.note(remedy, "go stamps no version in the programs, only %s, instead of v%s: %s",
+			text := fmt.Sprintf("go stamps no version in the programs, only %s, instead of v%s: %s",
 				stamp.Version, p.Source.Version, stamp.Reason)
+			if flagsTell {
+				p.note(problem.Remedy{}, "%s", text)
+			} else {
+				p.warn(r.declareVersion(), "%s", text)
+			}
 			continue
 		}
 		if strings.TrimSuffix(stamp.Version, "+incompatible") == "v"+p.Source.Version {
@@ -109,7 +110,7 @@ func (r *resolver) checkStamps(ctx context.Context) error {
 			p.note(remedy, "%s; the linker flags set %s", text, p.Source.Version)
 			continue
 		case flagsTell:
-			p.note(remedies, "%s; the linker flags set %s, but not in %s",
+			p.warn(remedies, "%s; the linker flags set %s, but not in %s",
 				text, p.Source.Version, strings.Join(silent, ", "))
 			continue
 		}

@@ -61,7 +61,15 @@ func (r *run) announce() {
 		r.note(fmt.Sprintf("%s is left out: %s", s.Target, s.Reason))
 	}
 	for _, n := range plan.Notes {
-		r.note(hint.Note(n, r.workflow))
+		state := report.Note
+		if n.IsWarning {
+			state = report.Warning
+		}
+		r.emit(report.Event{
+			Step:  report.Run,
+			State: state,
+			Text:  hint.Note(n, r.workflow),
+		})
 	}
 }
 

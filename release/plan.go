@@ -543,7 +543,7 @@ func (p *Plan) Text(workflow bool) string {
 	}
 
 	for _, n := range p.Notes {
-		printf("note: %s\n", strings.ReplaceAll(hint.Note(n, workflow), "\n", "\n  "))
+		printf("%s: %s\n", n.Label(), strings.ReplaceAll(hint.Note(n, workflow), "\n", "\n  "))
 	}
 	for _, g := range p.Generated {
 		printf("generated: %s (%d bytes, SHA-256 %s)\n", g.Path, g.Size, g.SHA256)

@@ -84,8 +84,17 @@ func Lines(remedies ...Remedy) Remedy { return Remedy{Kind: LinesKind, Of: remed
 
 // A Note is something that the user should know, with what to do about it.
 type Note struct {
-	Text   string `json:"text"`
-	Remedy Remedy `json:"remedy,omitzero"`
+	Text      string `json:"text"`
+	Remedy    Remedy `json:"remedy,omitzero"`
+	IsWarning bool   `json:"warning,omitempty"` // what is released may not be what the user thinks
+}
+
+// Label returns what a note begins with: "note" or "warning".
+func (n Note) Label() string {
+	if n.IsWarning {
+		return "warning"
+	}
+	return "note"
 }
 
 // RemedyOf returns the remedy of the first error in the tree of err that has one to give,

@@ -96,7 +96,7 @@ func TestGitOutputIsPinned(t *testing.T) {
 		}
 		src, ps := w.Source(t.Context(), SourceOptions{Dirty: len(changes) > 0})
 		if src.Tag != "v1.1.0" || len(ps) > 0 || len(w.Notes) > 0 {
-			t.Errorf("%+v, %v, notes %q", src, ps, w.Notes)
+			t.Errorf("%+v, %v, notes %+v", src, ps, w.Notes)
 		}
 	}
 }

@@ -31,7 +31,6 @@ import (
 
 // A comparison holds what the command line asks for.
 type comparison struct {
-	only  []string // names of projects; empty: all
 	build bool
 
 	work    string // directory for everything, removed at the end
