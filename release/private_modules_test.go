@@ -74,7 +74,7 @@ func newModuleHost(t *testing.T, handler http.Handler) *moduleHost {
 		"GOENV=off",
 		"GOFLAGS=",
 		"GOTOOLCHAIN=local",
-		"GOPATH="+newGoPath(t),
+		"GOPATH="+newGoPath(t), "GOMODCACHE=",
 		"GITHUB_TOKEN="+testToken,
 		"GH_TOKEN="+testToken,
 	)
@@ -91,7 +91,7 @@ func (h *moduleHost) require(module string) {
 	})
 	cmd := exec.Command("go", "mod", "tidy")
 	cmd.Dir = h.project
-	cmd.Env = append(h.env, "GOPATH="+newGoPath(h.t))
+	cmd.Env = append(h.env, "GOPATH="+newGoPath(h.t), "GOMODCACHE=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		h.t.Fatalf("go mod tidy: %v\n%s", err, out)
 	}
@@ -183,8 +183,17 @@ func TestPrivateProxyInVariable(t *testing.T) {
 	h.require(module)
 	h.checkRelease()
 
-	h.env = append(h.env, "GITHUB_TOKEN="+modulesPassword, "GOPATH="+newGoPath(t), "HTTP_PROXY=http://127.0.0.1:1")
-	h.env = append(h.env, "GONOPROXY=", "GOFLAGS=", "HTTPS_PROXY=http://127.0.0.1:1") // no way to the public proxy
+	h.env = append(h.env,
+		"GITHUB_TOKEN="+modulesPassword,
+		"GOPATH="+newGoPath(t),
+		"GOMODCACHE=",
+		"GONOPROXY=",
+		"GOFLAGS=",
+
+		// No way to the public proxy.
+		"HTTP_PROXY=http://127.0.0.1:1",
+		"HTTPS_PROXY=http://127.0.0.1:1",
+	)
 	status, out := h.release()
 	const note = "no child process gets these variables, because they hold the token of the release: GOPROXY"
 	if status == exitOK || !strings.Contains(out, note) || strings.Contains(out, modulesPassword) {

@@ -138,8 +138,8 @@ func TestChosenTag(t *testing.T) {
 			status:  exitInvalid,
 			says: []string{
 				"error: GITHUB_REF: tag \"v1\" is not a semantic version such as v1.2.3\n",
-				"hint: on: { push: { tags: ['v*.*.*'] } } # does not run for tags such as v1\n",
-				"or: git tag v1.2.3\n",
+				"hint: tags: ['v*.*.*'] # of on: push, if v1 is a tag that moves\n",
+				"or: git tag v1.0.0\n",
 			},
 		},
 		"the input is empty": {
