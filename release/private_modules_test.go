@@ -74,7 +74,8 @@ func newModuleHost(t *testing.T, handler http.Handler) *moduleHost {
 		"GOENV=off",
 		"GOFLAGS=",
 		"GOTOOLCHAIN=local",
-		"GOPATH="+newGoPath(t), "GOMODCACHE=",
+		"GOPATH="+newGoPath(t),
+		"GOMODCACHE=",
 		"GITHUB_TOKEN="+testToken,
 		"GH_TOKEN="+testToken,
 	)

@@ -73,10 +73,10 @@ func (r *Report) withoutVersion() (list []problem.Note) {
 			continue
 		}
 
-		setVariable := problem.Set("ldflags", "{{.Defaults}} -X main.version={{.Version}}")
+		setVariable := problem.Set("ldflags", "{{.Defaults}} -X PACKAGE.NAME={{.Version}}")
 		list = append(list, problem.Note{
 			Text:   fmt.Sprintf("%s does not print the version %s; it %s", a.Command(), r.Source.Version, a.Words()),
-			Remedy: setVariable.For("names the variable that holds the version"),
+			Remedy: setVariable.For("PACKAGE.NAME is the variable that holds the version"),
 		})
 	}
 
