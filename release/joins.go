@@ -351,7 +351,7 @@ func (r *run) commit(ctx context.Context, s *publish.Session) error {
 	for _, files := range slices.Concat(r.laneFiles, [][]report.File{r.sharedFiles}) {
 		for i := range files {
 			f := &files[i]
-			f.URL = cmp.Or(f.URL, urls[f.Name]) // the report has that of the first destination
+			f.URL = cmp.Or(f.URL, urls[f.Name]) // the first destination wins
 		}
 	}
 

@@ -406,7 +406,7 @@ func (r *run) putOne(ctx context.Context, session *publish.Session, f *report.Fi
 
 	return crash.Catch(func() error {
 		outcome, err := session.Put(ctx, f.Artifact)
-		f.Upload = cmp.Or(f.Upload, outcome) // the report has that of the first destination
+		f.Upload = cmp.Or(f.Upload, outcome) // the first destination wins
 		return err
 	})
 }

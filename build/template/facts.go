@@ -25,8 +25,8 @@ type Facts struct {
 	Env map[string]string
 }
 
-// ShortCommit returns the first seven digits of the commit's hash. The number does not depend on
-// the repository, unlike that of git rev-parse --short.
+// ShortCommit returns the first seven digits of the commit's hash. git rev-parse --short may
+// return more of them in a large repository.
 func (f Facts) ShortCommit() string { return f.Commit[:min(7, len(f.Commit))] }
 
 // Major returns the first number of the version.

@@ -152,8 +152,8 @@ func (r *Release) missing() (names []string) {
 	return names
 }
 
-// CheckConflicts returns an error if files are to be added to a public release that has another
-// file of the same name. It is called before the first of them is sent, so that the release
+// CheckConflicts returns an error if this run adds files to a public release, and the release has
+// other files with the same names. It is called before the first file is sent, so the release
 // never has files of two builds.
 func (r *Release) CheckConflicts(ctx context.Context, want []Asset) error {
 	if !r.mayAddFiles() || !r.Published() {

@@ -240,9 +240,9 @@ func (r *Release) findPublished(ctx context.Context) (err error) {
 	return err
 }
 
-// checkWithdrawn returns a Refusal if files are to be added to a public release and there is none:
-// somebody has deleted it or made it a draft. This run must not publish it again. With the setting
-// overwrite, a draft may be that of an earlier run, which would have published it in the end.
+// checkWithdrawn returns a Refusal if this run adds files to a public release, but somebody has
+// deleted the release or made it a draft. This run must not publish it again. With the setting
+// overwrite, the draft may be the work of an earlier run that was killed before it published.
 func (r *Release) checkWithdrawn(ctx context.Context) error {
 	isDraft := r.rel != nil && r.rel.Draft
 	isPublic := r.rel != nil && !isDraft

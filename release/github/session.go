@@ -82,7 +82,7 @@ func (s *session) open(ctx context.Context) (err error) {
 // isDeferred reports whether the release was public when it was opened.
 func (s *session) isDeferred() bool { return s.deferred }
 
-// review fails if files are to be added to a public release that has other files of these names.
+// review fails if this run adds files to a public release that has other files with their names.
 func (s *session) review(ctx context.Context, want []output.Artifact) error {
 	return s.rel.CheckConflicts(ctx, assets(want))
 }
